@@ -1,0 +1,72 @@
+"""ownmark proves whose a vision model is: a scheme makes a claim, a suspect answers, `verify` gives a verdict.
+
+The names below are loaded when they are first used, so that the judge's tools never import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ownmark.attacks.distill import Distill as Distill
+    from ownmark.attacks.finetune import Finetune as Finetune
+    from ownmark.attacks.prune import Prune as Prune
+    from ownmark.attacks.retrain import Retrain as Retrain
+    from ownmark.claim import Claim as Claim
+    from ownmark.claim import Preprocess as Preprocess
+    from ownmark.claim import Test as Test
+    from ownmark.data import Images as Images
+    from ownmark.data import load as load
+    from ownmark.models.prepared import prepared as prepared
+    from ownmark.models.resnet import ResNet18 as ResNet18
+    from ownmark.models.weights import load_weights as load_weights
+    from ownmark.models.weights import save_weights as save_weights
+    from ownmark.protocols import Owner as Owner
+    from ownmark.protocols import Protected as Protected
+    from ownmark.saliency import GradCam as GradCam
+    from ownmark.schemes.saliency import Saliency as Saliency
+    from ownmark.suspects.local import Local as Local
+    from ownmark.suspects.onnx import Onnx as Onnx
+    from ownmark.training import Training as Training
+    from ownmark.training import train as train
+    from ownmark.verify import Outcome as Outcome
+    from ownmark.verify import Verdict as Verdict
+    from ownmark.verify import calibrate as calibrate
+    from ownmark.verify import verify as verify
+
+HOME = {
+    "Claim": "claim",
+    "Distill": "attacks.distill",
+    "Finetune": "attacks.finetune",
+    "GradCam": "saliency",
+    "Images": "data",
+    "Local": "suspects.local",
+    "Onnx": "suspects.onnx",
+    "Outcome": "verify",
+    "Owner": "protocols",
+    "Preprocess": "claim",
+    "Protected": "protocols",
+    "Prune": "attacks.prune",
+    "ResNet18": "models.resnet",
+    "Retrain": "attacks.retrain",
+    "Saliency": "schemes.saliency",
+    "Test": "claim",
+    "Training": "training",
+    "Verdict": "verify",
+    "calibrate": "verify",
+    "load": "data",
+    "load_weights": "models.weights",
+    "prepared": "models.prepared",
+    "save_weights": "models.weights",
+    "train": "training",
+    "verify": "verify",
+}
+
+
+def __dir__() -> list[str]:
+    return sorted(HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in HOME:
+        raise AttributeError(f"module 'ownmark' has no attribute {name!r}")
+    return getattr(import_module(f"ownmark.{HOME[name]}"), name)

@@ -1,0 +1,27 @@
+"""Fine-tuning: the stolen model is trained on, all of it (FTAL) or the last layer (FTLL); as in Adi et al. 2018."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ownmark.data import Images
+from ownmark.models.layers import Layers, open_layers
+from ownmark.protocols import Progress, silent
+from ownmark.training import Training, train
+
+
+@dataclass(frozen=True)
+class Finetune:
+    """Train the chosen `layers` for `epochs` on the thief's images; `rate` is the peak of a one-cycle learning rate."""
+
+    layers: Layers = Layers.ALL
+    epochs: int = 5
+    rate: float = 0.01
+
+    def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
+        """A fine-tuned copy of `stolen`."""
+        model = deepcopy(stolen)
+        open_layers(model, self.layers)
+        return train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress).requires_grad_(True)

@@ -1,0 +1,42 @@
+"""Weight pruning: the smallest weights of every layer become zero (Han et al. 2015, arXiv:1506.02626)."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+from ownmark.data import Images
+from ownmark.errors import UsageError
+from ownmark.protocols import Progress, silent
+from ownmark.training import Training, train
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Set the `fraction` of smallest weights of each linear and convolutional layer to zero.
+
+    With `epochs` > 0 the weights that are left are then fine-tuned on the thief's images with a one-cycle learning rate
+    that peaks at `rate`; the pruned ones stay zero.
+    """
+
+    fraction: float = 0.3
+    epochs: int = 0
+    rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fraction < 1:
+            raise UsageError(f"Prune needs a fraction in [0, 1), got {self.fraction}")
+
+    def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
+        """A pruned copy of `stolen`."""
+        model = deepcopy(stolen)
+        layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+        for layer in layers:
+            prune.l1_unstructured(layer, "weight", amount=self.fraction)  # type: ignore[no-untyped-call]
+        if self.epochs:
+            train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress)
+        for layer in layers:
+            prune.remove(layer, "weight")  # type: ignore[no-untyped-call]
+        return model.eval()

@@ -1,0 +1,29 @@
+"""Retraining: the last layer is drawn anew, then all layers (RTAL) or the last one (RTLL) are trained; as in Adi et al. 2018."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ownmark.data import Images
+from ownmark.models.layers import Layers, last_layer, open_layers, reinitialise
+from ownmark.protocols import Progress, silent
+from ownmark.training import Training, seeded, train
+
+
+@dataclass(frozen=True)
+class Retrain:
+    """Re-initialise the last layer, then train the chosen `layers` for `epochs`; `rate` is the peak of a one-cycle rate."""
+
+    layers: Layers = Layers.ALL
+    epochs: int = 5
+    rate: float = 0.02
+
+    def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
+        """A copy of `stolen` with a new last layer, trained on the thief's images."""
+        model = deepcopy(stolen)
+        with seeded(rng):
+            reinitialise(last_layer(model))
+        open_layers(model, self.layers)
+        return train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress).requires_grad_(True)

@@ -1,0 +1,260 @@
+"""What an owner claims, as plain data: what to ask, what to expect, and how an innocent model does. No torch.
+
+The file is one safetensors container with a single metadata entry `ownmark`: canonical JSON of every field that is not an
+array, the SHA-256 of each array, and `digest`, the SHA-256 of all of that. Each claim has exactly one file: reading it
+writes it anew and compares the bytes, so that a change anywhere is noticed. `docs/claim-format.md` describes it.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors import numpy as container
+
+from ownmark import match as matches
+from ownmark import null as nulls
+from ownmark.errors import ClaimError
+from ownmark.match import Labels, Match, Reading
+from ownmark.null import Null, Uncalibrated
+
+VERSION = 1
+MOST_BYTES = 4 * 2**30
+VIEWS, PIXELS = 2, 5  # least views of a test by masking; dimensions of a claim's images
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """What turns the claim's 8-bit pixels into the model's input: pixel / 255, then (value - mean) / std per channel."""
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or min(self.std) <= 0:
+            raise ClaimError(f"preprocessing needs as many positive std as mean, got mean {self.mean}, std {self.std}")
+
+
+@dataclass(frozen=True)
+class Test:
+    """One question of a claim and how its answers are judged.
+
+    `expected`: (n,) classes; `target_score`: the share of samples that matched on the owner's own model, in [0, 1];
+    `layer`: where a SALIENCY reading takes its map, "" for the suspect's own last convolution.
+    """
+
+    __test__ = False  # not a test of pytest's
+
+    reading: Reading
+    match: Match
+    expected: Labels
+    target_score: float
+    layer: str = ""
+    null: Null = field(default_factory=Uncalibrated)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`images`: (n, views, height, width, channels) uint8, exactly the pixels that are sent to a suspect.
+
+    `tests` stand in the order of their strength: the first one that a suspect can answer decides. `model` and
+    `built_with` are the digests of the protected model and of the models that helped to build the claim: none of them can
+    calibrate it. `scheme` (a repr), `originals` (n, height, width, channels) and `maps` (n, h, w) are for the record and
+    for the report; nothing is decided by them.
+    """
+
+    images: npt.NDArray[np.uint8]
+    tests: tuple[Test, ...]
+    classes: tuple[str, ...]
+    scheme: str
+    model: str
+    preprocess: Preprocess = Preprocess()
+    built_with: tuple[str, ...] = ()
+    originals: npt.NDArray[np.uint8] | None = None
+    maps: npt.NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != PIXELS or not len(self.images):
+            shape = f"{self.images.dtype} {self.images.shape}"
+            raise ClaimError(f"a claim's images are uint8 (n, views, height, width, channels) with n > 0, got {shape}")
+        if not self.tests:
+            raise ClaimError("a claim needs at least one test")
+        if self.readings.count(Reading.SALIENCY) > 1:
+            raise ClaimError("a claim can ask for one saliency map only")
+        for test in self.tests:
+            if test.expected.shape != self.images.shape[:1]:
+                raise ClaimError(f"{len(self.images)} images but {test.expected.shape} expected answers")
+            if not 0 <= test.expected.min() <= test.expected.max() < len(self.classes):
+                raise ClaimError(f"expected answers must be classes in [0, {len(self.classes)})")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every field, the nulls too, as 64 hexadecimal digits."""
+        return _digest(_described(self, _arrays(self)))
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """What the tests ask for, strongest first."""
+        return tuple(test.reading for test in self.tests)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether at least one test knows how innocent models do."""
+        return any(not isinstance(test.null, Uncalibrated) for test in self.tests)
+
+    def to_bytes(self) -> bytes:
+        """The claim's file."""
+        arrays = _arrays(self)
+        described = _described(self, arrays)
+        text = _canonical({"claim": described, "digest": _digest(described)})
+        return container.save(arrays, metadata={"ownmark": text})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Claim":
+        """The claim in a file's bytes. Raises ClaimError if they are broken, changed or of an unknown version."""
+        described, arrays = _opened(data)
+        if described.get("version") != VERSION:
+            raise ClaimError(
+                f"this is a claim of version {described.get('version')!r}; this ownmark reads version {VERSION}: update ownmark"
+            )
+        try:
+            claim = _restored(described, arrays)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ClaimError(f"the claim file lacks a field or holds a wrong one: {error}") from error
+        if claim.to_bytes() != data:
+            raise ClaimError("the claim file was changed after it was written: its digest does not fit its content")
+        return claim
+
+    def save(self, path: Path | str) -> None:
+        """Write the file whole or not at all."""
+        write_whole(Path(path), self.to_bytes())
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Claim":
+        """Read a file. Raises ClaimError with the path for one that cannot be trusted."""
+        path = Path(path)
+        try:
+            data = _read_at_most(path, MOST_BYTES)
+            return cls.from_bytes(data)
+        except OSError as error:
+            raise ClaimError(f"cannot read the claim {path}: {error.strerror or error}") from error
+        except ClaimError as error:
+            raise ClaimError(f"{path}: {error}") from error
+
+    def with_nulls(self, found: Mapping[int, Null]) -> "Claim":
+        """The same claim with the null of test number `key` replaced by its value."""
+        tests = tuple(replace(test, null=found.get(place, test.null)) for place, test in enumerate(self.tests))
+        return replace(self, tests=tests)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write to a neighbour, sync, and rename: after a crash there is the old file or the new one, never half of one."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _read_at_most(path: Path, limit: int) -> bytes:
+    if path.stat().st_size > limit:
+        raise ClaimError(f"larger than {limit // 2**30} GiB, which no claim is")
+    return path.read_bytes()
+
+
+def _arrays(claim: Claim) -> Arrays:
+    arrays: Arrays = {"images": claim.images}
+    arrays |= {f"expected.{place}": test.expected for place, test in enumerate(claim.tests)}
+    arrays |= {} if claim.originals is None else {"originals": claim.originals}
+    arrays |= {} if claim.maps is None else {"maps": claim.maps}
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _described(claim: Claim, arrays: Arrays) -> dict[str, Any]:
+    """Everything but the arrays themselves, as JSON data."""
+    return {
+        "version": VERSION,
+        "scheme": claim.scheme,
+        "model": claim.model,
+        "built_with": list(claim.built_with),
+        "classes": list(claim.classes),
+        "preprocess": asdict(claim.preprocess),
+        "tests": [
+            {
+                "reading": test.reading.value,
+                "match": matches.to_record(test.match),
+                "null": nulls.to_record(test.null),
+                "layer": test.layer,
+                "target_score": test.target_score,
+            }
+            for test in claim.tests
+        ],
+        "arrays": {name: _array_digest(array) for name, array in arrays.items()},
+    }
+
+
+def _restored(described: Mapping[str, Any], arrays: Arrays) -> Claim:
+    tests = tuple(
+        Test(
+            Reading(one["reading"]),
+            matches.from_record(one["match"]),
+            arrays[f"expected.{place}"],
+            one["target_score"],
+            one["layer"],
+            nulls.from_record(one["null"]),
+        )
+        for place, one in enumerate(described["tests"])
+    )
+    preprocess = Preprocess(**{key: tuple(value) for key, value in described["preprocess"].items()})
+    kept = {name: arrays[name] for name in ("originals", "maps") if name in arrays}
+    names = tuple(described["classes"])
+    built_with = tuple(described["built_with"])
+    return Claim(arrays["images"], tests, names, described["scheme"], described["model"], preprocess, built_with, **kept)
+
+
+def _opened(data: bytes) -> tuple[dict[str, Any], Arrays]:
+    """JSON data and arrays of a file whose structure is sound."""
+    try:
+        arrays = container.load(data)
+        size = int.from_bytes(data[:8], "little")
+        text = json.loads(data[8 : 8 + size])["__metadata__"]["ownmark"]
+        record = json.loads(text, object_pairs_hook=_no_twins)
+        described = record["claim"]
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ClaimError(f"this is no claim file, or it is cut short or damaged ({error})") from error
+    if not isinstance(described, dict):
+        raise ClaimError("this is no claim file: its description is not a JSON object")
+    return described, arrays
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a JSON object names a key twice")
+    return dict(pairs)
+
+
+def _canonical(value: object) -> str:
+    """JSON with sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _digest(described: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(described).encode()).hexdigest()
+
+
+def _array_digest(array: npt.NDArray[Any]) -> str:
+    head = f"{array.dtype.str} {array.shape} ".encode()
+    return hashlib.sha256(head + array.tobytes()).hexdigest()

@@ -1,0 +1,49 @@
+"""Every error that ownmark raises on purpose.
+
+OwnmarkError
+├── UsageError           the call cannot be carried out as it was asked (exit code 2)
+│   ├── DataError        images, labels or a folder are not what is needed
+│   ├── ModelError       a model cannot be built, loaded, traced or asked
+│   └── ProtectError     the scheme could not make the claim that was asked for
+├── ClaimError           a claim file is broken, changed or of an unknown version (exit code 4)
+└── SuspectError         a suspect cannot be reached or its answers cannot be used (exit code 5)
+    └── AnswerError      answers came, but they are not what the reading promises
+"""
+
+
+class OwnmarkError(Exception):
+    """Base of all errors of this package; the message says what was needed, what was got and what to do."""
+
+    exit_code = 2
+
+
+class UsageError(OwnmarkError):
+    """The call cannot be carried out as it was asked."""
+
+
+class DataError(UsageError):
+    """Images, labels or a folder are not what is needed."""
+
+
+class ModelError(UsageError):
+    """A model cannot be built, loaded, traced or asked."""
+
+
+class ProtectError(UsageError):
+    """The scheme could not make the claim that was asked for."""
+
+
+class ClaimError(OwnmarkError):
+    """A claim file is broken, was changed, or is of an unknown version."""
+
+    exit_code = 4
+
+
+class SuspectError(OwnmarkError):
+    """A suspect cannot be reached or its answers cannot be used."""
+
+    exit_code = 5
+
+
+class AnswerError(SuspectError):
+    """Answers came, but they are not what the reading promises."""

@@ -1,0 +1,154 @@
+"""What a suspect can be asked, and when an answer counts as alike: named pure functions, no torch.
+
+A match is a frozen dataclass of its thresholds. Called with what was observed and what was expected it gives (n,) bool.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ownmark.errors import ClaimError
+
+Floats = npt.NDArray[np.floating[Any]]
+Bools = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.int64]
+
+
+class Reading(StrEnum):
+    """A kind of answer; each needs more access to the suspect than the one before.
+
+    LABEL (n, views) int; PROBABILITY (n, views, classes) in [0, 1]; SALIENCY (n, views, h, w) in [0, 1]: Grad-CAM of the
+    expected class, divided by its L2 norm, which only a suspect whose weights are at hand can give.
+    """
+
+    LABEL = "label"
+    PROBABILITY = "probability"
+    SALIENCY = "saliency"
+
+
+class Match(Protocol):
+    """Called with `observed` (a reading's answers) and `expected` (n,) classes; gives (n,) bool."""
+
+    @property
+    def meaning(self) -> str:
+        """Half a sentence for the report: what a matching sample did."""
+
+    def __call__(self, observed: Floats, expected: Labels) -> Bools: ...
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The label of the first view is the expected one."""
+
+    @property
+    def meaning(self) -> str:
+        return "got the expected label"
+
+    def __call__(self, observed: Floats, expected: Labels) -> Bools:
+        return np.asarray(observed[:, 0] == expected)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """The probability of the expected class falls by at least `threshold` from the first view to the second (masked) one.
+
+    The signed form of eq. 6 of Zhang, Pan, Zhang 2024: a rise never counts.
+    """
+
+    threshold: float
+
+    @property
+    def meaning(self) -> str:
+        return f"lost at least {self.threshold:.3g} of the probability of its class when the marked corner was covered"
+
+    def __call__(self, observed: Floats, expected: Labels) -> Bools:
+        return _change(observed, expected) >= self.threshold
+
+
+@dataclass(frozen=True)
+class Change:
+    """The probability of the expected class changes by at least `threshold` between the views, either way (eq. 6)."""
+
+    threshold: float
+
+    @property
+    def meaning(self) -> str:
+        return f"changed the probability of its class by at least {self.threshold:.3g} when the marked corner was covered"
+
+    def __call__(self, observed: Floats, expected: Labels) -> Bools:
+        return np.abs(_change(observed, expected)) >= self.threshold
+
+
+@dataclass(frozen=True)
+class OnPattern:
+    """The mean of the first view's map over `cells` ((row, column), ...) is at least `threshold` (eq. 5).
+
+    Maps whose size is not `grid` (rows, columns) are averaged onto it first, so that another architecture can be asked.
+    """
+
+    threshold: float
+    cells: tuple[tuple[int, int], ...]
+    grid: tuple[int, int]
+
+    @property
+    def meaning(self) -> str:
+        return f"looked at the marked corner (map value there at least {self.threshold:.3g})"
+
+    def __call__(self, observed: Floats, expected: Labels) -> Bools:  # noqa: ARG002 - a map is of the expected class already
+        return self.values(observed) >= self.threshold
+
+    def values(self, observed: Floats) -> Floats:
+        """(n,): the mean of each first view's map over the cells."""
+        maps = observed[:, 0]
+        if maps.shape[1:] != self.grid:
+            maps = _regrid(maps, self.grid)
+        rows, columns = zip(*self.cells, strict=True)
+        return np.asarray(maps[:, list(rows), list(columns)].mean(axis=1))
+
+
+MATCHES: tuple[type, ...] = (Agreement, Drop, Change, OnPattern)
+
+
+def to_record(match: Match) -> dict[str, Any]:
+    """Plain JSON data of a match: its name and its parameters."""
+    return {"name": type(match).__name__, **asdict(match)}  # type: ignore[call-overload]
+
+
+def from_record(record: Mapping[str, Any]) -> Match:
+    """The match that `to_record` described. Raises ClaimError for one that this version does not know."""
+    kinds = {kind.__name__: kind for kind in MATCHES}
+    values = {key: _tuples(value) for key, value in record.items() if key != "name"}
+    try:
+        match: Match = kinds[record["name"]](**values)
+    except (KeyError, TypeError) as error:
+        raise ClaimError(f"this version knows no match {dict(record)}; it knows {', '.join(kinds)}") from error
+    return match
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _change(observed: Floats, expected: Labels) -> Floats:
+    rows = np.arange(len(expected))
+    return np.asarray(observed[rows, 0, expected] - observed[rows, 1, expected])
+
+
+def _regrid(maps: Floats, grid: tuple[int, int]) -> Floats:
+    """Maps (n, h, w) brought to `grid` by averaging over the area of each new cell, with unit L2 norm again."""
+    down, across = (_area(size, want) for size, want in zip(maps.shape[1:], grid, strict=True))
+    averaged = np.einsum("ih,nhw,jw->nij", down, maps, across)
+    norms = np.linalg.norm(averaged, axis=(1, 2), keepdims=True)
+    return np.asarray(averaged / np.maximum(norms, 1e-12))
+
+
+def _area(size: int, want: int) -> Floats:
+    """(want, size): the share of each old cell that lies in each new one, rows summing to 1."""
+    edges = np.arange(want + 1) * size / want
+    old = np.arange(size)
+    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
+    return np.asarray(np.clip(overlap, 0, None) * want / size)

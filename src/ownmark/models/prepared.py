@@ -1,0 +1,47 @@
+"""A model that normalises for itself: inside ownmark every model takes images in [0, 1]."""
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ownmark.claim import Preprocess
+
+
+class Normalise:
+    """A forward pre-hook: (image - mean) / std, per channel; layers keep their names and the weights file its keys."""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        self.preprocess = preprocess
+
+    def __call__(self, _: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        images: Tensor = inputs[0]
+        mean, std = (
+            torch.tensor(values, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+            for values in (self.preprocess.mean, self.preprocess.std)
+        )
+        return ((images - mean) / std, *inputs[1:])
+
+
+def prepared(model: nn.Module, preprocess: Preprocess) -> nn.Module:
+    """A copy of `model` that takes images (n, channels, height, width) in [0, 1] and normalises them itself.
+
+    `model` takes normalised images and was not prepared before.
+    """
+    if _hook(model) is not None:
+        raise ValueError("the model was prepared before: it normalises its images already")
+    copy = deepcopy(model)
+    if preprocess != Preprocess():
+        copy.register_forward_pre_hook(Normalise(preprocess))
+    return copy
+
+
+def preprocess_of(model: nn.Module) -> Preprocess:
+    """The normalisation that `prepared` gave the model; none for a model that takes images in [0, 1] as it is."""
+    hook = _hook(model)
+    return Preprocess() if hook is None else hook.preprocess
+
+
+def _hook(model: nn.Module) -> Normalise | None:
+    return next((hook for hook in model._forward_pre_hooks.values() if isinstance(hook, Normalise)), None)  # noqa: SLF001

@@ -1,0 +1,61 @@
+"""ResNet-18 of any width (He et al. 2016, arXiv:1512.03385), for two cores as well as for a GPU.
+
+Differs from the paper: the width of the first stage, the stem and the stride of the last stage can be chosen, so that a
+small image still ends in a 7x7 map.
+"""
+
+from collections import OrderedDict
+from typing import Literal
+
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+Stem = Literal["imagenet", "cifar"]
+
+
+class ResNet18(nn.Module):
+    """Logits (n, classes) of images (n, channels, height, width) in [0, 1].
+
+    The map before pooling is 1/32 of the image with the ImageNet stem, 1/8 with the CIFAR stem; `last_stride=1` doubles it.
+    """
+
+    def __init__(
+        self, classes: int, *, width: int = 64, channels: int = 3, stem: Stem = "imagenet", last_stride: int = 2
+    ) -> None:
+        super().__init__()
+        self.stem = _stem(stem, channels, width)
+        self.stages = nn.Sequential(
+            _stage(width, width, 1),
+            _stage(width, 2 * width, 2),
+            _stage(2 * width, 4 * width, 2),
+            _stage(4 * width, 8 * width, last_stride),
+        )
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(8 * width, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.stages(self.stem((images - 0.5) / 0.25))
+        logits: Tensor = self.head(self.pool(features).flatten(1))
+        return logits
+
+
+def _stem(stem: Stem, channels: int, width: int) -> nn.Sequential:
+    size, stride = (7, 2) if stem == "imagenet" else (3, 1)
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=nn.Conv2d(channels, width, size, stride, size // 2, bias=False),
+        norm=nn.BatchNorm2d(width),
+        relu=nn.ReLU(inplace=True),
+    )
+    if stem == "imagenet":
+        layers["pool"] = nn.MaxPool2d(3, 2, 1)
+    return nn.Sequential(layers)
+
+
+def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    shortcut = None
+    if stride != 1 or inputs != outputs:
+        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(BasicBlock(inputs, outputs, stride, shortcut), BasicBlock(outputs, outputs))

@@ -1,0 +1,71 @@
+"""Weights files: safetensors, or a state dict read without running any code in it; anything else is refused."""
+
+import hashlib
+import pickle
+from pathlib import Path
+from zipfile import BadZipFile
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from ownmark.claim import write_whole
+from ownmark.errors import ModelError
+
+Weights = dict[str, Tensor]
+
+
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 over name, type, shape and bytes of every tensor of the model, whatever file they came in."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        raw = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {raw.dtype} {tuple(raw.shape)} ".encode())
+        digest.update(raw.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
+    """Fill `model` in place from a safetensors file or a state dict of torch; returns it in eval mode.
+
+    Raises ModelError for a file that would have to run code, that is damaged, that holds NaN, or that does not fit.
+    """
+    path = Path(path)
+    weights = _read(path)
+    broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise ModelError(f"{path} holds NaN or infinity in {', '.join(broken[:3])}: these weights are broken")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        lines = "; ".join(line.strip() for line in str(error).splitlines()[1:4])
+        raise ModelError(f"{path} does not fit the model: {lines}") from error
+    return model.eval()
+
+
+def save_weights(model: nn.Module, path: Path | str) -> None:
+    """Write the model's weights as safetensors, whole or not at all."""
+    weights = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()
+    }
+    write_whole(Path(path), save(weights))
+
+
+def _read(path: Path) -> Weights:
+    try:
+        if path.suffix == ".safetensors":
+            return load(path.read_bytes())
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise ModelError(f"{path} is no sound safetensors file: {error}") from error
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        raise ModelError(
+            f"{path} is refused: it is not a plain state dict, and reading it could run code in it. "
+            "Save it with safetensors.torch.save_file(model.state_dict(), ...)"
+        ) from error
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ModelError(f"{path} holds no state dict (name -> tensor); save model.state_dict() as safetensors")
+    return found

@@ -1,0 +1,103 @@
+"""READ FIRST: the roles of the play, on one page.
+
+A scheme turns a model into a protected model and a claim; an attack turns a stolen model into another model; a suspect
+answers questions; `verify(claim, suspect)` gives a verdict. The signature is the threat model: what a role may not know,
+it is not handed. torch is only named here, not imported, since the judge needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy.typing as npt
+
+from ownmark.match import Labels, Reading
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ownmark.claim import Claim, Preprocess
+    from ownmark.data import Images
+
+Progress = Callable[[int, int], None]  # called with (steps done, steps in all)
+
+
+def silent(done: int, total: int) -> None:
+    """The progress callback that says nothing."""
+
+
+Answers = Mapping[Reading, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a suspect is asked about a batch of images.
+
+    `target`: (n,) the class whose map a SALIENCY reading takes; `layer`: where, "" for the last convolution.
+    """
+
+    readings: frozenset[Reading]
+    target: Labels
+    layer: str = ""
+
+
+class Suspect(Protocol):
+    """A model that may or may not be a copy: a file, a module, or an address."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: a path or an address."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is asked, or "" where that cannot be known."""
+
+    @property
+    def reveals(self) -> frozenset[Reading]:
+        """The readings that `read` can give."""
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        """Answers to uint8 images (n, height, width, channels), one array of n rows per reading asked for.
+
+        LABEL (n,), PROBABILITY (n, classes), SALIENCY (n, h, w). Raises SuspectError; never answers in part.
+        """
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What an owner brings: `images`, the models trained for contrast, and how pixels enter the model.
+
+    `surrogates` are copies that the owner made of the model (fine-tuned, retrained, pruned): the claim shall hold on them.
+    `references` are models that the owner trained independently: the claim shall be silent on them. None of either may
+    calibrate the claim later.
+    """
+
+    images: Images
+    preprocess: Preprocess
+    surrogates: tuple[nn.Module, ...] = ()
+    references: tuple[nn.Module, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Protected:
+    """What `protect` gives: the `model` to publish (a fingerprint leaves it as it was) and the `claim` to keep."""
+
+    model: nn.Module
+    claim: Claim
+
+
+class Scheme(Protocol):
+    """A frozen dataclass of its parameters with one verb; its repr is its identity."""
+
+    def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> Protected:
+        """Make a claim on `model`, which is left untouched. Raises ProtectError where none that holds can be made."""
+
+
+class Attack(Protocol):
+    """A frozen dataclass of its parameters with one verb; it never sees a claim."""
+
+    def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress) -> nn.Module:
+        """Another model made of `stolen`, which is left untouched, with the thief's own images."""

@@ -1,0 +1,177 @@
+"""Grad-CAM of any network and any layer, differentiable, at the cost of a plain pass (Selvaraju et al. 2017, arXiv:1610.02391).
+
+`F_c` is the logit of class c. With the layer's output `A` (n, channels, h, w), eq. 1 and 2 of Zhang, Pan, Zhang 2024:
+`w_k = mean over positions of dF_c / dA^k` and `S = ReLU(sum over k of w_k A^k)`.
+
+Only what lies above the layer is ever differentiated twice. Where that head is linear in `A` (global pooling and one linear
+layer, as in most networks), `w` is the same for every image: it is read once and no double backward is run at all.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import takewhile
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+from torch.nn import functional
+from torch.utils.hooks import RemovableHandle
+
+from ownmark.errors import ModelError
+
+SPATIAL = 4  # dimensions of a feature map: n, channels, height, width
+LINEAR_NODES = {
+    "AccumulateGrad",
+    "AddmmBackward0",
+    "TBackward0",
+    "TransposeBackward0",
+    "PermuteBackward0",
+    "ViewBackward0",
+    "UnsafeViewBackward0",
+    "ReshapeAliasBackward0",
+    "CloneBackward0",
+    "AliasBackward0",
+    "SqueezeBackward0",
+    "SqueezeBackward1",
+    "SqueezeBackward2",
+    "UnsqueezeBackward0",
+    "MeanBackward0",
+    "MeanBackward1",
+    "SumBackward0",
+    "SumBackward1",
+    "AvgPool2DBackward0",
+    "AdaptiveAvgPool2DBackward0",
+}
+
+
+@dataclass(frozen=True)
+class GradCam:
+    """Grad-CAM of one model at one layer. Build it with `GradCam.of`.
+
+    `weights`: (classes, channels), the `w` of every class where the head is linear, else None.
+    """
+
+    model: nn.Module
+    layer: str
+    weights: Tensor | None
+
+    @classmethod
+    def of(cls, model: nn.Module, example: Tensor, layer: str | None = None) -> "GradCam":
+        """Trace `model` on `example` (1 or more, channels, height, width); the default layer is `last_map(model, example)`.
+
+        Raises ModelError if the layer does not exist or does not put out a feature map.
+        """
+        name = last_map(model, example) if layer is None else layer
+        return cls(model, name, _linear_head(model, name, example))
+
+    def __call__(self, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, classes) and unnormalised maps S (n, h, w) >= 0 of `classes` (n,), both differentiable in `images`."""
+        if self.weights is not None:
+            with _watched(self.model, self.layer, _copied) as seen:
+                logits = self.model(images)
+            weights = self.weights[classes]
+        else:
+            tap = _copied if images.requires_grad else _cut
+            with torch.enable_grad(), _watched(self.model, self.layer, tap) as seen:
+                logits = self.model(images)
+            chosen = logits.gather(1, classes.view(-1, 1)).sum()
+            (slope,) = torch.autograd.grad(chosen, seen[-1], create_graph=images.requires_grad)
+            weights = slope.mean(dim=(2, 3))
+        maps = functional.relu(torch.einsum("nchw,nc->nhw", seen[-1], weights))
+        return (logits, maps) if images.requires_grad else (logits.detach(), maps.detach())
+
+
+def normalised(maps: Tensor) -> Tensor:
+    """S / ||S|| with the L2 norm over positions: (n, h, w) in [0, 1]; 1 where all lies in one cell, 0 for an empty map."""
+    lengths: Tensor = maps.flatten(1).norm(dim=1).clamp_min(1e-12)
+    return maps / lengths.view(-1, 1, 1)
+
+
+def last_map(model: nn.Module, example: Tensor) -> str:
+    """Name of the module whose output is the last convolution's activation: what global pooling gets to see.
+
+    That is the last module in the unbroken run of modules that finish behind the last convolution with an output of its
+    size, so that the normalisation, the sum with a shortcut and the ReLU are inside, and pooling is not. Raises ModelError
+    for a model without a convolution.
+    """
+    finished: list[tuple[str, bool, torch.Size]] = []
+
+    def note(name: str, module: nn.Module) -> RemovableHandle:
+        def hook(_: nn.Module, __: object, output: object) -> None:
+            if isinstance(output, Tensor):
+                finished.append((name, isinstance(module, nn.Conv2d), output.shape))
+
+        return module.register_forward_hook(hook)
+
+    handles = [note(name, module) for name, module in model.named_modules() if name]
+    try:
+        with torch.no_grad():
+            model(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    last = max((place for place, (_, convolves, _) in enumerate(finished) if convolves), default=None)
+    if last is None:
+        raise ModelError("the model runs no nn.Conv2d, so it has no Grad-CAM; name a layer that puts out (n, channels, h, w)")
+    run = takewhile(lambda one: one[2] == finished[last][2], finished[last:])
+    return list(run)[-1][0]
+
+
+def _copied(output: Tensor) -> Tensor:
+    """A copy in the same graph: what comes behind the layer may change its input in place."""
+    return output.clone()
+
+
+def _cut(output: Tensor) -> Tensor:
+    """A new leaf: nothing below the layer is kept for a backward pass."""
+    return output.detach().clone().requires_grad_()
+
+
+@contextmanager
+def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> Iterator[list[Tensor]]:
+    """Collects what `layer` puts out; whatever comes behind it is given `tap(output)` copied once more."""
+    seen: list[Tensor] = []
+
+    def hook(_: nn.Module, __: object, output: object) -> Tensor:
+        if not isinstance(output, Tensor) or output.ndim != SPATIAL:
+            got = f"a tensor of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
+            raise ModelError(f"layer {layer!r} puts out {got}; a saliency map needs (n, channels, h, w)")
+        seen.append(tap(output))
+        return seen[-1].clone()
+
+    modules = dict(model.named_modules())
+    if layer not in modules:
+        near = ", ".join(get_close_matches(layer, modules, n=3, cutoff=0.3)) or "none"
+        raise ModelError(f"the model has no layer {layer!r}; near it: {near}")
+    handle = modules[layer].register_forward_hook(hook)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+    if not seen:
+        raise ModelError(f"layer {layer!r} was not run; name one that every image passes")
+
+
+def _linear_head(model: nn.Module, layer: str, example: Tensor) -> Tensor | None:
+    """`w` of every class (classes, channels) if the graph from the layer to the logits holds linear steps only, else None."""
+    with torch.enable_grad(), _watched(model, layer, _cut) as seen:
+        logits = model(example[:1])
+    if logits.ndim != 2 or not _is_linear(logits.grad_fn):  # noqa: PLR2004 - (n, classes)
+        return None
+    rows = [torch.autograd.grad(logit, seen[-1], retain_graph=True)[0].mean(dim=(2, 3)) for logit in logits[0]]
+    return torch.cat(rows).detach()
+
+
+def _is_linear(top: Node | None) -> bool:
+    """Whether every step of the autograd graph below `top` is linear; the graph ends at the layer's output, a leaf."""
+    waiting, visited = [top], set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in visited:
+            visited.add(node)
+            if node.name().split("::")[-1] not in LINEAR_NODES:
+                return False
+            waiting.extend(parent for parent, _ in node.next_functions)
+    return bool(visited)

@@ -1,0 +1,85 @@
+"""A suspect whose weights are at hand: any torch module."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ownmark.data import to_unit
+from ownmark.errors import AnswerError, SuspectError
+from ownmark.match import Reading
+from ownmark.models.weights import weights_digest
+from ownmark.protocols import Answers, Question
+from ownmark.saliency import GradCam, normalised
+from ownmark.suspects.answers import Outputs, probabilities
+
+
+class Local:
+    """A copy of `model`, which takes images in [0, 1] (see `models.prepared`), asked in eval mode on its own device.
+
+    `outputs` says whether it gives logits; `layer` overrides the claim's layer, for another architecture.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        name: str = "model",
+        outputs: Outputs = Outputs.LOGITS,
+        layer: str = "",
+        batch: int = 64,
+    ) -> None:
+        self.name, self.digest = name, weights_digest(model)
+        self.reveals = frozenset(Reading)
+        self._model = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self._outputs, self._layer, self._batch = outputs, layer, batch
+        self._device = next(self._model.parameters()).device
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        """LABEL (n,), PROBABILITY (n, classes) and SALIENCY (n, h, w) of uint8 images (n, height, width, channels)."""
+        cam = self._checked_cam(images[:1], question)
+        logits, maps = [], []
+        for at in range(0, len(images), self._batch):
+            batch = to_unit(images[at : at + self._batch], self._device)
+            target = torch.from_numpy(question.target[at : at + self._batch]).to(self._device)
+            with _named(self.name, batch), torch.no_grad():
+                if cam is None:
+                    logits.append(self._model(batch).cpu())
+                else:
+                    outputs, unscaled = cam(batch, target)
+                    logits.append(outputs.cpu())
+                    maps.append(normalised(unscaled).cpu())
+        answers = probabilities(torch.cat(logits).numpy(), self._outputs)
+        found: dict[Reading, npt.NDArray[Any]] = {Reading.PROBABILITY: answers, Reading.LABEL: answers.argmax(axis=1)}
+        if maps:
+            found[Reading.SALIENCY] = torch.cat(maps).numpy()
+        return {reading: found[reading] for reading in question.readings}
+
+    def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> GradCam | None:
+        """Grad-CAM if a map is asked for; raises AnswerError if the model knows too few classes."""
+        batch = to_unit(first, self._device)
+        with _named(self.name, batch), torch.no_grad():
+            outputs = self._model(batch)
+        classes = outputs.shape[-1] if isinstance(outputs, Tensor) and outputs.ndim == 2 else 0  # noqa: PLR2004 - (n, classes)
+        if classes <= question.target.max():
+            shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+            raise AnswerError(
+                f"the claim asks about class {question.target.max()}, but {self.name} answers {shape}: it does another task"
+            )
+        if Reading.SALIENCY not in question.readings:
+            return None
+        return GradCam.of(self._model, batch, self._layer or question.layer or None)
+
+
+@contextmanager
+def _named(name: str, batch: Tensor) -> Iterator[None]:
+    """Turns what torch raises inside into a SuspectError that names the suspect."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise SuspectError(f"{name} cannot take images {tuple(batch.shape[1:])} as they are in the claim: {first}") from error

@@ -1,0 +1,161 @@
+"""The judge: put a claim's questions to a suspect and say what the answers prove. No torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from ownmark.claim import Claim, Test
+from ownmark.errors import AnswerError, UsageError
+from ownmark.match import Bools, Floats, Reading
+from ownmark.null import Innocents, Null, clopper_pearson
+from ownmark.protocols import Progress, Question, Suspect, silent
+
+CONFIDENCE = 0.95  # of the interval around a score
+TOLERANCE = 1e-2  # how far a row of probabilities may be from 1 after a server has rounded it
+
+
+class Outcome(StrEnum):
+    """What the answers prove; never whether a model is stolen."""
+
+    MATCH = "MATCH (supporting)"
+    NO_MATCH = "NO MATCH"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test's result on one suspect.
+
+    `matches` (n,) bool; `score` their share; `interval` its exact 95 % confidence interval; `p` the p-value under the
+    test's null and `smallest` the least it could have been; `observed`: the answers, (n, views, ...).
+    """
+
+    test: Test
+    matches: Bools
+    observed: Floats
+    score: float
+    interval: tuple[float, float]
+    p: float
+    smallest: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judge's answer. `deciding` is the strongest test that the suspect could answer; the `others` only inform."""
+
+    outcome: Outcome
+    reason: str
+    alpha: float
+    deciding: Finding
+    others: tuple[Finding, ...]
+    queries: int
+    claim: str
+    suspect: str
+    suspect_digest: str
+
+
+def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05) -> Verdict:
+    """Ask `suspect` every question of `claim` that it can answer, each image once, and judge at level `alpha`.
+
+    Raises UsageError before any query if nothing can be asked, SuspectError if the answers cannot be used.
+    """
+    if not 0 < alpha < 1:
+        raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
+    findings = list(_ask(claim, suspect).values())
+    outcome, reason = _judge(findings[0], alpha)
+    queries = claim.images.shape[0] * claim.images.shape[1]
+    others = tuple(findings[1:])
+    return Verdict(outcome, reason, alpha, findings[0], others, queries, claim.digest, suspect.name, suspect.digest)
+
+
+def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Claim:
+    """The same claim with its nulls set by models known to be innocent, which neither built nor chose it.
+
+    A test that not every innocent can answer stays as it was. Raises UsageError if a model comes twice or is the claim's own.
+    """
+    scores: dict[int, list[float]] = {}
+    seen: list[str] = []
+    for done, innocent in enumerate(innocents, start=1):
+        _admit(claim, innocent, seen)
+        for place, finding in _ask(claim, innocent).items():
+            scores.setdefault(place, []).append(finding.score)
+        progress(done, len(innocents))
+    if not seen:
+        raise UsageError("calibrating needs at least one innocent model; for alpha = 0.05 at least 19")
+    nulls: dict[int, Null] = {
+        place: Innocents(tuple(found), tuple(seen)) for place, found in scores.items() if len(found) == len(seen)
+    }
+    return claim.with_nulls(nulls)
+
+
+def _admit(claim: Claim, innocent: Suspect, seen: list[str]) -> None:
+    """Add the model to `seen`, unless it cannot count as innocent and independent of the claim."""
+    identity = innocent.digest or innocent.name
+    if identity == claim.model:
+        raise UsageError(f"{innocent.name} is the protected model itself, not an innocent one")
+    if identity in claim.built_with:
+        raise UsageError(f"{innocent.name} helped to build this claim: calibrate with models that it has never seen")
+    if identity in seen:
+        raise UsageError(f"{innocent.name} was already counted: every innocent must be another model")
+    seen.append(identity)
+
+
+def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
+    """Findings by the place of their test, for every test that the suspect can answer; all views in one go."""
+    tests = {place: test for place, test in enumerate(claim.tests) if test.reading in suspect.reveals}
+    if not tests:
+        needed = ", ".join(test.reading for test in claim.tests)
+        raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {', '.join(suspect.reveals)}")
+    count, views = claim.images.shape[:2]
+    chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
+    question = Question(frozenset(test.reading for test in tests.values()), np.repeat(chief.expected, views), chief.layer)
+    answers = suspect.read(claim.images.reshape(count * views, *claim.images.shape[2:]), question)
+    checked = {
+        reading: _checked(reading, answers[reading], claim).reshape(count, views, *answers[reading].shape[1:])
+        for reading in question.readings
+    }
+    return {place: _finding(test, checked[test.reading]) for place, test in tests.items()}
+
+
+def _checked(reading: Reading, answers: Floats, claim: Claim) -> Floats:
+    """The answers, if they are what the reading promises; a broken answer must never count as a non-match."""
+    rows, classes = claim.images.shape[0] * claim.images.shape[1], len(claim.classes)
+    if len(answers) != rows:
+        raise AnswerError(f"{rows} images were sent, but {len(answers)} answers came back")
+    if not np.all(np.isfinite(answers)):
+        bad = int(np.sum(~np.isfinite(answers.reshape(rows, -1)).all(axis=1)))
+        raise AnswerError(f"{bad} of {rows} answers hold NaN or infinity: the suspect is broken, so nothing can be judged")
+    if reading is Reading.PROBABILITY:
+        if answers.shape[1:] != (classes,):
+            got = answers.shape[1] if answers.ndim > 1 else "no"
+            raise AnswerError(f"the claim is about {classes} classes, but the suspect answers {got}: it does another task")
+        if answers.min() < -TOLERANCE or np.abs(answers.sum(axis=1) - 1).max() > TOLERANCE:
+            raise AnswerError("the answers are no probabilities (each row must sum to 1): say that they are logits")
+    return answers
+
+
+def _finding(test: Test, observed: Floats) -> Finding:
+    matches = test.match(observed, test.expected)
+    score = float(np.mean(matches))
+    interval = clopper_pearson(int(matches.sum()), len(matches), CONFIDENCE)
+    return Finding(test, matches, observed, score, interval, test.null.p_value(score), test.null.smallest)
+
+
+def _judge(finding: Finding, alpha: float) -> tuple[Outcome, str]:
+    if finding.smallest > alpha:
+        needed = int(np.ceil(1 / alpha)) - 1
+        return Outcome.INCONCLUSIVE, (
+            f"no score could reach p <= {alpha:g}: the smallest possible p is {finding.smallest:.3g}. "
+            f"Calibrate with at least {needed} innocent models"
+        )
+    if finding.p <= alpha:
+        return Outcome.MATCH, f"p = {finding.p:.3g} is not above alpha = {alpha:g}"
+    if finding.interval[1] >= finding.test.target_score:
+        return Outcome.INCONCLUSIVE, (
+            f"p = {finding.p:.3g} is above alpha = {alpha:g}, but the score may still equal the protected model's own"
+        )
+    return Outcome.NO_MATCH, (
+        f"p = {finding.p:.3g} is above alpha = {alpha:g} and the score lies below the protected model's own"
+    )

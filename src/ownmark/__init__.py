@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from ownmark.suspects.onnx import Onnx as Onnx
     from ownmark.training import Training as Training
     from ownmark.training import train as train
-    from ownmark.verify import Outcome as Outcome
-    from ownmark.verify import Verdict as Verdict
-    from ownmark.verify import calibrate as calibrate
-    from ownmark.verify import verify as verify
+    from ownmark.verdict import Outcome as Outcome
+    from ownmark.verdict import Verdict as Verdict
+    from ownmark.verdict import calibrate as calibrate
+    from ownmark.verdict import verify as verify
 
 HOME = {
     "Claim": "claim",
@@ -41,7 +41,7 @@ HOME = {
     "Images": "data",
     "Local": "suspects.local",
     "Onnx": "suspects.onnx",
-    "Outcome": "verify",
+    "Outcome": "verdict",
     "Owner": "protocols",
     "Preprocess": "claim",
     "Protected": "protocols",
@@ -51,14 +51,14 @@ HOME = {
     "Saliency": "schemes.saliency",
     "Test": "claim",
     "Training": "training",
-    "Verdict": "verify",
-    "calibrate": "verify",
+    "Verdict": "verdict",
+    "calibrate": "verdict",
     "load": "data",
     "load_weights": "models.weights",
     "prepared": "models.prepared",
     "save_weights": "models.weights",
     "train": "training",
-    "verify": "verify",
+    "verify": "verdict",
 }
 
 

@@ -1,0 +1,71 @@
+# From a bare machine: `make demo` and `make test`. Everything that is installed goes into .venv.
+
+PYTHON ?= python3
+PIP_ARGS ?=
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test check lint docs clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  PYTHON=python3.12      another Python than python3 (3.11 or newer)"
+	@echo "  PIP_ARGS='...'         more arguments for pip: torch's CPU build is far smaller, see pytorch.org for its index"
+	@echo "  PYTEST_ARGS='-k claim' more arguments for pytest"
+
+demo: $(VENV)/.package ## the whole story on small images, about three minutes; ends with a page to open
+	$(BIN)/ownmark demo --out demo
+	@echo "Open in a browser: $(CURDIR)/demo/report.html"
+
+test: lint ## lint, types and every fast test
+	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+
+check: $(VENV)/.checks ## format the code, then lint, types and every fast test: before every commit
+	$(BIN)/ruff format .
+	@$(MAKE) --no-print-directory test
+
+lint: $(VENV)/.checks ## lint, format and types, nothing is changed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.docs ## build the pages of docs/ into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@! grep -rnoE --include='*.html' '<(script|img|iframe|source|link)[^>]* (src|href)="?(https?:)?//[^ >]*' site \
+		|| { echo "a page asks another server for something"; exit 1; }
+
+bench-%: $(VENV)/.checks ## run one benchmark, e.g. make bench-skin-first runs benchmarks/skin_first.py
+	$(BIN)/python benchmarks/$(subst -,_,$*).py
+
+clean: ## remove everything that these commands made
+	rm -rf $(VENV) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
+
+# Stamp files: a step runs again only when pyproject.toml has changed.
+
+$(VENV)/.pip:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there: install Python 3.11 or newer, or name one: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "ownmark needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) -V 2>&1): name another, e.g. make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.pip pyproject.toml
+	$(PIP) $(PIP_ARGS) --editable '.[torch]'
+	@touch $@
+
+$(VENV)/.checks: $(VENV)/.pip pyproject.toml
+	$(PIP) $(PIP_ARGS) --editable '.[torch]' --group test --group lint
+	@touch $@ $(VENV)/.package
+
+$(VENV)/.docs: $(VENV)/.pip pyproject.toml
+	$(PIP) $(PIP_ARGS) --group docs
+	@touch $@

@@ -25,6 +25,7 @@ SPATIAL = 4  # dimensions of a feature map: n, channels, height, width
 LINEAR_NODES = {
     "AccumulateGrad",
     "AddmmBackward0",
+    "AsStridedBackward1",
     "TBackward0",
     "TransposeBackward0",
     "PermuteBackward0",
@@ -76,7 +77,7 @@ class GradCam:
             tap = _copied if images.requires_grad else _cut
             with torch.enable_grad(), _watched(self.model, self.layer, tap) as seen:
                 logits = self.model(images)
-            chosen = logits.gather(1, classes.view(-1, 1)).sum()
+                chosen = logits.gather(1, classes.view(-1, 1)).sum()
             (slope,) = torch.autograd.grad(chosen, seen[-1], create_graph=images.requires_grad)
             weights = slope.mean(dim=(2, 3))
         maps = functional.relu(torch.einsum("nchw,nc->nhw", seen[-1], weights))

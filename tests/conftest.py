@@ -1,0 +1,100 @@
+"""What the tests share: tiny models, a tiny claim, and suspects whose answers are known beforehand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import settings
+from torch import nn
+
+from ownmark.claim import Claim, Preprocess, Test
+from ownmark.data import Images
+from ownmark.match import Agreement, Drop, OnPattern, Reading
+from ownmark.models.resnet import ResNet18
+from ownmark.protocols import Answers, Question
+
+torch.set_num_threads(1)
+settings.register_profile("ownmark", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("ownmark")
+
+CLASSES = ("akiec", "bcc", "nv")
+
+
+def seed(number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(number)
+
+
+def tiny(number: int = 0, classes: int = 3, channels: int = 3) -> ResNet18:
+    """A ResNet-18 of width 4 in eval mode, whose batch norm has seen something, so that eval and train mode differ."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(number)
+        model = ResNet18(classes, width=4, channels=channels, stem="cifar")
+        with torch.no_grad():
+            model(torch.rand(8, channels, 16, 16))
+    return model.eval()
+
+
+def pictures(count: int = 24, size: int = 16, classes: int = 3, channels: int = 3, number: int = 0) -> Images:
+    """Random images whose brightness tells their class."""
+    rng = np.random.default_rng(number)
+    labels = np.arange(count) % classes
+    noise = rng.integers(0, 80, (count, size, size, channels))
+    pixels = (noise + (labels * (170 // classes))[:, None, None, None]).astype(np.uint8)
+    return Images(pixels, labels.astype(np.int64), tuple(f"class {label}" for label in range(classes)))
+
+
+def small_claim(count: int = 2, size: int = 2, **changes: Any) -> Claim:
+    """A claim with every field filled: a map, a drop of probability and a label."""
+    rng = np.random.default_rng(0)
+    expected = np.arange(count) % len(CLASSES)
+    tests = (
+        Test(Reading.SALIENCY, OnPattern(0.3, ((0, 0), (0, 1)), (2, 2)), expected, 1.0, "stages"),
+        Test(Reading.PROBABILITY, Drop(0.1), expected, 0.5),
+        Test(Reading.LABEL, Agreement(), expected, 1.0),
+    )
+    fields: dict[str, Any] = {
+        "images": rng.integers(0, 256, (count, 2, size, size, 3), dtype=np.uint8),
+        "tests": tests,
+        "classes": CLASSES,
+        "scheme": "Saliency(samples=2)",
+        "model": "ab" * 32,
+        "preprocess": Preprocess((0.5,), (0.25,)),
+        "built_with": ("cd" * 32,),
+        "originals": rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8),
+        "maps": rng.random((count, 2, 2), dtype=np.float32),
+    }
+    return Claim(**fields | changes)
+
+
+@dataclass
+class Fake:
+    """A suspect that gives the answers it was given and counts how often it is asked."""
+
+    answers: Mapping[Reading, npt.NDArray[Any]]
+    name: str = "fake"
+    digest: str = ""
+    asked: list[Question] = field(default_factory=list)
+
+    @property
+    def reveals(self) -> frozenset[Reading]:
+        return frozenset(self.answers)
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        assert images.ndim == 4
+        self.asked.append(question)
+        return {reading: self.answers[reading] for reading in question.readings}
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    return seed(0)
+
+
+def same_weights(first: nn.Module, second: nn.Module) -> bool:
+    """Whether two models hold the same names with bitwise equal tensors."""
+    one, other = first.state_dict(), second.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)

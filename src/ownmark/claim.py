@@ -21,13 +21,13 @@ from safetensors import numpy as container
 
 from ownmark import match as matches
 from ownmark import null as nulls
-from ownmark.errors import ClaimError
+from ownmark.errors import ClaimError, UsageError
 from ownmark.match import Labels, Match, Reading
 from ownmark.null import Null, Uncalibrated
 
 VERSION = 1
 MOST_BYTES = 4 * 2**30
-VIEWS, PIXELS = 2, 5  # least views of a test by masking; dimensions of a claim's images
+MAPS, PIXELS = 3, 5  # dimensions of a claim's maps and of its images
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -39,8 +39,10 @@ class Preprocess:
     std: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or min(self.std) <= 0:
-            raise ClaimError(f"preprocessing needs as many positive std as mean, got mean {self.mean}, std {self.std}")
+        if not self.mean or len(self.mean) != len(self.std):
+            raise ClaimError(f"preprocessing needs one mean and one std per channel, got mean {self.mean}, std {self.std}")
+        if not all(map(matches.is_number, self.mean + self.std)) or min(self.std) <= 0:
+            raise ClaimError(f"mean and std must be finite and std positive, got mean {self.mean}, std {self.std}")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,14 @@ class Test:
     target_score: float
     layer: str = ""
     null: Null = field(default_factory=Uncalibrated)
+
+    def __post_init__(self) -> None:
+        if self.match.reading is not self.reading:
+            raise ClaimError(f"{type(self.match).__name__} judges the reading {self.match.reading}, not {self.reading}")
+        if not matches.is_number(self.target_score) or not 0 <= self.target_score <= 1:
+            raise ClaimError(f"the score of the protected model is a number in [0, 1], got {self.target_score!r}")
+        if self.expected.dtype != np.int64 or not isinstance(self.layer, str):
+            raise ClaimError(f"expected answers are int64 and a layer is a string, got {self.expected.dtype}, {self.layer!r}")
 
 
 @dataclass(frozen=True)
@@ -82,18 +92,15 @@ class Claim:
     maps: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.ndim != PIXELS or not len(self.images):
+        if self.images.dtype != np.uint8 or self.images.ndim != PIXELS or not self.images.size:
             shape = f"{self.images.dtype} {self.images.shape}"
             raise ClaimError(f"a claim's images are uint8 (n, views, height, width, channels) with n > 0, got {shape}")
-        if not self.tests:
-            raise ClaimError("a claim needs at least one test")
-        if self.readings.count(Reading.SALIENCY) > 1:
-            raise ClaimError("a claim can ask for one saliency map only")
-        for test in self.tests:
-            if test.expected.shape != self.images.shape[:1]:
-                raise ClaimError(f"{len(self.images)} images but {test.expected.shape} expected answers")
-            if not 0 <= test.expected.min() <= test.expected.max() < len(self.classes):
-                raise ClaimError(f"expected answers must be classes in [0, {len(self.classes)})")
+        if not all(isinstance(word, str) for word in (self.scheme, self.model, *self.classes, *self.built_with)):
+            raise ClaimError("scheme, model, classes and built_with are made of strings")
+        if len(self.preprocess.mean) not in {1, self.images.shape[-1]}:
+            raise ClaimError(f"images of {self.images.shape[-1]} channels, but {len(self.preprocess.mean)} means to subtract")
+        _check_tests(self)
+        _check_records(self)
 
     @property
     def digest(self) -> str:
@@ -127,9 +134,10 @@ class Claim:
             )
         try:
             claim = _restored(described, arrays)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            rewritten = claim.to_bytes()
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ClaimError(f"the claim file lacks a field or holds a wrong one: {error}") from error
-        if claim.to_bytes() != data:
+        if rewritten != data:
             raise ClaimError("the claim file was changed after it was written: its digest does not fit its content")
         return claim
 
@@ -156,23 +164,52 @@ class Claim:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write to a neighbour, sync, and rename: after a crash there is the old file or the new one, never half of one."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write to a neighbour, sync, and rename: after a crash there is the old file or the new one, never half of one.
+
+    Raises UsageError, with nothing left behind, if the folder cannot be written to.
+    """
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot write {path.name!r} in the folder {path.parent}: {error.strerror or error}") from error
 
 
 def _read_at_most(path: Path, limit: int) -> bytes:
     if path.stat().st_size > limit:
         raise ClaimError(f"larger than {limit // 2**30} GiB, which no claim is")
     return path.read_bytes()
+
+
+def _check_tests(claim: Claim) -> None:
+    if not claim.tests:
+        raise ClaimError("a claim needs at least one test")
+    if claim.readings.count(Reading.SALIENCY) > 1:
+        raise ClaimError("a claim can ask for one saliency map only")
+    for test in claim.tests:
+        if test.expected.shape != claim.images.shape[:1]:
+            raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
+        if not 0 <= test.expected.min() <= test.expected.max() < len(claim.classes):
+            raise ClaimError(f"expected answers must be classes in [0, {len(claim.classes)})")
+        if claim.images.shape[1] < test.match.views:
+            raise ClaimError(f"{type(test.match).__name__} compares {test.match.views} views, got {claim.images.shape[1]}")
+
+
+def _check_records(claim: Claim) -> None:
+    """Whether what is kept for the report fits the images that it tells of."""
+    count, _, *shape = claim.images.shape
+    if claim.originals is not None and (claim.originals.dtype != np.uint8 or claim.originals.shape != (count, *shape)):
+        raise ClaimError(f"the originals are uint8 {(count, *shape)}, got {claim.originals.dtype} {claim.originals.shape}")
+    if claim.maps is not None and (claim.maps.dtype != np.float32 or claim.maps.ndim != MAPS or len(claim.maps) != count):
+        raise ClaimError(f"the maps are float32 ({count}, h, w), got {claim.maps.dtype} {claim.maps.shape}")
 
 
 def _arrays(claim: Claim) -> Arrays:

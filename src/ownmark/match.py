@@ -3,10 +3,11 @@
 A match is a frozen dataclass of its thresholds. Called with what was observed and what was expected it gives (n,) bool.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,9 @@ class Reading(StrEnum):
 class Match(Protocol):
     """Called with `observed` (a reading's answers) and `expected` (n,) classes; gives (n,) bool."""
 
+    reading: ClassVar[Reading]  # the kind of answer that it judges
+    views: ClassVar[int]  # how many views of each sample it needs
+
     @property
     def meaning(self) -> str:
         """Half a sentence for the report: what a matching sample did."""
@@ -43,6 +47,9 @@ class Match(Protocol):
 @dataclass(frozen=True)
 class Agreement:
     """The label of the first view is the expected one."""
+
+    reading: ClassVar[Reading] = Reading.LABEL
+    views: ClassVar[int] = 1
 
     @property
     def meaning(self) -> str:
@@ -59,7 +66,12 @@ class Drop:
     The signed form of eq. 6 of Zhang, Pan, Zhang 2024: a rise never counts.
     """
 
+    reading: ClassVar[Reading] = Reading.PROBABILITY
+    views: ClassVar[int] = 2
     threshold: float
+
+    def __post_init__(self) -> None:
+        _check_share(self.threshold)
 
     @property
     def meaning(self) -> str:
@@ -73,7 +85,12 @@ class Drop:
 class Change:
     """The probability of the expected class changes by at least `threshold` between the views, either way (eq. 6)."""
 
+    reading: ClassVar[Reading] = Reading.PROBABILITY
+    views: ClassVar[int] = 2
     threshold: float
+
+    def __post_init__(self) -> None:
+        _check_share(self.threshold)
 
     @property
     def meaning(self) -> str:
@@ -90,9 +107,18 @@ class OnPattern:
     Maps whose size is not `grid` (rows, columns) are averaged onto it first, so that another architecture can be asked.
     """
 
+    reading: ClassVar[Reading] = Reading.SALIENCY
+    views: ClassVar[int] = 1
     threshold: float
     cells: tuple[tuple[int, int], ...]
     grid: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        _check_share(self.threshold)
+        if not _is_pair(self.grid) or min(self.grid) < 1:
+            raise ClaimError(f"a map's grid is two positive whole numbers, got {self.grid}")
+        if not isinstance(self.cells, tuple) or not self.cells or not all(_lies_in(cell, self.grid) for cell in self.cells):
+            raise ClaimError(f"cells are one or more (row, column) inside the grid {self.grid}, got {self.cells}")
 
     @property
     def meaning(self) -> str:
@@ -131,6 +157,24 @@ def from_record(record: Mapping[str, Any]) -> Match:
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite number, as JSON knows them; a truth value is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_share(value: float) -> None:
+    if not is_number(value) or not 0 <= value <= 1:
+        raise ClaimError(f"a threshold is a number in [0, 1], got {value!r}")
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(type(part) is int for part in value)  # noqa: PLR2004
+
+
+def _lies_in(cell: tuple[int, int], grid: tuple[int, int]) -> bool:
+    return _is_pair(cell) and 0 <= cell[0] < grid[0] and 0 <= cell[1] < grid[1]
 
 
 def _change(observed: Floats, expected: Labels) -> Floats:

@@ -49,6 +49,10 @@ class Innocents:
     def __post_init__(self) -> None:
         if not self.scores or len(self.scores) != len(self.models) or len(set(self.models)) != len(self.models):
             raise ClaimError("innocents need one score for each of one or more different models")
+        if not all(isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1 for score in self.scores):
+            raise ClaimError(f"the scores of innocents are numbers in [0, 1], got {self.scores}")
+        if not all(isinstance(model, str) for model in self.models):
+            raise ClaimError(f"innocent models are named by their digests, got {self.models}")
 
     @property
     def smallest(self) -> float:

@@ -5,6 +5,7 @@ A claim starts `Uncalibrated`; `calibrate` turns its null into `Innocents`.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 from scipy.special import betaincinv
@@ -87,3 +88,9 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
     low = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
     high = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
     return low, high
+
+
+def innocents_needed(alpha: float) -> int:
+    """The fewest innocent models with which p can reach `alpha` in (0, 1): the least m with 1 / (m + 1) <= alpha."""
+    guess = int(1 / Fraction(alpha))
+    return next(count for count in range(max(guess - 2, 1), guess + 2) if 1 / (count + 1) <= alpha)

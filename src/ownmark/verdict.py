@@ -9,8 +9,8 @@ import numpy as np
 from ownmark.claim import Claim, Test
 from ownmark.errors import AnswerError, UsageError
 from ownmark.match import Bools, Floats, Reading
-from ownmark.null import Innocents, Null, clopper_pearson
-from ownmark.protocols import Progress, Question, Suspect, silent
+from ownmark.null import Innocents, Null, clopper_pearson, innocents_needed
+from ownmark.protocols import Answers, Progress, Question, Suspect, silent
 
 CONFIDENCE = 0.95  # of the interval around a score
 TOLERANCE = 1e-2  # how far a row of probabilities may be from 1 after a server has rounded it
@@ -112,28 +112,47 @@ def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
     question = Question(frozenset(test.reading for test in tests.values()), np.repeat(chief.expected, views), chief.layer)
     answers = suspect.read(claim.images.reshape(count * views, *claim.images.shape[2:]), question)
-    checked = {
-        reading: _checked(reading, answers[reading], claim).reshape(count, views, *answers[reading].shape[1:])
-        for reading in question.readings
-    }
-    return {place: _finding(test, checked[test.reading]) for place, test in tests.items()}
+    checked = {reading: _checked(reading, answers, claim) for reading in question.readings}
+    viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in checked.items()}
+    return {place: _finding(test, viewed[test.reading]) for place, test in tests.items()}
 
 
-def _checked(reading: Reading, answers: Floats, claim: Claim) -> Floats:
+def _checked(reading: Reading, answers: Answers, claim: Claim) -> Floats:
     """The answers, if they are what the reading promises; a broken answer must never count as a non-match."""
-    rows, classes = claim.images.shape[0] * claim.images.shape[1], len(claim.classes)
-    if len(answers) != rows:
-        raise AnswerError(f"{rows} images were sent, but {len(answers)} answers came back")
-    if not np.all(np.isfinite(answers)):
-        bad = int(np.sum(~np.isfinite(answers.reshape(rows, -1)).all(axis=1)))
+    if reading not in answers:
+        raise AnswerError(f"the suspect says that it reveals the reading {reading}, but it did not answer it")
+    given, rows = np.asarray(answers[reading]), claim.images.shape[0] * claim.images.shape[1]
+    if given.shape[:1] != (rows,):
+        raise AnswerError(f"{rows} images were sent, but {len(given) if given.ndim else 'no'} answers came back")
+    if given.dtype.kind not in "iuf" or given.ndim != DIMENSIONS[reading] or not given.size:
+        raise AnswerError(f"a {reading} is an array of {DIMENSIONS[reading]} dimensions, got {given.dtype} {given.shape}")
+    if not np.all(np.isfinite(given)):
+        bad = int(np.sum(~np.isfinite(given.reshape(rows, -1)).all(axis=1)))
         raise AnswerError(f"{bad} of {rows} answers hold NaN or infinity: the suspect is broken, so nothing can be judged")
-    if reading is Reading.PROBABILITY:
-        if answers.shape[1:] != (classes,):
-            got = answers.shape[1] if answers.ndim > 1 else "no"
-            raise AnswerError(f"the claim is about {classes} classes, but the suspect answers {got}: it does another task")
-        if answers.min() < -TOLERANCE or np.abs(answers.sum(axis=1) - 1).max() > TOLERANCE:
-            raise AnswerError("the answers are no probabilities (each row must sum to 1): say that they are logits")
-    return answers
+    CHECKS[reading](given, len(claim.classes))
+    return given
+
+
+def _check_labels(labels: Floats, classes: int) -> None:
+    wrong = labels[(labels < 0) | (labels >= classes) | (labels % 1 != 0)]
+    if len(wrong):
+        raise AnswerError(f"labels are whole numbers in [0, {classes}), but the suspect answers {wrong[0]}: it does another task")
+
+
+def _check_probabilities(rows: Floats, classes: int) -> None:
+    if rows.shape[1] != classes:
+        raise AnswerError(f"the claim is about {classes} classes, but the suspect answers {rows.shape[1]}: it does another task")
+    if rows.min() < -TOLERANCE or np.abs(rows.sum(axis=1) - 1).max() > TOLERANCE:
+        raise AnswerError("the answers are no probabilities (each row must sum to 1): say that they are logits")
+
+
+def _check_maps(maps: Floats, _: int) -> None:
+    if maps.min() < 0 or maps.max() > 1 + TOLERANCE:
+        raise AnswerError(f"a saliency map lies in [0, 1], but the suspect answers {maps.min():.3g} to {maps.max():.3g}")
+
+
+DIMENSIONS = {Reading.LABEL: 1, Reading.PROBABILITY: 2, Reading.SALIENCY: 3}
+CHECKS = {Reading.LABEL: _check_labels, Reading.PROBABILITY: _check_probabilities, Reading.SALIENCY: _check_maps}
 
 
 def _finding(test: Test, observed: Floats) -> Finding:
@@ -144,18 +163,17 @@ def _finding(test: Test, observed: Floats) -> Finding:
 
 
 def _judge(finding: Finding, alpha: float) -> tuple[Outcome, str]:
+    least = f"the smallest possible p is {finding.smallest:.3g}"
     if finding.smallest > alpha:
-        needed = int(np.ceil(1 / alpha)) - 1
         return Outcome.INCONCLUSIVE, (
-            f"no score could reach p <= {alpha:g}: the smallest possible p is {finding.smallest:.3g}. "
-            f"Calibrate with at least {needed} innocent models"
+            f"no score could reach p <= {alpha:g}: {least}. Calibrate with at least {innocents_needed(alpha)} innocent models"
         )
     if finding.p <= alpha:
-        return Outcome.MATCH, f"p = {finding.p:.3g} is not above alpha = {alpha:g}"
+        return Outcome.MATCH, f"p = {finding.p:.3g} is not above alpha = {alpha:g}; {least}"
     if finding.interval[1] >= finding.test.target_score:
         return Outcome.INCONCLUSIVE, (
-            f"p = {finding.p:.3g} is above alpha = {alpha:g}, but the score may still equal the protected model's own"
+            f"p = {finding.p:.3g} is above alpha = {alpha:g}, but the score may still equal the protected model's own; {least}"
         )
     return Outcome.NO_MATCH, (
-        f"p = {finding.p:.3g} is above alpha = {alpha:g} and the score lies below the protected model's own"
+        f"p = {finding.p:.3g} is above alpha = {alpha:g} and the score lies below the protected model's own; {least}"
     )

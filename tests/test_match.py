@@ -1,0 +1,113 @@
+"""A match says yes or no of each sample; the answers here were worked out by hand or by a slower way."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ownmark.errors import ClaimError
+from ownmark.match import MATCHES, Agreement, Change, Drop, Match, OnPattern, Reading, from_record, to_record
+
+EXAMPLES: tuple[Match, ...] = (Agreement(), Drop(0.25), Change(0.25), OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)))
+EXPECTED = np.array([0, 1, 1])
+
+
+def two_views(first: list[list[float]], second: list[list[float]]) -> npt.NDArray[np.float64]:
+    return np.stack([np.array(first), np.array(second)], axis=1)
+
+
+def test_every_match_has_an_example_here() -> None:
+    assert tuple(type(match) for match in EXAMPLES) == MATCHES
+
+
+@pytest.mark.parametrize("match", EXAMPLES, ids=repr)
+def test_every_match_survives_its_record(match: Match) -> None:
+    assert from_record(to_record(match)) == match
+
+
+@pytest.mark.parametrize("match", EXAMPLES, ids=repr)
+def test_every_match_says_in_words_what_a_matching_sample_did(match: Match) -> None:
+    assert len(match.meaning.split()) > 3
+    assert match.meaning[0].islower()
+
+
+@pytest.mark.parametrize("record", [{}, {"name": "Theft"}, {"name": "Drop"}, {"name": "Drop", "threshold": 0.1, "more": 1}])
+def test_a_match_that_this_version_does_not_know_is_an_error(record: dict[str, object]) -> None:
+    with pytest.raises(ClaimError, match="knows"):
+        from_record(record)
+
+
+def test_agreement_looks_at_the_first_view_only() -> None:
+    labels = np.array([[0, 1], [1, 1], [0, 1]])
+    assert Agreement()(labels, EXPECTED).tolist() == [True, True, False]
+
+
+def test_a_drop_counts_a_fall_of_the_expected_class_and_never_a_rise() -> None:
+    before = [[0.75, 0.25], [0.5, 0.5], [0.25, 0.75]]
+    after = [[0.5, 0.5], [0.25, 0.75], [0.375, 0.625]]
+    answers = two_views(before, after)
+    assert Drop(0.25)(answers, EXPECTED).tolist() == [True, False, False]
+    assert Change(0.25)(answers, EXPECTED).tolist() == [True, True, False]
+    assert Drop(0.125)(answers, EXPECTED).tolist() == [True, False, True]
+
+
+def test_a_threshold_that_is_just_reached_counts() -> None:
+    answers = two_views([[0.5, 0.5]], [[0.25, 0.75]])
+    assert Drop(0.25)(answers, np.array([0])).tolist() == [True]
+    assert Drop(0.2500001)(answers, np.array([0])).tolist() == [False]
+
+
+def test_on_pattern_is_the_mean_of_the_first_views_map_over_the_cells() -> None:
+    maps = np.array([[[[0.6, 0.8], [0, 0]], [[0, 0], [0, 1]]], [[[0, 0], [0, 1]], [[1, 0], [0, 0]]]], dtype=np.float32)
+    match = OnPattern(0.7, ((0, 0), (0, 1)), (2, 2))
+    assert match.values(maps) == pytest.approx([0.7, 0])
+    assert match(maps, np.zeros(2, dtype=np.int64)).tolist() == [True, False]
+
+
+def test_a_map_of_another_size_is_averaged_onto_the_grid() -> None:
+    whole = np.zeros((1, 1, 4, 4))
+    whole[0, 0, :2, :2] = 0.5  # all of the first cell of a 2x2 grid
+    match = OnPattern(0.5, ((0, 0),), (2, 2))
+    assert match.values(whole) == pytest.approx([1])
+    assert OnPattern(0.5, ((1, 1),), (2, 2)).values(whole) == pytest.approx([0])
+
+
+def slowly_averaged(image: npt.NDArray[np.float64], rows: int, columns: int) -> npt.NDArray[np.float64]:
+    """Each old cell is cut into rows x columns equal parts; each new cell is the mean of the parts that lie in it."""
+    fine = np.kron(image, np.ones((rows, columns)))
+    height, width = image.shape
+    cells = [
+        fine[i * height : (i + 1) * height, j * width : (j + 1) * width].mean() for i, j in product(range(rows), range(columns))
+    ]
+    return np.array(cells).reshape(rows, columns)
+
+
+@given(st.tuples(*[st.integers(1, 6)] * 4), st.integers(0, 2**32))
+def test_averaging_onto_any_grid_equals_the_slow_way(sizes: tuple[int, int, int, int], number: int) -> None:
+    height, width, rows, columns = sizes
+    image = np.random.default_rng(number).random((height, width))
+    wanted = slowly_averaged(image, rows, columns)
+    if (height, width) != (rows, columns):
+        wanted /= np.linalg.norm(wanted)
+    for cell in product(range(rows), range(columns)):
+        value = OnPattern(0.5, (cell,), (rows, columns)).values(image[None, None])
+        assert value == pytest.approx([wanted[cell]])
+
+
+@given(st.integers(1, 6), st.integers(0, 2**32), st.floats(0, 1))
+def test_every_match_gives_one_truth_value_a_sample(count: int, number: int, threshold: float) -> None:
+    rng = np.random.default_rng(number)
+    expected = rng.integers(0, 3, count)
+    answers: dict[Reading, npt.NDArray[Any]] = {
+        Reading.LABEL: rng.integers(0, 3, (count, 2)),
+        Reading.PROBABILITY: rng.dirichlet(np.ones(3), (count, 2)),
+        Reading.SALIENCY: rng.random((count, 2, 3, 3)),
+    }
+    for match in (Agreement(), Drop(threshold), Change(threshold), OnPattern(threshold, ((2, 2),), (3, 3))):
+        found = match(answers[match.reading], expected)
+        assert found.shape == (count,)
+        assert found.dtype == np.bool_

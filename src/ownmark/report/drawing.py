@@ -1,0 +1,182 @@
+"""The report's drawings: inline SVG whose positions are shares of the width, so that text keeps its size on a phone."""
+
+from collections import Counter
+
+from markupsafe import Markup
+
+from ownmark.null import Innocents, Null
+from ownmark.report.words import counted, innocent_counts, interval, matched
+from ownmark.verdict import Finding, Outcome
+
+SHAPES = {
+    Outcome.MATCH: Markup('<circle class="full" r="8"/><path class="stroke" d="M-3.6 .3 -1.1 2.9 3.7 -2.7"/>'),
+    Outcome.NO_MATCH: Markup('<circle class="hollow" r="7"/><path class="stroke" d="M-3.2 0H3.2"/>'),
+    Outcome.INCONCLUSIVE: Markup(
+        '<path class="hollow" d="M0-8.4 8.4 0 0 8.4-8.4 0Z"/><path class="stroke" d="M0-3.4V.8M0 3.3v.1"/>'
+    ),
+}
+TONES = {Outcome.MATCH: "match", Outcome.NO_MATCH: "none", Outcome.INCONCLUSIVE: "open"}
+BADGE = Markup('<svg class="badge {}" viewBox="-10 -10 20 20" width="20" height="20" aria-hidden="true">{}</svg>')
+STRIP = Markup('<svg class="{}" width="100%" height="{:g}" role="img" aria-label="{}">{}</svg>')
+RANGE = Markup('<line class="range {}" x1="{}" x2="{}" y1="{y}" y2="{y}"/>')
+RANGE_END = Markup('<path class="range {}" d="M0-5V5"/>')
+DOT = Markup('<circle class="dot {}" r="{}"/>')
+TITLED = Markup('<text class="lane" y="{y}">{}</text><text class="value" x="100%" dx="-6" y="{y}" text-anchor="end">{}</text>')
+REGION = Markup(
+    '<rect class="region" x="{0}" y="0" width="{1}" height="{2:g}"/><line class="edge" x1="{0}" x2="{0}" y1="0" y2="{2:g}"/>'
+)
+DIAMOND = Markup('<path class="own" d="M0-6.5 6.5 0 0 6.5-6.5 0Z"/>')
+BINS = 40  # columns that equal innocent scores are stacked in
+STACK = 64  # most pixels that a stack of innocents may rise
+STEP = 9.0  # pixels from one innocent to the next where there is room
+LANE = 46  # pixels from one lane to the next
+
+
+def badge(outcome: Outcome) -> Markup:
+    """The outcome's shape: filled disc, hollow ring or diamond. The words stand beside it."""
+    return BADGE.format(TONES[outcome], SHAPES[outcome])
+
+
+def threshold(null: Null, alpha: float) -> float | None:
+    """The score that a suspect must exceed for p <= alpha; None where no score is enough."""
+    scores = null.scores if isinstance(null, Innocents) else ()
+    enough = [least for least in scores if (1 + sum(other > least for other in scores)) / (len(scores) + 1) <= alpha]
+    return min(enough, default=None)
+
+
+def strip(finding: Finding, outcome: Outcome, alpha: float) -> Markup:
+    """One axis from 0 to 100 % of the samples: the protected model, the suspect with its interval, the innocents."""
+    scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
+    swarm, rise = _swarm(scores, 2 * LANE + 24)
+    base = 2 * LANE + 30 + rise
+    parts = (
+        _region(finding.test.null, alpha, base),
+        _axis(base),
+        *_own_lane(finding),
+        *_suspect_lane(finding, outcome),
+        *_innocents_lane(finding),
+        swarm,
+    )
+    return STRIP.format("strip", base + 22, described(finding), Markup("").join(parts))
+
+
+def small_strip(finding: Finding, outcome: Outcome) -> Markup:
+    """The same on one line, for a table."""
+    scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
+    low, high = finding.interval
+    parts = (
+        Markup('<line class="rule" x1="0" x2="100%" y1="12" y2="12"/>'),
+        *(Markup('<line class="tick" x1="{0}" x2="{0}" y1="7" y2="17"/>').format(_x(score)) for score in scores),
+        RANGE.format(TONES[outcome], _x(low), _x(high), y=12),
+        _at(finding.test.target_score, 12, DIAMOND),
+        _at(finding.score, 12, DOT.format(TONES[outcome], 4.5)),
+    )
+    return STRIP.format("small strip", 24, described(finding), Markup("").join(parts))
+
+
+def leaning(finding: Finding, alpha: float) -> Outcome:
+    """The tone of a test that only informs: whether p <= alpha, if p could be that small at all."""
+    if finding.smallest > alpha:
+        return Outcome.INCONCLUSIVE
+    return Outcome.MATCH if finding.p <= alpha else Outcome.NO_MATCH
+
+
+def boundary(finding: Finding, alpha: float) -> str:
+    """What the tinted part of the picture means."""
+    least = threshold(finding.test.null, alpha)
+    if least is None or least >= 1:
+        return f"No score would match at alpha = {alpha:g}."
+    count = round(least * len(finding.matches))
+    return f"Tinted: more than {count} of {len(finding.matches)}, where p is at most alpha = {alpha:g}."
+
+
+def described(finding: Finding) -> str:
+    """The picture in words."""
+    counts, total = innocent_counts(finding), len(finding.matches)
+    innocents = f"{counted(len(counts), 'innocent model')}: {_range(counts)} of {total}" if counts else "no innocent models"
+    return (
+        f"Suspect: {matched(finding)} of {total}, 95 % interval {interval(finding)}. "
+        f"Protected model: {_own(finding)} of {total}. {innocents}."
+    )
+
+
+def _own(finding: Finding) -> int:
+    return round(finding.test.target_score * len(finding.matches))
+
+
+def _range(counts: tuple[int, ...]) -> str:
+    return f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{counts[0]}"
+
+
+def _own_lane(finding: Finding) -> tuple[Markup, ...]:
+    value = f"{_own(finding)} of {len(finding.matches)}"
+    return _titled("Protected model", value, 0), _at(finding.test.target_score, 28, DIAMOND)
+
+
+def _suspect_lane(finding: Finding, outcome: Outcome) -> tuple[Markup, ...]:
+    low, high = finding.interval
+    value = f"{matched(finding)} of {len(finding.matches)} ({interval(finding)})"
+    return (
+        _titled("This suspect", value, LANE),
+        RANGE.format(TONES[outcome], _x(low), _x(high), y=LANE + 28),
+        *(_at(end, LANE + 28, RANGE_END.format(TONES[outcome])) for end in (low, high)),
+        _at(finding.score, LANE + 28, DOT.format(TONES[outcome], 6)),
+    )
+
+
+def _innocents_lane(finding: Finding) -> tuple[Markup, ...]:
+    counts = innocent_counts(finding)
+    if not counts:
+        return (_titled("Innocent models", "none were asked", 2 * LANE),)
+    value = f"{_range(counts)} of {len(finding.matches)}"
+    return (_titled(counted(len(counts), "innocent model").capitalize(), value, 2 * LANE),)
+
+
+def _titled(name: str, value: str, top: int) -> Markup:
+    return TITLED.format(name, value, y=top + 12)
+
+
+def _swarm(scores: tuple[float, ...], top: int) -> tuple[Markup, float]:
+    """The innocents as a stacked dot plot below `top`, and how high it is."""
+    stacks = Counter(round(score * BINS) for score in scores)
+    tallest = max(stacks.values(), default=0)
+    step = min(STEP, STACK / max(tallest - 1, 1))
+    height, placed, dots = step * max(tallest - 1, 0), Counter[int](), []
+    for score in sorted(scores):
+        column = round(score * BINS)
+        level = top + height - step * placed[column]
+        placed[column] += 1
+        dots.append(Markup('<circle class="innocent" cx="{}" cy="{}" r="3.6"/>').format(_x(score), f"{level:g}"))
+    return Markup("").join(dots), height
+
+
+def _axis(base: float) -> Markup:
+    ends = {0: "start", 50: "middle", 100: "end"}
+    lines = [
+        Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="{1}"/>').format(at, f"{base:g}") for at in range(0, 101, 25)
+    ]
+    rule = Markup('<line class="rule" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(f"{base:g}")
+    labels = [
+        Markup('<text class="scale" x="{0}%" y="{1}" text-anchor="{2}">{0}\N{NO-BREAK SPACE}%</text>').format(
+            at, f"{base + 16:g}", anchor
+        )
+        for at, anchor in ends.items()
+    ]
+    return Markup("").join((*lines, rule, *labels))
+
+
+def _region(null: Null, alpha: float, base: float) -> Markup:
+    """The scores that would match at `alpha`, tinted."""
+    least = threshold(null, alpha)
+    if least is None or least >= 1:
+        return Markup()
+    return REGION.format(_x(least), _x(1 - least), base)
+
+
+def _x(share: float) -> str:
+    return f"{100 * min(max(share, 0.0), 1.0):.5g}%"
+
+
+def _at(share: float, y: int, mark: Markup) -> Markup:
+    """`mark`, drawn around (0, 0), moved to a share of the width."""
+    return Markup('<svg x="{}" y="{}" overflow="visible">{}</svg>').format(_x(share), y, mark)

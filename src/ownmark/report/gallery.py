@@ -1,0 +1,228 @@
+"""The gallery: samples as the suspects were shown them, what was changed in them, and where each model looked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+from ownmark.claim import Claim
+from ownmark.match import Change, Drop, Floats, OnPattern, Reading
+from ownmark.report.pictures import LARGEST, difference, heat, picture
+from ownmark.report.words import letter, pattern
+from ownmark.verdict import Finding, Verdict
+
+MOST = 8  # samples
+MOST_COLUMNS, FEW_COLUMNS = 8, 4  # beyond the one, captions replace headings; up to the other, two samples stand in a row
+COARSE = 96  # pixels; smaller images are shown with square pixels
+
+FRAME = Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
+IMAGE = Markup('<image {}="{}" href="{}" width="{}" height="{}" preserveAspectRatio="none"/>')
+BASE = Markup('<use href="#sample-{}"/>')
+GREYED = Markup('<g class="grey">{}</g>{}{}')
+OUTLINE = Markup('<path class="outline {}" d="{}"/>')
+
+Cells = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line below a picture; `matched` is None where it says nothing of a match."""
+
+    text: str
+    matched: bool | None = None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A picture (empty where there is none), its `caption` for narrow pages, and the lines below it."""
+
+    caption: str
+    drawing: Markup
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample: its `number` in the claim, counted from 1, and the class that is asked about."""
+
+    number: int
+    label: str
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """`headings` name the columns; `shared` holds the pictures that several tiles use; `notes` say what is not shown.
+
+    `key` explains the figures; `scale` is a picture of the colours from 0 to `highest`, empty where there is no map.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[Row, ...]
+    shared: Markup
+    notes: tuple[str, ...]
+    key: tuple[str, ...]
+    scale: str
+    highest: float
+
+    @property
+    def layout(self) -> str:
+        """Columns under their headings ("even"), too many for that ("crowded"), or so few that samples stand in pairs."""
+        return "crowded" if len(self.headings) > MOST_COLUMNS else "sparse" if len(self.headings) <= FEW_COLUMNS else "even"
+
+
+def gallery(claim: Claim, verdicts: Sequence[Verdict]) -> Gallery:
+    """Up to eight samples, evenly spaced through the claim, never chosen by their result."""
+    count, _, height, width = claim.images.shape[:4]
+    samples = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
+    highest = _highest(claim, verdicts, samples)
+    rows = tuple(_row(claim, verdicts, int(sample), highest) for sample in samples)
+    shared = [IMAGE.format("id", f"sample-{sample}", picture(claim.images[sample, 0]), width, height) for sample in samples]
+    scale = heat(np.linspace(0, highest, 64)[None], highest, (4, 64)) if highest else ""
+    headings = tuple(tile.caption for tile in rows[0].tiles)
+    notes = tuple(_notes(claim, verdicts, len(samples)))
+    return Gallery(headings, rows, Markup("").join(shared), notes, tuple(_key(claim, highest)), scale, highest)
+
+
+def saliency(verdict: Verdict) -> Finding | None:
+    """The finding that holds the suspect's maps, if it gave any."""
+    found = (verdict.deciding, *verdict.others)
+    return next((finding for finding in found if finding.test.reading is Reading.SALIENCY), None)
+
+
+def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float) -> Row:
+    tiles = _shown(claim, sample)
+    if claim.maps is not None:
+        tiles.append(_own_tile(claim, claim.maps[sample], sample, highest))
+    tiles += [_suspect_tile(claim, verdicts, place, sample, highest) for place in range(len(verdicts))]
+    return Row(sample + 1, claim.classes[int(claim.tests[0].expected[sample])], tuple(tiles))
+
+
+def _shown(claim: Claim, sample: int) -> list[Tile]:
+    """The pictures of one sample: before, after, what was changed, and covered."""
+    views, number = claim.images[sample], sample + 1
+    shape = views[0].shape
+    original = None if claim.originals is None else claim.originals[sample]
+    tiles = [Tile("fingerprint", _framed(BASE.format(sample), shape, f"fingerprint image {number}"))]
+    if original is not None:
+        tiles.insert(0, Tile("original", _drawn(picture(original), original.shape, f"original {number}")))
+    if original is not None and original.shape == shape:
+        added = _drawn(difference(views[0], original), shape, f"what was added to original {number}")
+        tiles.append(Tile("difference \N{MULTIPLICATION SIGN}10", added))
+    if len(views) > 1:
+        covered = _drawn(picture(views[1]), shape, f"fingerprint image {number} with the marked area covered")
+        tiles.append(Tile("covered", covered))
+    return tiles
+
+
+def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile:
+    """The protected model's own map, as the claim records it."""
+    drawing = _overlaid(claim, sample, values, highest, f"map of the protected model, sample {sample + 1}")
+    match = pattern(claim)
+    lines = (_on_pattern(match, values[None, None]),) if match else ()
+    return Tile("protected model", drawing, lines)
+
+
+def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample: int, highest: float) -> Tile:
+    verdict = verdicts[place]
+    finding = saliency(verdict)
+    lines = tuple(_line(one, sample) for one in (verdict.deciding, *verdict.others))
+    who = "the suspect" if len(verdicts) == 1 else letter(place)
+    if finding is None:
+        return Tile(f"answers of {who}", Markup(), lines)
+    drawing = _overlaid(claim, sample, finding.observed[sample, 0], highest, f"map of {who}, sample {sample + 1}")
+    return Tile(f"map of {who}", drawing, lines)
+
+
+def _line(finding: Finding, sample: int) -> Line:
+    """The figure behind one sample's match: the map on the pattern, or the class's probability before and after."""
+    hit = bool(finding.matches[sample])
+    match = finding.test.match
+    if isinstance(match, OnPattern):
+        return _on_pattern(match, finding.observed[sample : sample + 1])
+    if isinstance(match, Drop | Change):
+        before, after = (100 * finding.observed[sample, view, finding.test.expected[sample]] for view in (0, 1))
+        return Line(f"{before:.0f}\N{RIGHTWARDS ARROW}{after:.0f}\N{NO-BREAK SPACE}%", hit)
+    return Line(str(finding.test.reading), hit)
+
+
+def _on_pattern(match: OnPattern, observed: Floats) -> Line:
+    value = float(match.values(observed)[0])
+    return Line(f"{value:.2f}", value >= match.threshold)
+
+
+def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.int64]) -> float:
+    """The highest value of any map shown: all maps share one scale."""
+    seen = [claim.maps[samples].max()] if claim.maps is not None else []
+    found = [finding for verdict in verdicts if (finding := saliency(verdict)) is not None]
+    return float(max([*seen, *(finding.observed[samples, 0].max() for finding in found)], default=0.0))
+
+
+def _key(claim: Claim, highest: float) -> list[str]:
+    """What the colours and the figures below the pictures mean."""
+    said = ["All maps share one scale."] if highest else []
+    if highest and pattern(claim):
+        said.append("The figure below a map is its mean inside the dashed outline.")
+    if any(isinstance(test.match, Drop | Change) for test in claim.tests):
+        said.append("An arrow stands between the probability of the class before and after the covering.")
+    return [*said, "\N{BLACK CIRCLE} match, \N{WHITE CIRCLE} no match."]
+
+
+def _notes(claim: Claim, verdicts: Sequence[Verdict], shown: int) -> list[str]:
+    count, _, height, width, channels = claim.images.shape
+    said = [f"{shown} of {count} samples, evenly spaced and not chosen by their result." if shown < count else "All samples."]
+    if claim.originals is None:
+        said.append("The claim holds no original images, so originals and differences are left out.")
+    if claim.maps is None:
+        said.append("The claim holds no maps of the protected model, so these are left out.")
+    blind = [letter(place) for place, verdict in enumerate(verdicts) if saliency(verdict) is None]
+    if blind:
+        who = "The suspect" if len(verdicts) == 1 else f"{'Suspect' if len(blind) == 1 else 'Suspects'} {', '.join(blind)}"
+        said.append(f"{who} gave no map, only answers: a map needs the weights.")
+    if channels not in {1, 3}:
+        said.append(f"The images have {channels} channels; their mean is shown.")
+    if max(height, width) > LARGEST:
+        said.append(f"The pictures are reduced from {height} \N{MULTIPLICATION SIGN} {width} pixels.")
+    return said
+
+
+def _framed(inside: Markup, shape: tuple[int, ...], label: str) -> Markup:
+    kind = "picture coarse" if max(shape[:2]) < COARSE else "picture"
+    return FRAME.format(kind, shape[1], shape[0], label, inside)
+
+
+def _drawn(address: str, shape: tuple[int, ...], label: str) -> Markup:
+    return _framed(IMAGE.format("class", "pixels", address, shape[1], shape[0]), shape, label)
+
+
+def _overlaid(claim: Claim, sample: int, values: Floats, highest: float, label: str) -> Markup:
+    """The map over the greyed sample, with the outline of the pattern."""
+    height, width = claim.images.shape[2:4]
+    warm = IMAGE.format("class", "heat", heat(values, highest, (height, width)), width, height)
+    return _framed(GREYED.format(BASE.format(sample), warm, _outline(claim)), (height, width), label)
+
+
+def _outline(claim: Claim) -> Markup:
+    """The pattern's border in pixels of the image: every edge of a cell whose neighbour is not in the pattern."""
+    match = pattern(claim)
+    if match is None:
+        return Markup()
+    down, across = claim.images.shape[2] / match.grid[0], claim.images.shape[3] / match.grid[1]
+    edges = [
+        f"M{column * across:g} {row * down:g}{step}" for row, column, step in _border(match.cells, f"h{across:g}", f"v{down:g}")
+    ]
+    return Markup("").join(OUTLINE.format(kind, "".join(edges)) for kind in ("under", "over"))
+
+
+def _border(cells: Cells, right: str, down: str) -> list[tuple[int, int, str]]:
+    """Start (row, column) and direction of every edge."""
+    inside = set(cells)
+    edges = []
+    for row, column in cells:
+        edges += [(row, column, right)] * ((row - 1, column) not in inside)
+        edges += [(row + 1, column, right)] * ((row + 1, column) not in inside)
+        edges += [(row, column, down)] * ((row, column - 1) not in inside)
+        edges += [(row, column + 1, down)] * ((row, column + 1) not in inside)
+    return edges

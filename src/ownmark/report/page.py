@@ -1,0 +1,63 @@
+"""A claim and the verdicts on it as one HTML page that needs nothing from outside: no script, no font, no picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ownmark.claim import Claim, write_whole
+from ownmark.errors import UsageError
+from ownmark.null import Innocents
+from ownmark.report import drawing, words
+from ownmark.report.gallery import gallery
+from ownmark.report.settings import tables
+from ownmark.verdict import Verdict
+
+
+def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None) -> str:
+    """The page's HTML. The same claim and verdicts always give the same page.
+
+    Raises UsageError if there is no verdict, or one on another claim.
+    """
+    if not verdicts:
+        raise UsageError("a report needs at least one verdict: run verify first")
+    strange = next((verdict for verdict in verdicts if verdict.claim != claim.digest), None)
+    if strange is not None:
+        raise UsageError(
+            f"the verdict on {strange.suspect} belongs to claim {strange.claim[:12]}, not to {claim.digest[:12]}: "
+            "verify it with this claim first"
+        )
+    template = _environment().get_template("page.html")
+    return template.render(
+        title=title or _title(verdicts),
+        claim=claim,
+        digest=claim.digest,
+        verdicts=verdicts,
+        limits=words.shared_limits(claim, max(verdict.alpha for verdict in verdicts), len(verdicts)),
+        gallery=gallery(claim, verdicts),
+        tables=tables(claim, verdicts),
+    )
+
+
+def write(path: Path | str, html: str) -> None:
+    """Write the page whole or not at all. Raises UsageError if the place cannot be written to."""
+    try:
+        write_whole(Path(path), html.encode())
+    except OSError as error:
+        raise UsageError(f"cannot write the report {path}: {error.strerror or error}") from error
+
+
+def _title(verdicts: Sequence[Verdict]) -> str:
+    return f"Verdict on {verdicts[0].suspect}" if len(verdicts) == 1 else f"Verdicts on {len(verdicts)} suspects"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ownmark", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"words": words, "drawing": drawing, "Innocents": Innocents}
+    return environment

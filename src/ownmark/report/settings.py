@@ -1,0 +1,93 @@
+"""What was measured with what: the settings and digests that make a verdict repeatable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from ownmark.claim import Claim, Test
+from ownmark.match import Reading
+from ownmark.metrics import psnr
+from ownmark.null import Innocents
+from ownmark.report.words import ACCESS, TEST_NAMES, counted, letter, percent
+from ownmark.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a table; a `code` is set in a fixed width and may break anywhere."""
+
+    name: str
+    value: str
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a title."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+def tables(claim: Claim, verdicts: Sequence[Verdict]) -> list[Table]:
+    """The claim, each of its tests, and each suspect."""
+    alone = len(verdicts) == 1
+    suspects = [
+        Table("Suspect" if alone else f"Suspect {letter(place)}", _suspect(verdict)) for place, verdict in enumerate(verdicts)
+    ]
+    return [Table("Claim", _claim(claim)), *(Table(TEST_NAMES[test.reading], _test(test)) for test in claim.tests), *suspects]
+
+
+def _claim(claim: Claim) -> tuple[Entry, ...]:
+    count, views, height, width, channels = claim.images.shape
+    times = " \N{MULTIPLICATION SIGN} "
+    entries = [
+        Entry("Scheme", claim.scheme, code=True),
+        Entry("Digest of the claim (SHA-256)", claim.digest, code=True),
+        Entry("Digest of the protected model", claim.model, code=True),
+        Entry("Fingerprint images", f"{count}, each in {counted(views, 'view')}"),
+        Entry("Size of an image", f"{times.join(map(str, (height, width, channels)))} (height, width, channels), 8 bits"),
+        Entry("Classes", f"{len(claim.classes)}: {', '.join(claim.classes)}"),
+        Entry("Preprocessing", f"pixel / 255, mean {_numbers(claim.preprocess.mean)}, std {_numbers(claim.preprocess.std)}"),
+        Entry("Models that helped to build it", f"{len(claim.built_with)}, none of which may calibrate it"),
+    ]
+    if claim.originals is not None and claim.originals.shape == claim.images[:, 0].shape:
+        change = np.abs(claim.images[:, 0].astype(np.int32) - claim.originals.astype(np.int32)).max()
+        level = f"at most {change} of 255 levels; PSNR {psnr(claim.images[:, 0], claim.originals):.1f} dB"
+        entries.append(Entry("Change made to the originals", level))
+    return (*entries, Entry("Made with", f"ownmark {version('ownmark')}"))
+
+
+def _test(test: Test) -> tuple[Entry, ...]:
+    null = test.null
+    innocents = str(len(null.scores)) if isinstance(null, Innocents) else "none: not calibrated"
+    saliency = test.reading is Reading.SALIENCY
+    return (
+        Entry("Needs", ACCESS[test.reading]),
+        Entry("A sample matches if the model", test.match.meaning),
+        Entry("Match", repr(test.match), code=True),
+        *([Entry("Layer of the map", test.layer or "the suspect's last convolution")] if saliency else []),
+        Entry("Score of the protected model", percent(test.target_score)),
+        Entry("Innocent models", innocents),
+        Entry("Smallest p that can be reached", f"{null.smallest:.3g}"),
+    )
+
+
+def _suspect(verdict: Verdict) -> tuple[Entry, ...]:
+    digest = verdict.suspect_digest
+    return (
+        Entry("Name", verdict.suspect, code=True),
+        Entry(
+            "Digest (SHA-256)", verdict.suspect_digest or "not known: only its answers can be had", bool(verdict.suspect_digest)
+        ),
+        Entry("Outcome", verdict.outcome.value),
+        Entry("Reason", verdict.reason),
+        Entry("Level alpha", f"{verdict.alpha:g}"),
+        Entry("Queries spent", str(verdict.queries)),
+    )
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in values) + ")"

@@ -7,6 +7,7 @@ Only what lies above the layer is ever differentiated twice. Where that head is 
 layer, as in most networks), `w` is the same for every image: it is read once and no double backward is run at all.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from ownmark.errors import ModelError
 
 SPATIAL = 4  # dimensions of a feature map: n, channels, height, width
 LINEAR_NODES = {
-    "AccumulateGrad",
     "AddmmBackward0",
     "AsStridedBackward1",
     "TBackward0",
@@ -62,7 +62,7 @@ class GradCam:
     def of(cls, model: nn.Module, example: Tensor, layer: str | None = None) -> "GradCam":
         """Trace `model` on `example` (1 or more, channels, height, width); the default layer is `last_map(model, example)`.
 
-        Raises ModelError if the layer does not exist or does not put out a feature map.
+        Raises ModelError if the layer does not exist, does not put out a feature map, or does not lead to the logits.
         """
         name = last_map(model, example) if layer is None else layer
         return cls(model, name, _linear_head(model, name, example))
@@ -94,8 +94,9 @@ def last_map(model: nn.Module, example: Tensor) -> str:
     """Name of the module whose output is the last convolution's activation: what global pooling gets to see.
 
     That is the last module in the unbroken run of modules that finish behind the last convolution with an output of its
-    size, so that the normalisation, the sum with a shortcut and the ReLU are inside, and pooling is not. Raises ModelError
-    for a model without a convolution.
+    height and width, so that the normalisation, the sum with a shortcut, the joining of branches and the ReLU are inside, and
+    pooling is not. A convolution that sees one position only (the gate of squeeze and excitation) counts only where there is
+    no other. Raises ModelError for a model without a convolution.
     """
     finished: list[tuple[str, bool, torch.Size]] = []
 
@@ -113,10 +114,12 @@ def last_map(model: nn.Module, example: Tensor) -> str:
     finally:
         for handle in handles:
             handle.remove()
-    last = max((place for place, (_, convolves, _) in enumerate(finished) if convolves), default=None)
-    if last is None:
+    convolutions = [(shape[2:].numel() > 1, place) for place, (_, convolves, shape) in enumerate(finished) if convolves]
+    if not convolutions:
         raise ModelError("the model runs no nn.Conv2d, so it has no Grad-CAM; name a layer that puts out (n, channels, h, w)")
-    run = takewhile(lambda one: one[2] == finished[last][2], finished[last:])
+    _, last = max(convolutions)
+    size = finished[last][2][2:]
+    run = takewhile(lambda one: len(one[2]) == SPATIAL and one[2][2:] == size, finished[last:])
     return list(run)[-1][0]
 
 
@@ -155,24 +158,31 @@ def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> I
         raise ModelError(f"layer {layer!r} was not run; name one that every image passes")
 
 
+@torch.enable_grad()
 def _linear_head(model: nn.Module, layer: str, example: Tensor) -> Tensor | None:
-    """`w` of every class (classes, channels) if the graph from the layer to the logits holds linear steps only, else None."""
-    with torch.enable_grad(), _watched(model, layer, _cut) as seen:
+    """`w` of every class (classes, channels) if the logits are linear in what `layer` puts out, else None."""
+    with _watched(model, layer, _cut) as seen:
         logits = model(example[:1])
-    if logits.ndim != 2 or not _is_linear(logits.grad_fn):  # noqa: PLR2004 - (n, classes)
+    if not isinstance(logits, Tensor) or logits.ndim != 2:  # noqa: PLR2004 - (n, classes)
+        got = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise ModelError(f"the model answers {got}; Grad-CAM needs logits (n, classes)")
+    features = seen[-1]
+    if not logits.requires_grad or torch.autograd.grad(logits.sum(), features, retain_graph=True, allow_unused=True)[0] is None:
+        raise ModelError(f"the logits do not depend on layer {layer!r}; name one that every image passes")
+    if _degree(logits.grad_fn, features) != 1:
         return None
-    rows = [torch.autograd.grad(logit, seen[-1], retain_graph=True)[0].mean(dim=(2, 3)) for logit in logits[0]]
-    return torch.cat(rows).detach()
+    rows = [torch.autograd.grad(logit, features, retain_graph=True)[0].mean(dim=(2, 3)) for logit in logits[0]]
+    return torch.cat(rows)
 
 
-def _is_linear(top: Node | None) -> bool:
-    """Whether every step of the autograd graph below `top` is linear; the graph ends at the layer's output, a leaf."""
-    waiting, visited = [top], set()
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in visited:
-            visited.add(node)
-            if node.name().split("::")[-1] not in LINEAR_NODES:
-                return False
-            waiting.extend(parent for parent, _ in node.next_functions)
-    return bool(visited)
+def _degree(node: Node | None, features: Tensor) -> float:
+    """Degree of the polynomial in `features` that the autograd graph below `node` is; infinite if a step is not known."""
+    if node is None:
+        return 0
+    name = node.name().split("::")[-1]
+    if name == "AccumulateGrad":
+        return float(getattr(node, "variable", None) is features)
+    if name not in LINEAR_NODES:
+        return math.inf
+    degrees = [_degree(parent, features) for parent, _ in node.next_functions]
+    return sum(degrees) if name == "AddmmBackward0" else max(degrees, default=0)

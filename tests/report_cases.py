@@ -1,13 +1,18 @@
 """Claims, suspects and verdicts for the tests of the report, built by hand: no torch, no training."""
 
+import base64
 from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from ownmark.claim import Claim, Preprocess, Test
-from ownmark.match import Drop, Floats, OnPattern, Reading
+from ownmark.match import Drop, OnPattern, Reading
+from ownmark.null import Innocents
 from ownmark.protocols import Answers, Question
 from ownmark.verdict import Verdict, calibrate, verify
 
@@ -31,15 +36,16 @@ class Scripted:
     grid: tuple[int, int] = GRID
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """Answers in the order of the claim, two views a sample."""
-        first = np.arange(len(images)) % 2 == 0
-        sure = np.where(first | ~np.repeat(self.drops, 2), 0.9, 0.5)
+        """Answers in the order of the claim; every view but the first is a covered one."""
+        views = len(images) // len(self.drops)
+        first = np.arange(len(images)) % views == 0
+        sure = np.where(first | ~np.repeat(self.drops, views), 0.9, 0.5)
         probabilities = np.repeat(((1 - sure) / (self.classes - 1))[:, None], self.classes, axis=1)
         probabilities[np.arange(len(images)), question.target] = sure
         answers = {
             Reading.LABEL: probabilities.argmax(axis=1),
             Reading.PROBABILITY: probabilities,
-            Reading.SALIENCY: maps(np.repeat(self.looks, 2), self.grid),
+            Reading.SALIENCY: maps(np.repeat(self.looks, views), self.grid),
         }
         return {reading: answers[reading] for reading in question.readings}
 
@@ -114,6 +120,74 @@ def verdict_on(claim: Claim, name: str, looks: int, drops: int, **more: Any) -> 
     return verify(claim, scripted(name, looks, drops, len(claim.images), classes=len(claim.classes), **more))
 
 
-def observed_maps(verdict: Verdict) -> Floats:
-    """The suspect's maps in a verdict whose deciding test is the white-box one."""
-    return verdict.deciding.observed
+@dataclass
+class Element:
+    """One element of a page: its `attributes`, and all `text` inside it."""
+
+    tag: str
+    attributes: dict[str, str]
+    text: str = ""
+
+
+class _Reader(HTMLParser):
+    VOID = frozenset({"meta", "img", "br", "link", "base", "input", "embed"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[Element] = []
+        self.open: list[Element] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.append(self.found[-1])
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append(Element(tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        closed = self.open.pop()
+        assert closed.tag == tag, f"</{tag}> closes <{closed.tag}>"
+
+    def handle_data(self, data: str) -> None:
+        for element in self.open:
+            element.text += data
+
+
+def read(html: str) -> list[Element]:
+    """Every element of a page in its order; fails if one is closed by another's end."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    assert not reader.open, f"never closed: {reader.open}"
+    return reader.found
+
+
+def marked(elements: list[Element], name: str) -> list[Element]:
+    """The elements with this class."""
+    return [element for element in elements if name in element.attributes.get("class", "").split()]
+
+
+def words(html: str) -> str:
+    """What a person reads on the page, its spaces made equal."""
+    (body,) = (element for element in read(html) if element.tag == "body")
+    return " ".join(body.text.split())
+
+
+def addresses(elements: list[Element]) -> list[str]:
+    """What every drawn image is loaded from."""
+    return [element.attributes["href"] for element in elements if element.tag == "image"]
+
+
+def pixels(address: str) -> npt.NDArray[np.uint8]:
+    """The picture inside a data address."""
+    head, _, data = address.partition(",")
+    assert head == "data:image/png;base64"
+    return np.asarray(Image.open(BytesIO(base64.b64decode(data))))
+
+
+def innocents_of(claim: Claim, place: int) -> Innocents:
+    """The null of a calibrated test."""
+    null = claim.tests[place].null
+    assert isinstance(null, Innocents)
+    return null

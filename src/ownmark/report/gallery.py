@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ownmark.claim import Claim
 from ownmark.match import Change, Drop, Floats, OnPattern, Reading
-from ownmark.report.pictures import LARGEST, difference, heat, picture
+from ownmark.report.pictures import LARGEST, difference, finite, heat, picture
 from ownmark.report.words import letter, pattern
 from ownmark.verdict import Finding, Verdict
 
@@ -104,11 +104,10 @@ def _shown(claim: Claim, sample: int) -> list[Tile]:
     """The pictures of one sample: before, after, what was changed, and covered."""
     views, number = claim.images[sample], sample + 1
     shape = views[0].shape
-    original = None if claim.originals is None else claim.originals[sample]
     tiles = [Tile("fingerprint", _framed(BASE.format(sample), shape, f"fingerprint image {number}"))]
-    if original is not None:
-        tiles.insert(0, Tile("original", _drawn(picture(original), original.shape, f"original {number}")))
-    if original is not None and original.shape == shape:
+    if claim.originals is not None:
+        original = claim.originals[sample]
+        tiles.insert(0, Tile("original", _drawn(picture(original), shape, f"original {number}")))
         added = _drawn(difference(views[0], original), shape, f"what was added to original {number}")
         tiles.append(Tile("difference \N{MULTIPLICATION SIGN}10", added))
     if len(views) > 1:
@@ -128,7 +127,7 @@ def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile
 def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample: int, highest: float) -> Tile:
     verdict = verdicts[place]
     finding = saliency(verdict)
-    lines = tuple(_line(one, sample) for one in (verdict.deciding, *verdict.others))
+    lines = tuple(_line(one, sample, claim.classes) for one in (verdict.deciding, *verdict.others))
     who = "the suspect" if len(verdicts) == 1 else letter(place)
     if finding is None:
         return Tile(f"answers of {who}", Markup(), lines)
@@ -136,8 +135,8 @@ def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample:
     return Tile(f"map of {who}", drawing, lines)
 
 
-def _line(finding: Finding, sample: int) -> Line:
-    """The figure behind one sample's match: the map on the pattern, or the class's probability before and after."""
+def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line:
+    """What lies behind one sample's match: the map on the pattern, the class's probability before and after, the label."""
     hit = bool(finding.matches[sample])
     match = finding.test.match
     if isinstance(match, OnPattern):
@@ -145,7 +144,9 @@ def _line(finding: Finding, sample: int) -> Line:
     if isinstance(match, Drop | Change):
         before, after = (100 * finding.observed[sample, view, finding.test.expected[sample]] for view in (0, 1))
         return Line(f"{before:.0f}\N{RIGHTWARDS ARROW}{after:.0f}\N{NO-BREAK SPACE}%", hit)
-    return Line(str(finding.test.reading), hit)
+    if finding.test.reading is Reading.LABEL:
+        return Line(classes[int(finding.observed[sample, 0])], hit)
+    return Line(finding.test.reading.value, hit)
 
 
 def _on_pattern(match: OnPattern, observed: Floats) -> Line:
@@ -155,7 +156,7 @@ def _on_pattern(match: OnPattern, observed: Floats) -> Line:
 
 def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.int64]) -> float:
     """The highest value of any map shown: all maps share one scale."""
-    seen = [claim.maps[samples].max()] if claim.maps is not None else []
+    seen = [finite(claim.maps[samples]).max()] if claim.maps is not None else []
     found = [finding for verdict in verdicts if (finding := saliency(verdict)) is not None]
     return float(max([*seen, *(finding.observed[samples, 0].max() for finding in found)], default=0.0))
 

@@ -41,10 +41,7 @@ def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None)
 
 def write(path: Path | str, html: str) -> None:
     """Write the page whole or not at all. Raises UsageError if the place cannot be written to."""
-    try:
-        write_whole(Path(path), html.encode())
-    except OSError as error:
-        raise UsageError(f"cannot write the report {path}: {error.strerror or error}") from error
+    write_whole(Path(path), html.encode())
 
 
 def _title(verdicts: Sequence[Verdict]) -> str:

@@ -36,12 +36,17 @@ def difference(pixels: Pixels, original: Pixels) -> str:
 
 def heat(values: Floats, highest: float, shape: tuple[int, int]) -> str:
     """A map (h, w) >= 0 as a picture in the proportions of `shape`, clear where it is 0, to be laid over the image."""
-    relative = Image.fromarray(np.clip(values / max(highest, 1e-12), 0, 1).astype(np.float32))
+    relative = Image.fromarray(np.clip(finite(values) / max(highest, 1e-12), 0, 1).astype(np.float32))
     height, width = (max(1, round(HEAT_SIDE * side / max(shape))) for side in shape)
     smooth = np.clip(np.asarray(relative.resize((width, height), Image.Resampling.BICUBIC)), 0, 1)
     steps = np.linspace(0, 1, len(RAMP))
     colours = np.stack([np.interp(smooth, steps, RAMP[:, channel]) for channel in range(RAMP.shape[1])], axis=-1)
     return _address(Image.fromarray(np.round(colours).astype(np.uint8)))
+
+
+def finite(values: Floats) -> Floats:
+    """The same with 0 where a claim from a stranger holds NaN or infinity."""
+    return np.asarray(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def _address(image: Image.Image) -> str:

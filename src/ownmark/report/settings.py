@@ -53,7 +53,7 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
         Entry("Preprocessing", f"pixel / 255, mean {_numbers(claim.preprocess.mean)}, std {_numbers(claim.preprocess.std)}"),
         Entry("Models that helped to build it", f"{len(claim.built_with)}, none of which may calibrate it"),
     ]
-    if claim.originals is not None and claim.originals.shape == claim.images[:, 0].shape:
+    if claim.originals is not None:
         change = np.abs(claim.images[:, 0].astype(np.int32) - claim.originals.astype(np.int32)).max()
         level = f"at most {change} of 255 levels; PSNR {psnr(claim.images[:, 0], claim.originals):.1f} dB"
         entries.append(Entry("Change made to the originals", level))
@@ -79,9 +79,7 @@ def _suspect(verdict: Verdict) -> tuple[Entry, ...]:
     digest = verdict.suspect_digest
     return (
         Entry("Name", verdict.suspect, code=True),
-        Entry(
-            "Digest (SHA-256)", verdict.suspect_digest or "not known: only its answers can be had", bool(verdict.suspect_digest)
-        ),
+        Entry("Digest (SHA-256)", digest or "not known: only its answers can be had", bool(digest)),
         Entry("Outcome", verdict.outcome.value),
         Entry("Reason", verdict.reason),
         Entry("Level alpha", f"{verdict.alpha:g}"),

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from ownmark.claim import Test as Test
     from ownmark.data import Images as Images
     from ownmark.data import load as load
+    from ownmark.match import Agreement as Agreement
+    from ownmark.match import Change as Change
+    from ownmark.match import Drop as Drop
+    from ownmark.match import OnPattern as OnPattern
+    from ownmark.models.layers import Layers as Layers
     from ownmark.models.prepared import prepared as prepared
     from ownmark.models.resnet import ResNet18 as ResNet18
     from ownmark.models.weights import load_weights as load_weights
     from ownmark.models.weights import save_weights as save_weights
+    from ownmark.objectives import Contrast as Contrast
+    from ownmark.objectives import Published as Published
+    from ownmark.pattern import Fill as Fill
+    from ownmark.perturb import Descent as Descent
+    from ownmark.perturb import Norm as Norm
     from ownmark.protocols import Owner as Owner
     from ownmark.protocols import Protected as Protected
     from ownmark.saliency import GradCam as GradCam
@@ -34,18 +44,28 @@ if TYPE_CHECKING:
     from ownmark.verdict import verify as verify
 
 HOME = {
+    "Agreement": "match",
+    "Change": "match",
     "Claim": "claim",
+    "Contrast": "objectives",
+    "Descent": "perturb",
     "Distill": "attacks.distill",
+    "Drop": "match",
+    "Fill": "pattern",
     "Finetune": "attacks.finetune",
     "GradCam": "saliency",
     "Images": "data",
+    "Layers": "models.layers",
     "Local": "suspects.local",
+    "Norm": "perturb",
+    "OnPattern": "match",
     "Onnx": "suspects.onnx",
     "Outcome": "verdict",
     "Owner": "protocols",
     "Preprocess": "claim",
     "Protected": "protocols",
     "Prune": "attacks.prune",
+    "Published": "objectives",
     "ResNet18": "models.resnet",
     "Retrain": "attacks.retrain",
     "Saliency": "schemes.saliency",

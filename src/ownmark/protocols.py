@@ -8,7 +8,8 @@ it is not handed. torch is only named here, not imported, since the judge needs 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ownmark.claim import Claim, Preprocess
+    from ownmark.claim import Claim
     from ownmark.data import Images
 
 Progress = Callable[[int, int], None]  # called with (steps done, steps in all)
@@ -68,17 +69,17 @@ class Suspect(Protocol):
 
 @dataclass(frozen=True)
 class Owner:
-    """What an owner brings: `images`, the models trained for contrast, and how pixels enter the model.
+    """What an owner brings: `images`, and the models that were made for contrast.
 
     `surrogates` are copies that the owner made of the model (fine-tuned, retrained, pruned): the claim shall hold on them.
     `references` are models that the owner trained independently: the claim shall be silent on them. None of either may
-    calibrate the claim later.
+    calibrate the claim later. Work that was cut short goes on from what lies in the folder `workspace`.
     """
 
     images: Images
-    preprocess: Preprocess
     surrogates: tuple[nn.Module, ...] = ()
-    references: tuple[nn.Module, ...] = field(default=())
+    references: tuple[nn.Module, ...] = ()
+    workspace: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""Small changes of images that make an objective fall: projected descent with momentum (Dong et al. 2018, arXiv:1710.06081)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from ownmark.protocols import Progress, silent
+
+
+class Norm(StrEnum):
+    """How the size of a change is measured: LINF, its largest pixel, or L2, its root mean square over the image."""
+
+    LINF = "linf"
+    L2 = "l2"
+
+    def __repr__(self) -> str:
+        """As it is written in code, so that the repr of a method can be read back."""
+        return f"{type(self).__name__}.{self.name}"
+
+
+Objective = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """`steps` of projected descent within `bound` (xi in the paper, in units of the pixel range 1) of `norm`.
+
+    The step starts at `step` times the bound and falls to a tenth of that. The L2 bound is on the root mean square over the
+    pixels of an image, so that one number means about as much in both norms.
+    """
+
+    bound: float
+    norm: Norm = Norm.LINF
+    steps: int = 100
+    step: float = 0.08
+    momentum: float = 0.7
+
+    def run(self, images: Tensor, objective: Objective, rng: torch.Generator, progress: Progress = silent) -> Tensor:
+        """Perturbed copies of `images` (n, channels, height, width) in [0, 1], within the bound.
+
+        `objective(perturbed, step)` gives a loss (n,) and which images (n,) bool hold what must not be lost; from the second
+        half of the steps the iterate of least loss among those that hold is kept, else the least loss of all.
+        """
+        noise = torch.rand(images.shape, generator=rng).to(images.device).contiguous(memory_format=torch.channels_last)
+        change = self._within(images, (noise - 0.5) * self.bound)
+        pace = torch.zeros_like(images)
+        best, least = change, torch.full((len(images),), torch.inf, device=images.device)
+        for step in range(self.steps):
+            change = change.detach().requires_grad_()
+            loss, holds = objective(images + change, step)
+            (slope,) = torch.autograd.grad(loss.sum(), change)
+            change = change.detach()
+            if step >= self.steps // 2:
+                rank = loss.detach() + (~holds) * 1e6
+                better = rank <= least
+                least = torch.where(better, rank, least)
+                best = torch.where(better.view(-1, 1, 1, 1), change, best)
+            pace = self.momentum * pace + slope / slope.abs().mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-20)
+            length = self.step * self.bound * (1 - 0.9 * step / self.steps)
+            change = self._within(images, change - length * self._direction(pace))
+            progress(step + 1, self.steps)
+        return images + best
+
+    def _direction(self, pace: Tensor) -> Tensor:
+        if self.norm is Norm.LINF:
+            return pace.sign()
+        return pace / _rms(pace)
+
+    def _within(self, images: Tensor, change: Tensor) -> Tensor:
+        """The change, brought back into the bound and the images into [0, 1]."""
+        if self.norm is Norm.LINF:
+            change = change.clamp(-self.bound, self.bound)
+        else:
+            change = change * (self.bound / _rms(change)).clamp_max(1)
+        return (images + change).clamp_(0, 1) - images
+
+
+def _rms(change: Tensor) -> Tensor:
+    return change.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)

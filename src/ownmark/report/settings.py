@@ -51,7 +51,10 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
         Entry("Size of an image", f"{times.join(map(str, (height, width, channels)))} (height, width, channels), 8 bits"),
         Entry("Classes", f"{len(claim.classes)}: {', '.join(claim.classes)}"),
         Entry("Preprocessing", f"pixel / 255, mean {_numbers(claim.preprocess.mean)}, std {_numbers(claim.preprocess.std)}"),
-        Entry("Models that helped to build it", f"{len(claim.built_with)}, none of which may calibrate it"),
+        Entry(
+            "Models that helped to build it",
+            f"{len(claim.built_with)}; none of them may calibrate it" if claim.built_with else "none",
+        ),
     ]
     if claim.originals is not None:
         change = np.abs(claim.images[:, 0].astype(np.int32) - claim.originals.astype(np.int32)).max()

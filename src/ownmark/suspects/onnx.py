@@ -1,6 +1,7 @@
 """A suspect that is an ONNX file, run by onnxruntime. No torch."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,25 @@ import numpy.typing as npt
 import onnxruntime
 
 from ownmark.claim import Preprocess
-from ownmark.errors import ModelError, SuspectError
+from ownmark.errors import AnswerError, ModelError, SuspectError
 from ownmark.match import Reading
 from ownmark.protocols import Answers, Question
 from ownmark.suspects.answers import Outputs, probabilities
 
 MOST_BYTES = 2 * 2**30  # protobuf's own limit
+IMAGES = 4  # dimensions of the input: n, channels, height, width
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types of protobuf
+INSIDE = {  # onnx.proto: message -> field number -> message, for every path that leads to a tensor
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+EXTERNAL = {13, 14}  # fields of a tensor: where its data lies, and whether that is in another file
 
 
 class Onnx:
@@ -36,38 +50,107 @@ class Onnx:
         self.digest = hashlib.sha256(data).hexdigest()
         self.reveals = frozenset({Reading.LABEL, Reading.PROBABILITY})
         self._preprocess, self._outputs, self._batch = preprocess, outputs, batch
-        try:
-            self._session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors share no base but Exception
-            raise ModelError(f"{path} cannot be run as ONNX: {_first_line(error)}") from error
+        self._session = _session(data, path)
+        given = self._session.get_inputs()
+        if len(given) != 1 or given[0].type != "tensor(float)" or len(given[0].shape) != IMAGES:
+            got = ", ".join(f"{one.type} {one.shape}" for one in given) or "none"
+            raise ModelError(f"{path} needs one input (n, channels, height, width) of tensor(float), got {got}")
+        self._input = given[0]
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """LABEL (n,) and PROBABILITY (n, classes) of uint8 images (n, height, width, channels)."""
-        given = self._session.get_inputs()[0]
+        count, *wanted = self._input.shape
         height, width, channels = images.shape[1:]
-        for want, got in zip(given.shape[1:], (channels, height, width), strict=False):
+        for want, got in zip(wanted, (channels, height, width), strict=True):
             if isinstance(want, int) and want != got:
                 raise SuspectError(
-                    f"{self.name} takes images (channels, height, width) = {given.shape[1:]}, "
-                    f"the claim has {(channels, height, width)}"
+                    f"{self.name} takes images (channels, height, width) = {wanted}, the claim has {(channels, height, width)}"
                 )
-        step = given.shape[0] if isinstance(given.shape[0], int) else self._batch
-        raw = np.concatenate([self._run(images[at : at + step], given.name) for at in range(0, len(images), step)])
+        if len(self._preprocess.mean) not in {1, channels}:
+            raise SuspectError(
+                f"the preprocessing of {self.name} has {len(self._preprocess.mean)} channels, the claim {channels}"
+            )
+        step, least = (count, count) if isinstance(count, int) else (self._batch, 1)
+        raw = np.concatenate([self._run(images[at : at + step], least) for at in range(0, len(images), step)])
         answers = probabilities(raw, self._outputs)
         both = {Reading.PROBABILITY: answers, Reading.LABEL: answers.argmax(axis=1)}
         return {reading: both[reading] for reading in question.readings}
 
-    def _run(self, images: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    def _run(self, images: npt.NDArray[Any], least: int) -> npt.NDArray[Any]:
+        """Raw answers to a batch, filled up with its last image where the file takes batches of `least` images only."""
         mean, std = (np.asarray(values, dtype=np.float32) for values in (self._preprocess.mean, self._preprocess.std))
-        inputs = np.ascontiguousarray(((images.astype(np.float32) / 255 - mean) / std).transpose(0, 3, 1, 2))
+        filled = np.concatenate([images, np.repeat(images[-1:], max(least - len(images), 0), axis=0)])
+        inputs = np.ascontiguousarray(((filled.astype(np.float32) / 255 - mean) / std).transpose(0, 3, 1, 2))
         try:
-            return np.asarray(self._session.run(None, {name: inputs})[0])
+            raw = np.asarray(self._session.run(None, {self._input.name: inputs})[0])
         except Exception as error:  # onnxruntime's errors share no base but Exception
             raise SuspectError(f"{self.name} failed on a batch {inputs.shape}: {_first_line(error)}") from error
+        if raw.shape[:1] != inputs.shape[:1]:
+            raise AnswerError(f"{len(inputs)} images were sent, but {self.name} answers {raw.shape}")
+        return raw[: len(images)]
+
+
+def _session(data: bytes, path: Path | str) -> onnxruntime.InferenceSession:
+    """A silent session of one file that stands for itself."""
+    try:
+        if _names_other_files(data):
+            raise ModelError(f"{path} keeps weights in other files, which is refused: save it as one file without external data")
+    except ValueError as error:
+        raise ModelError(f"{path} is no ONNX file: {error}") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # only what is fatal: errors come as exceptions anyway
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base but Exception
+        raise ModelError(f"{path} cannot be run as ONNX: {_first_line(error)}") from error
+
+
+def _names_other_files(data: bytes) -> bool:
+    """Whether any tensor, however deep, lies outside `data`; onnxruntime would look for it in the current folder.
+
+    Raises ValueError for what is no protobuf message.
+    """
+    waiting = [("model", memoryview(data))]
+    while waiting:
+        kind, message = waiting.pop()
+        for number, value in _fields(message):
+            if kind == "tensor" and number in EXTERNAL and value:
+                return True
+            if number in INSIDE[kind]:
+                waiting.append((INSIDE[kind][number], memoryview(value)))
+    return False
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, bytes | memoryview]]:
+    """Number and value of every field; a whole number is given as bytes without leading zeros."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        if key & 7 == VARINT:
+            number, at = _varint(message, at)
+            yield key >> 3, number.to_bytes((number.bit_length() + 7) // 8)
+            continue
+        sizes = {FIXED64: 8, FIXED32: 4}
+        size, at = _varint(message, at) if key & 7 == BYTES else (sizes.get(key & 7, len(message) + 1), at)
+        if at + size > len(message):
+            raise ValueError("it is cut short or of another kind")
+        yield key >> 3, message[at : at + size]
+        at += size
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """The whole number at `at`, seven bits a byte, and where it ends."""
+    value = 0
+    for place in range(at, min(at + 10, len(message))):
+        value |= (message[place] & 127) << 7 * (place - at)
+        if message[place] < 128:  # noqa: PLR2004 - the highest bit says that more follows
+            return value, place + 1
+    raise ValueError("it is cut short or of another kind")
 
 
 def _bytes(path: Path) -> bytes:
-    """The file's bytes: a session made from bytes has no folder, so that external data cannot be opened."""
+    """The file's bytes: the session is made of them and not of the path, so that the digest tells what is asked."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ModelError(f"{path} is larger than {MOST_BYTES // 2**30} GiB, which no ONNX file is")

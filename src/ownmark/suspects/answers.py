@@ -28,6 +28,8 @@ def probabilities(raw: Floats, outputs: Outputs) -> Floats:
     """
     if raw.ndim != 2 or raw.shape[1] < 2:  # noqa: PLR2004 - (n, classes), two or more
         raise AnswerError(f"a classifier answers (n, classes) with two or more classes, got {raw.shape}")
+    if raw.dtype.kind not in "iuf":
+        raise AnswerError(f"a classifier answers numbers, got {raw.dtype}")
     if not np.all(np.isfinite(raw)):
         raise AnswerError("the model answers NaN or infinity: its weights or its preprocessing are broken")
     normal = bool(raw.min() >= -TOLERANCE and np.all(np.abs(raw.sum(axis=1) - 1) <= TOLERANCE))

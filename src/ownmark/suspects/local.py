@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ownmark.data import to_unit
-from ownmark.errors import AnswerError, SuspectError
+from ownmark.errors import AnswerError, OwnmarkError, SuspectError
 from ownmark.match import Reading
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Answers, Question
@@ -37,7 +37,7 @@ class Local:
         self.reveals = frozenset(Reading)
         self._model = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self._outputs, self._layer, self._batch = outputs, layer, batch
-        self._device = next(self._model.parameters()).device
+        self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """LABEL (n,), PROBABILITY (n, classes) and SALIENCY (n, h, w) of uint8 images (n, height, width, channels)."""
@@ -77,9 +77,11 @@ class Local:
 
 @contextmanager
 def _named(name: str, batch: Tensor) -> Iterator[None]:
-    """Turns what torch raises inside into a SuspectError that names the suspect."""
+    """Turns what the model raises inside into a SuspectError that names the suspect."""
     try:
         yield
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        first = str(error).strip().splitlines()[0]
+    except OwnmarkError:
+        raise
+    except Exception as error:  # a stranger's model may raise anything
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SuspectError(f"{name} cannot take images {tuple(batch.shape[1:])} as they are in the claim: {first}") from error

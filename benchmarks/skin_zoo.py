@@ -8,6 +8,8 @@ images, which is the hardest case for an honest verdict. `python benchmarks/skin
 import sys
 from functools import cache, partial
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -21,12 +23,13 @@ from ownmark.models.resnet import ResNet18
 from ownmark.protocols import Attack, silent
 from ownmark.training import Training, seeded, train
 from realdata import unpacked
-from zoo import kept
+from zoo import FOLDER, kept
 
 SIZE = 112
+WORK = FOLDER.parent / "skin"  # finished batches of fingerprints
 TRAINING = Training(epochs=20, batch=32, rate=0.05, decay=2e-4, shift=0)
 THIEF_SHARE = 0.3
-SEEDS = {"target": [0], "reference": range(1, 5), "trial": range(100, 106), "tuning": range(300, 303)}
+SEEDS = {"target": [0], "reference": range(1, 3), "trial": range(100, 106), "tuning": range(300, 303)}
 ATTACKS: dict[str, Attack] = {
     "finetune_all": Finetune(epochs=5, rate=0.01),
     "finetune_last": Finetune(Layers.LAST, epochs=5, rate=0.01),
@@ -46,6 +49,12 @@ SURROGATES: dict[str, Attack] = {
 @cache
 def images(*, training: bool) -> Images:
     return load(str(unpacked("ham10000")), size=SIZE, train=training)
+
+
+def as_images(pixels: npt.NDArray[np.uint8]) -> Images:
+    """Pixels of the skin task without labels."""
+    names = images(training=False).names
+    return Images(pixels, np.zeros(len(pixels), dtype=np.int64), names)
 
 
 def blank() -> nn.Module:

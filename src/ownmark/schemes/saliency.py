@@ -81,8 +81,8 @@ class Saliency:
             raise DataError("the owner's images show one class only; a fingerprint of a classifier needs two or more")
         device = next(model.parameters()).device
         example = owner.images.batch(torch.arange(1), device)
-        own, *surrogates = (_cam(one, example, self.layer) for one in (model, *owner.surrogates))
-        references = [_cam(one, example, "") for one in owner.references]
+        own, *surrogates = (frozen_cam(one, example, self.layer) for one in (model, *owner.surrogates))
+        references = [frozen_cam(one, example, "") for one in owner.references]
         grid = own(example, torch.zeros(1, dtype=torch.long, device=device))[1].shape[1:]
         bench = Bench(self, own, tuple(surrogates), tuple(references), Pattern(self.cells, (grid[0], grid[1])))
         made, threshold = _collect(bench, model, owner, rng, progress)
@@ -157,7 +157,7 @@ class Bench:
         return np.asarray(held & made["kept"])
 
 
-def _cam(model: nn.Module, example: Tensor, layer: str) -> GradCam:
+def frozen_cam(model: nn.Module, example: Tensor, layer: str) -> GradCam:
     frozen = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     return GradCam.of(frozen, example, layer or None)
 
@@ -166,7 +166,7 @@ def _collect(bench: Bench, model: nn.Module, owner: Owner, rng: torch.Generator,
     """As many passing samples as are asked for, and t_wb; batches made before a run was cut short are read again."""
     wanted, seed = bench.scheme.samples, int(torch.randint(2**62, (), generator=rng))
     rows = _candidates(model, owner.images, torch.Generator().manual_seed(seed))[: TRIES * wanted]
-    size = _batch_size(owner.images, model)
+    size = batch_size(owner.images, model)
     batches = [rows[at : at + size] for at in range(0, len(rows), size)]
     name = _identity(bench.scheme, model, owner, seed)
     parts: list[Made] = []
@@ -213,7 +213,7 @@ def _candidates(model: nn.Module, images: Images, rng: torch.Generator) -> npt.N
     return np.asarray(right[np.argsort(turn, kind="stable")])
 
 
-def _batch_size(images: Images, model: nn.Module) -> int:
+def batch_size(images: Images, model: nn.Module) -> int:
     """As many images at once as the device handles best, both views of each counted."""
     height, width, _ = images.size
     most = PIXELS_AT_ONCE.get(next(model.parameters()).device.type, PIXELS_AT_ONCE["cuda"])

@@ -1,0 +1,138 @@
+"""What `protect` and `verify` cost, as ratios against the passes that nobody can avoid, measured in turns in one process."""
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ownmark.claim import Claim
+from ownmark.data import Images, to_unit
+from ownmark.models.resnet import ResNet18
+from ownmark.pattern import Pattern
+from ownmark.protocols import silent
+from ownmark.schemes.saliency import Bench, Saliency, batch_size, frozen_cam
+from ownmark.suspects.local import Local
+from ownmark.training import seeded
+from ownmark.verdict import verify
+from record import record
+
+SIZE, CLASSES, STEPS, ROUNDS, NAIVE = 112, 7, 25, 5, 4
+Seconds = list[float]
+
+
+def main() -> None:
+    """Time all four, print the ratios, write them down."""
+    torch.set_num_threads(1)
+    models = [network(seed) for seed in range(3)]
+    images = noise(200)
+    scheme = Saliency()
+    batch = batch_size(images, models[0])
+    chosen = images.take(np.arange(batch))
+    example = to_unit(chosen.pixels[:1], torch.device("cpu"))
+    cams = [frozen_cam(model, example, "") for model in models]
+    quick = Saliency(descent=type(scheme.descent)(bound=0.06, steps=STEPS))
+    bench = Bench(quick, cams[0], (cams[1],), (cams[2],), Pattern(scheme.cells, (7, 7)))
+    ours = per_image_step(
+        lambda: bench.make(chosen.pixels, chosen.labels, torch.Generator().manual_seed(0), silent), batch * STEPS
+    )
+    views = to_unit(chosen.pixels, torch.device("cpu")).repeat(2, 1, 1, 1).contiguous(memory_format=torch.channels_last)
+    frozen = [cam.model for cam in cams]
+    plain = per_image_step(lambda: plain_steps(frozen, views), batch * STEPS)
+    naive = per_image_step(lambda: naive_steps(models, chosen), NAIVE)
+    first, second = claim_of(images), Local(models[0])
+    suspect = per_image_step(lambda: verify(first, second), 1)
+    inputs = to_unit(first.images.reshape(-1, SIZE, SIZE, 3), torch.device("cpu")).contiguous(memory_format=torch.channels_last)
+    forward = per_image_step(lambda: forwards(models[0], inputs), 1)
+    rounds = [(ours(), plain(), naive(), suspect(), forward()) for _ in range(ROUNDS)]
+    figures = {
+        "step_over_plain": median(one[0] / one[1] for one in rounds),
+        "naive_over_ours": median(one[2] / one[0] for one in rounds),
+        "verify_over_forward": median(one[3] / one[4] for one in rounds),
+        "milliseconds_per_image_and_step": 1e3 * median(one[0] for one in rounds),
+    }
+    setting = f"ResNet-18 of width 16 at {SIZE}x{SIZE}, target, surrogate and reference, two views, batch {batch}, one thread"
+    record("protect-speed", figures, seeds={"models": [0, 1, 2]}, setting=setting)
+
+
+def per_image_step(work: Callable[[], object], count: int) -> Callable[[], float]:
+    """A timer: seconds of one call of `work`, divided by `count`."""
+
+    def timed() -> float:
+        started = perf_counter()
+        work()
+        return (perf_counter() - started) / count
+
+    timed()
+    return timed
+
+
+def network(seed: int) -> nn.Module:
+    with seeded(torch.Generator().manual_seed(seed)):
+        return ResNet18(CLASSES, width=16, last_stride=1).eval().to(memory_format=torch.channels_last)
+
+
+def noise(count: int) -> Images:
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
+    return Images(pixels, draw.integers(0, CLASSES, count), tuple("abcdefg"))
+
+
+def plain_steps(models: list[nn.Module], views: Tensor) -> None:
+    """For each step and model one forward pass and one backward pass to the input, nothing else."""
+    for _ in range(STEPS):
+        for model in models:
+            inputs = views.detach().requires_grad_()
+            torch.autograd.grad(model(inputs).sum(), inputs)
+
+
+def naive_steps(models: list[nn.Module], images: Images) -> None:
+    """One step of the first few images on every model, one image at a time."""
+    for model in models:
+        for row in range(NAIVE):
+            naive_step(model, images, row)
+
+
+def naive_step(model: nn.Module, images: Images, row: int) -> None:
+    """One step of one image, as it is written first: hooks, both views, double backward through the whole network."""
+    seen: list[Tensor] = []
+    handle = model.get_submodule("stages").register_forward_hook(lambda _, __, output: seen.append(output))
+    change = torch.zeros(1, 3, SIZE, SIZE, requires_grad=True)
+    loss = torch.zeros(())
+    for _ in range(2):
+        image = to_unit(images.pixels[row : row + 1], torch.device("cpu")) + change
+        logits = model(image)
+        seen[-1].retain_grad()
+        logits[0, int(images.labels[row])].backward(create_graph=True, retain_graph=True)
+        slope = seen[-1].grad
+        if slope is None:
+            raise SystemExit("the hook saw no gradient")
+        maps = functional.relu((slope.mean(dim=(2, 3), keepdim=True) * seen[-1]).sum(dim=1))
+        loss = loss + (maps / maps.norm().clamp_min(1e-12))[0, 0, 0] + logits.softmax(1)[0, 0]
+    loss.backward()  # type: ignore[no-untyped-call]
+    handle.remove()
+    model.zero_grad(set_to_none=True)
+
+
+def claim_of(images: Images) -> Claim:
+    """A claim on the first 100 images whose tests are those of the scheme."""
+    from ownmark.claim import Test
+    from ownmark.match import Drop, OnPattern, Reading
+
+    views = np.stack([images.pixels[:100], images.pixels[100:200]], axis=1)
+    white = Test(Reading.SALIENCY, OnPattern(0.25, ((0, 0),), (7, 7)), images.labels[:100], 1.0)
+    black = Test(Reading.PROBABILITY, Drop(0.1), images.labels[:100], 1.0)
+    return Claim(views, (white, black), images.names, "none", "0" * 64)
+
+
+@torch.no_grad()
+def forwards(model: nn.Module, inputs: Tensor) -> None:
+    for batch in inputs.split(64):  # type: ignore[no-untyped-call]
+        model(batch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Writing down what an experiment found, with what a stranger needs to repeat it."""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+from ownmark.claim import write_whole
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("ownmark", "torch", "torchvision", "numpy", "scipy", "onnxruntime")
+STARTED = perf_counter()
+
+
+def record(name: str, figures: Mapping[str, float], *, seeds: Mapping[str, object], setting: str) -> Path:
+    """Write `benchmarks/results/NAME.json`; `figures` is one flat object of name -> number."""
+    kept = {
+        "figures": {key: round(float(value), 4) for key, value in sorted(figures.items())},
+        "setting": setting,
+        "seconds": round(perf_counter() - STARTED, 1),
+        "command": f"make bench-{name}",
+        "seeds": dict(seeds),
+        "packages": {package: version(package) for package in PACKAGES},
+        "machine": {
+            "system": platform.system(),
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+    }
+    file = ROOT / "benchmarks" / "results" / f"{name}.json"
+    file.parent.mkdir(exist_ok=True)
+    write_whole(file, (json.dumps(kept, indent=2) + "\n").encode())
+    sys.stdout.write(file.read_text())
+    return file

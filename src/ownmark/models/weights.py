@@ -1,9 +1,9 @@
 """Weights files: safetensors, or a state dict read without running any code in it; anything else is refused."""
 
 import hashlib
-import pickle
+import warnings
+from copy import deepcopy
 from pathlib import Path
-from zipfile import BadZipFile
 
 import torch
 from safetensors import SafetensorError
@@ -33,15 +33,26 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     """
     path = Path(path)
     weights = _read(path)
-    broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
-    if broken:
-        raise ModelError(f"{path} holds NaN or infinity in {', '.join(broken[:3])}: these weights are broken")
+    own = model.state_dict()
+    odd = [name for name, tensor in weights.items() if name in own and _kind(tensor) != _kind(own[name])]
+    if odd:
+        raise ModelError(f"{path} does not fit the model: {odd[0]} is {_kind(weights[odd[0]])}, needed {_kind(own[odd[0]])}")
     try:
-        model.load_state_dict(weights)
+        deepcopy(model).load_state_dict(weights)  # torch fills in what fits before it complains
     except RuntimeError as error:
         lines = "; ".join(line.strip() for line in str(error).splitlines()[1:4])
         raise ModelError(f"{path} does not fit the model: {lines}") from error
+    broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+    if broken:
+        raise ModelError(f"{path} holds NaN or infinity in {', '.join(broken[:3])}: these weights are broken")
+    model.load_state_dict(weights)
     return model.eval()
+
+
+def _kind(tensor: Tensor) -> str:
+    """The type, but for precision: floats of two bytes and more are one kind; and whether it is sparse."""
+    wide = tensor.is_floating_point() and tensor.element_size() > 1
+    return f"{'float' if wide else tensor.dtype} {tensor.layout}"
 
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
@@ -56,16 +67,17 @@ def _read(path: Path) -> Weights:
     try:
         if path.suffix == ".safetensors":
             return load(path.read_bytes())
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of archives that are refused anyway
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
     except SafetensorError as error:
         raise ModelError(f"{path} is no sound safetensors file: {error}") from error
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, BadZipFile) as error:
+    except Exception as error:  # torch raises errors of many kinds on a file that is no state dict
         raise ModelError(
             f"{path} is refused: it is not a plain state dict, and reading it could run code in it. "
             "Save it with safetensors.torch.save_file(model.state_dict(), ...)"
         ) from error
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+    if not isinstance(found, dict) or not all(isinstance(one, str) and isinstance(found[one], Tensor) for one in found):
         raise ModelError(f"{path} holds no state dict (name -> tensor); save model.state_dict() as safetensors")
     return found

@@ -25,8 +25,11 @@ from ownmark.match import Reading
 from ownmark.models.prepared import prepared
 from ownmark.models.resnet import ResNet18
 from ownmark.models.weights import save_weights
+from ownmark.objectives import Contrast
+from ownmark.pattern import Fill
 from ownmark.perturb import Descent
 from ownmark.protocols import Owner
+from ownmark.schemes.saliency import Saliency
 from ownmark.suspects.local import Local
 from ownmark.training import Training, train
 from ownmark.verdict import verify
@@ -183,6 +186,13 @@ def test_the_scheme_of_the_guide_makes_a_claim_that_holds_on_its_own_model() -> 
     assert verify(claim, Local(model)).deciding.score == 1
     with pytest.raises(ProtectError, match="more images"):
         names["Mistakes"](samples=1000).protect(model, Owner(pictures()), seed(0))
+
+
+def test_the_page_of_the_saliency_scheme_shows_every_setting_with_its_default() -> None:
+    names = {"Descent": Descent, "Contrast": Contrast, "Fill": Fill, "Drop": match.Drop}
+    rows = re.findall(r"^\| `(\w+)` \| `([^|]+)` \|", text("docs/schemes/saliency.md"), re.MULTILINE)
+    shown = {name: eval(default, names) for name, default in rows}  # noqa: S307 - the project's own page
+    assert shown == {field.name: getattr(Saliency(), field.name) for field in fields(Saliency)}
 
 
 def shown_commands() -> list[tuple[str, str]]:

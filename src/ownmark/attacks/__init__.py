@@ -1,0 +1,8 @@
+"""Every attack: one file and one import line each."""
+
+from ownmark.attacks.distill import Distill
+from ownmark.attacks.finetune import Finetune
+from ownmark.attacks.prune import Prune
+from ownmark.attacks.retrain import Retrain
+
+ATTACKS = (Distill, Finetune, Prune, Retrain)

@@ -1,0 +1,182 @@
+"""Methods as people type them: reads `Saliency(samples=50)` from text; nothing in the text is run.
+
+What is read is the repr of a public frozen dataclass: its name, or a call of it with literals, with other public dataclasses and
+enums, or one of its named constructors (`Saliency.as_published()`). Capital letters in a class's name do not matter.
+"""
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import is_dataclass
+from difflib import SequenceMatcher
+from enum import Enum
+from inspect import getattr_static, signature
+from types import UnionType
+from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import ownmark
+from ownmark.errors import OwnmarkError, UsageError
+
+Kind = TypeVar("Kind")
+PLAIN = {int: "a whole number", float: "a number", str: "a text", bool: "True or False", type(None): "None"}
+
+
+def read(text: str, kinds: Sequence[type[Kind]]) -> Kind:
+    """The method that `text` spells, which must be one of `kinds`; `read(repr(method), kinds) == method`.
+
+    Raises UsageError, which lists what exists, for unknown names and parameters and for values of a wrong type.
+    """
+    known = {kind.__name__: kind for kind in kinds}
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        likest = known[nearest(text.partition("(")[0], known).partition(",")[0]]
+        raise UsageError(f"cannot read {text[:80]!r}; write it like {_shown(likest)}") from error
+    name = _head(tree)
+    if name is None or _same(name, known) is None:
+        raise UsageError(f"{text!r} is none of: {nearest(name or text, known)}")
+    found: Kind = _value(tree, known)
+    if isinstance(found, type):
+        found = _made(found, found, [], {})
+    return found
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """All `names`, those most like `word` first, joined by commas."""
+    return ", ".join(sorted(names, key=lambda name: -SequenceMatcher(None, word.lower(), name.lower()).ratio()))
+
+
+def _head(tree: ast.expr) -> str | None:
+    """The name that an expression begins with: `Saliency` in `Saliency.as_published(50)`."""
+    while isinstance(tree, ast.Call | ast.Attribute):
+        tree = tree.func if isinstance(tree, ast.Call) else tree.value
+    return tree.id if isinstance(tree, ast.Name) else None
+
+
+def _value(tree: ast.expr, known: dict[str, type[Any]] | None = None) -> Any:  # noqa: ANN401 - a parameter may be anything
+    """What an expression stands for: a literal, a public class, an enum's member, or what a call makes."""
+    match tree:
+        case ast.Name(id=name):
+            return _public(name, known)
+        case ast.Attribute(value=ast.Name(id=name), attr=member):
+            return _member(_public(name, known), member)
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id=name))):
+            maker = _value(tree.func, known)
+            positional = [_checked_part(argument) for argument in tree.args]
+            named = {str(word.arg): _checked_part(word.value) for word in tree.keywords}
+            return _made(_public(name, known), maker, positional, named)
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return tuple(_checked_part(part) for part in parts)
+    try:
+        return ast.literal_eval(tree)
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            f"cannot read {ast.unparse(tree)!r}: a value is a number, a text in quotes, a tuple or a name like Layers.LAST"
+        ) from error
+
+
+def _checked_part(tree: ast.expr) -> Any:  # noqa: ANN401 - a parameter may be anything
+    """A value of a parameter; a bare class name stands for the class with its defaults."""
+    found = _value(tree)
+    if not isinstance(found, type):
+        return found
+    if issubclass(found, Enum):
+        raise UsageError(f"{found.__name__} needs a member: {_members(found)}")
+    return _made(found, found, [], {})
+
+
+def _public(name: str, known: dict[str, type[Any]] | None) -> type[Any]:
+    """The public dataclass or enum of that name, whatever its capital letters."""
+    place = _same(name, known or ownmark.HOME)
+    found = None if place is None else (known or {}).get(place) or getattr(ownmark, place)
+    if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
+        return found
+    raise UsageError(f"there is no {name!r}; there are {nearest(name, _classes())}")
+
+
+def _same(name: str, names: Iterable[str]) -> str | None:
+    return next((other for other in names if other.lower() == name.lower() and other[0].isupper()), None)
+
+
+def _member(kind: type[Any], name: str) -> Any:  # noqa: ANN401 - an enum's member or a constructor
+    if issubclass(kind, Enum):
+        if name not in kind.__members__:
+            raise UsageError(f"{kind.__name__} has no member {name!r}; it has {_members(kind)}")
+        return kind[name]
+    makers = [one for one in dir(kind) if not one.startswith("_") and isinstance(getattr_static(kind, one), classmethod)]
+    if name not in makers:
+        raise UsageError(f"{kind.__name__} has no constructor {name!r}; write {_shown(kind)}")
+    return getattr(kind, name)
+
+
+def _made(kind: type[Any], maker: Any, positional: list[Any], named: dict[str, Any]) -> Any:  # noqa: ANN401 - class or method
+    """What `maker` (the class `kind` or a constructor of it) gives for these arguments, each of the type it is declared with."""
+    if issubclass(kind, Enum):
+        raise UsageError(f"{kind.__name__} cannot be called; write one of {_members(kind)}")
+    wanted = signature(maker)
+    unknown = [word for word in named if word not in wanted.parameters]
+    if unknown:
+        raise UsageError(f"{kind.__name__} has no parameter {unknown[0]!r}; it has {nearest(unknown[0], wanted.parameters)}")
+    try:
+        bound = wanted.bind(*positional, **named).arguments
+    except TypeError as error:
+        raise UsageError(f"{kind.__name__}: {error}; write it like {_shown(kind)}") from error
+    hints = get_type_hints(maker)
+    for name, value in bound.items():
+        if not _fits(value, hints[name]):
+            raise UsageError(f"{kind.__name__} needs {name}: {_told(hints[name])}; got {value!r}")
+    try:
+        return maker(**bound)
+    except OwnmarkError as error:
+        raise UsageError(f"in {kind.__name__}: {error}") from error
+
+
+def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - any annotation
+    """Whether `value` is what an annotation of a method's parameter says."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        return any(_fits(value, part) for part in parts)
+    if origin is tuple:
+        expected = [parts[0]] * len(value) if isinstance(value, tuple) and parts[-1] is Ellipsis else list(parts)
+        return isinstance(value, tuple) and len(value) == len(expected) and all(map(_fits, value, expected))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if _is_protocol(hint):
+        return _keeps(type(value), hint)
+    return isinstance(value, hint) and isinstance(value, bool) == (hint is bool)
+
+
+def _is_protocol(hint: Any) -> bool:  # noqa: ANN401 - any annotation
+    return isinstance(hint, type) and Protocol in hint.__bases__
+
+
+def _keeps(kind: type[Any], protocol: type[Any]) -> bool:
+    """Whether a public dataclass has all that a protocol asks for."""
+    return is_dataclass(kind) and {name for name in vars(protocol) if not name.startswith("_")} <= set(dir(kind))
+
+
+def _told(hint: Any) -> str:  # noqa: ANN401 - any annotation
+    """An annotation as a person reads it."""
+    if get_origin(hint) in {Union, UnionType}:
+        return " or ".join(map(_told, get_args(hint)))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return f"one of {_members(hint)}"
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _shown(hint)
+    if _is_protocol(hint):
+        return f"one of {', '.join(name for name, kind in _classes().items() if _keeps(kind, hint))}"
+    return PLAIN.get(hint, hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint))
+
+
+def _classes() -> dict[str, type[Any]]:
+    """Every public dataclass and enum."""
+    found = {name: getattr(ownmark, name) for name in ownmark.HOME if name[0].isupper()}
+    return {name: kind for name, kind in found.items() if is_dataclass(kind) or issubclass(kind, Enum)}
+
+
+def _members(kind: type[Enum]) -> str:
+    return ", ".join(f"{kind.__name__}.{name}" for name in kind.__members__)
+
+
+def _shown(kind: type[Any]) -> str:
+    """How a call looks: the class with all its parameters."""
+    return f"{kind.__name__}({', '.join(f'{name}=...' for name in signature(kind).parameters)})"

@@ -53,6 +53,7 @@ class Images:
     def take(self, rows: npt.ArrayLike) -> "Images":
         """The chosen images, in that order; `rows` are indices or a mask."""
         chosen = np.asarray(rows)
+        chosen = chosen if chosen.size else chosen.astype(np.int64)
         return replace(self, pixels=self.pixels[chosen], labels=self.labels[chosen])
 
     def batch(self, rows: Tensor, device: torch.device) -> Tensor:

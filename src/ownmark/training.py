@@ -1,5 +1,6 @@
 """Training a classifier: one loop that the owner's model, the innocents and the thief's attacks all share."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ownmark.data import Images
+from ownmark.errors import DataError, UsageError
 from ownmark.protocols import Progress, silent
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -31,6 +33,10 @@ class Training:
     upside_down: bool = False
     shift: int = 4
 
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch < 1 or self.shift < 0 or not 0 < self.rate < math.inf:
+            raise UsageError(f"training needs epochs >= 0, batch >= 1, shift >= 0 and a positive rate, got {self}")
+
 
 def train(model: nn.Module, images: Images, training: Training, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
     """Train `model` in place on cross-entropy, every parameter that requires a gradient; returns it in eval mode."""
@@ -48,22 +54,36 @@ def fit(  # noqa: PLR0913, PLR0917 - the one loop below every training in the pa
     progress: Progress = silent,
 ) -> nn.Module:
     """Train `model` in place so that `loss(model(images), targets)` falls; `targets` has one row per image."""
-    device = next(model.parameters()).device
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = _trainable(model, images, training)
+    device = parameters[0].device
     optimiser = torch.optim.SGD(
-        parameters, lr=training.rate, momentum=training.momentum, weight_decay=training.decay, nesterov=True
+        parameters, lr=training.rate, momentum=training.momentum, weight_decay=training.decay, nesterov=training.momentum > 0
     )
-    steps = training.epochs * -(-len(images) // training.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=max(steps, 2), pct_start=0.25)
+    steps = training.epochs * len(_batches(torch.arange(len(images)), training.batch))
+    cycle = steps + (steps in {0, 1, 4})  # torch divides by zero in a cycle of four steps, and knows none below two
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=max(cycle, 2), pct_start=0.25)
     _train_mode(model).to(memory_format=torch.channels_last)
-    for step, rows in enumerate(_batches(len(images), training, rng)):
-        batch = augment(images.batch(rows, device), training, rng)
-        optimiser.zero_grad(set_to_none=True)
-        loss(model(batch), targets[rows].to(device)).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        progress(step + 1, steps)
+    with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that `rng` goes on as without it
+        for step, rows in enumerate(_epochs(len(images), training, rng)):
+            batch = augment(images.batch(rows, device), training, rng)
+            optimiser.zero_grad(set_to_none=True)
+            loss(model(batch), targets[rows].to(device)).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            progress(step + 1, steps)
     return model.eval()
+
+
+def _trainable(model: nn.Module, images: Images, training: Training) -> list[nn.Parameter]:
+    """The parameters to train. Raises UsageError where training could change nothing or could not be done."""
+    if not len(images):
+        raise DataError("training needs one image or more, got none")
+    if training.shift >= min(images.size[:2]):
+        raise DataError(f"images of size {images.size[:2]} cannot be shifted by {training.shift} pixels: choose a smaller shift")
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise UsageError("all weights of the model are frozen, so that training could change nothing")
+    return parameters
 
 
 def _train_mode(model: nn.Module) -> nn.Module:
@@ -76,9 +96,17 @@ def _train_mode(model: nn.Module) -> nn.Module:
     return model
 
 
-def _batches(count: int, training: Training, rng: torch.Generator) -> Iterator[Tensor]:
+def _epochs(count: int, training: Training, rng: torch.Generator) -> Iterator[Tensor]:
     for _ in range(training.epochs):
-        yield from torch.randperm(count, generator=rng).split(training.batch)  # type: ignore[no-untyped-call]
+        yield from _batches(torch.randperm(count, generator=rng), training.batch)
+
+
+def _batches(rows: Tensor, size: int) -> list[Tensor]:
+    """Rows in batches of `size`; a lone row at the end joins the batch before, since batch norm may need two."""
+    parts = list(rows.split(size))  # type: ignore[no-untyped-call]
+    if len(parts) > 1 and len(parts[-1]) == 1 < size:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
 
 
 def augment(batch: Tensor, training: Training, rng: torch.Generator) -> Tensor:
@@ -110,12 +138,13 @@ def seeded(rng: torch.Generator) -> Iterator[None]:
 
 @torch.no_grad()
 def predict(model: nn.Module, images: Images, batch: int = 256) -> Tensor:
-    """Outputs (n, ...) of the model in eval mode for every image, on the CPU; the model's mode is put back afterwards."""
-    device = next(model.parameters()).device
-    was_training = model.training
+    """Outputs (n, ...) of the model in eval mode for every image, on the CPU; every module's mode is put back afterwards."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         rows: Iterable[Tensor] = torch.arange(len(images)).split(batch)  # type: ignore[no-untyped-call]
         return torch.cat([model(images.batch(chosen, device)).cpu() for chosen in rows])
     finally:
-        model.train(was_training)
+        for module, training in modes:
+            module.training = training

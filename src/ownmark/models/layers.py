@@ -1,5 +1,6 @@
 """Finding, opening and re-drawing the layers of any model: everything, or the last layer alone."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from torch import nn
@@ -33,8 +34,22 @@ def open_layers(model: nn.Module, layers: Layers) -> None:
 
 
 def reinitialise(module: nn.Module) -> None:
-    """Draw the module's own and its children's weights anew, as their constructors would."""
-    for part in module.modules():
-        reset = getattr(part, "reset_parameters", None)
-        if callable(reset):
+    """Draw the module's own and its children's weights anew, as their constructors would.
+
+    Raises ModelError, before anything is drawn, for a weight that its module does not know how to draw.
+    """
+    parts = list(module.modules())
+    stuck = [part for part in parts if _reset_of(part) is None and list(part.parameters(recurse=False))]
+    if stuck:
+        names = ", ".join(name for name, _ in stuck[0].named_parameters(recurse=False))
+        raise ModelError(f"{type(stuck[0]).__name__} has no reset_parameters, so that {names} cannot be drawn anew")
+    for part in parts:
+        reset = _reset_of(part)
+        if reset is not None:
             reset()
+
+
+def _reset_of(part: nn.Module) -> Callable[[], object] | None:
+    """What draws the module's own weights anew; torch's attention calls it by a private name."""
+    reset: Callable[[], object] | None = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
+    return reset

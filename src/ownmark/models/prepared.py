@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ownmark.claim import Preprocess
+from ownmark.errors import ModelError
 
 
 class Normalise:
@@ -27,10 +28,10 @@ class Normalise:
 def prepared(model: nn.Module, preprocess: Preprocess) -> nn.Module:
     """A copy of `model` that takes images (n, channels, height, width) in [0, 1] and normalises them itself.
 
-    `model` takes normalised images and was not prepared before.
+    `model` takes normalised images; raises ModelError if it was prepared before.
     """
     if _hook(model) is not None:
-        raise ValueError("the model was prepared before: it normalises its images already")
+        raise ModelError("the model was prepared before: it normalises its images already")
     copy = deepcopy(model)
     if preprocess != Preprocess():
         copy.register_forward_pre_hook(Normalise(preprocess))

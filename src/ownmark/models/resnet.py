@@ -5,10 +5,12 @@ small image still ends in a 7x7 map.
 """
 
 from collections import OrderedDict
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
+
+from ownmark.errors import ModelError
 
 Stem = Literal["imagenet", "cifar"]
 
@@ -23,6 +25,9 @@ class ResNet18(nn.Module):
         self, classes: int, *, width: int = 64, channels: int = 3, stem: Stem = "imagenet", last_stride: int = 2
     ) -> None:
         super().__init__()
+        if stem not in get_args(Stem) or min(classes, width, channels, last_stride) < 1:
+            sizes = f"classes={classes}, width={width}, channels={channels}, last_stride={last_stride}"
+            raise ModelError(f"a stem is one of {get_args(Stem)} and every size at least 1, got {stem!r}, {sizes}")
         self.stem = _stem(stem, channels, width)
         self.stages = nn.Sequential(
             _stage(width, width, 1),

@@ -31,7 +31,9 @@ class Prune:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A pruned copy of `stolen`."""
-        model = deepcopy(stolen).to(memory_format=torch.contiguous_format)  # torch's pruning cannot take channels last
+        model = (
+            deepcopy(stolen).requires_grad_(True).to(memory_format=torch.contiguous_format)
+        )  # torch's pruning cannot take channels last
         layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
         for layer in layers:
             prune.l1_unstructured(layer, "weight", amount=self.fraction)  # type: ignore[no-untyped-call]

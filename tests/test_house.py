@@ -200,7 +200,7 @@ def shown_commands() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
         for block in re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
-            joined = block.replace("\\\n", " ")
+            joined = block.replace("\\\n", "")
             found += [(page.name, line) for line in joined.splitlines() if line.startswith("ownmark ")]
     return found
 

@@ -14,7 +14,7 @@ from ownmark.data import Images, to_unit
 from ownmark.models.resnet import ResNet18
 from ownmark.pattern import Pattern
 from ownmark.protocols import silent
-from ownmark.schemes.saliency import Bench, Saliency, batch_size, frozen_cam
+from ownmark.schemes.saliency import Saliency, Workbench, batch_size, frozen_cam
 from ownmark.suspects.local import Local
 from ownmark.training import seeded
 from ownmark.verdict import verify
@@ -35,9 +35,9 @@ def main() -> None:
     example = to_unit(chosen.pixels[:1], torch.device("cpu"))
     cams = [frozen_cam(model, example, "") for model in models]
     quick = Saliency(descent=type(scheme.descent)(bound=0.06, steps=STEPS))
-    bench = Bench(quick, cams[0], (cams[1],), (cams[2],), Pattern(scheme.cells, (7, 7)))
+    workbench = Workbench(quick, cams[0], (cams[1],), (cams[2],), Pattern(scheme.cells, (7, 7)))
     ours = per_image_step(
-        lambda: bench.make(chosen.pixels, chosen.labels, torch.Generator().manual_seed(0), silent), batch * STEPS
+        lambda: workbench.make(chosen.pixels, chosen.labels, torch.Generator().manual_seed(0), silent), batch * STEPS
     )
     views = to_unit(chosen.pixels, torch.device("cpu")).repeat(2, 1, 1, 1).contiguous(memory_format=torch.channels_last)
     frozen = [cam.model for cam in cams]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from ownmark.saliency import GradCam, normalised
 from ownmark.training import predict
 
 TRIES = 4  # candidates per sample that is asked for, before giving up
+SURPLUS = 1.2  # candidates made at once per sample that is still wanted
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger ones fall out of the cache
 Made = dict[str, npt.NDArray[Any]]
 
@@ -84,13 +86,13 @@ class Saliency:
         own, *surrogates = (frozen_cam(one, example, self.layer) for one in (model, *owner.surrogates))
         references = [frozen_cam(one, example, "") for one in owner.references]
         grid = own(example, torch.zeros(1, dtype=torch.long, device=device))[1].shape[1:]
-        bench = Bench(self, own, tuple(surrogates), tuple(references), Pattern(self.cells, (grid[0], grid[1])))
-        made, threshold = _collect(bench, model, owner, rng, progress)
-        return Protected(model, _claim(bench, model, owner, made, threshold))
+        workbench = Workbench(self, own, tuple(surrogates), tuple(references), Pattern(self.cells, (grid[0], grid[1])))
+        made, threshold = _collect(workbench, model, owner, rng, progress)
+        return Protected(model, _claim(workbench, model, owner, made, threshold))
 
 
 @dataclass(frozen=True)
-class Bench:
+class Workbench:
     """What a batch of samples is made with; every model is frozen and in eval mode."""
 
     scheme: Saliency
@@ -162,43 +164,46 @@ def frozen_cam(model: nn.Module, example: Tensor, layer: str) -> GradCam:
     return GradCam.of(frozen, example, layer or None)
 
 
-def _collect(bench: Bench, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> tuple[Made, float]:
+def _collect(
+    workbench: Workbench, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress
+) -> tuple[Made, float]:
     """As many passing samples as are asked for, and t_wb; batches made before a run was cut short are read again."""
-    wanted, seed = bench.scheme.samples, int(torch.randint(2**62, (), generator=rng))
+    wanted, seed = workbench.scheme.samples, int(torch.randint(2**62, (), generator=rng))
     rows = _candidates(model, owner.images, torch.Generator().manual_seed(seed))[: TRIES * wanted]
-    size = batch_size(owner.images, model)
-    batches = [rows[at : at + size] for at in range(0, len(rows), size)]
-    name = _identity(bench.scheme, model, owner, seed)
+    most, name = batch_size(owner.images, model), _identity(workbench.scheme, model, owner, seed)
     parts: list[Made] = []
-    found, threshold = 0, 0.0
-    for place, batch in enumerate(batches):
-        if found >= wanted:
-            break
-        chosen = owner.images.take(batch)
-        expected = place + -(-(wanted - found) // size)
-        make = partial(
-            bench.make,
-            chosen.pixels,
-            chosen.labels,
-            torch.Generator().manual_seed(seed + place),
-            partial(_advance, progress, place, expected),
+    tried, found, threshold = 0, 0, 0.0
+    while found < wanted and tried < len(rows):
+        size = min(most, ceil(SURPLUS * (wanted - found)))
+        chosen = owner.images.take(rows[tried : tried + size])
+        left = ceil(SURPLUS * (wanted - found) / size) * size
+        made = _kept(
+            owner.workspace and owner.workspace / f"{name}-{tried}.safetensors",
+            partial(
+                workbench.make,
+                chosen.pixels,
+                chosen.labels,
+                torch.Generator().manual_seed(seed + tried),
+                partial(_advance, progress, (tried, size, tried + left)),
+            ),
         )
-        made = make() if owner.workspace is None else _kept(owner.workspace / f"{name}-{place}.safetensors", make)
-        threshold = bench.threshold(made) if place == 0 else threshold
-        passing = bench.passes(made, threshold)
+        threshold = workbench.threshold(made) if not parts else threshold
+        passing = workbench.passes(made, threshold)
         parts.append({key: value[passing] for key, value in made.items()})
-        found += int(passing.sum())
+        tried, found = tried + len(chosen), found + int(passing.sum())
     if found < wanted:
         raise ProtectError(
-            f"{wanted} samples were asked for, but only {found} of {len(rows)} that were tried hold on the model itself. "
+            f"{wanted} samples were asked for, but only {found} of {tried} that were tried hold on the model itself. "
             "Allow a larger change (descent=Descent(bound=0.1)) or more steps, ask for fewer samples, or bring more images "
             "or a model that is trained better"
         )
     return {key: np.concatenate([part[key] for part in parts])[:wanted] for key in parts[0]}, threshold
 
 
-def _advance(progress: Progress, batches_done: int, batches: int, step: int, steps: int) -> None:
-    progress(batches_done * steps + step, batches * steps)
+def _advance(progress: Progress, images: tuple[int, int, int], step: int, steps: int) -> None:
+    """Progress in steps of single images: `images` are done, in work, and expected in all."""
+    done, size, total = images
+    progress(done * steps + size * step, total * steps)
 
 
 def _candidates(model: nn.Module, images: Images, rng: torch.Generator) -> npt.NDArray[np.int64]:
@@ -227,23 +232,25 @@ def _identity(scheme: Saliency, model: nn.Module, owner: Owner, seed: int) -> st
     return hashlib.sha256(f"{scheme} {helpers} {pixels} {seed}".encode()).hexdigest()[:16]
 
 
-def _kept(file: Path, make: Callable[[], Made]) -> Made:
+def _kept(file: Path | None, make: Callable[[], Made]) -> Made:
     """What `make` gives, from `file` if it was made before; a damaged file is made again."""
+    if file is None:
+        return make()
     try:
         return dict(load(file.read_bytes()))
     except (OSError, SafetensorError):
-        made = make()
+        made = {name: np.ascontiguousarray(array) for name, array in make().items()}  # safetensors writes memory as it lies
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, save(made))
         return made
 
 
-def _claim(bench: Bench, model: nn.Module, owner: Owner, made: Made, threshold: float) -> Claim:
+def _claim(workbench: Workbench, model: nn.Module, owner: Owner, made: Made, threshold: float) -> Claim:
     return Claim(
         images=made["views"],
-        tests=bench.tests(made, threshold),
+        tests=workbench.tests(made, threshold),
         classes=owner.images.names,
-        scheme=repr(bench.scheme),
+        scheme=repr(workbench.scheme),
         model=weights_digest(model),
         preprocess=preprocess_of(model),
         built_with=tuple(weights_digest(one) for one in (*owner.surrogates, *owner.references)),

@@ -1,0 +1,164 @@
+"""The saliency fingerprint on a small trained network: what it promises of a claim, and what it refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import pictures, seed, tiny
+from torch import nn
+
+import ownmark
+from ownmark.attacks.prune import Prune
+from ownmark.data import Images
+from ownmark.errors import DataError, ModelError, ProtectError, UsageError
+from ownmark.match import Change, Reading
+from ownmark.metrics import psnr
+from ownmark.models.prepared import prepared
+from ownmark.models.weights import weights_digest
+from ownmark.objectives import Contrast
+from ownmark.perturb import Descent
+from ownmark.protocols import Owner, Question
+from ownmark.schemes.saliency import Saliency
+from ownmark.suspects.local import Local
+from ownmark.training import Training, train
+from ownmark.verdict import verify
+
+QUICK = Saliency(samples=6, descent=Descent(0.1, steps=16), masked=ownmark.Drop(0.02), map_threshold=0.2)
+IMAGES = pictures(120, size=48)
+
+
+def trained(number: int) -> nn.Module:
+    return train(tiny(number), IMAGES, Training(epochs=3, batch=16, rate=0.02, shift=2), seed(number))
+
+
+MODEL, REFERENCE = trained(0), trained(1)
+OWNER = Owner(IMAGES, surrogates=(Prune(0.2).apply(MODEL, IMAGES, seed(0)),), references=(REFERENCE,))
+
+
+@pytest.fixture(scope="module")
+def claim() -> ownmark.Claim:
+    return QUICK.protect(MODEL, OWNER, seed(5)).claim
+
+
+def test_every_sample_keeps_its_label_and_holds_in_both_tests_on_the_model_itself(claim: ownmark.Claim) -> None:
+    verdict = verify(claim, Local(MODEL))
+    scores = {finding.test.reading: finding.score for finding in (verdict.deciding, *verdict.others)}
+    assert scores == {Reading.SALIENCY: 1.0, Reading.PROBABILITY: 1.0}
+    assert [test.target_score for test in claim.tests] == [1.0, 1.0]
+    labels = verdict.deciding.test.expected
+    inputs = torch.from_numpy(claim.images[:, 0]).permute(0, 3, 1, 2).float() / 255
+    assert np.array_equal(MODEL(inputs).argmax(1).numpy(), labels)
+
+
+def test_the_change_is_within_the_bound_in_whole_grey_levels(claim: ownmark.Claim) -> None:
+    assert claim.originals is not None
+    change = claim.images[:, 0].astype(int) - claim.originals.astype(int)
+    assert 0 < np.abs(change).max() <= np.ceil(0.1 * 255)
+    assert psnr(claim.originals, claim.images[:, 0]) > 20
+
+
+def test_the_masked_view_is_the_clean_image_in_the_region_and_the_fingerprint_elsewhere(claim: ownmark.Claim) -> None:
+    assert claim.originals is not None
+    rows, columns = claim.tests[0].match.grid  # type: ignore[attr-defined]
+    height, width = 48 // rows, 48 // columns
+    assert np.array_equal(claim.images[:, 1, :height, :width], claim.originals[:, :height, :width])
+    assert np.array_equal(claim.images[:, 1, height:], claim.images[:, 0, height:])
+
+
+def test_the_model_is_given_back_untouched_and_the_claim_names_all_that_built_it(claim: ownmark.Claim) -> None:
+    before = weights_digest(MODEL)
+    protected = QUICK.protect(MODEL, OWNER, seed(5))
+    assert protected.model is MODEL
+    assert weights_digest(MODEL) == before == claim.model
+    assert claim.built_with == tuple(weights_digest(one) for one in (*OWNER.surrogates, *OWNER.references))
+    assert all(parameter.requires_grad for parameter in MODEL.parameters())
+
+
+def test_the_same_seed_gives_the_same_claim_and_another_seed_another(claim: ownmark.Claim) -> None:
+    assert QUICK.protect(MODEL, OWNER, seed(5)).claim.digest == claim.digest
+    assert QUICK.protect(MODEL, OWNER, seed(6)).claim.digest != claim.digest
+
+
+def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ownmark.schemes.saliency.batch_size", lambda *_: 3)
+    owner = Owner(IMAGES, OWNER.surrogates, OWNER.references, tmp_path / "work")
+    steps: list[int] = []
+
+    def interrupted(done: int, _: int) -> None:
+        if done > 3 * 16 + 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        QUICK.protect(MODEL, owner, seed(5), interrupted)
+    resumed = QUICK.protect(MODEL, owner, seed(5), lambda done, _: steps.append(done)).claim
+    undisturbed = QUICK.protect(MODEL, OWNER, seed(5)).claim
+    assert resumed.digest == undisturbed.digest
+    assert min(steps) > 3 * 16
+
+
+def test_a_model_that_was_prepared_is_claimed_with_its_preprocessing() -> None:
+    half = ownmark.Preprocess((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    model = train(prepared(tiny(0), half), IMAGES, Training(epochs=3, batch=16, rate=0.02, shift=2), seed(0))
+    assert QUICK.protect(model, Owner(IMAGES), seed(1)).claim.preprocess == half
+
+
+def test_as_published_is_the_papers_setting() -> None:
+    published = Saliency.as_published(4)
+    assert (published.descent.bound, published.objective, published.masked) == (0.1, ownmark.Published(1.0), Change(0.05))
+    claim = published.protect(MODEL, OWNER, seed(0)).claim
+    assert len(claim.images) == 4
+    assert not claim.images[:, 1, :6, :6].any()
+
+
+def test_the_papers_rule_for_the_threshold_is_the_mean_over_original_and_fingerprint_maps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ownmark.schemes.saliency.batch_size", lambda *_: 8)
+    claim = Saliency.as_published(8).protect(MODEL, Owner(IMAGES), seed(0)).claim
+    assert claim.originals is not None
+    assert claim.maps is not None
+    shown = Local(MODEL).read(claim.originals, Question(frozenset({Reading.SALIENCY}), claim.tests[0].expected))
+    both = np.concatenate([claim.maps, shown[Reading.SALIENCY]])
+    assert claim.tests[0].match.threshold == pytest.approx(both[:, 0, 0].mean(), abs=1e-4)  # type: ignore[attr-defined]
+
+
+def test_too_few_samples_that_hold_is_an_error_that_says_what_to_change() -> None:
+    impossible = Saliency(samples=6, descent=Descent(0.002, steps=4), objective=Contrast(), map_threshold=0.999)
+    with pytest.raises(ProtectError, match=r"only 0 of 24 .*bound"):
+        impossible.protect(MODEL, Owner(IMAGES), seed(0))
+
+
+def test_images_of_one_class_are_refused() -> None:
+    one = IMAGES.take(IMAGES.labels == 1)
+    with pytest.raises(DataError, match="one class"):
+        QUICK.protect(MODEL, Owner(one), seed(0))
+
+
+def test_a_model_without_convolution_and_a_layer_that_is_not_there_are_refused() -> None:
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(48 * 48 * 3, 3))
+    with pytest.raises(ModelError, match="Conv2d"):
+        QUICK.protect(flat, Owner(IMAGES), seed(0))
+    with pytest.raises(ModelError, match="stages"):
+        Saliency(layer="stage").protect(MODEL, Owner(IMAGES), seed(0))
+
+
+def test_a_pattern_outside_the_map_is_refused() -> None:
+    with pytest.raises(UsageError, match="6x6"):
+        Saliency(cells=((6, 0),)).protect(MODEL, Owner(IMAGES), seed(0))
+
+
+def test_a_batch_file_that_was_damaged_is_made_again(tmp_path: Path, claim: ownmark.Claim) -> None:
+    owner = Owner(IMAGES, OWNER.surrogates, OWNER.references, tmp_path)
+    QUICK.protect(MODEL, owner, seed(5))
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes()[:100])
+    assert QUICK.protect(MODEL, owner, seed(5)).claim.digest == claim.digest
+
+
+def test_a_grey_model_is_protected_like_a_coloured_one() -> None:
+    grey = Images(IMAGES.pixels[..., :1].copy(), IMAGES.labels, IMAGES.names)
+    model = train(tiny(2, channels=1), grey, Training(epochs=3, batch=16, rate=0.02, shift=2), seed(2))
+    claim = QUICK.protect(model, Owner(grey), seed(0)).claim
+    assert claim.images.shape == (6, 2, 48, 48, 1)
+    assert verify(claim, Local(model)).deciding.score == 1.0

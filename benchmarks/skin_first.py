@@ -43,9 +43,8 @@ def main() -> None:
         figures |= {f"{prefix}{name}": value for name, value in summary(scores[prefix], list(innocents)).items()}
     strips(scores[""], list(innocents), ROOT / "docs" / "figures" / "skin-first.svg")
     setting = (
-        "HAM10000 (7,005 training images of 112x112), ResNet-18 of width 16 with last stride 1 (7x7 map), 20 epochs, 100 samples; "
-        ""
-        "independent models are trained on the same images as the target; two references, three surrogates"
+        "HAM10000 (7,005 training images of 112x112), ResNet-18 of width 16 with last stride 1 (7x7 map), 20 epochs; "
+        "100 samples, two references, three surrogates; independent models are trained on the same images as the target"
     )
     record(
         "skin-first",

@@ -4,5 +4,6 @@ from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
+from ownmark.protocols import Attack
 
-ATTACKS = (Distill, Finetune, Prune, Retrain)
+ATTACKS: tuple[type[Attack], ...] = (Distill, Finetune, Prune, Retrain)

@@ -1,5 +1,6 @@
 """Every scheme: one file and one import line each."""
 
+from ownmark.protocols import Scheme
 from ownmark.schemes.saliency import Saliency
 
-SCHEMES = (Saliency,)
+SCHEMES: tuple[type[Scheme], ...] = (Saliency,)

@@ -38,6 +38,7 @@ from ownmark.saliency import GradCam, normalised
 from ownmark.training import predict
 
 TRIES = 4  # candidates per sample that is asked for, before giving up
+POOL = 10  # images looked at per candidate: with rare classes the first few would be of one class
 SURPLUS = 1.2  # candidates made at once per sample that is still wanted
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger ones fall out of the cache
 Made = dict[str, npt.NDArray[Any]]
@@ -169,7 +170,7 @@ def _collect(
 ) -> tuple[Made, float]:
     """As many passing samples as are asked for, and t_wb; batches made before a run was cut short are read again."""
     wanted, seed = workbench.scheme.samples, int(torch.randint(2**62, (), generator=rng))
-    rows = _candidates(model, owner.images, torch.Generator().manual_seed(seed))[: TRIES * wanted]
+    rows = _candidates(model, owner.images, TRIES * wanted, torch.Generator().manual_seed(seed))
     most, name = batch_size(owner.images, model), _identity(workbench.scheme, model, owner, seed)
     parts: list[Made] = []
     tried, found, threshold = 0, 0, 0.0
@@ -206,16 +207,16 @@ def _advance(progress: Progress, images: tuple[int, int, int], step: int, steps:
     progress(done * steps + size * step, total * steps)
 
 
-def _candidates(model: nn.Module, images: Images, rng: torch.Generator) -> npt.NDArray[np.int64]:
-    """Rows of images that the model classifies as labelled, in random order, the classes taking turns."""
-    answers = predict(model, images).argmax(dim=1).numpy()
-    order = torch.randperm(len(images), generator=rng).numpy()
-    right = order[answers[order] == images.labels[order]]
+def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generator) -> npt.NDArray[np.int64]:
+    """Rows of at most `most` images that the model classifies as labelled, in random order, the classes taking turns."""
+    order = torch.randperm(len(images), generator=rng).numpy()[: POOL * most]
+    answers = predict(model, images.take(order)).argmax(dim=1).numpy()
+    right = order[answers == images.labels[order]]
     turn = np.zeros(len(right), dtype=np.int64)
     for label in range(len(images.names)):
         mine = images.labels[right] == label
         turn[mine] = np.arange(mine.sum())
-    return np.asarray(right[np.argsort(turn, kind="stable")])
+    return np.asarray(right[np.argsort(turn, kind="stable")][:most])
 
 
 def batch_size(images: Images, model: nn.Module) -> int:

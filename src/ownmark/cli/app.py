@@ -1,0 +1,61 @@
+"""The program: its commands are frozen dataclasses of what can be typed, each with one verb."""
+
+from inspect import cleandoc, signature
+from typing import Annotated, Any, ClassVar, Protocol
+
+import typer
+
+from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
+from ownmark.cli.owner_commands import Attack, Demo, Protect
+
+app = typer.Typer(
+    help="ownmark proves whose a vision model is: make a claim, calibrate it on innocent models, judge a suspect.",
+    epilog="Exit codes: 0 match or done, 1 no match, 2 wrong use, 3 inconclusive, 4 claim rejected, 5 suspect cannot be asked.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Command(Protocol):
+    """What a command line asks for."""
+
+    example: ClassVar[str]
+
+    def run(self) -> None:
+        """Do it, and print what came of it."""
+
+
+COMMANDS: tuple[type[Command], ...] = (Demo, Protect, Calibrate, Verify, Attack, Report, Inspect)
+
+
+def _register(kind: type[Command]) -> None:
+    """Make a command of the class: its fields are what can be typed."""
+
+    def call(**values: Any) -> None:  # noqa: ANN401 - whatever its fields are
+        kind(**values).run()
+
+    wanted = signature(kind)
+    call.__signature__ = wanted  # type: ignore[attr-defined]
+    call.__annotations__ = {name: parameter.annotation for name, parameter in wanted.parameters.items()}
+    call.__doc__ = cleandoc(kind.__doc__ or "")
+    app.command(kind.__name__.lower(), epilog=f"Example:  {kind.example}")(call)
+
+
+for _command in COMMANDS:
+    _register(_command)
+
+
+@app.callback()
+def _options(
+    *, version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        from ownmark.cli.console import show
+
+        show(installed("ownmark"))
+        raise typer.Exit

@@ -1,0 +1,74 @@
+"""Results go to stdout, everything else to stderr: notes, errors, bars with the time that is left."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from ownmark.protocols import Progress as Callback
+
+
+def _console(*, stderr: bool) -> Console:
+    return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+def show(text: str = "", style: str = "") -> None:
+    """A line of the result. Where it is not read in a terminal it is never broken."""
+    _line(_console(stderr=False), text, style)
+
+
+def tell(text: str, style: str = "") -> None:
+    """A note beside the result."""
+    _line(_console(stderr=True), text, style)
+
+
+def fail(message: str) -> None:
+    """An error, in red."""
+    console = _console(stderr=True)
+    console.print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=not console.is_terminal)
+
+
+def emit(record: Mapping[str, Any]) -> None:
+    """The one JSON object of `--json`."""
+    sys.stdout.write(json.dumps(record, indent=2, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def facts(rows: Mapping[str, str]) -> None:
+    """Names and values as two columns of the result."""
+    console = _console(stderr=False)
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(f"  {name}", Text(value))
+    if console.is_terminal:
+        console.print(table)
+        return
+    width = max(map(len, rows), default=0)
+    for name, value in rows.items():
+        show(f"  {name:<{width}}  {value}")
+
+
+@contextmanager
+def working(title: str) -> Iterator[Callback]:
+    """A bar with the time left while something long goes on; only the title where stderr is no terminal."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        tell(f"{title} ...")
+        yield lambda _done, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _line(console: Console, text: str, style: str) -> None:
+    console.print(Text(text, style=style), soft_wrap=not console.is_terminal)

@@ -1,0 +1,7 @@
+"""x"""
+
+from pathlib import Path
+
+
+def told(out: Path, seed: int, *, as_json: bool) -> None:
+    """x"""

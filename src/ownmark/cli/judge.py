@@ -1,0 +1,92 @@
+"""What the judge does: calibrate, verify, report, inspect. No torch, unless a suspect is a torch module."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ownmark.claim import Claim
+from ownmark.cli import records
+from ownmark.cli.console import emit, show, tell, working
+from ownmark.cli.suspects import Access, Suspects
+from ownmark.match import Reading
+from ownmark.null import Innocents, innocents_needed
+from ownmark.protocols import Suspect
+from ownmark.report.page import page, write
+from ownmark.report.words import counted
+from ownmark.verdict import Outcome, Verdict, calibrate, verify
+
+USUAL = 0.05  # the alpha that a hint speaks of
+
+
+def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *, as_json: bool) -> None:
+    """Show the claim to innocent models and write it to `out`."""
+    for name in names:
+        access.check(name)
+    if claim.calibrated:
+        tell("The claim was calibrated before: these innocents take the place of the earlier ones.", "yellow")
+    with working(f"Asking {counted(len(names), 'innocent model')}") as progress:
+        known = calibrate(claim, Suspects(access, tuple(names)), progress)
+    known.save(out)
+    smallest = 1 / (len(names) + 1)
+    if as_json:
+        emit(records.of_claim(known, out) | {"innocents": len(names), "smallest_p": smallest})
+    else:
+        show(
+            f"{out} knows {counted(len(names), 'innocent model')}: p cannot fall below 1/{len(names) + 1} = {smallest:.3g}.",
+            "bold",
+        )
+        records.tell_tests(known)
+    for test in known.tests:
+        if not isinstance(test.null, Innocents):
+            name = records.NAMES[test.reading]
+            tell(f"The {name} stays uncalibrated, since not every innocent reveals its {test.reading}.", "yellow")
+    if len(names) < innocents_needed(USUAL):
+        tell(f"A verdict at alpha = {USUAL} needs at least {innocents_needed(USUAL)} innocent models.", "yellow")
+
+
+def verified(claim: Claim, suspect: Suspect, alpha: float, out: Path | None, *, as_json: bool) -> Outcome:
+    """Ask one suspect, and write its page if `out` names one."""
+    with working(f"Asking {suspect.name}"):
+        verdict = verify(claim, suspect, alpha=alpha)
+    if out is not None:
+        write(out, page(claim, [verdict]))
+    if as_json:
+        emit(records.of_verdict(verdict) | {"page": None if out is None else str(out)})
+        return verdict.outcome
+    records.tell_verdict(verdict)
+    if _weaker(claim, verdict):
+        tell("The black-box test decided, since this suspect does not show what it looks at.")
+    if out is not None:
+        show(f"  Open in a browser: {out.resolve()}")
+    return verdict.outcome
+
+
+def reported(claim: Claim, names: Sequence[str], access: Access, asked: tuple[float, Path], *, as_json: bool) -> None:
+    """One page about several suspects; `asked` is alpha and where the page goes."""
+    alpha, out = asked
+    for name in names:
+        access.check(name)
+    verdicts = []
+    with working(f"Asking {counted(len(names), 'suspect')}") as progress:
+        for done, suspect in enumerate(Suspects(access, tuple(names)), start=1):
+            verdicts.append(verify(claim, suspect, alpha=alpha))
+            progress(done, len(names))
+    write(out, page(claim, verdicts))
+    if as_json:
+        emit({"page": str(out), "verdicts": [records.of_verdict(verdict) for verdict in verdicts]})
+        return
+    for verdict in verdicts:
+        records.tell_line(verdict)
+    show(f"Open in a browser: {out.resolve()}")
+
+
+def inspected(claim: Claim, file: Path, *, as_json: bool) -> None:
+    """What is in a claim."""
+    if as_json:
+        emit(records.of_claim(claim, file))
+    else:
+        records.tell_claim(claim, file)
+
+
+def _weaker(claim: Claim, verdict: Verdict) -> bool:
+    """Whether the claim holds a stronger test than the one that decided."""
+    return claim.tests[0].reading is Reading.SALIENCY and verdict.deciding.test.reading is not Reading.SALIENCY

@@ -1,0 +1,71 @@
+"""The networks of the command line: named, built, filled with weights and told how to normalise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ownmark.claim import Preprocess
+from ownmark.data import Images
+from ownmark.errors import ModelError, UsageError
+from ownmark.metrics import accuracy
+from ownmark.models.named import build, draws_weights
+from ownmark.models.prepared import prepared
+from ownmark.models.weights import load_weights
+from ownmark.training import predict
+
+
+@dataclass(frozen=True)
+class Network:
+    """How a model named on the command line becomes a module that takes images in [0, 1]."""
+
+    name: str
+    classes: int
+    preprocess: Preprocess = Preprocess()
+    device: torch.device = torch.device("cpu")
+
+    def blank(self) -> nn.Module:
+        """The module with weights as its factory leaves them."""
+        return prepared(build(self.name, self.classes), self.preprocess).to(self.device)
+
+    def loaded(self, weights: Path | None) -> nn.Module:
+        """The module with the weights in a file; without one, only if the factory itself brings weights."""
+        if weights is not None:
+            try:
+                return load_weights(self.blank(), weights)
+            except ModelError as error:
+                raise ModelError(
+                    f"{error} (the model was built for {self.classes} classes)" if "size mismatch" in str(error) else str(error)
+                ) from error
+        if draws_weights(self.name, self.classes):
+            raise UsageError(f"{self.name} draws other weights each time it is called: name the trained ones with --weights FILE")
+        return self.blank()
+
+
+def device(word: str) -> torch.device:
+    """`auto` is the GPU if there is one."""
+    if word not in {"auto", "cpu", "cuda"}:
+        raise UsageError(f"--device is one of auto, cpu, cuda; got {word!r}")
+    if word == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no GPU here; leave --device out to compute on the CPU")
+    return torch.device("cuda" if word != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def correct(model: nn.Module, images: Images) -> float:
+    """The share of images that the model answers as they are labelled.
+
+    Raises ModelError if it cannot take them, or answers other classes than they have.
+    """
+    height, width, channels = images.size
+    try:
+        answers = predict(model, images)
+    except Exception as error:  # a user's model may raise anything
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"the model cannot take images of {width}x{height} pixels and {channels} channels: {said}") from error
+    wanted = (len(images), len(images.names))
+    if tuple(answers.shape) != wanted:
+        raise ModelError(f"the model answers {tuple(answers.shape)} to these images, needed are {wanted}: one number a class")
+    if not answers.isfinite().all():
+        raise ModelError("the model answers NaN or infinity: its weights or its preprocessing (--mean, --std) are broken")
+    return accuracy(answers.argmax(dim=1).numpy(), images.labels)

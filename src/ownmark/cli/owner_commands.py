@@ -1,0 +1,142 @@
+"""The owner's commands, and the thief's: what can be typed to make a claim, to try it, and to see the whole story."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import typer
+
+from ownmark.cli.files import check_readable, check_writable
+from ownmark.cli.options import AsJson, Channels, Data, Device, Mean, Model, Seed, Size, Std, Weights, normalisation
+from ownmark.errors import UsageError
+
+if TYPE_CHECKING:
+    from ownmark.cli.network import Network
+    from ownmark.data import Images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Tell the whole story on handwritten digits: protect, steal, judge, and a page to open. Takes about two minutes."""
+
+    example: ClassVar[str] = "ownmark demo --out demo"
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the page, the claim and the weights go.")] = Path("demo")
+    seed: Seed = 0
+    as_json: AsJson = False
+
+    def run(self) -> None:
+        from ownmark.cli.demo import told
+
+        told(self.out, self.seed, as_json=self.as_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protect:
+    """Make a claim on a model, which is not changed. Ctrl-C loses nothing: the same command goes on from there."""
+
+    example: ClassVar[str] = "ownmark protect mymodel:build --weights model.safetensors --data images/ --size 112 --out my.claim"
+    model: Model
+    weights: Weights = None
+    data: Data
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The claim to write.", show_default=False)]
+    size: Size = None
+    channels: Channels = 3
+    mean: Mean = None
+    std: Std = None
+    scheme: Annotated[str, typer.Option(metavar="SCHEME", help='The method, e.g. "Saliency(samples=50)".')] = "Saliency"
+    references: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Other models to train on the images, for contrast (2 if not said).", show_default=False
+        ),
+    ] = None
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Weights of another model of yours, trained independently; may be repeated.", show_default=False
+        ),
+    ] = None
+    training: Annotated[str, typer.Option(metavar="TRAINING", help="How other models are trained.")] = (
+        "Training(epochs=20, rate=0.05)"
+    )
+    seed: Seed = 0
+    device: Device = "auto"
+    as_json: AsJson = False
+
+    def run(self) -> None:
+        from ownmark.cli.protect import Order, check_references, protected
+        from ownmark.data import load
+        from ownmark.schemes import SCHEMES
+        from ownmark.spelled import read
+        from ownmark.training import Training
+
+        if self.reference and self.references is not None:
+            raise UsageError("give either --references N, to train them, or --reference FILE, to name them")
+        scheme, training = read(self.scheme, SCHEMES), read(self.training, (Training,))
+        workspace = self.out.with_name(f"{self.out.name}.work")
+        check_writable(self.out)
+        _check_files(self, *(self.reference or ()))
+        images = load(self.data, size=self.size, channels=self.channels)
+        network = _network(self, images)
+        wanted = tuple(self.reference) if self.reference else 2 if self.references is None else self.references
+        order = Order(network, scheme, training, wanted, self.seed, workspace)
+        check_references(order)
+        protected(order, network.loaded(self.weights), images, self.out, as_json=self.as_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """Be the thief: make a changed copy of a model, and see what it costs in accuracy."""
+
+    example: ClassVar[str] = (
+        "ownmark attack mymodel:build --weights model.safetensors --data images/ "
+        '--attack "Prune(fraction=0.3)" --out pruned.safetensors'
+    )
+    model: Model
+    weights: Weights = None
+    data: Data
+    attack: Annotated[
+        str,
+        typer.Option(
+            metavar="ATTACK",
+            help='The method: Finetune, Retrain, Prune or Distill, e.g. "Finetune(epochs=5)".',
+            show_default=False,
+        ),
+    ]
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The copy's weights to write, safetensors.", show_default=False)]
+    size: Size = None
+    channels: Channels = 3
+    mean: Mean = None
+    std: Std = None
+    seed: Seed = 0
+    device: Device = "auto"
+    as_json: AsJson = False
+
+    def run(self) -> None:
+        from ownmark.attacks import ATTACKS
+        from ownmark.cli.thief import attacked, thief_and_held_out
+        from ownmark.spelled import read
+
+        attack = read(self.attack, ATTACKS)
+        check_writable(self.out)
+        _check_files(self)
+        images, held_out = thief_and_held_out(self.data, self.size, self.channels)
+        model = _network(self, images).loaded(self.weights)
+        attacked(attack, model, (images, held_out), (self.seed, self.out), as_json=self.as_json)
+
+
+def _network(asked: Protect | Attack, images: "Images") -> "Network":
+    """The network of a command that also names images."""
+    from ownmark.claim import Preprocess
+    from ownmark.cli.network import Network, device
+
+    preprocess = normalisation(asked.mean, asked.std, Preprocess(), images.size[2])
+    return Network(asked.model, len(images.names), preprocess, device(asked.device))
+
+
+def _check_files(asked: Protect | Attack, *others: Path) -> None:
+    if asked.channels not in {1, 3}:
+        raise UsageError(f"--channels is 3 for colour or 1 for grey, got {asked.channels}")
+    for file in (asked.weights, *others):
+        if file is not None:
+            check_readable(file, "weights file")

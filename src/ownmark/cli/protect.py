@@ -1,0 +1,162 @@
+"""Making a claim: copies of the model to hold on, other models to be silent on, the scheme. What is done is kept on the way."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ownmark.attacks.finetune import Finetune
+from ownmark.attacks.prune import Prune
+from ownmark.attacks.retrain import Retrain
+from ownmark.claim import Claim
+from ownmark.cli import records
+from ownmark.cli.console import emit, facts, show, tell, working
+from ownmark.cli.network import Network, correct
+from ownmark.data import Images
+from ownmark.errors import ModelError, UsageError
+from ownmark.metrics import majority_accuracy
+from ownmark.models.layers import Layers
+from ownmark.models.named import draws_weights
+from ownmark.models.weights import load_weights, save_weights, weights_digest
+from ownmark.null import innocents_needed
+from ownmark.protocols import Attack, Owner, Progress, Scheme
+from ownmark.report.words import counted, percent
+from ownmark.training import Training, seeded, train
+
+SURROGATES: dict[str, Attack] = {
+    "fine-tuned": Finetune(epochs=3, rate=0.02),
+    "with its last layer retrained": Retrain(Layers.LAST, epochs=3, rate=0.05),
+    "pruned": Prune(0.4),
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the owner asks for: `references` are files of weights, or how many models to train as `training` says."""
+
+    network: Network
+    scheme: Scheme
+    training: Training
+    references: tuple[Path, ...] | int
+    seed: int
+    workspace: Path
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A stream of random numbers of its own for each purpose, so that no step depends on which steps were skipped."""
+        digest = hashlib.sha256(f"{purpose} of seed {self.seed}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+    def kept(self, recipe: str, title: str, make: Callable[[Progress], nn.Module]) -> nn.Module:
+        """What `make` gives, from the workspace if the same recipe was finished there before."""
+        whole = f"{recipe} {self.network} seed={self.seed} torch={torch.__version__}"
+        file = self.workspace / f"model-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.safetensors"
+        with suppress(ModelError):
+            return load_weights(self.network.blank(), file)
+        with working(title) as progress:
+            save_weights(make(progress), file)
+        return load_weights(self.network.blank(), file)
+
+
+def make_claim(order: Order, model: nn.Module, images: Images) -> Claim:
+    """A claim on `model`; what is finished lies in the workspace, from where the same order goes on after an interruption."""
+    if order.workspace.is_dir() and any(order.workspace.iterdir()):
+        tell(f"Going on from what {order.workspace} holds.")
+    order.workspace.mkdir(exist_ok=True)
+    digest = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
+    surrogates = tuple(_surrogate(order, model, images, digest, kind) for kind in SURROGATES)
+    references = _references(order, images, digest)
+    if weights_digest(model) in map(weights_digest, references):
+        raise UsageError("a reference is the protected model itself; references are models that were trained independently")
+    owner = Owner(images, surrogates, references, order.workspace)
+    with working("Making the fingerprint") as progress:
+        return order.scheme.protect(model, owner, order.generator("the fingerprint"), progress).claim
+
+
+def _surrogate(order: Order, model: nn.Module, images: Images, digest: str, kind: str) -> nn.Module:
+    attack = SURROGATES[kind]
+    make = partial(attack.apply, model, images, order.generator(kind))
+    return order.kept(f"{attack} of {weights_digest(model)} on {digest}", f"Making a copy: {kind}", make)
+
+
+def _references(order: Order, images: Images, digest: str) -> tuple[nn.Module, ...]:
+    """The owner's other models, from their files or trained now; each must take the same images."""
+    if not isinstance(order.references, int):
+        found = [order.network.loaded(file) for file in order.references]
+        names = [str(file) for file in order.references]
+    else:
+        names = [f"reference {place} of {order.references}" for place in range(1, order.references + 1)]
+        found = [_trained(order, images, digest, name) for name in names]
+    for name, model in zip(names, found, strict=True):
+        tell(f"  {name}: {percent(correct(model, images))} of the images right")
+    return tuple(found)
+
+
+def _trained(order: Order, images: Images, digest: str, name: str) -> nn.Module:
+    def make(progress: Progress) -> nn.Module:
+        rng = order.generator(name)
+        with seeded(rng):
+            model = order.network.blank()
+        return train(model, images, order.training, rng, progress)
+
+    return order.kept(f"{name.partition(' of ')[0]} {order.training} on {digest}", f"Training {name}", make)
+
+
+def check_references(order: Order) -> None:
+    """Raises UsageError if training from the factory would not give independent models."""
+    if (
+        isinstance(order.references, int)
+        and order.references > 0
+        and not draws_weights(order.network.name, order.network.classes)
+    ):
+        raise UsageError(
+            f"{order.network.name} always gives the same weights, so that models trained from it would be copies of one another: "
+            "name references that were trained independently (--reference FILE), or give --references 0"
+        )
+
+
+def protected(order: Order, model: nn.Module, images: Images, out: Path, *, as_json: bool) -> None:
+    """Make the claim, write it, clear the workspace away and say what there is."""
+    share = correct(model, images)
+    tell(f"The model answers {percent(share)} of {counted(len(images), 'image')} as they are labelled.")
+    if share <= majority_accuracy(images.labels):
+        tell("That is no better than always the most frequent class: are the weights, --size, --mean and --std right?", "yellow")
+    started = time.monotonic()
+    try:
+        claim = make_claim(order, model, images)
+    except (KeyboardInterrupt, UsageError):
+        if order.workspace.is_dir():
+            tell(f"Stopped. What is finished lies in {order.workspace}: the same command goes on from there.", "yellow")
+        raise
+    claim.save(out)
+    clear(order.workspace)
+    seconds = time.monotonic() - started
+    if as_json:
+        emit(records.of_claim(claim, out) | {"seconds": seconds, "accuracy": share})
+        return
+    _tell(claim, out, order.network.name, seconds)
+
+
+def clear(workspace: Path) -> None:
+    """Remove what this package put into the folder, and the folder if nothing else is in it."""
+    for file in (*workspace.glob("*.safetensors"), *workspace.glob(".*.safetensors.*")):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):
+        workspace.rmdir()
+
+
+def _tell(claim: Claim, out: Path, name: str, seconds: float) -> None:
+    record = records.of_claim(claim, out)
+    show(f"{out} claims the model {claim.model[:12]}.", "bold")
+    rows = {"digest": claim.digest, "samples held": str(record["samples"]), "seconds": f"{seconds:.0f}"}
+    if record["psnr_db"] is not None:
+        rows["PSNR"] = f"{record['psnr_db']:.1f} dB"
+    facts(rows)
+    records.tell_tests(claim)
+    show(f"The claim is uncalibrated: no verdict can uphold it before it knows {innocents_needed(0.05)} innocent models. Next:")
+    show(f"  ownmark calibrate {out} INNOCENT.safetensors... --model {name}")

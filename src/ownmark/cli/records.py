@@ -1,0 +1,139 @@
+"""Claims and verdicts as plain data for `--json`, and as lines for people."""
+
+from pathlib import Path
+from typing import Any
+
+from ownmark.claim import Claim, Test
+from ownmark.cli.console import facts, show
+from ownmark.match import Reading
+from ownmark.metrics import psnr
+from ownmark.null import Innocents
+from ownmark.report.words import counted, interval, percent
+from ownmark.verdict import Finding, Outcome, Verdict
+
+EXIT_CODES = {Outcome.MATCH: 0, Outcome.NO_MATCH: 1, Outcome.INCONCLUSIVE: 3}
+STYLES = {Outcome.MATCH: "bold red", Outcome.NO_MATCH: "bold green", Outcome.INCONCLUSIVE: "bold yellow"}
+NAMES = {Reading.SALIENCY: "white-box test", Reading.PROBABILITY: "black-box test", Reading.LABEL: "label test"}
+
+
+def of_verdict(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON data."""
+    return {
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "suspect": verdict.suspect,
+        "suspect_digest": verdict.suspect_digest,
+        "claim": verdict.claim,
+        "alpha": verdict.alpha,
+        "queries": verdict.queries,
+        "deciding": _of_finding(verdict.deciding),
+        "others": [_of_finding(finding) for finding in verdict.others],
+        "exit_code": EXIT_CODES[verdict.outcome],
+    }
+
+
+def _of_finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "reading": finding.test.reading.value,
+        "samples": len(finding.matches),
+        "score": finding.score,
+        "interval": list(finding.interval),
+        "p": finding.p,
+        "smallest_p": finding.smallest,
+        "target_score": finding.test.target_score,
+    }
+
+
+def tell_verdict(verdict: Verdict) -> None:
+    """A verdict as a few lines of the result."""
+    show(f"{verdict.outcome}: {verdict.suspect}", STYLES[verdict.outcome])
+    show(f"  {verdict.reason}.")
+    findings = (verdict.deciding, *verdict.others)
+    facts({NAMES[finding.test.reading]: _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
+
+
+def _told(finding: Finding) -> str:
+    total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
+    return f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {finding.p:.3g}; protected model {own}"
+
+
+def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
+    """A claim as JSON data: all but its arrays."""
+    count, views, height, width, channels = claim.images.shape
+    return {
+        "file": str(path),
+        "digest": claim.digest,
+        "scheme": claim.scheme,
+        "model": claim.model,
+        "built_with": list(claim.built_with),
+        "samples": count,
+        "views": views,
+        "size": {"height": height, "width": width, "channels": channels},
+        "classes": list(claim.classes),
+        "mean": list(claim.preprocess.mean),
+        "std": list(claim.preprocess.std),
+        "psnr_db": None if claim.originals is None else psnr(claim.originals, claim.images[:, 0]),
+        "calibrated": claim.calibrated,
+        "tests": [_of_test(test) for test in claim.tests],
+    }
+
+
+def _of_test(test: Test) -> dict[str, Any]:
+    innocents = test.null if isinstance(test.null, Innocents) else None
+    return {
+        "reading": test.reading.value,
+        "match": repr(test.match),
+        "meaning": test.match.meaning,
+        "layer": test.layer,
+        "target_score": test.target_score,
+        "innocents": len(innocents.scores) if innocents else 0,
+        "highest_innocent_score": max(innocents.scores) if innocents else None,
+        "smallest_p": test.null.smallest,
+    }
+
+
+def tell_claim(claim: Claim, path: Path) -> None:
+    """A claim as lines of the result."""
+    record = of_claim(claim, path)
+    height, width, channels = claim.images.shape[2:]
+    views = counted(record["views"], "view")
+    rows = {
+        "digest": claim.digest,
+        "scheme": claim.scheme,
+        "protected model": claim.model,
+        "built with": f"{counted(len(claim.built_with), 'other model')}, which cannot calibrate it",
+        "images": f"{counted(record['samples'], 'sample')} of {views}, {width}x{height}, {counted(channels, 'channel')}",
+        "classes": f"{len(claim.classes)}: {', '.join(claim.classes)}",
+        "preprocessing": f"mean {_joined(claim.preprocess.mean)}, std {_joined(claim.preprocess.std)}",
+    }
+    if record["psnr_db"] is not None:
+        rows["PSNR"] = f"{record['psnr_db']:.1f} dB between fingerprint and original"
+    show(str(path), "bold")
+    facts(rows)
+    tell_tests(claim)
+
+
+def tell_tests(claim: Claim) -> None:
+    """A claim's tests, strongest first, as lines of the result."""
+    facts({NAMES[test.reading]: _test_told(test) for test in claim.tests})
+
+
+def tell_line(verdict: Verdict) -> None:
+    """A verdict as one line of the result."""
+    finding = verdict.deciding
+    score = f"{percent(finding.score)} match, p = {finding.p:.3g}, {NAMES[finding.test.reading]}"
+    show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
+
+
+def _test_told(test: Test) -> str:
+    """What a test asks, how the protected model does, and how innocent models do."""
+    where = f" at layer {test.layer}" if test.layer else ""
+    asked = f"a sample matches that {test.match.meaning}{where}; protected model {percent(test.target_score)}"
+    if not isinstance(test.null, Innocents):
+        return f"{asked}; uncalibrated"
+    count, most = len(test.null.scores), percent(max(test.null.scores))
+    return f"{asked}; {counted(count, 'innocent model')}, at most {most}; smallest p {test.null.smallest:.3g}"
+
+
+def _joined(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

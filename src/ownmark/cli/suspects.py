@@ -1,0 +1,96 @@
+"""From what a judge types to suspects that can be asked. torch is imported only where a suspect needs it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+from ownmark.claim import Claim, Preprocess
+from ownmark.cli.files import check_readable
+from ownmark.errors import UsageError
+from ownmark.protocols import Suspect
+from ownmark.suspects.answers import Outputs
+
+ONNX = ".onnx"
+WEIGHTS = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the judge gets at the suspects of one claim.
+
+    `model` names the network that weights files belong to; `outputs` and `layer` are as in `Local`.
+    """
+
+    preprocess: Preprocess
+    classes: int
+    model: str | None = None
+    outputs: Outputs = Outputs.LOGITS
+    layer: str = ""
+    device: str = "cpu"
+
+    @classmethod
+    def to(cls, claim: Claim, model: str | None = None) -> "Access":
+        """As the claim says it."""
+        return cls(claim.preprocess, len(claim.classes), model)
+
+    def check(self, name: str) -> None:
+        """Raises UsageError for a name that can only be a slip, before anything is built."""
+        if name.startswith(("http://", "https://")):
+            raise UsageError(f"{name}: suspects behind a web address cannot be asked yet; name an ONNX file or weights")
+        path = Path(name)
+        if path.suffix == ONNX or path.suffix in WEIGHTS:
+            check_readable(path, "file")
+        if path.suffix in WEIGHTS and self.model is None:
+            raise UsageError(
+                f"{name} holds weights only; name their network: --model MODEL, or verify CLAIM MODEL --weights FILE"
+            )
+
+    def suspect(self, name: str, weights: Path | None = None) -> Suspect:
+        """The suspect of that name: an ONNX file, weights of `model`, or a network that is named itself."""
+        self.check(name)
+        if Path(name).suffix == ONNX:
+            if weights is not None:
+                raise UsageError(f"{name} holds its weights itself; leave --weights out")
+            return self._onnx(name)
+        if Path(name).suffix in WEIGHTS and self.model is not None:
+            return self._local(self.model, Path(name))
+        return self._local(name, weights)
+
+    def _onnx(self, name: str) -> Suspect:
+        from ownmark.suspects.onnx import Onnx
+
+        if self.layer:
+            raise UsageError("an ONNX file shows no maps, so --layer means nothing; leave it out")
+        return Onnx(name, self.preprocess, outputs=self.outputs)
+
+    def _local(self, name: str, weights: Path | None) -> Suspect:
+        from ownmark.cli.network import Network, device
+        from ownmark.suspects.local import Local
+
+        network = Network(name, self.classes, self.preprocess, device(self.device))
+        model = network.loaded(weights)
+        return Local(model, name=name if weights is None else str(weights), outputs=self.outputs, layer=self.layer)
+
+
+@dataclass(frozen=True)
+class Suspects(Sequence[Suspect]):
+    """Several suspects, each built when it is its turn, so that one model at a time is in memory."""
+
+    access: Access
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, place: int) -> Suspect: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Suspect]: ...
+    def __getitem__(self, place: int | slice) -> Suspect | Sequence[Suspect]:
+        if isinstance(place, slice):
+            return replace(self, names=self.names[place])
+        return self.access.suspect(self.names[place])
+
+    def __iter__(self) -> Iterator[Suspect]:
+        return map(self.access.suspect, self.names)

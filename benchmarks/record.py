@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from ownmark.claim import write_whole
+from tables import fill
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("ownmark", "torch", "torchvision", "numpy", "scipy", "onnxruntime")
@@ -36,4 +37,5 @@ def record(name: str, figures: Mapping[str, float], *, seeds: Mapping[str, objec
     file.parent.mkdir(exist_ok=True)
     write_whole(file, (json.dumps(kept, indent=2) + "\n").encode())
     sys.stdout.write(file.read_text())
+    fill()
     return file

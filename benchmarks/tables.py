@@ -1,0 +1,118 @@
+"""Puts the figures of `benchmarks/results/` into the pages: a table stands between `<!-- table: NAME -->` and `<!-- end -->`.
+
+`python benchmarks/tables.py` brings all pages up to date; every experiment does so when it ends.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = ("README.md", "docs/results.md", "docs/what-was-tried.md", "docs/schemes/saliency.md")
+MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+Figures = Mapping[str, float]
+
+
+def filled(page: str) -> str:
+    """The page's text with every table made anew from the results that are there."""
+
+    def table(found: re.Match[str]) -> str:
+        file = RESULTS / f"{SOURCES.get(found[2], found[2])}.json"
+        if not file.exists():
+            return found[0]
+        kept = json.loads(file.read_text())
+        return f"{found[1]}\n{TABLES[found[2]](kept['figures'])}\n{found[4]}"
+
+    return MARKED.sub(table, page)
+
+
+def fill() -> None:
+    """Bring every page up to date."""
+    for name in PAGES:
+        page = ROOT / name
+        page.write_text(filled(page.read_text()))
+
+
+def skin_first(figures: Figures) -> str:
+    """Both schemes on the same suspects: what the issue of an honest verdict hangs on."""
+    rows = [
+        ("least of the fine-tuned and pruned copies", "min_copy"),
+        ("most of the independent models", "max_innocent"),
+        ("least of the retrained copies", "retrained"),
+        ("the distilled copy", "distilled"),
+    ]
+    lines = [
+        "| share of samples that match | white-box | black-box | white-box, as published | black-box, as published |",
+        "|---|---|---|---|---|",
+    ]
+    for title, key in rows:
+        cells = [
+            percent(figures[f"{scheme}{test}.{key}"]) for scheme in ("", "as_published.") for test in ("white_box", "black_box")
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    for title, key, show in (("label kept on the model itself", "label_kept", percent), ("PSNR", "psnr_db", decibel)):
+        ours, published = show(figures[key]), show(figures[f"as_published.{key}"])
+        lines.append(f"| {title} | {ours} | {ours} | {published} | {published} |")
+    return "\n".join(lines) + "\n"
+
+
+def skin_suspects(figures: Figures) -> str:
+    """Every suspect by name: what it is worth, and how it scored."""
+    names = [key.split(".")[2] for key in figures if key.startswith("white_box.score.")]
+    order = sorted(names, key=lambda name: (name != "target", name.startswith("innocent"), name))
+    lines = ["| suspect | accuracy | balanced accuracy | white-box | black-box |", "|---|---|---|---|---|"]
+    for name in order:
+        prefix = "target" if name == "target" else f"suspect.{name}"
+        worth = [percent(figures[f"{prefix}_{kind}"]) for kind in ("accuracy", "balanced_accuracy")]
+        scores = [percent(figures[f"{test}.score.{name}"]) for test in ("white_box", "black_box")]
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(worth + scores)} |")
+    lines.append(f"| always the commonest class | {percent(figures['majority_accuracy'])} | {percent(1 / 7)} | | |")
+    return "\n".join(lines) + "\n"
+
+
+def variants(figures: Figures) -> str:
+    """One change at a time."""
+    names = list(dict.fromkeys(key.split(".white_box")[0] for key in figures if ".white_box" in key))
+    names.sort(key=lambda name: (name != "default", name))
+    columns = [f"{test}.{key}" for test in ("white_box", "black_box") for key in ("min_copy", "retrained", "max_innocent")]
+    head = "| variant | PSNR | white-box: copies | retrained | innocents | black-box: copies | retrained | innocents |"
+    lines = [head, "|---" * 8 + "|"]
+    for name in names:
+        cells = [decibel(figures[f"{name}.psnr_db"]), *(percent(figures[f"{name}.{column}"]) for column in columns)]
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    failed = [
+        key.removesuffix(".holds").replace("_", " ") for key, value in figures.items() if key.endswith(".holds") and not value
+    ]
+    return "\n".join(lines) + "\n" + (f"\nToo few samples held on the model itself: {', '.join(failed)}.\n" if failed else "")
+
+
+def speed(figures: Figures) -> str:
+    """What protect and verify cost, as ratios."""
+    rows = {
+        "one step of `protect` over the plain forward and backward passes that it asks for": figures["step_over_plain"],
+        "the straightforward version over ours": figures["naive_over_ours"],
+        "`verify` over the bare forward passes of its images": figures["verify_over_forward"],
+    }
+    return "\n".join(["| ratio | |", "|---|---|", *(f"| {title} | {value:.2f} |" for title, value in rows.items())]) + "\n"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def decibel(value: float) -> str:
+    return f"{value:.1f} dB"
+
+
+TABLES: dict[str, Callable[[Figures], str]] = {
+    "skin-first": skin_first,
+    "skin-suspects": skin_suspects,
+    "saliency-variants": variants,
+    "protect-speed": speed,
+}
+SOURCES = {"skin-suspects": "skin-first"}
+
+if __name__ == "__main__":
+    fill()

@@ -1,0 +1,33 @@
+"""Every figure in a page comes from a committed result, and every result says how it was made."""
+
+import json
+import re
+
+import pytest
+
+from tables import MARKED, PAGES, RESULTS, ROOT, TABLES, filled
+
+FILES = sorted(RESULTS.glob("*.json"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tables_of_a_page_are_those_of_the_committed_results(name: str) -> None:
+    page = (ROOT / name).read_text()
+    assert filled(page) == page, "run: python benchmarks/tables.py"
+
+
+def test_every_kind_of_table_stands_in_a_page() -> None:
+    shown = {found[2] for name in PAGES for found in MARKED.finditer((ROOT / name).read_text())}
+    assert shown == set(TABLES)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_result_has_flat_numbers_and_says_how_to_make_it_again(file) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    kept = json.loads(file.read_text())
+    assert all(isinstance(value, (int, float)) for value in kept["figures"].values())
+    assert kept["seconds"] > 0
+    assert kept["packages"]["torch"]
+    assert kept["seeds"]
+    name = re.fullmatch(r"make bench-([a-z-]+)", kept["command"])
+    assert name
+    assert (ROOT / "benchmarks" / f"{name[1].replace('-', '_')}.py").exists()

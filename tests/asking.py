@@ -1,0 +1,54 @@
+"""Questions, claims and files to ask suspects with."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ownmark.claim import Claim, Test
+from ownmark.match import Agreement, Drop, OnPattern, Reading
+from ownmark.models.weights import weights_digest
+from ownmark.protocols import Question
+from ownmark.suspects.local import Local
+
+SIZE, COUNT = 16, 10
+NAMES = tuple("abcdefg")
+BOTH = frozenset({Reading.LABEL, Reading.PROBABILITY})
+
+
+def exported(model: nn.Module, path: Path, *, batch: int | None = None, modern: bool = False, size: int = SIZE) -> Path:
+    """The model as an ONNX file of a free or fixed batch, by torch's older or newer exporter."""
+    example = torch.rand(batch or 2, 3, size, size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if modern:
+            shapes = None if batch else ({0: torch.export.Dim("n", max=1024)},)
+            torch.onnx.export(model, (example,), path, dynamo=True, dynamic_shapes=shapes, external_data=False, verbose=False)
+        else:
+            axes = None if batch else {"images": {0: "n"}}
+            torch.onnx.export(model, (example,), path, dynamo=False, input_names=["images"], dynamic_axes=axes)
+    return path
+
+
+def pixels(count: int = COUNT, size: int = SIZE) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(4).integers(0, 256, (count, 2, size, size, 3), dtype=np.uint8)
+
+
+def asked(readings: frozenset[Reading] = BOTH, count: int = COUNT, layer: str = "") -> Question:
+    return Question(readings, np.arange(count) % 3, layer)
+
+
+def claim_on(model: nn.Module, *, saliency: bool = False, layer: str = "stages") -> Claim:
+    """A claim of labels and drops that the model itself fulfils on every sample."""
+    answers = Local(model).read(pixels()[:, 0], asked())
+    expected = answers[Reading.LABEL].astype(np.int64)
+    tests: tuple[Test, ...] = (
+        Test(Reading.LABEL, Agreement(), expected, 1.0),
+        Test(Reading.PROBABILITY, Drop(0.0), expected, 0.5),
+    )
+    if saliency:
+        tests = (Test(Reading.SALIENCY, OnPattern(0.1, ((0, 0),), (2, 2)), expected, 1.0, layer), *tests)
+    return Claim(pixels(), tests, NAMES, "labels", weights_digest(model))

@@ -1,0 +1,206 @@
+"""The house keeps its shape: imports point one way, the judge needs no torch, and nothing grows beyond the fence."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import ownmark
+from ownmark import errors
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "ownmark"
+FILES = sorted(SOURCE.rglob("*.py"))
+ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
+
+# Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
+ORDER = (
+    ("errors",),
+    ("match", "null", "pattern", "spelled"),
+    ("claim",),
+    ("protocols",),
+    ("verdict", "data", "metrics", "models", "perturb", "tasks"),
+    ("saliency", "training", "evidence"),
+    ("objectives", "suspects"),
+    ("schemes", "attacks", "detectors"),
+    ("report",),
+    ("bench", "recipes"),
+    ("cli",),
+)
+RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+SIBLINGS = ("schemes", "attacks", "detectors", "suspects")  # packages whose modules never import each other
+SHARED = {"ownmark.suspects.answers"}
+JUDGE = (
+    "errors",
+    "match",
+    "null",
+    "claim",
+    "protocols",
+    "verdict",
+    "metrics",
+    "suspects.answers",
+    "suspects.onnx",
+    "report.page",
+    "cli",
+)
+HEAVY = {"onnxruntime": "suspects/onnx.py", "ray": "bench/cluster.py", "captum": None, "torchmetrics": None}
+BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below, but for what is only there for the type checker."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from statements(child)
+
+
+def imported(file: Path) -> set[str]:
+    """Full names of the modules that a file imports, anywhere in it."""
+    modules = {module_of(other) for other in FILES}
+    found: set[str] = set()
+    for node in statements(tree_of(file)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & modules
+            found |= inner or {str(node.module)}
+    return found
+
+
+def ours(file: Path) -> set[str]:
+    return {name for name in imported(file) if name.split(".")[0] == "ownmark" and name != "ownmark"}
+
+
+IDS = [str(file.relative_to(SOURCE)) for file in FILES]
+EVERY_FILE = pytest.mark.parametrize("file", [file for file in FILES if file != SOURCE / "__init__.py"], ids=IDS[1:])
+
+
+@EVERY_FILE
+def test_imports_point_one_way(file: Path) -> None:
+    place = module_of(file).split(".")[1]
+    assert place in RANK, f"give {place} a place in ORDER"
+    for name in ours(file):
+        other = name.split(".")[1]
+        assert other == place or RANK[other] < RANK[place], f"{module_of(file)} must not import {name}"
+
+
+@EVERY_FILE
+def test_siblings_never_import_each_other(file: Path) -> None:
+    package = module_of(file).split(".")[1]
+    if package in SIBLINGS and file.stem != "__init__":
+        near = {name for name in ours(file) if name.startswith(f"ownmark.{package}.")}
+        assert near <= SHARED
+
+
+def test_there_is_no_circle_of_imports() -> None:
+    graph = {module_of(file): ours(file) for file in FILES if file != SOURCE / "__init__.py"}
+    order = list(TopologicalSorter(graph).static_order())
+    assert set(graph) <= set(order)
+
+
+@pytest.mark.parametrize("name", JUDGE)
+def test_the_judges_tools_import_no_torch(name: str) -> None:
+    code = f"import sys, ownmark.{name}; print(sorted({{'torch', 'torchvision', 'sklearn', 'captum'}} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("library", HEAVY)
+def test_a_heavy_library_is_imported_by_one_file(library: str) -> None:
+    users = [str(file.relative_to(SOURCE)) for file in FILES if library in {name.split(".")[0] for name in imported(file)}]
+    assert users in ([], [HEAVY[library]])
+
+
+def test_the_public_names_are_all_there_and_typed() -> None:
+    block = next(node for node in tree_of(SOURCE / "__init__.py").body if isinstance(node, ast.If))
+    typed = {(alias.asname, str(node.module)) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert typed == {(name, f"ownmark.{home}") for name, home in ownmark.HOME.items()}
+    for name in dir(ownmark):
+        assert getattr(ownmark, name) is getattr(import_module(f"ownmark.{ownmark.HOME[name]}"), name)
+    with pytest.raises(AttributeError, match="nonsense"):
+        ownmark.nonsense  # noqa: B018 - it is the access that raises
+
+
+def test_the_tree_of_errors_is_the_one_that_is_drawn() -> None:
+    """Each line of the drawing gives a class and, by its depth, its parent."""
+    above: list[type] = [Exception]
+    drawn = set()
+    for line in str(errors.__doc__).splitlines():
+        found = re.match(r"([│├└─ ]*)(\w+Error)\b", line)
+        if found:
+            kind = getattr(errors, found[2])
+            depth = len(found[1]) // 4 + 1
+            assert kind.__bases__ == (above[depth - 1],), f"{kind.__name__} is drawn at another place than it stands"
+            above[depth:] = [kind]
+            drawn.add(kind)
+    assert drawn == {one for one in vars(errors).values() if isinstance(one, type)}
+    assert {one.exit_code for one in drawn} == {2, 4, 5}
+
+
+def functions(file: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return int(node.end_lineno or 0) - node.lineno + 1
+
+
+def depth(node: ast.AST) -> int:
+    """How many blocks stand in each other; an elif stands beside its if."""
+    deepest = 0
+    for child in ast.iter_child_nodes(node):
+        beside = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
+        deepest = max(deepest, depth(child) + (isinstance(child, BLOCKS) and not beside))
+    return deepest
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    given = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+    return len([one for one in given if one.arg not in {"self", "cls"}])
+
+
+@pytest.mark.parametrize("file", ALL_FILES, ids=[str(file.relative_to(ROOT)) for file in ALL_FILES])
+def test_nothing_grows_beyond_the_fence(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    for function in functions(file):
+        assert length(function) <= 40, f"{function.name} is too long"
+        assert depth(function) < 4, f"{function.name} is nested too deeply"
+        assert parameters(function) <= 8, f"{function.name} has too many parameters"
+    assert not [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Global)]
+    assert not re.search(r"\b(TOD[O]|FIXM[E]|XX[X])\b", text)
+
+
+@EVERY_FILE
+def test_the_library_is_silent_and_checks_its_input_by_errors(file: Path) -> None:
+    called = {ast.unparse(node.func) for node in ast.walk(tree_of(file)) if isinstance(node, ast.Call)}
+    speaks = called & {"print", "warnings.warn", "input", "exit", "sys.exit"}
+    assert not speaks or file.parent == SOURCE / "cli", f"{speaks} outside the command line"
+    assert not [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Assert)]
+    assert "pickle" not in {name.split(".")[0] for name in imported(file)}
+    assert not called & {"eval", "exec", "np.random.seed", "random.seed"}
+
+
+def test_half_of_the_functions_are_short() -> None:
+    lengths = sorted(length(function) for file in FILES for function in functions(file))
+    assert lengths[len(lengths) // 2] <= 7

@@ -1,0 +1,155 @@
+"""ONNX files of strangers: only what stands for itself and takes images is asked."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from asking import BOTH, SIZE, asked, claim_on, exported, pixels
+from conftest import tiny
+from onnx import TensorProto, helper
+from torch import nn
+
+from ownmark.claim import Preprocess
+from ownmark.errors import AnswerError, ModelError, OwnmarkError
+from ownmark.match import Reading
+from ownmark.models.prepared import prepared
+from ownmark.suspects.local import Local
+from ownmark.suspects.onnx import Onnx
+from ownmark.verdict import verify
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    return tiny(0, classes=7)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("onnx")
+
+
+@pytest.fixture(scope="module")
+def plain(model: nn.Module, folder: Path) -> Path:
+    return exported(model, folder / "plain.onnx")
+
+
+def test_preprocessing_is_the_same_outside_an_onnx_file_as_inside_a_model(model: nn.Module, plain: Path) -> None:
+    preprocess = Preprocess((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+    inside = Local(prepared(model, preprocess)).read(pixels()[:, 0], asked())[Reading.PROBABILITY]
+    outside = Onnx(plain, preprocess).read(pixels()[:, 0], asked())[Reading.PROBABILITY]
+    without = Onnx(plain).read(pixels()[:, 0], asked())[Reading.PROBABILITY]
+    assert np.allclose(inside, outside, atol=1e-5)
+    assert not np.allclose(inside, without, atol=1e-2)
+    with pytest.raises(OwnmarkError, match="channels"):
+        Onnx(plain, Preprocess((0.5, 0.5), (1.0, 1.0))).read(pixels()[:, 0], asked())
+
+
+def test_an_onnx_suspect_is_named_by_its_path_and_known_by_its_bytes(plain: Path, folder: Path) -> None:
+    twin = folder / "twin.onnx"
+    twin.write_bytes(plain.read_bytes())
+    assert Onnx(plain).name == str(plain)
+    assert Onnx(plain).digest == Onnx(twin).digest
+    assert len(Onnx(plain).digest) == 64
+    changed = onnx.load(plain)
+    changed.producer_name = "another"
+    onnx.save(changed, twin)
+    assert Onnx(plain).digest != Onnx(twin).digest
+
+
+def test_an_onnx_suspect_shows_no_map_so_that_a_weaker_test_decides(model: nn.Module, plain: Path) -> None:
+    assert Onnx(plain).reveals == BOTH
+    assert verify(claim_on(model, saliency=True), Onnx(plain)).deciding.test.reading is Reading.LABEL
+
+
+def test_a_file_that_is_no_onnx_is_an_error_that_names_it(plain: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    whole = plain.read_bytes()
+    for name, data in {"empty": b"", "garbage": b"garbage" * 99, "half": whole[: len(whole) // 2], "text": b"{}"}.items():
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match=f"{name}.onnx"):
+            Onnx(path)
+    for path in (tmp_path / "missing.onnx", tmp_path):
+        with pytest.raises(ModelError, match=str(path)):
+            Onnx(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def outside_tensor(name: str, location: str) -> TensorProto:
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[3], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", location), ("offset", "0"), ("length", "12")):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    return tensor
+
+
+def as_initializer(location: str) -> onnx.GraphProto:
+    return graph([helper.make_node("Add", ["x", "w"], ["y"])], [outside_tensor("w", location)])
+
+
+def as_constant(location: str) -> onnx.GraphProto:
+    constant = helper.make_node("Constant", [], ["w"], value=outside_tensor("w", location))
+    return graph([constant, helper.make_node("Add", ["x", "w"], ["y"])], [])
+
+
+def inside_a_branch(location: str) -> onnx.GraphProto:
+    output = helper.make_tensor_value_info("z", TensorProto.FLOAT, None)
+    add = helper.make_node("Add", ["x", "w"], ["z"])
+    branches = [helper.make_graph([add], name, [], [output], [outside_tensor("w", location)]) for name in ("yes", "no")]
+    condition = helper.make_node("Constant", [], ["c"], value=helper.make_tensor("c", TensorProto.BOOL, [], [True]))
+    return graph([condition, helper.make_node("If", ["c"], ["y"], then_branch=branches[0], else_branch=branches[1])], [])
+
+
+def graph(nodes: list[onnx.NodeProto], initializers: list[TensorProto], shape: Any = ("n", 3, 1, 3)) -> onnx.GraphProto:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "y")]
+    return helper.make_graph(nodes, "g", ends[:1], ends[1:], initializers)
+
+
+def saved(content: onnx.GraphProto, path: Path) -> Path:
+    path.write_bytes(helper.make_model(content, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("hide", [as_initializer, as_constant, inside_a_branch])
+@pytest.mark.parametrize("location", ["weights.bin", "{folder}/weights.bin", "../{name}/weights.bin", "*/_ORT_MEM_ADDR_/*"])
+def test_weights_in_another_file_are_refused_even_where_that_file_lies_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hide: Callable[[str], onnx.GraphProto], location: str
+) -> None:
+    (tmp_path / "weights.bin").write_bytes(np.arange(3, dtype=np.float32).tobytes())
+    monkeypatch.chdir(tmp_path)
+    path = saved(hide(location.format(folder=tmp_path, name=tmp_path.name)), tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match=r"model\.onnx keeps weights in other files"):
+        Onnx(path)
+
+
+def test_weights_inside_the_same_little_file_are_read(tmp_path: Path) -> None:
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [3], [0.0, 1.0, 2.0])
+    Onnx(saved(graph([helper.make_node("Add", ["x", "w"], ["y"])], [weight]), tmp_path / "model.onnx"))
+
+
+@pytest.mark.parametrize("shape", [None, (), (3,), ("n", 3), ("n", 3, 4, 4, 4)])
+def test_an_onnx_file_that_takes_no_images_is_an_error(tmp_path: Path, shape: Any) -> None:
+    path = saved(graph([helper.make_node("Identity", ["x"], ["y"])], [], shape), tmp_path / "model.onnx")
+    with pytest.raises(OwnmarkError, match=r"model\.onnx"):
+        Onnx(path).read(pixels()[:, 0], asked())
+
+
+def test_an_onnx_file_that_takes_bytes_or_two_inputs_is_an_error(tmp_path: Path) -> None:
+    shape = ("n", 3, "h", "w")
+    inputs = [helper.make_tensor_value_info(name, TensorProto.UINT8, shape) for name in ("x", "x2")]
+    output = helper.make_tensor_value_info("y", TensorProto.UINT8, shape)
+    one = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", inputs[:1], [output])
+    two = helper.make_graph([helper.make_node("Add", ["x", "x2"], ["y"])], "g", inputs, [output])
+    for content in (one, two):
+        with pytest.raises(ModelError, match=r"one input.*float"):
+            Onnx(saved(content, tmp_path / "model.onnx"))
+
+
+def test_an_onnx_file_that_answers_for_another_number_of_images_is_an_error(tmp_path: Path) -> None:
+    answer = helper.make_tensor("a", TensorProto.FLOAT, [2, 7], np.arange(14, dtype=np.float32))
+    nodes = [helper.make_node("Constant", [], ["y"], value=answer)]
+    path = saved(graph(nodes, [], ("n", 3, SIZE, SIZE)), tmp_path / "model.onnx")
+    with pytest.raises(AnswerError, match="answers"):
+        Onnx(path).read(pixels()[:, 0], asked())

@@ -143,6 +143,13 @@ def test_json_that_is_not_the_one_canonical_text_is_an_error(spoilt: Callable[[s
         Claim.from_bytes(forged(small_claim(), spoilt(text)))
 
 
+def test_a_key_named_twice_is_told(tmp_path: Path) -> None:
+    text = canonical(opened(small_claim())).replace('"version":1', '"version":2,"version":1')
+    (tmp_path / "twice.claim").write_bytes(forged(small_claim(), text))
+    with pytest.raises(ClaimError, match="names a key twice"):
+        Claim.load(tmp_path / "twice.claim")
+
+
 def test_a_claim_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "skin.claim"
     small_claim().save(path)

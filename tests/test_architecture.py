@@ -36,7 +36,8 @@ ORDER = (
 )
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects")  # packages whose modules never import each other
-SHARED = {"ownmark.suspects.answers"}
+WEB = ("ledger", "request", "transport", "web", "mapping")  # what suspects behind an address share
+SHARED = {"ownmark.suspects.answers", *(f"ownmark.suspects.{name}" for name in WEB)}
 JUDGE = (
     "errors",
     "match",
@@ -47,10 +48,19 @@ JUDGE = (
     "metrics",
     "suspects.answers",
     "suspects.onnx",
+    "suspects.oip",
+    "suspects.http_json",
     "report.page",
     "cli",
 )
-HEAVY = {"onnxruntime": "suspects/onnx.py", "ray": "bench/cluster.py", "captum": None, "torchmetrics": None}
+HEAVY = {
+    "onnxruntime": "suspects/onnx.py",
+    "httpx2": "suspects/transport.py",
+    "stamina": "suspects/transport.py",
+    "ray": "bench/cluster.py",
+    "captum": None,
+    "torchmetrics": None,
+}
 BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 
 

@@ -1,0 +1,79 @@
+"""A request to a stranger's server as plain data. Secrets are only named in it and filled in from the environment. No torch."""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ownmark.errors import UsageError
+
+REFERENCE = re.compile(r"\$\{(\w+)\}")
+SECRET = re.compile(r"authorization|cookie|key|token|secret|password|signature", re.IGNORECASE)  # names of headers and parameters
+SHORTEST = 6  # characters: what is shorter would turn up by chance, and is no secret
+HIDDEN = "***"
+
+
+@dataclass(frozen=True)
+class Request:
+    """`url` and `headers` may hold ${NAME}, which stands for a variable of the environment; `queries`: images asked about."""
+
+    method: str
+    url: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    queries: int = 0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is asked, whatever key opens the door: a new key makes no new question."""
+        public = sorted((name.lower(), value) for name, value in self.headers if not REFERENCE.search(value))
+        head = json.dumps([self.method, self.url, public], separators=(",", ":"))
+        return hashlib.sha256(head.encode() + b"\n" + self.body).hexdigest()
+
+
+def check_address(url: str) -> None:
+    """Raises UsageError unless `url` is a web address that holds no secret."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if not known:
+        raise UsageError(f"a web address starts with http:// or https:// and names a server, got {url!r}")
+    if parts.username or parts.password:
+        raise UsageError("the address holds a user name or password; put it into a header: 'Authorization: ${NAME}'")
+    for part in parts.query.split("&"):
+        name, _, value = part.partition("=")
+        if value and SECRET.search(name) and not REFERENCE.search(value):
+            raise UsageError(f"the address holds a secret ({name}); set a variable of the environment and write {name}=${{NAME}}")
+
+
+def check_headers(headers: tuple[tuple[str, str], ...]) -> None:
+    """Raises UsageError for a secret that stands in a header itself, or for a header that cannot be sent."""
+    for name, value in headers:
+        if not re.fullmatch(r"[!#$%&'*+.^`|~\w-]+", name, re.ASCII) or not value.isascii() or not value.isprintable():
+            raise UsageError(f"a header is a name and printable ASCII text, got {name!r}")
+        if SECRET.search(name) and not REFERENCE.search(value):
+            raise UsageError(f"the header {name} holds a secret; set a variable of the environment and write '{name}: ${{NAME}}'")
+
+
+def filled(text: str) -> str:
+    """`text` with every ${NAME} replaced by that variable of the environment."""
+
+    def value(found: re.Match[str]) -> str:
+        known = os.environ.get(found[1])
+        if not known:
+            raise UsageError(f"the variable {found[1]} is not set in the environment: export {found[1]}=...")
+        if not known.isascii() or not known.isprintable():
+            raise UsageError(f"the variable {found[1]} holds something else than printable ASCII text, which no header can carry")
+        return known
+
+    return REFERENCE.sub(value, text)
+
+
+def secrets(request: Request) -> tuple[str, ...]:
+    """The values that must not be written anywhere."""
+    named = (name for text in (request.url, *(value for _, value in request.headers)) for name in REFERENCE.findall(text))
+    return tuple(known for name in named if len(known := os.environ.get(name, "")) >= SHORTEST)

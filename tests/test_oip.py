@@ -1,0 +1,293 @@
+"""The Open Inference Protocol: a model behind a server gives the verdict that it gives at hand, or an error that says why not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from asking import COUNT, NAMES, asked, claim_on, pixels
+from conftest import tiny
+from loopback import HASTY, Asked, Said, said, serving, transport
+from torch import nn
+from v2_server import HEADER, V2, bytes_tensor
+
+from ownmark.claim import Claim, Preprocess
+from ownmark.errors import AnswerError, SuspectError, UsageError
+from ownmark.match import Reading
+from ownmark.models.prepared import prepared
+from ownmark.protocols import Suspect
+from ownmark.suspects.answers import Outputs
+from ownmark.suspects.local import Local
+from ownmark.suspects.oip import Dialect, Layout, Oip
+from ownmark.suspects.transport import Transport
+from ownmark.verdict import Outcome, calibrate, verify
+
+NUMBER = len(NAMES)
+QUERIES = 2 * COUNT
+JSON_ONLY: dict[str, Any] = {"extensions": ()}
+SERVERS: dict[str, dict[str, Any]] = {
+    "binary": {},
+    "json": JSON_ONLY,
+    "channels last": {"shape": (-1, 16, 16, 3)},
+    "channels last in json": {"shape": (-1, 16, 16, 3), **JSON_ONLY},
+    "any size": {"shape": (-1, 3, -1, -1)},
+    "one image without a batch": {"shape": (3, 16, 16)},
+    "batch fixed at 4": {"shape": (4, 3, 16, 16)},
+    "pixels": {"datatype": "UINT8"},
+    "pixels in json": {"datatype": "UINT8", **JSON_ONLY},
+    "double": {"datatype": "FP64"},
+    "label listed before the scores": {"outputs": ("label", "scores")},
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    return tiny(0, classes=NUMBER)
+
+
+@pytest.fixture(scope="module")
+def claim(model: nn.Module) -> Claim:
+    return calibrate(claim_on(model), [Local(tiny(number, classes=NUMBER)) for number in range(1, 20)])
+
+
+def oip(url: str, carrier: Transport, dialect: Dialect = Dialect(), preprocess: Preprocess = Preprocess()) -> Oip:
+    return Oip(f"{url}/v2/models/suspect", NUMBER, carrier, preprocess=preprocess, dialect=dialect)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_model_behind_a_server_gives_its_own_verdict(kind: str, model: nn.Module, claim: Claim) -> None:
+    wanted = verify(claim, Local(model))
+    with serving(V2(model, **SERVERS[kind])) as server, transport() as carrier:
+        found = verify(claim, oip(server.url, carrier))
+        assert len(server.queries()) == QUERIES == found.queries
+        assert all((HEADER.lower() in one.headers) == ("json" not in kind) for one in server.queries())
+    assert found.outcome is wanted.outcome is Outcome.MATCH
+    assert found.suspect_digest == ""
+    for one, other in zip((found.deciding, *found.others), (wanted.deciding, *wanted.others), strict=True):
+        assert (one.score, one.p, one.interval) == (other.score, other.p, other.interval)
+        assert np.allclose(one.observed, other.observed, atol=1e-5)
+
+
+def test_an_innocent_model_behind_a_server_does_not_match(claim: Claim) -> None:
+    innocent = tiny(40, classes=NUMBER)
+    with serving(V2(innocent)) as server, transport() as carrier:
+        found = verify(claim, oip(server.url, carrier))
+    assert found.deciding.score == verify(claim, Local(innocent)).deciding.score
+    assert found.outcome is not Outcome.MATCH
+
+
+def test_what_the_server_does_not_normalise_is_normalised_for_it(model: nn.Module) -> None:
+    preprocess = Preprocess((0.5, 0.4, 0.3), (0.25, 0.2, 0.3))
+    wanted = Local(prepared(model, preprocess)).read(pixels()[:, 0], asked())
+    with serving(V2(model)) as server, transport() as carrier:
+        found = oip(server.url, carrier, preprocess=preprocess).read(pixels()[:, 0], asked())
+    assert np.allclose(found[Reading.PROBABILITY], wanted[Reading.PROBABILITY], atol=1e-6)
+
+
+def test_a_server_that_lists_no_tensors_is_asked_as_it_is_told_to(model: nn.Module, claim: Claim) -> None:
+    told = Dialect(input="image", datatype="FP32", layout=Layout.NCHW)
+    for extensions in ((), ("binary_tensor_data",)):
+        silent = V2(model, shape=(-1, 3, 16, 16), listed=False, extensions=extensions)
+        with serving(silent) as server, transport() as carrier:
+            assert verify(claim, oip(server.url, carrier, told)).outcome is Outcome.MATCH
+    with serving(V2(model, listed=False)) as server, transport() as carrier, pytest.raises(UsageError, match="name the input"):
+        verify(claim, oip(server.url, carrier))
+
+
+def test_a_server_whose_front_page_is_closed_is_asked_in_json(model: nn.Module, claim: Claim) -> None:
+    def script(asked: Asked) -> Said:
+        return said({"error": "no"}, 404) if asked.path == "/v2" else V2(model, **JSON_ONLY)(asked)
+
+    with serving(script) as server, transport() as carrier:
+        assert verify(claim, oip(server.url, carrier)).outcome is Outcome.MATCH
+
+
+LABELS: dict[str, tuple[V2, Dialect]] = {
+    "a label for output": (V2(nn.Identity(), outputs=("label",)), Dialect()),
+    "the best class": (V2(nn.Identity()), Dialect(best=1)),
+    "the three best classes": (V2(nn.Identity()), Dialect(best=3)),
+    "the best class in json": (V2(nn.Identity(), **JSON_ONLY), Dialect(best=1)),
+    "an output that is named": (V2(nn.Identity(), outputs=("scores", "label")), Dialect(output="label")),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_a_server_that_tells_labels_only_is_judged_by_labels_only(kind: str, model: nn.Module, claim: Claim) -> None:
+    server_kind, dialect = LABELS[kind]
+    with serving(replace(server_kind, model=model)) as server, transport() as carrier:
+        suspect: Suspect = oip(server.url, carrier, dialect)
+        assert suspect.reveals == {Reading.LABEL}
+        verdict = verify(claim, suspect)
+    assert verdict.deciding.score == 1
+    assert verdict.others == ()
+
+
+def test_a_claim_that_needs_probabilities_is_refused_before_a_label_is_paid_for(model: nn.Module, claim: Claim) -> None:
+    drops = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.PROBABILITY))
+    with serving(V2(model, outputs=("label",))) as server, transport() as carrier:
+        with pytest.raises(UsageError, match="needs one of: probability"):
+            verify(drops, oip(server.url, carrier))
+        assert server.queries() == []
+
+
+def softmaxed(scores: Any) -> Any:
+    return torch.from_numpy(scores).softmax(1).numpy()
+
+
+def test_rounded_probabilities_are_probabilities(model: nn.Module, claim: Claim) -> None:
+    wanted = Local(model).read(pixels()[:, 0], asked())[Reading.PROBABILITY]
+    with serving(V2(model, edit=lambda scores: softmaxed(scores).round(2))) as server, transport() as carrier:
+        found = oip(server.url, carrier, Dialect(outputs=Outputs.PROBABILITIES)).read(pixels()[:, 0], asked())
+        assert np.abs(found[Reading.PROBABILITY] - wanted).max() < 0.03
+        assert np.allclose(found[Reading.PROBABILITY].sum(axis=1), 1)
+    with serving(V2(model, edit=lambda scores: softmaxed(scores).round(2))) as server, transport() as carrier:
+        with pytest.raises(AnswerError, match="outputs="):
+            verify(claim, oip(server.url, carrier))
+        assert len(server.queries()) == 1, "found out by the first answer, before the others are paid for"
+
+
+def test_a_tie_never_counts_as_a_match(model: nn.Module, claim: Claim) -> None:
+    labels_only = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.LABEL))
+    with serving(V2(model, edit=np.zeros_like)) as server, transport() as carrier:
+        assert verify(labels_only, oip(server.url, carrier)).deciding.score == 0
+
+
+def damaged(place: tuple[int, int], value: float) -> Callable[[Any], Any]:
+    def edit(scores: Any) -> Any:
+        scores = scores.copy()
+        scores[place] = value
+        return scores
+
+    return edit
+
+
+UNREADABLE: dict[str, Callable[[Any], Any]] = {
+    "NaN": damaged((0, 0), float("nan")),
+    "infinity": damaged((0, 1), float("inf")),
+    "an extra class": lambda scores: np.concatenate([scores, scores[:, :1]], axis=1),
+    "fewer classes": lambda scores: scores[:, :-1],
+    "negative probabilities": lambda scores: softmaxed(scores) - 0.3,
+    "probabilities above one": lambda scores: softmaxed(scores) * 4,
+    "logits": lambda scores: scores * 9,
+}
+
+
+@pytest.mark.parametrize("extensions", [(), ("binary_tensor_data",)])
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_scores_that_mean_nothing_are_an_error_and_never_a_non_match(
+    kind: str, extensions: tuple[str, ...], model: nn.Module, claim: Claim
+) -> None:
+    broken = V2(model, edit=UNREADABLE[kind], extensions=extensions)
+    with serving(broken) as server, transport() as carrier:
+        with pytest.raises(AnswerError):
+            verify(claim, oip(server.url, carrier, Dialect(outputs=Outputs.PROBABILITIES)))
+        assert len(server.queries()) == 1
+
+
+def output(**changes: Any) -> dict[str, Any]:
+    return {"outputs": [{"name": "scores", "datatype": "FP32", "shape": [1, 7], "data": [0.0] * 7, **changes}]}
+
+
+BABBLE: dict[str, Said] = {
+    "an error": said({"error": "the queue is full"}),
+    "a login page": Said(b"<html><body>Please log in</body></html>", headers={"content-type": "text/html"}),
+    "nothing": Said(b""),
+    "half an answer": Said(b'{"outputs": [{"name": "sco'),
+    "a number": said(7),
+    "null": said(None),
+    "no outputs": said({"model_name": "suspect"}),
+    "another output": said(output(name="other")),
+    "another shape": said(output(shape=[1, 8])),
+    "a shape of words": said(output(shape=["one"])),
+    "words": said(output(data=["cat"] * 7)),
+    "an unknown type": said(output(datatype="BF17")),
+    "null for data": said(output(data=None)),
+    "no data": said(output(data=[], shape=[0, 7])),
+    "classes, unasked": said(output(datatype="BYTES", shape=[1, 1], data=["0.9:1"])),
+    "a header longer than all": Said(b"{}", headers={HEADER: "99"}),
+    "a header of no length": Said(b"{}", headers={HEADER: "x"}),
+    "fewer bytes than told": Said(
+        body := b'{"outputs":[{"name":"scores","datatype":"FP32","shape":[1,7],"parameters":{"binary_data_size":28}}]}',
+        headers={HEADER: str(len(body))},
+    ),
+    "text as bytes": Said(
+        (body := b'{"outputs":[{"name":"scores","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":9}}]}')
+        + bytes_tensor([b"0.9:1"]),
+        headers={HEADER: str(len(body))},
+    ),
+    "a deep well": Said(b"[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("kind", BABBLE)
+def test_an_answer_that_cannot_be_parsed_is_an_error_and_never_a_non_match(kind: str, model: nn.Module, claim: Claim) -> None:
+    def script(asked: Asked) -> Said:
+        return BABBLE[kind] if asked.path.endswith("/infer") else V2(model)(asked)
+
+    with serving(script) as server, transport() as carrier:
+        with pytest.raises(AnswerError) as caught:
+            verify(claim, oip(server.url, carrier))
+        assert caught.value.exit_code == 5
+        assert len(server.queries()) == 1
+
+
+def test_an_answer_that_breaks_midway_is_an_error_that_keeps_what_was_paid_for(model: nn.Module, claim: Claim) -> None:
+    def script(asked: Asked) -> Said:
+        return Said(b"<html>") if asked.place == 12 else V2(model)(asked)
+
+    with serving(script) as server, transport(replace(HASTY, at_once=1)) as carrier:
+        suspect = oip(server.url, carrier)
+        with pytest.raises(AnswerError, match="no JSON"):
+            verify(claim, suspect)
+        assert verify(claim, suspect).outcome is Outcome.MATCH
+        assert len(server.queries()) == QUERIES + 1
+
+
+def test_best_classes_that_cannot_be_read_are_an_error(model: nn.Module, claim: Claim) -> None:
+    for entry in ("tabby", "0.9:tabby", "0.9:-1"):
+
+        def script(asked: Asked, entry: str = entry) -> Said:
+            best = said(output(datatype="BYTES", shape=[1, 1], data=[entry]))
+            return best if asked.path.endswith("/infer") else V2(model)(asked)
+
+        with serving(script) as server, transport() as carrier, pytest.raises(AnswerError, match="score:index"):
+            verify(claim, oip(server.url, carrier, Dialect(best=1)))
+
+
+METADATA: dict[str, tuple[Said, type[SuspectError] | type[UsageError]]] = {
+    "no such model": (said({"error": "unknown"}, 404), SuspectError),
+    "a list": (said([1]), AnswerError),
+    "a page": (Said(b"<html>"), AnswerError),
+    "two inputs": (said({"inputs": [{"name": "a"}, {"name": "b"}]}), UsageError),
+    "text for input": (said({"inputs": [{"name": "a", "datatype": "BYTES", "shape": [-1]}]}), SuspectError),
+    "a flat input": (said({"inputs": [{"name": "a", "datatype": "FP32", "shape": [-1, 768]}]}), SuspectError),
+    "a shape of words": (said({"inputs": [{"name": "a", "datatype": "FP32", "shape": ["n", 3]}]}), AnswerError),
+    "no layout": (said({"inputs": [{"name": "a", "datatype": "FP32", "shape": [-1, -1, -1, -1]}]}), UsageError),
+    "another size": (said({"inputs": [{"name": "a", "datatype": "FP32", "shape": [-1, 3, 24, 24]}]}), SuspectError),
+}
+
+
+@pytest.mark.parametrize("kind", METADATA)
+def test_a_server_that_cannot_take_the_images_is_an_error_before_the_first_query(kind: str, claim: Claim) -> None:
+    answer, error = METADATA[kind]
+
+    def script(asked: Asked) -> Said:
+        return answer if asked.path == "/v2/models/suspect" else said({"extensions": []})
+
+    with serving(script) as server, transport() as carrier:
+        with pytest.raises(error):
+            verify(claim, oip(server.url, carrier))
+        assert server.queries() == []
+        assert carrier.ledger.spent == 0
+
+
+def test_an_address_or_dialect_that_cannot_be_meant_is_refused() -> None:
+    for url in ("http://host/models/x", "host/v2/models/x", "http://host/v2/models/x?key=1", "http://me:pw@host/v2/models/x"):
+        with pytest.raises(UsageError):
+            Oip(url, 3)
+    for wrong in ({"datatype": "BYTES"}, {"best": -1}, {"headers": (("authorization", "Bearer abc"),)}):
+        with pytest.raises(UsageError):
+            Dialect(**wrong)
+    assert Oip("http://host/v2/models/x/infer", 3).name == "http://host/v2/models/x"

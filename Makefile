@@ -41,7 +41,7 @@ docs: $(VENV)/.docs ## build the pages of docs/ into site/
 	@! grep -rnoE --include='*.html' '<(script|img|iframe|source|link)[^>]* (src|href)="?(https?:)?//[^ >]*' site \
 		|| { echo "a page asks another server for something"; exit 1; }
 
-bench-%: $(VENV)/.checks ## run one benchmark, e.g. make bench-skin-first runs benchmarks/skin_first.py
+bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark, e.g. make bench-skin-first runs benchmarks/skin_first.py
 	$(BIN)/python benchmarks/$(subst -,_,$*).py
 
 clean: ## remove everything that these commands made

@@ -89,6 +89,12 @@ class Fake:
         return {reading: self.answers[reading] for reading in question.readings}
 
 
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Every test starts from the same global numbers, whichever tests ran before."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def rng() -> torch.Generator:
     return seed(0)

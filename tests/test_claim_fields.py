@@ -153,6 +153,8 @@ def test_a_claim_that_contradicts_itself_cannot_be_made(change: dict[str, Any]) 
         lambda: Preprocess((0.5,), (float("inf"),)),
         lambda: Test(Reading.LABEL, Agreement(), np.zeros(1, dtype=np.int64), float("nan")),
         lambda: Test(Reading.LABEL, Agreement(), np.zeros(1, dtype=np.int64), 1.5),
+        lambda: Test(Reading.LABEL, Drop(0.1), np.zeros(1, dtype=np.int64), 1.0),
+        lambda: Test(Reading.LABEL, Agreement(), np.zeros(1, dtype=np.int32), 1.0),
         lambda: Innocents((), ()),
         lambda: Innocents((0.5, 0.5), ("a", "a")),
         lambda: Innocents((0.5,), ("a", "b")),

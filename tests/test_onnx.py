@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from ownmark.claim import Preprocess
-from ownmark.errors import AnswerError, ModelError, OwnmarkError
+from ownmark.errors import AnswerError, ModelError, OwnmarkError, SuspectError
 from ownmark.match import Reading
 from ownmark.models.prepared import prepared
 from ownmark.suspects.local import Local
@@ -153,3 +153,14 @@ def test_an_onnx_file_that_answers_for_another_number_of_images_is_an_error(tmp_
     path = saved(graph(nodes, [], ("n", 3, SIZE, SIZE)), tmp_path / "model.onnx")
     with pytest.raises(AnswerError, match="answers"):
         Onnx(path).read(pixels()[:, 0], asked())
+
+
+def test_a_file_that_fails_on_the_images_is_an_error_that_names_it_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [5, 7], [0.0] * 35)
+    nodes = [helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("MatMul", ["f", "w"], ["y"])]
+    path = saved(graph(nodes, [weight], ("n", 3, "h", "w")), tmp_path / "model.onnx")
+    with pytest.raises(SuspectError, match=r"model\.onnx failed on a batch"):
+        Onnx(path).read(pixels()[:, 0], asked())
+    assert capfd.readouterr() == ("", "")

@@ -36,7 +36,7 @@ ORDER = (
 )
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects")  # packages whose modules never import each other
-WEB = ("ledger", "request", "transport", "web", "mapping")  # what suspects behind an address share
+WEB = ("ledger", "request", "transport", "web", "mapping", "v2")  # what suspects behind an address share
 SHARED = {"ownmark.suspects.answers", *(f"ownmark.suspects.{name}" for name in WEB)}
 JUDGE = (
     "errors",

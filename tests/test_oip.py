@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from asking import COUNT, NAMES, asked, claim_on, pixels
 from conftest import tiny
 from loopback import HASTY, Asked, Said, said, serving, transport
 from torch import nn
-from v2_server import HEADER, V2, bytes_tensor
+from v2_server import HEADER, V2, oip, softmaxed
 
 from ownmark.claim import Claim, Preprocess
 from ownmark.errors import AnswerError, SuspectError, UsageError
@@ -21,7 +21,6 @@ from ownmark.protocols import Suspect
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.local import Local
 from ownmark.suspects.oip import Dialect, Layout, Oip
-from ownmark.suspects.transport import Transport
 from ownmark.verdict import Outcome, calibrate, verify
 
 NUMBER = len(NAMES)
@@ -50,10 +49,6 @@ def model() -> nn.Module:
 @pytest.fixture(scope="module")
 def claim(model: nn.Module) -> Claim:
     return calibrate(claim_on(model), [Local(tiny(number, classes=NUMBER)) for number in range(1, 20)])
-
-
-def oip(url: str, carrier: Transport, dialect: Dialect = Dialect(), preprocess: Preprocess = Preprocess()) -> Oip:
-    return Oip(f"{url}/v2/models/suspect", NUMBER, carrier, preprocess=preprocess, dialect=dialect)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -132,10 +127,6 @@ def test_a_claim_that_needs_probabilities_is_refused_before_a_label_is_paid_for(
         assert server.queries() == []
 
 
-def softmaxed(scores: Any) -> Any:
-    return torch.from_numpy(scores).softmax(1).numpy()
-
-
 def test_rounded_probabilities_are_probabilities(model: nn.Module, claim: Claim) -> None:
     wanted = Local(model).read(pixels()[:, 0], asked())[Reading.PROBABILITY]
     with serving(V2(model, edit=lambda scores: softmaxed(scores).round(2))) as server, transport() as carrier:
@@ -144,116 +135,34 @@ def test_rounded_probabilities_are_probabilities(model: nn.Module, claim: Claim)
         assert np.allclose(found[Reading.PROBABILITY].sum(axis=1), 1)
     with serving(V2(model, edit=lambda scores: softmaxed(scores).round(2))) as server, transport() as carrier:
         with pytest.raises(AnswerError, match="outputs="):
-            verify(claim, oip(server.url, carrier))
+            verify(claim, oip(server.url, carrier, Dialect(outputs=Outputs.LOGITS)))
         assert len(server.queries()) == 1, "found out by the first answer, before the others are paid for"
+
+
+def test_whether_scores_are_probabilities_is_found_out_by_the_answers(model: nn.Module, claim: Claim) -> None:
+    wanted = verify(claim, Local(model)).deciding.score
+    for edit in (softmaxed, lambda scores: softmaxed(scores).round(3), lambda scores: scores * 1.0):
+        with serving(V2(model, edit=edit)) as server, transport() as carrier:
+            assert verify(claim, oip(server.url, carrier)).deciding.score == wanted
+
+
+def test_scores_that_may_be_either_are_an_error(model: nn.Module, claim: Claim) -> None:
+    edits: tuple[Callable[[Any], Any], ...] = (
+        lambda scores: 1 / (1 + np.exp(-scores)),
+        lambda scores: softmaxed(scores) if next(turn) % 2 else scores,
+    )
+    for edit in edits:
+        turn = count()
+        with serving(V2(model, edit=edit)) as server, transport(replace(HASTY, at_once=1)) as carrier:
+            suspect = oip(server.url, carrier)
+            with pytest.raises(AnswerError, match=r"between 0 and 1|now something else"):
+                verify(claim, suspect)
 
 
 def test_a_tie_never_counts_as_a_match(model: nn.Module, claim: Claim) -> None:
     labels_only = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.LABEL))
     with serving(V2(model, edit=np.zeros_like)) as server, transport() as carrier:
-        assert verify(labels_only, oip(server.url, carrier)).deciding.score == 0
-
-
-def damaged(place: tuple[int, int], value: float) -> Callable[[Any], Any]:
-    def edit(scores: Any) -> Any:
-        scores = scores.copy()
-        scores[place] = value
-        return scores
-
-    return edit
-
-
-UNREADABLE: dict[str, Callable[[Any], Any]] = {
-    "NaN": damaged((0, 0), float("nan")),
-    "infinity": damaged((0, 1), float("inf")),
-    "an extra class": lambda scores: np.concatenate([scores, scores[:, :1]], axis=1),
-    "fewer classes": lambda scores: scores[:, :-1],
-    "negative probabilities": lambda scores: softmaxed(scores) - 0.3,
-    "probabilities above one": lambda scores: softmaxed(scores) * 4,
-    "logits": lambda scores: scores * 9,
-}
-
-
-@pytest.mark.parametrize("extensions", [(), ("binary_tensor_data",)])
-@pytest.mark.parametrize("kind", UNREADABLE)
-def test_scores_that_mean_nothing_are_an_error_and_never_a_non_match(
-    kind: str, extensions: tuple[str, ...], model: nn.Module, claim: Claim
-) -> None:
-    broken = V2(model, edit=UNREADABLE[kind], extensions=extensions)
-    with serving(broken) as server, transport() as carrier:
-        with pytest.raises(AnswerError):
-            verify(claim, oip(server.url, carrier, Dialect(outputs=Outputs.PROBABILITIES)))
-        assert len(server.queries()) == 1
-
-
-def output(**changes: Any) -> dict[str, Any]:
-    return {"outputs": [{"name": "scores", "datatype": "FP32", "shape": [1, 7], "data": [0.0] * 7, **changes}]}
-
-
-BABBLE: dict[str, Said] = {
-    "an error": said({"error": "the queue is full"}),
-    "a login page": Said(b"<html><body>Please log in</body></html>", headers={"content-type": "text/html"}),
-    "nothing": Said(b""),
-    "half an answer": Said(b'{"outputs": [{"name": "sco'),
-    "a number": said(7),
-    "null": said(None),
-    "no outputs": said({"model_name": "suspect"}),
-    "another output": said(output(name="other")),
-    "another shape": said(output(shape=[1, 8])),
-    "a shape of words": said(output(shape=["one"])),
-    "words": said(output(data=["cat"] * 7)),
-    "an unknown type": said(output(datatype="BF17")),
-    "null for data": said(output(data=None)),
-    "no data": said(output(data=[], shape=[0, 7])),
-    "classes, unasked": said(output(datatype="BYTES", shape=[1, 1], data=["0.9:1"])),
-    "a header longer than all": Said(b"{}", headers={HEADER: "99"}),
-    "a header of no length": Said(b"{}", headers={HEADER: "x"}),
-    "fewer bytes than told": Said(
-        body := b'{"outputs":[{"name":"scores","datatype":"FP32","shape":[1,7],"parameters":{"binary_data_size":28}}]}',
-        headers={HEADER: str(len(body))},
-    ),
-    "text as bytes": Said(
-        (body := b'{"outputs":[{"name":"scores","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":9}}]}')
-        + bytes_tensor([b"0.9:1"]),
-        headers={HEADER: str(len(body))},
-    ),
-    "a deep well": Said(b"[" * 100_000),
-}
-
-
-@pytest.mark.parametrize("kind", BABBLE)
-def test_an_answer_that_cannot_be_parsed_is_an_error_and_never_a_non_match(kind: str, model: nn.Module, claim: Claim) -> None:
-    def script(asked: Asked) -> Said:
-        return BABBLE[kind] if asked.path.endswith("/infer") else V2(model)(asked)
-
-    with serving(script) as server, transport() as carrier:
-        with pytest.raises(AnswerError) as caught:
-            verify(claim, oip(server.url, carrier))
-        assert caught.value.exit_code == 5
-        assert len(server.queries()) == 1
-
-
-def test_an_answer_that_breaks_midway_is_an_error_that_keeps_what_was_paid_for(model: nn.Module, claim: Claim) -> None:
-    def script(asked: Asked) -> Said:
-        return Said(b"<html>") if asked.place == 12 else V2(model)(asked)
-
-    with serving(script) as server, transport(replace(HASTY, at_once=1)) as carrier:
-        suspect = oip(server.url, carrier)
-        with pytest.raises(AnswerError, match="no JSON"):
-            verify(claim, suspect)
-        assert verify(claim, suspect).outcome is Outcome.MATCH
-        assert len(server.queries()) == QUERIES + 1
-
-
-def test_best_classes_that_cannot_be_read_are_an_error(model: nn.Module, claim: Claim) -> None:
-    for entry in ("tabby", "0.9:tabby", "0.9:-1"):
-
-        def script(asked: Asked, entry: str = entry) -> Said:
-            best = said(output(datatype="BYTES", shape=[1, 1], data=[entry]))
-            return best if asked.path.endswith("/infer") else V2(model)(asked)
-
-        with serving(script) as server, transport() as carrier, pytest.raises(AnswerError, match="score:index"):
-            verify(claim, oip(server.url, carrier, Dialect(best=1)))
+        assert verify(labels_only, oip(server.url, carrier, Dialect(outputs=Outputs.LOGITS))).deciding.score == 0
 
 
 METADATA: dict[str, tuple[Said, type[SuspectError] | type[UsageError]]] = {

@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from asking import NAMES
 from loopback import Asked, Said, said
 from torch import nn
+
+from ownmark.claim import Preprocess
+from ownmark.suspects.oip import Dialect, Oip
+from ownmark.suspects.transport import Transport
 
 TYPES = {"FP32": np.float32, "FP64": np.float64, "FP16": np.float16, "UINT8": np.uint8, "INT64": np.int64}
 HEADER = "Inference-Header-Content-Length"
@@ -95,3 +100,15 @@ class V2:
 def bytes_tensor(words: list[bytes]) -> bytes:
     """Texts as a binary tensor."""
     return b"".join(struct.pack("<I", len(word)) + word for word in words)
+
+
+def oip(url: str, carrier: Transport, dialect: Dialect = Dialect(), preprocess: Preprocess = Preprocess()) -> Oip:
+    return Oip(f"{url}/v2/models/suspect", len(NAMES), carrier, preprocess=preprocess, dialect=dialect)
+
+
+def softmaxed(scores: Any) -> Any:
+    return torch.from_numpy(scores).softmax(1).numpy()
+
+
+def output(**changes: Any) -> dict[str, Any]:
+    return {"outputs": [{"name": "scores", "datatype": "FP32", "shape": [1, 7], "data": [0.0] * 7, **changes}]}

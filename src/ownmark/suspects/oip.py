@@ -5,7 +5,6 @@ https://github.com/kserve/open-inference-protocol, with two extensions of Triton
 """
 
 import json
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -23,13 +22,8 @@ from ownmark.suspects.answers import Floats, Outputs
 from ownmark.suspects.ledger import Reply
 from ownmark.suspects.request import Request, check_address, check_headers
 from ownmark.suspects.transport import Transport
+from ownmark.suspects.v2 import HEADER, TEXT, TYPES, class_of, tensor
 
-HEADER = "inference-header-content-length"
-TEXT = "BYTES"
-TYPES = {
-    "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
-    "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",
-}  # fmt: skip
 PIXELS = {"UINT8", "UINT16", "UINT32", "UINT64", "INT16", "INT32", "INT64"}  # can hold 0 ... 255
 FLOATS = {"FP16", "FP32", "FP64"}
 BATCHED = 4  # dimensions of an input that takes several images
@@ -46,13 +40,13 @@ class Layout(StrEnum):
 class Dialect:
     """How a server is spoken to; names, types and shapes that are left empty are learnt from its metadata.
 
-    `headers` may hold ${NAME} for a variable of the environment; `outputs` says whether the scores are logits. Whole numbers are
-    sent as pixels in [0, 255], floating-point ones normalised. `best`: ask for that many best classes instead of all scores.
-    `labels`: the output holds labels (n,) rather than scores (n, classes).
+    `headers` may hold ${NAME} for a variable of the environment; `outputs`: whether the scores are logits, None to find it out by
+    the answers. Whole numbers are sent as pixels in [0, 255], floating-point ones normalised. `best`: ask for that many best
+    classes instead of all scores. `labels`: the output holds labels (n,) rather than scores (n, classes).
     """
 
     headers: tuple[tuple[str, str], ...] = ()
-    outputs: Outputs = Outputs.LOGITS
+    outputs: Outputs | None = None
     input: str = ""
     datatype: str = ""
     layout: Layout | None = None
@@ -115,7 +109,7 @@ class Oip:
         """LABEL (n,) and, unless the server tells labels only, PROBABILITY (n, classes)."""
         self._check_size(images)
         rows = web.asked(self._transport, len(images), lambda place: self._request(images[place]), self._rows, self._check)
-        return web.answers(rows, question, self._dialect.outputs)
+        return web.answers(rows, question, self._outputs(rows))
 
     @cached_property
     def _wire(self) -> _Wire:
@@ -164,18 +158,18 @@ class Oip:
         images = np.repeat(image[None], max(wire.batch, 1), axis=0)
         values = images if wire.datatype in PIXELS else web.normalised(images, self._preprocess)
         ordered = values.transpose(0, 3, 1, 2) if wire.layout is Layout.NCHW else values
-        tensor = np.ascontiguousarray(ordered if wire.batch else ordered[0], dtype=TYPES[wire.datatype])
-        source: dict[str, Any] = {"name": wire.input, "shape": list(tensor.shape), "datatype": wire.datatype}
+        sent = np.ascontiguousarray(ordered if wire.batch else ordered[0], dtype=TYPES[wire.datatype])
+        source: dict[str, Any] = {"name": wire.input, "shape": list(sent.shape), "datatype": wire.datatype}
         body = {"inputs": [source], **self._wanted()}
         address, queries = f"{self.name}/infer", 1
         if not wire.binary:
-            source["data"] = tensor.ravel().tolist()
+            source["data"] = sent.ravel().tolist()
             kind = ("content-type", "application/json")
             return Request("POST", address, json.dumps(body).encode(), (*self._dialect.headers, kind), queries)
-        source["parameters"] = {"binary_data_size": tensor.nbytes}
+        source["parameters"] = {"binary_data_size": sent.nbytes}
         head = json.dumps(body).encode()
         kinds = (("content-type", "application/octet-stream"), (HEADER, str(len(head))))
-        return Request("POST", address, head + tensor.tobytes(), (*self._dialect.headers, *kinds), queries)
+        return Request("POST", address, head + sent.tobytes(), (*self._dialect.headers, *kinds), queries)
 
     def _wanted(self) -> dict[str, Any]:
         """The part of a request that names the output."""
@@ -191,17 +185,20 @@ class Oip:
 
     def _rows(self, reply: Reply) -> Floats:
         """One row: a label (1,) or scores (1, classes)."""
-        values, batch = _tensor(reply, self._wire.output), max(self._wire.batch, 1)
+        values, batch = tensor(reply, self._wire.output), max(self._wire.batch, 1)
         if not values.size or values.size % batch:
             raise AnswerError(f"{self.name} was sent {batch} images, but answers {values.shape}")
         rows = values.reshape(batch, -1)
         if self._wire.best or values.dtype.kind == "U":
-            rows = np.array([[_class(entry) for entry in row[:1]] for row in rows])
+            rows = np.array([[class_of(entry) for entry in row[:1]] for row in rows])
         if not (self._wire.labels or self._wire.best):
             return rows[:1]
         if rows.shape[1:] != (1,):
             raise AnswerError(f"{self.name} answers {values.shape} where one label an image was expected")
         return rows[:1, 0]
+
+    def _outputs(self, rows: Floats) -> Outputs:
+        return self._dialect.outputs or (web.outputs_of(rows) if rows.ndim > 1 else Outputs.PROBABILITIES)
 
     def _check(self, rows: Floats) -> None:
         """Raises AnswerError for rows that no claim of that many classes can be judged by."""
@@ -212,48 +209,7 @@ class Oip:
                 f"the claim is about {self._classes} classes, but {self.name} answers {rows.shape[1:]}: it does another task, or "
                 "tells labels only"
             )
-        web.rounded_probabilities(rows, self._dialect.outputs)
-
-
-def _tensor(reply: Reply, name: str) -> Floats:
-    """One output of a reply, as JSON or as bytes behind it."""
-    size = reply.headers.get(HEADER)
-    if size is not None and (not size.isdecimal() or int(size) > len(reply.body)):
-        raise AnswerError(f"the answer's header should be {size} bytes long, but it has {len(reply.body)} in all")
-    at = len(reply.body) if size is None else int(size)
-    told = web.parsed(reply.body[:at])
-    web.told_error(told)
-    try:
-        for output in told["outputs"]:
-            held = (output.get("parameters") or {}).get("binary_data_size", 0)
-            if output["name"] == name or not name:
-                return _values(output, reply.body[at : at + held] if held else None)
-            at += held
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnswerError(f"the answer is not of the Open Inference Protocol: {type(error).__name__} {error}") from error
-    raise AnswerError(f"the answer lacks the output {name!r}")
-
-
-def _values(output: dict[str, Any], held: bytes | None) -> Floats:
-    """An output's values in the shape that it tells."""
-    datatype, shape = output["datatype"], [int(size) for size in output["shape"]]
-    if datatype != TEXT and datatype not in TYPES:
-        raise ValueError(f"data type {datatype!r}")
-    if held is not None and datatype == TEXT:
-        raise ValueError("text as binary data, which was not asked for")
-    kind = np.dtype(TYPES.get(datatype, np.str_))
-    flat = np.asarray(output["data"], dtype=kind).ravel() if held is None else np.frombuffer(held, dtype=kind)
-    if flat.size != math.prod(shape):
-        raise ValueError(f"{flat.size} values for the shape {shape}")
-    return flat.reshape(shape)
-
-
-def _class(entry: object) -> int:
-    """The class in `score:index` or `score:index:name`."""
-    parts = str(entry).split(":")
-    if len(parts) < 2 or not parts[1].isdecimal():  # noqa: PLR2004 - a score and an index
-        raise AnswerError(f"a class is told as score:index, got {str(entry)[:60]!r}")
-    return int(parts[1])
+        web.rounded_probabilities(rows, self._outputs(rows))
 
 
 def _chosen(told: object, name: str, what: str, where: str, *, needed: bool = True) -> dict[str, Any]:

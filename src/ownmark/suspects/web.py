@@ -93,6 +93,20 @@ def labels(scores: Floats, target: Labels) -> Labels:
     return np.asarray(highest.argmax(axis=1), dtype=np.int64)
 
 
+def outputs_of(rows: Floats) -> Outputs:
+    """What rows of scores (n, classes) plainly are. Raises AnswerError where that cannot be told: a guess bends the verdict."""
+    if rows.ndim != 2 or rows.dtype.kind not in "iuf" or not np.all(np.isfinite(rows)):  # noqa: PLR2004 - (n, classes)
+        return Outputs.LOGITS  # which is refused for what it is
+    sums = np.abs(rows.sum(axis=1) - 1) <= TOLERANCE
+    if _rounded(rows) or (bool(sums.all()) and rows.min() >= -TOLERANCE):
+        return Outputs.PROBABILITIES
+    if rows.min() >= 0 and rows.max() <= 1:
+        raise AnswerError("the scores lie between 0 and 1 but do not sum to 1: if they are logits, say outputs=logits")
+    if sums.any():
+        raise AnswerError("some rows sum to 1 and some do not: the suspect answers now probabilities and now something else")
+    return Outputs.LOGITS
+
+
 def rounded_probabilities(raw: Floats, outputs: Outputs) -> Floats:
     """As `probabilities`, but rows that a server has rounded, so that they miss 1 by what rounding explains, are scaled to 1."""
     if not _rounded(raw):

@@ -1,0 +1,59 @@
+"""How the Open Inference Protocol, version 2, writes tensors into an answer. No torch."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ownmark.errors import AnswerError
+from ownmark.suspects import web
+from ownmark.suspects.answers import Floats
+from ownmark.suspects.ledger import Reply
+
+HEADER = "inference-header-content-length"
+TEXT = "BYTES"
+TYPES = {
+    "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
+    "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",
+}  # fmt: skip
+
+
+def tensor(reply: Reply, name: str) -> Floats:
+    """One output of a reply, as JSON or as bytes behind it."""
+    size = reply.headers.get(HEADER)
+    if size is not None and (not size.isdecimal() or int(size) > len(reply.body)):
+        raise AnswerError(f"the answer's header should be {size} bytes long, but it has {len(reply.body)} in all")
+    at = len(reply.body) if size is None else int(size)
+    told = web.parsed(reply.body[:at])
+    web.told_error(told)
+    try:
+        for output in told["outputs"]:
+            held = (output.get("parameters") or {}).get("binary_data_size", 0)
+            if output["name"] == name or not name:
+                return _values(output, reply.body[at : at + held] if held else None)
+            at += held
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AnswerError(f"the answer is not of the Open Inference Protocol: {type(error).__name__} {error}") from error
+    raise AnswerError(f"the answer lacks the output {name!r}")
+
+
+def _values(output: dict[str, Any], held: bytes | None) -> Floats:
+    """An output's values in the shape that it tells."""
+    datatype, shape = output["datatype"], [int(size) for size in output["shape"]]
+    if datatype != TEXT and datatype not in TYPES:
+        raise ValueError(f"data type {datatype!r}")
+    if held is not None and datatype == TEXT:
+        raise ValueError("text as binary data, which was not asked for")
+    kind = np.dtype(TYPES.get(datatype, np.str_))
+    flat = np.asarray(output["data"], dtype=kind).ravel() if held is None else np.frombuffer(held, dtype=kind)
+    if flat.size != math.prod(shape):
+        raise ValueError(f"{flat.size} values for the shape {shape}")
+    return flat.reshape(shape)
+
+
+def class_of(entry: object) -> int:
+    """The class in `score:index` or `score:index:name`."""
+    parts = str(entry).split(":")
+    if len(parts) < 2 or not parts[1].isdecimal():  # noqa: PLR2004 - a score and an index
+        raise AnswerError(f"a class is told as score:index, got {str(entry)[:60]!r}")
+    return int(parts[1])

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
-from ownmark.claim import write_whole
+from ownmark.files import write_whole
 from tables import fill
 
 ROOT = Path(__file__).parent.parent

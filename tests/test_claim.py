@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.mkstemp", refused)
+    monkeypatch.setattr("pathlib.Path.open", refused)
     with pytest.raises(UsageError, match=f"{tmp_path}.*Permission denied"):
         small_claim().save(tmp_path / "skin.claim")
 

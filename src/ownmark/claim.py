@@ -7,8 +7,6 @@ writes it anew and compares the bytes, so that a change anywhere is noticed. `do
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,7 +19,8 @@ from safetensors import numpy as container
 
 from ownmark import match as matches
 from ownmark import null as nulls
-from ownmark.errors import ClaimError, UsageError
+from ownmark.errors import ClaimError
+from ownmark.files import write_whole
 from ownmark.match import Labels, Match, Reading
 from ownmark.null import Null, Uncalibrated
 
@@ -161,26 +160,6 @@ class Claim:
         """The same claim with the null of test number `key` replaced by its value."""
         tests = tuple(replace(test, null=found.get(place, test.null)) for place, test in enumerate(self.tests))
         return replace(self, tests=tests)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write to a neighbour, sync, and rename: after a crash there is the old file or the new one, never half of one.
-
-    Raises UsageError, with nothing left behind, if the folder cannot be written to.
-    """
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write {path.name!r} in the folder {path.parent}: {error.strerror or error}") from error
 
 
 def _read_at_most(path: Path, limit: int) -> bytes:

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ownmark.claim import write_whole
 from ownmark.errors import ModelError
+from ownmark.files import write_whole
 
 Weights = dict[str, Tensor]
 

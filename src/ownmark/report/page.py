@@ -5,8 +5,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ownmark.claim import Claim, write_whole
+from ownmark.claim import Claim
 from ownmark.errors import UsageError
+from ownmark.files import write_whole
 from ownmark.null import Innocents
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery

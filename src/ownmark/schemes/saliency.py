@@ -24,9 +24,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from torch import Tensor, nn
 
-from ownmark.claim import Claim, Test, write_whole
+from ownmark.claim import Claim, Test
 from ownmark.data import Images, to_pixels, to_unit
 from ownmark.errors import DataError, ProtectError
+from ownmark.files import write_whole
 from ownmark.match import Change, Drop, OnPattern, Reading
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest

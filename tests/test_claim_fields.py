@@ -171,3 +171,10 @@ def test_a_claim_that_contradicts_itself_cannot_be_made(change: dict[str, Any]) 
 def test_a_part_of_a_claim_that_makes_no_sense_cannot_be_made(make: Callable[[], object]) -> None:
     with pytest.raises(ClaimError):
         make()
+
+
+def test_claims_are_equal_exactly_if_every_field_is() -> None:
+    assert small_claim() == small_claim()
+    assert hash(small_claim()) == hash(small_claim())
+    assert small_claim() != small_claim(scheme="Saliency(samples=3)")
+    assert small_claim() != small_claim().digest

@@ -152,6 +152,15 @@ def test_the_strongest_reading_that_the_suspect_reveals_decides() -> None:
     assert verify(claim, Fake({Reading.LABEL: answers[Reading.LABEL]})).others == ()
 
 
+def test_a_weaker_test_decides_where_the_strongest_was_never_calibrated() -> None:
+    claim = small_claim()
+    innocents = tuple(0.0 for _ in range(19)), tuple(f"model {place}" for place in range(19))
+    verdict = verify(claim.with_nulls({1: Innocents(*innocents)}), sure())
+    assert verdict.deciding.test.reading is Reading.PROBABILITY
+    assert verdict.outcome is Outcome.MATCH
+    assert [finding.test.reading for finding in verdict.others] == [Reading.SALIENCY, Reading.LABEL]
+
+
 def test_a_verdict_names_the_claim_and_the_suspect_that_it_speaks_of() -> None:
     suspect = scoring(3)
     suspect.digest = "ab"
@@ -217,8 +226,14 @@ def test_a_reading_that_was_promised_but_not_given_is_an_error() -> None:
 
 
 def test_probabilities_that_a_server_has_rounded_are_taken() -> None:
-    rounded = np.round(sure().answers[Reading.PROBABILITY], 3)
+    rounded = np.round(sure().answers[Reading.PROBABILITY], 2)
     assert verify(small_claim(), sure({Reading.PROBABILITY: rounded})).others[0].score == 1
+
+
+def test_logits_that_happen_to_sum_to_one_are_no_probabilities() -> None:
+    logits = np.tile([3.0, -1.5, -0.5], (4, 1))
+    with pytest.raises(AnswerError, match="no probabilities"):
+        verify(small_claim(), sure({Reading.PROBABILITY: logits}))
 
 
 def test_calibrating_sets_the_null_of_each_test_and_nothing_else() -> None:

@@ -44,7 +44,7 @@ class Preprocess:
             raise ClaimError(f"mean and std must be finite and std positive, got mean {self.mean}, std {self.std}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Test:
     """One question of a claim and how its answers are judged.
 
@@ -70,11 +70,11 @@ class Test:
             raise ClaimError(f"expected answers are int64 and a layer is a string, got {self.expected.dtype}, {self.layer!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Claim:
     """`images`: (n, views, height, width, channels) uint8, exactly the pixels that are sent to a suspect.
 
-    `tests` stand in the order of their strength: the first one that a suspect can answer decides. `model` and
+    `tests` stand in the order of their strength: the first calibrated one that a suspect can answer decides. `model` and
     `built_with` are the digests of the protected model and of the models that helped to build the claim: none of them can
     calibrate it. `scheme` (a repr), `originals` (n, height, width, channels) and `maps` (n, h, w) are for the record and
     for the report; nothing is decided by them.
@@ -100,6 +100,13 @@ class Claim:
             raise ClaimError(f"images of {self.images.shape[-1]} channels, but {len(self.preprocess.mean)} means to subtract")
         _check_tests(self)
         _check_records(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Two claims are equal if every field is."""
+        return isinstance(other, Claim) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @property
     def digest(self) -> str:

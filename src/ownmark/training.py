@@ -132,7 +132,7 @@ def _mirror(batch: Tensor, axis: int, rng: torch.Generator) -> Tensor:
 def seeded(rng: torch.Generator) -> Iterator[None]:
     """Inside, torch's global generator starts from a draw of `rng` (for constructors); outside it is as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))
+        torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=rng)))
         yield
 
 

@@ -13,7 +13,7 @@ from ownmark.null import Innocents, Null, clopper_pearson, innocents_needed
 from ownmark.protocols import Answers, Progress, Question, Suspect, silent
 
 CONFIDENCE = 0.95  # of the interval around a score
-TOLERANCE = 1e-2  # how far a row of probabilities may be from 1 after a server has rounded it
+TOLERANCE = 1e-2  # how far two probabilities together may be off after a server has rounded them to two decimals
 
 
 class Outcome(StrEnum):
@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
 class Finding:
     """One test's result on one suspect.
 
@@ -41,9 +41,9 @@ class Finding:
     smallest: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
 class Verdict:
-    """The judge's answer. `deciding` is the strongest test that the suspect could answer; the `others` only inform."""
+    """The judge's answer. `deciding` is the strongest calibrated test that the suspect could answer; the `others` only inform."""
 
     outcome: Outcome
     reason: str
@@ -64,10 +64,11 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05) -> Verdict:
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
     findings = list(_ask(claim, suspect).values())
-    outcome, reason = _judge(findings[0], alpha)
+    deciding = next((finding for finding in findings if finding.smallest < 1), findings[0])
+    outcome, reason = _judge(deciding, alpha)
     queries = claim.images.shape[0] * claim.images.shape[1]
-    others = tuple(findings[1:])
-    return Verdict(outcome, reason, alpha, findings[0], others, queries, claim.digest, suspect.name, suspect.digest)
+    others = tuple(finding for finding in findings if finding is not deciding)
+    return Verdict(outcome, reason, alpha, deciding, others, queries, claim.digest, suspect.name, suspect.digest)
 
 
 def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Claim:
@@ -142,7 +143,8 @@ def _check_labels(labels: Floats, classes: int) -> None:
 def _check_probabilities(rows: Floats, classes: int) -> None:
     if rows.shape[1] != classes:
         raise AnswerError(f"the claim is about {classes} classes, but the suspect answers {rows.shape[1]}: it does another task")
-    if rows.min() < -TOLERANCE or np.abs(rows.sum(axis=1) - 1).max() > TOLERANCE:
+    away = np.abs(rows.sum(axis=1) - 1).max()
+    if rows.min() < -TOLERANCE or rows.max() > 1 + TOLERANCE or away > TOLERANCE * np.clip(classes / 2, 1, 20):
         raise AnswerError("the answers are no probabilities (each row must sum to 1): say that they are logits")
 
 

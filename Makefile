@@ -22,7 +22,7 @@ help: ## show this list
 
 demo: $(VENV)/.package ## the whole story on small images in a few minutes; ends with a page to open
 	$(BIN)/ownmark demo --out demo
-	@echo "Open in a browser:" 	@echo "Open in a browser: $(CURDIR)/demo/report.html"	@echo "Open in a browser: $(CURDIR)/demo/report.html" ls "$(CURDIR)"/demo/*.html
+	@echo "Open in a browser:"; ls "$(CURDIR)"/demo/*.html
 
 test: lint ## lint, types and every fast test
 	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)

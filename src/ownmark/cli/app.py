@@ -7,6 +7,7 @@ import typer
 
 from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.owner_commands import Attack, Demo, Protect
+from ownmark.cli.serve import Serve
 
 app = typer.Typer(
     help="ownmark proves whose a vision model is: make a claim, calibrate it on innocent models, judge a suspect.",
@@ -28,7 +29,7 @@ class Command(Protocol):
         """Do it, and print what came of it."""
 
 
-COMMANDS: tuple[type[Command], ...] = (Demo, Protect, Calibrate, Verify, Attack, Report, Inspect)
+COMMANDS: tuple[type[Command], ...] = (Demo, Protect, Calibrate, Verify, Attack, Report, Inspect, Serve)
 
 
 def _register(kind: type[Command]) -> None:

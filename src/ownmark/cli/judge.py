@@ -1,11 +1,12 @@
 """What the judge does: calibrate, verify, report, inspect. No torch, unless a suspect is a torch module."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ownmark.claim import Claim
 from ownmark.cli import records
-from ownmark.cli.console import emit, show, tell, working
+from ownmark.cli.console import emit, facts, show, tell, working
 from ownmark.cli.suspects import Access, Suspects
 from ownmark.match import Reading
 from ownmark.null import Innocents, innocents_needed
@@ -14,6 +15,7 @@ from ownmark.report.page import page, write
 from ownmark.report.words import counted
 from ownmark.verdict import Outcome, Verdict, calibrate, verify
 
+Evidence = Callable[[], dict[str, Any]]
 USUAL = 0.05  # the alpha that a hint speaks of
 
 
@@ -43,16 +45,20 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
         tell(f"A verdict at alpha = {USUAL} needs at least {innocents_needed(USUAL)} innocent models.", "yellow")
 
 
-def verified(claim: Claim, suspect: Suspect, alpha: float, out: Path | None, *, as_json: bool) -> Outcome:
-    """Ask one suspect, and write its page if `out` names one."""
+def verified(
+    claim: Claim, suspect: Suspect, asked: tuple[float, Path | None], *, as_json: bool, evidence: Evidence = dict
+) -> Outcome:
+    """Ask one suspect; `asked` is alpha and where its page goes, if anywhere; `evidence` gives what else there is to tell."""
+    alpha, out = asked
     with working(f"Asking {suspect.name}"):
         verdict = verify(claim, suspect, alpha=alpha)
     if out is not None:
         write(out, page(claim, [verdict]))
     if as_json:
-        emit(records.of_verdict(verdict) | {"page": None if out is None else str(out)})
+        emit(records.of_verdict(verdict) | {"page": None if out is None else str(out)} | evidence())
         return verdict.outcome
     records.tell_verdict(verdict)
+    facts({name.replace("_", " "): str(value) for name, value in evidence().items()})
     if _weaker(claim, verdict):
         tell("The black-box test decided, since this suspect does not show what it looks at.")
     if out is not None:
@@ -77,6 +83,16 @@ def reported(claim: Claim, names: Sequence[str], access: Access, asked: tuple[fl
     for verdict in verdicts:
         records.tell_line(verdict)
     show(f"Open in a browser: {out.resolve()}")
+
+
+def planned(plan: dict[str, Any], *, as_json: bool) -> None:
+    """What a verdict on a suspect behind an address would take."""
+    if as_json:
+        emit(plan)
+        return
+    cost = "" if plan["cost"] is None else f", which cost {plan['cost']:g}"
+    show(f"{counted(plan['needed'], 'query', 'queries')} are needed{cost}; nothing was asked.", "bold")
+    facts({name: str(value) for name, value in plan.items() if value is not None})
 
 
 def inspected(claim: Claim, file: Path, *, as_json: bool) -> None:

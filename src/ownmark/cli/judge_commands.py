@@ -16,16 +16,32 @@ from ownmark.cli.options import (
     Mean,
     ModelOfFiles,
     Outputs,
+    OutputsIfKnown,
     Std,
     Weights,
     chosen,
     normalisation,
     rate,
 )
+from ownmark.cli.web import (
+    Api,
+    AtOnce,
+    DryRun,
+    Header,
+    LedgerFile,
+    MostQueries,
+    PerSecond,
+    Price,
+    Tensor,
+    Web,
+    is_web,
+)
+from ownmark.errors import UsageError
 
 if TYPE_CHECKING:
     from ownmark.claim import Claim
     from ownmark.cli.suspects import Access
+    from ownmark.verdict import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +77,30 @@ class Verify:
     example: ClassVar[str] = "ownmark verify my.claim mymodel:build --weights suspect.safetensors --report page.html"
     claim: ClaimFile
     suspect: Annotated[
-        str, typer.Argument(metavar="SUSPECT", help="suspect.onnx, module:factory or torchvision:resnet18.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="SUSPECT",
+            help="suspect.onnx, module:factory, torchvision:resnet18, http://HOST/v2/models/NAME or an api.yaml.",
+            show_default=False,
+        ),
     ]
     weights: Weights = None
     alpha: Alpha = 0.05
     report: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write a page about it, too.", show_default=False)] = None
-    outputs: Outputs = "logits"
+    outputs: OutputsIfKnown = None
     layer: Layer = ""
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
+    api: Api = None
+    header: Header = None
+    tensor: Tensor = None
+    ledger: LedgerFile = None
+    max_queries: MostQueries = None
+    per_second: PerSecond = 0
+    at_once: AtOnce = 8
+    dry_run: DryRun = False
+    price: Price = None
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -82,9 +112,53 @@ class Verify:
         claim = Claim.load(self.claim)
         if self.report is not None:
             check_writable(self.report)
-        suspect = _access(self, claim).suspect(self.suspect, self.weights)
-        outcome = verified(claim, suspect, self.alpha, self.report, as_json=self.as_json)
-        raise typer.Exit(EXIT_CODES[outcome])
+        if is_web(self.suspect):
+            outcome = self._asked_afar(claim)
+        else:
+            self._check_near()
+            suspect = _access(self, claim).suspect(self.suspect, self.weights)
+            outcome = verified(claim, suspect, (self.alpha, self.report), as_json=self.as_json)
+        raise typer.Exit(0 if outcome is None else EXIT_CODES[outcome])
+
+    def _asked_afar(self, claim: "Claim") -> "Outcome | None":
+        """The verdict on a suspect behind an address; None if nothing was to be asked."""
+        from ownmark.cli.console import tell
+        from ownmark.cli.judge import planned, verified
+
+        if self.weights is not None or self.layer:
+            raise UsageError(f"{self.suspect} shows neither weights nor layers; leave --weights and --layer out")
+        access = _access(self, claim)
+        web = Web(
+            name=self.suspect,
+            claim_file=self.claim,
+            api=self.api,
+            header=self.header or (),
+            tensor=self.tensor,
+            ledger=self.ledger,
+            max_queries=self.max_queries,
+            per_second=self.per_second,
+            at_once=self.at_once,
+        )
+        if self.dry_run:
+            planned(web.planned(claim, self.price), as_json=self.as_json)
+            return None
+        with web.opened(claim, access.preprocess, access.outputs if self.outputs else None) as (suspect, ledger):
+            tell(f"Every query is kept in {web.file}.")
+            return verified(
+                claim,
+                suspect,
+                (self.alpha, self.report),
+                as_json=self.as_json,
+                evidence=lambda: {"ledger": str(web.file), "ledger_digest": ledger.digest, "queries_spent": ledger.spent},
+            )
+
+    def _check_near(self) -> None:
+        """Raises UsageError for options that only mean something for an address."""
+        given = (self.api, self.header, self.tensor, self.ledger, self.max_queries, self.per_second or None, self.price)
+        if self.dry_run or any(option is not None for option in given):
+            raise UsageError(
+                f"{self.suspect} is no web address, so --api, --header, --dry-run and their like mean nothing for it"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,5 +213,5 @@ def _access(asked: Calibrate | Verify | Report, claim: "Claim") -> "Access":
     preprocess = normalisation(asked.mean, asked.std, claim.preprocess, claim.images.shape[-1])
     model = None if isinstance(asked, Verify) else asked.model
     layer = asked.layer if isinstance(asked, Verify) else ""
-    outputs = chosen(Kind, asked.outputs, "--outputs")
+    outputs = chosen(Kind, asked.outputs or "logits", "--outputs")
     return Access(preprocess, len(claim.classes), model, outputs, layer, asked.device)

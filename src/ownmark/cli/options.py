@@ -51,6 +51,14 @@ Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
 Alpha = Annotated[float, typer.Option(metavar="RATE", help="The rate of false accusations that you accept.")]
 Outputs = Annotated[str, typer.Option(metavar="logits|probabilities", help="What the suspect's last layer gives.")]
+OutputsIfKnown = Annotated[
+    str | None,
+    typer.Option(
+        metavar="logits|probabilities",
+        help="What the suspect's last layer gives: logits if not said; behind an address it is found out.",
+        show_default=False,
+    ),
+]
 Layer = Annotated[
     str, typer.Option(metavar="NAME", help="Where to take a suspect's map instead of the claim's layer.", show_default=False)
 ]

@@ -37,7 +37,7 @@ class Access:
     def check(self, name: str) -> None:
         """Raises UsageError for a name that can only be a slip, before anything is built."""
         if name.startswith(("http://", "https://")):
-            raise UsageError(f"{name}: suspects behind a web address cannot be asked yet; name an ONNX file or weights")
+            raise UsageError(f"{name}: only `ownmark verify` asks a suspect behind an address; name an ONNX file or weights")
         path = Path(name)
         if path.suffix == ONNX or path.suffix in WEIGHTS:
             check_readable(path, "file")

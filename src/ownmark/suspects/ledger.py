@@ -82,6 +82,12 @@ class Ledger:
         return self._spent
 
     @property
+    def answered(self) -> int:
+        """Images that are answered and need not be asked about again."""
+        with self._queue.committing:
+            return self._one(f"SELECT coalesce(sum(queries), 0) FROM requests WHERE state = '{ANSWERED}'")  # noqa: S608 - ours
+
+    @property
     def digest(self) -> str:
         """SHA-256 over all rows in their order, as 64 hexadecimal digits; an answer counts by its own digest."""
         total = hashlib.sha256()

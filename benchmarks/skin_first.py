@@ -39,6 +39,7 @@ def main() -> None:
     for prefix, scheme in SCHEMES.items():
         claim = made(scheme, target)
         figures |= {f"{prefix}{name}": value for name, value in stealth(claim).items()}
+        figures |= {f"{prefix}{name}": figures[name] for name in ("target_accuracy", "majority_accuracy")}
         scores[prefix] = asked(claim, {"target": target} | copies | innocents)
         figures |= {f"{prefix}{name}": value for name, value in summary(scores[prefix], list(innocents)).items()}
     strips(scores[""], list(innocents), ROOT / "docs" / "figures" / "skin-first.svg")

@@ -1,5 +1,7 @@
 """Mappings: what a small YAML file may say about an API, and what is refused before anything is sent."""
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,16 @@ import pytest
 from ownmark.errors import OwnmarkError, UsageError
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.http_json import HttpJson
-from ownmark.suspects.mapping import Mapping, find
+from ownmark.suspects.mapping import PRESETS, Mapping, find
+
+PAGE = (Path(__file__).parents[1] / "docs" / "web-suspects.md").read_text(encoding="utf-8")
+
+
+def test_the_mapping_of_the_page_is_one_and_its_tables_name_every_preset_and_word() -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert Mapping.read(text).classes == ("akiec", "bcc", "nevus")
+    words = {"preset", *(field.name for field in fields(Mapping))}
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == words | PRESETS.keys()
 
 
 def test_a_preset_can_be_changed_in_a_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`ownmark verify` on an address: the model's own verdict, a ledger, a budget, and exit code 5 for whatever is no answer."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,3 +208,13 @@ def test_an_address_that_is_no_model_is_refused(run: Run) -> None:
     code, _, err = run("http://127.0.0.1:1/predict")
     assert code == 2
     assert "/v2/models/NAME" in err
+
+
+def test_the_python_of_the_page_runs(run: Run, model: nn.Module, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("http://127.0.0.1:1/predict")[0] == 2, "the fixture has written the claim"
+    page = (Path(__file__).parents[1] / "docs" / "web-suspects.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    with serving(V2(model)) as server:
+        exec(compile(code.replace("http://127.0.0.1:8000", server.url), "page", "exec"), {})  # noqa: S102 - the project's own page
+    outcome, digest = capsys.readouterr().out.rsplit(maxsplit=1)
+    assert (outcome, len(digest)) == ("MATCH (supporting)", 64)

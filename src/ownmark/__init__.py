@@ -34,8 +34,15 @@ if TYPE_CHECKING:
     from ownmark.protocols import Protected as Protected
     from ownmark.saliency import GradCam as GradCam
     from ownmark.schemes.saliency import Saliency as Saliency
+    from ownmark.suspects.http_json import HttpJson as HttpJson
+    from ownmark.suspects.ledger import Ledger as Ledger
     from ownmark.suspects.local import Local as Local
+    from ownmark.suspects.mapping import Mapping as Mapping
+    from ownmark.suspects.oip import Dialect as Dialect
+    from ownmark.suspects.oip import Oip as Oip
     from ownmark.suspects.onnx import Onnx as Onnx
+    from ownmark.suspects.transport import Limits as Limits
+    from ownmark.suspects.transport import Transport as Transport
     from ownmark.training import Training as Training
     from ownmark.training import train as train
     from ownmark.verdict import Outcome as Outcome
@@ -49,15 +56,21 @@ HOME = {
     "Claim": "claim",
     "Contrast": "objectives",
     "Descent": "perturb",
+    "Dialect": "suspects.oip",
     "Distill": "attacks.distill",
     "Drop": "match",
     "Fill": "pattern",
     "Finetune": "attacks.finetune",
     "GradCam": "saliency",
+    "HttpJson": "suspects.http_json",
     "Images": "data",
     "Layers": "models.layers",
+    "Ledger": "suspects.ledger",
+    "Limits": "suspects.transport",
     "Local": "suspects.local",
+    "Mapping": "suspects.mapping",
     "Norm": "perturb",
+    "Oip": "suspects.oip",
     "OnPattern": "match",
     "Onnx": "suspects.onnx",
     "Outcome": "verdict",
@@ -71,6 +84,7 @@ HOME = {
     "Saliency": "schemes.saliency",
     "Test": "claim",
     "Training": "training",
+    "Transport": "suspects.transport",
     "Verdict": "verdict",
     "calibrate": "verdict",
     "load": "data",

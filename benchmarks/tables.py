@@ -60,7 +60,7 @@ def skin_first(figures: Figures) -> str:
 
 def skin_suspects(figures: Figures) -> str:
     """Every suspect by name: what it is worth, and how it scored."""
-    names = [key.split(".")[2] for key in figures if key.startswith("white_box.score.")]
+    names = [key.removeprefix("white_box.score.") for key in figures if key.startswith("white_box.score.")]
     order = sorted(names, key=lambda name: (name != "target", name.startswith("innocent"), name))
     lines = ["| suspect | accuracy | balanced accuracy | white-box | black-box |", "|---|---|---|---|---|"]
     for name in order:

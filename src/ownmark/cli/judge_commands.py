@@ -32,6 +32,7 @@ from ownmark.cli.web import (
     MostQueries,
     PerSecond,
     Price,
+    Repeats,
     Tensor,
     Web,
     is_web,
@@ -99,6 +100,7 @@ class Verify:
     max_queries: MostQueries = None
     per_second: PerSecond = 0
     at_once: AtOnce = 8
+    repeats: Repeats = 3
     dry_run: DryRun = False
     price: Price = None
     as_json: AsJson = False
@@ -138,6 +140,7 @@ class Verify:
             max_queries=self.max_queries,
             per_second=self.per_second,
             at_once=self.at_once,
+            repeats=self.repeats,
         )
         if self.dry_run:
             planned(web.planned(claim, self.price), as_json=self.as_json)

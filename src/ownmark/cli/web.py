@@ -71,6 +71,10 @@ PerSecond = Annotated[
     float, typer.Option(min=0, metavar="N", help="At most N requests a second; 0: no limit.", rich_help_panel=PANEL)
 ]
 AtOnce = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Requests under way at once.", rich_help_panel=PANEL)]
+Repeats = Annotated[
+    int,
+    typer.Option(min=0, metavar="N", help="Images asked about twice, to see that the suspect stays.", rich_help_panel=PANEL),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask nothing; tell how many queries it takes.", rich_help_panel=PANEL)]
 Price = Annotated[
     float | None,
@@ -91,6 +95,7 @@ class Web:
     max_queries: int | None = None
     per_second: float = 0
     at_once: int = 8
+    repeats: int = 3
 
     @property
     def file(self) -> Path:
@@ -107,7 +112,8 @@ class Web:
         if self.file.exists():
             with closing(Ledger(self.file)) as ledger:
                 known, spent = ledger.answered, ledger.spent
-        total = claim.images.shape[0] * claim.images.shape[1]
+        images = claim.images.shape[0] * claim.images.shape[1]
+        total = images + min(self.repeats, images)
         needed = max(total - known, 0)
         cost = None if price is None else round(needed * price / 1000, 6)
         return {"queries": total, "answered": known, "needed": needed, "spent": spent, "cost": cost, "ledger": str(self.file)}
@@ -127,7 +133,7 @@ class Web:
             if isinstance(described, Dialect):
                 suspect: Suspect = Oip(self.name, len(claim.classes), carrier, preprocess=preprocess, dialect=described)
             else:
-                suspect = HttpJson(described, claim.classes, carrier, preprocess=preprocess)
+                suspect = HttpJson(described, claim.classes, carrier, preprocess=preprocess, repeats=self.repeats)
             yield suspect, carrier.ledger
 
     def _described(self, outputs: "Outputs | None") -> "Dialect | Mapping":
@@ -160,7 +166,7 @@ class Web:
             raise UsageError(f"--tensor is IN:TYPE:LAYOUT:OUT, of which any part may be empty, got {self.tensor!r}")
         name, datatype, layout, output = parts + [""] * (TENSOR_PARTS - len(parts))
         placed = chosen(Layout, layout, "the layout in --tensor") if layout else None
-        return Dialect(headers, outputs, name, datatype.upper(), placed, output)
+        return Dialect(headers, outputs, name, datatype.upper(), placed, output, repeats=self.repeats)
 
 
 def is_mapping(name: str) -> bool:

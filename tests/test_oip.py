@@ -24,7 +24,7 @@ from ownmark.suspects.oip import Dialect, Layout, Oip
 from ownmark.verdict import Outcome, calibrate, verify
 
 NUMBER = len(NAMES)
-QUERIES = 2 * COUNT
+QUERIES = 2 * COUNT + 3  # three are asked twice
 JSON_ONLY: dict[str, Any] = {"extensions": ()}
 SERVERS: dict[str, dict[str, Any]] = {
     "binary": {},
@@ -56,7 +56,7 @@ def test_a_model_behind_a_server_gives_its_own_verdict(kind: str, model: nn.Modu
     wanted = verify(claim, Local(model))
     with serving(V2(model, **SERVERS[kind])) as server, transport() as carrier:
         found = verify(claim, oip(server.url, carrier))
-        assert len(server.queries()) == QUERIES == found.queries
+        assert len(server.queries()) == QUERIES == found.queries + 3
         assert all((HEADER.lower() in one.headers) == ("json" not in kind) for one in server.queries())
     assert found.outcome is wanted.outcome is Outcome.MATCH
     assert found.suspect_digest == ""
@@ -163,6 +163,33 @@ def test_a_tie_never_counts_as_a_match(model: nn.Module, claim: Claim) -> None:
     labels_only = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.LABEL))
     with serving(V2(model, edit=np.zeros_like)) as server, transport() as carrier:
         assert verify(labels_only, oip(server.url, carrier, Dialect(outputs=Outputs.LOGITS))).deciding.score == 0
+
+
+def test_a_suspect_that_is_replaced_midway_is_an_error_and_not_a_verdict(model: nn.Module, claim: Claim) -> None:
+    servers = V2(model), V2(tiny(40, classes=NUMBER))
+    for dialect in (Dialect(), Dialect(output="scores", repeats=1)):
+
+        def swapped(asked: Asked) -> Said:
+            return servers[asked.place > QUERIES // 2](asked)
+
+        with serving(swapped) as server, transport(replace(HASTY, at_once=1)) as carrier:
+            suspect = oip(server.url, carrier, dialect)
+            with pytest.raises(AnswerError, match="replaced meanwhile"):
+                verify(claim, suspect)
+
+
+def test_two_models_that_take_turns_behind_one_address_are_an_error(model: nn.Module, claim: Claim) -> None:
+    servers = V2(model), V2(tiny(40, classes=NUMBER))
+    with serving(lambda asked: servers[asked.place // 3 % 2](asked)) as server, transport(replace(HASTY, at_once=1)) as carrier:
+        suspect = oip(server.url, carrier)
+        with pytest.raises(AnswerError, match="replaced meanwhile"):
+            verify(claim, suspect)
+
+
+def test_repeats_can_be_left_out(model: nn.Module, claim: Claim) -> None:
+    with serving(V2(model)) as server, transport() as carrier:
+        assert verify(claim, oip(server.url, carrier, Dialect(repeats=0))).outcome is Outcome.MATCH
+        assert len(server.queries()) == 2 * COUNT
 
 
 METADATA: dict[str, tuple[Said, type[SuspectError] | type[UsageError]]] = {

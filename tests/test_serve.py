@@ -24,7 +24,7 @@ from ownmark.cli.oip_server import HEADER, Harden, Service, listening
 from ownmark.errors import AnswerError, SuspectError
 from ownmark.match import Reading
 from ownmark.suspects.local import Local
-from ownmark.suspects.oip import Oip
+from ownmark.suspects.oip import Dialect, Oip
 from ownmark.suspects.request import Request
 from ownmark.verdict import Outcome, calibrate, verify
 
@@ -73,7 +73,10 @@ def test_noise_changes_answers_from_one_time_to_the_next(model: nn.Module) -> No
         answers = []
         for _ in range(2):
             with transport() as carrier:
-                answers.append(Oip(url, len(NAMES), carrier).read(pixels()[:, 0], asked())[Reading.PROBABILITY])
+                suspect = Oip(url, len(NAMES), carrier, dialect=Dialect(repeats=0))
+                answers.append(suspect.read(pixels()[:, 0], asked())[Reading.PROBABILITY])
+        with transport() as carrier, pytest.raises(AnswerError, match="at random"):
+            Oip(url, len(NAMES), carrier).read(pixels()[:, 0], asked())
     assert np.abs(answers[0] - answers[1]).max() > 0.01
     assert all(np.allclose(one.sum(axis=1), 1) for one in answers)
 
@@ -85,7 +88,7 @@ def test_a_server_that_refuses_near_copies_is_an_error_and_not_a_verdict(model: 
     with served(Service(Local(model), harden=Harden.REFUSE)) as url, transport(replace(HASTY, at_once=1)) as carrier:
         with pytest.raises(SuspectError, match="status 403"):
             verify(replace(claim, images=twins), Oip(url, len(NAMES), carrier))
-        answers = Oip(url, len(NAMES), carrier).read(twins[:1, 0], asked(count=1))
+        answers = Oip(url, len(NAMES), carrier, dialect=Dialect(repeats=0)).read(twins[:1, 0], asked(count=1))
         assert answers[Reading.PROBABILITY].shape == (1, len(NAMES))
 
 

@@ -26,7 +26,8 @@ from ownmark.suspects.transport import Transport
 class HttpJson:
     """The API that `mapping` describes, asked one image at a time. `classes`: the names of the claim's classes in its order.
 
-    `preprocess` is applied to nested lists of normalised values only; a PNG goes as it is.
+    `preprocess` is applied to nested lists of normalised values only; a PNG goes as it is. `repeats`: images asked about
+    twice, to see that the suspect stays the same.
     """
 
     digest = ""  # what stands behind an address cannot be known
@@ -38,6 +39,7 @@ class HttpJson:
         transport: Transport | None = None,
         *,
         preprocess: Preprocess = Preprocess(),
+        repeats: int = web.REPEATS,
     ) -> None:
         self.name = mapping.url
         names = mapping.classes or tuple(classes)
@@ -50,12 +52,12 @@ class HttpJson:
         self._mapping, self._preprocess = mapping, preprocess
         self._place = {name: place for place, name in enumerate(names)}
         self._order = [self._place[name] for name in order]
-        self._transport = transport or Transport()
+        self._transport, self._repeats = transport or Transport(), repeats
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """LABEL (n,) and, if the API tells the score of every class, PROBABILITY (n, classes)."""
-        rows = web.asked(self._transport, len(images), lambda place: self._request(images[place]), self._row, self._check)
-        return web.answers(rows, question, self._mapping.outputs)
+        exchange = web.Exchange(self._transport, lambda place: self._request(images[place]), self._row, self._judged)
+        return web.answers(exchange.rows(len(images), self._repeats), question)
 
     def _request(self, image: npt.NDArray[Any]) -> Request:
         mapping = self._mapping
@@ -132,9 +134,9 @@ class HttpJson:
             f"the API calls {', '.join(self._place)}, or in first which number its first class has"
         )
 
-    def _check(self, rows: Floats) -> None:
-        if rows.ndim > 1:
-            web.rounded_probabilities(rows, self._mapping.outputs)
+    def _judged(self, rows: Floats) -> Floats:
+        """Labels or probabilities."""
+        return web.rounded_probabilities(rows, self._mapping.outputs) if rows.ndim > 1 else rows
 
 
 def _best(scores: dict[int, float]) -> int:

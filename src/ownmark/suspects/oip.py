@@ -42,7 +42,8 @@ class Dialect:
 
     `headers` may hold ${NAME} for a variable of the environment; `outputs`: whether the scores are logits, None to find it out by
     the answers. Whole numbers are sent as pixels in [0, 255], floating-point ones normalised. `best`: ask for that many best
-    classes instead of all scores. `labels`: the output holds labels (n,) rather than scores (n, classes).
+    classes instead of all scores. `labels`: the output holds labels (n,) rather than scores (n, classes). `repeats`: images asked
+    about twice, to see that the suspect stays the same.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -53,12 +54,13 @@ class Dialect:
     output: str = ""
     labels: bool | None = None
     best: int = 0
+    repeats: int = web.REPEATS
 
     def __post_init__(self) -> None:
         check_headers(self.headers)
-        if self.best < 0 or (self.datatype and self.datatype not in FLOATS | PIXELS):
+        if min(self.best, self.repeats) < 0 or (self.datatype and self.datatype not in FLOATS | PIXELS):
             known = ", ".join(sorted(FLOATS | PIXELS))
-            raise UsageError(f"best is 0 or more and a data type is one of {known}; got {self.best}, {self.datatype!r}")
+            raise UsageError(f"best and repeats are 0 or more and a data type is one of {known}; got {self}")
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ class Oip:
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """LABEL (n,) and, unless the server tells labels only, PROBABILITY (n, classes)."""
         self._check_size(images)
-        rows = web.asked(self._transport, len(images), lambda place: self._request(images[place]), self._rows, self._check)
-        return web.answers(rows, question, self._outputs(rows))
+        exchange = web.Exchange(self._transport, lambda place: self._request(images[place]), self._rows, self._judged)
+        return web.answers(exchange.rows(len(images), self._dialect.repeats), question)
 
     @cached_property
     def _wire(self) -> _Wire:
@@ -197,19 +199,16 @@ class Oip:
             raise AnswerError(f"{self.name} answers {values.shape} where one label an image was expected")
         return rows[:1, 0]
 
-    def _outputs(self, rows: Floats) -> Outputs:
-        return self._dialect.outputs or (web.outputs_of(rows) if rows.ndim > 1 else Outputs.PROBABILITIES)
-
-    def _check(self, rows: Floats) -> None:
-        """Raises AnswerError for rows that no claim of that many classes can be judged by."""
+    def _judged(self, rows: Floats) -> Floats:
+        """Labels or probabilities. Raises AnswerError for rows that no claim of that many classes can be judged by."""
         if rows.ndim == 1:
-            return
+            return rows
         if rows.shape[1:] != (self._classes,):
             raise AnswerError(
                 f"the claim is about {self._classes} classes, but {self.name} answers {rows.shape[1:]}: it does another task, or "
                 "tells labels only"
             )
-        web.rounded_probabilities(rows, self._outputs(rows))
+        return web.rounded_probabilities(rows, self._dialect.outputs or web.outputs_of(rows))
 
 
 def _chosen(told: object, name: str, what: str, where: str, *, needed: bool = True) -> dict[str, Any]:

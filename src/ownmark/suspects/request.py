@@ -17,19 +17,23 @@ HIDDEN = "***"
 
 @dataclass(frozen=True)
 class Request:
-    """`url` and `headers` may hold ${NAME}, which stands for a variable of the environment; `queries`: images asked about."""
+    """`url` and `headers` may hold ${NAME}, which stands for a variable of the environment; `queries`: images asked about.
+
+    `repeat` tells a question that is asked again on purpose from the first time.
+    """
 
     method: str
     url: str
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     queries: int = 0
+    repeat: int = 0
 
     @property
     def digest(self) -> str:
         """SHA-256 of what is asked, whatever key opens the door: a new key makes no new question."""
         public = sorted((name.lower(), value) for name, value in self.headers if not REFERENCE.search(value))
-        head = json.dumps([self.method, self.url, public], separators=(",", ":"))
+        head = json.dumps([self.method, self.url, public, self.repeat], separators=(",", ":"))
         return hashlib.sha256(head.encode() + b"\n" + self.body).hexdigest()
 
 

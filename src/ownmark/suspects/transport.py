@@ -87,7 +87,7 @@ class Transport:
         Stops at the first failure. Raises UsageError before the first request if it would exceed the budget, SuspectError if
         the server fails, and whatever `parse` raises.
         """
-        self._check_budget(count, request)
+        self.check_budget(count, request)
         pool = ThreadPoolExecutor(min(count, PREPARED * self.limits.at_once) or 1)
         try:
             futures = [pool.submit(self._one, request, place, parse) for place in range(count)]
@@ -98,6 +98,18 @@ class Transport:
             return [future.result() for future in futures]
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def check_budget(self, count: int, request: Callable[[int], Request]) -> None:
+        """Raises UsageError if so many requests, those that the ledger knows left out, would exceed the budget."""
+        most = self.limits.most_queries
+        if most is None:
+            return
+        asked = {one.digest: one.queries for one in map(request, range(count))}
+        needed = sum(queries for digest, queries in asked.items() if self.ledger.answer(digest) is None)
+        if self.ledger.spent + needed > most:
+            raise UsageError(
+                f"{needed} queries are needed and {self.ledger.spent} are spent, but at most {most} are allowed: allow more"
+            )
 
     def send(self, request: Request) -> Reply:
         """The answer to one request, from the ledger if it is there. Raises SuspectError."""
@@ -120,17 +132,6 @@ class Transport:
             except AnswerError:
                 self.ledger.reject(digest, "unusable")
                 raise
-
-    def _check_budget(self, count: int, request: Callable[[int], Request]) -> None:
-        most = self.limits.most_queries
-        if most is None:
-            return
-        asked = {one.digest: one.queries for one in map(request, range(count))}
-        needed = sum(queries for digest, queries in asked.items() if self.ledger.answer(digest) is None)
-        if self.ledger.spent + needed > most:
-            raise UsageError(
-                f"{needed} queries are needed and {self.ledger.spent} are spent, but at most {most} are allowed: allow more"
-            )
 
     def _persist(self, request: Request) -> Reply:
         """Attempts until one succeeds or there is no point in another."""

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from ownmark.suspects.transport import Transport
 SCORES = frozenset({Reading.LABEL, Reading.PROBABILITY})
 LABELS = frozenset({Reading.LABEL})
 UNDECIDED = -1  # stands for the label where the highest score belongs to several classes
+REPEATS = 3  # images that are asked about twice
+STEADY = 0.02  # how far a probability may move from one time to the next
 DECIMALS = (1, 2, 3, 4)  # to which servers round
 Pixels = npt.NDArray[np.uint8]
 
@@ -55,29 +58,58 @@ def told_error(answer: Any) -> None:  # noqa: ANN401 - any JSON value
         raise AnswerError(f"the answer tells of an error: {str(answer['error'])[:200]}")
 
 
-def asked(
-    transport: Transport,
-    count: int,
-    request: Callable[[int], Request],
-    parse: Callable[[Reply], Floats],
-    check: Callable[[Floats], None],
-) -> Floats:
-    """Rows of answers to `count` requests. The first is judged by `check` before the others are paid for."""
-    check(np.concatenate(transport.ask(1, request, parse)))
-    rows = np.concatenate(transport.ask(count, request, parse))
-    check(rows)
-    return rows
+@dataclass(frozen=True)
+class Exchange:
+    """How one suspect is asked: what `transport` carries about image number `place`, and how it is read.
+
+    `judge` gives rows of labels (n,) or probabilities (n, classes), and raises AnswerError for what nothing can be judged by.
+    """
+
+    transport: Transport
+    request: Callable[[int], Request]
+    parse: Callable[[Reply], Floats]
+    judge: Callable[[Floats], Floats]
+
+    def rows(self, count: int, repeats: int) -> Floats:
+        """Judged rows about `count` images. The first answer is judged before the others are paid for.
+
+        At the end `repeats` of the images are asked about once more: raises AnswerError if the suspect has changed its mind.
+        """
+        places = sorted({round(place) for place in np.linspace(0, count - 1, min(repeats, count))})
+        once = [self.request] * count + [self._again] * len(places)
+        order = [*range(count), *places]
+        self.transport.check_budget(len(order), lambda at: once[at](order[at]))
+        self.judge(np.concatenate(self.transport.ask(1, self.request, self.parse)))
+        found = self.judge(np.concatenate(self.transport.ask(count, self.request, self.parse)))
+        if places:
+            second = self.transport.ask(len(places), lambda at: self._again(places[at]), self.parse)
+            _check_steady(found[places], self.judge(np.concatenate(second)))
+        return found
+
+    def _again(self, place: int) -> Request:
+        return replace(self.request(place), repeat=1)
 
 
-def answers(rows: Floats, question: Question, outputs: Outputs) -> Answers:
-    """The readings asked for, of `rows`: labels (n,) or scores (n, classes)."""
+def _check_steady(first: Floats, second: Floats) -> None:
+    """Raises AnswerError unless the same questions got the same answers, but for the noise of arithmetic."""
+    if first.shape != second.shape:
+        raise AnswerError(f"the suspect answers {first.shape} at first and {second.shape} later: it was replaced")
+    apart = np.abs(first - second).reshape(len(first), -1).max(axis=1)
+    if apart.max() > STEADY:
+        raise AnswerError(
+            f"{int(np.sum(apart > STEADY))} of {len(apart)} questions that were asked twice got another answer (by "
+            f"{apart.max():.2g}): the suspect was replaced meanwhile or answers at random, so nothing can be judged"
+        )
+
+
+def answers(rows: Floats, question: Question) -> Answers:
+    """The readings asked for, of judged rows."""
     found: dict[Reading, Floats] = {}
     if rows.ndim == 1:
         other = (question.target == 0).astype(np.int64)  # a class that is not the target
         found = {Reading.LABEL: np.where(rows == UNDECIDED, other, rows)}
     else:
-        shares = rounded_probabilities(rows, outputs)
-        found = {Reading.PROBABILITY: shares, Reading.LABEL: labels(shares, question.target)}
+        found = {Reading.PROBABILITY: rows, Reading.LABEL: labels(rows, question.target)}
     missing = question.readings - found.keys()
     if missing:
         raise AnswerError(f"asked for {', '.join(sorted(missing))}, but the answers hold {', '.join(found)} only")

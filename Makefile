@@ -6,12 +6,16 @@ PYTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+SERVERS := triton bentoml mlserver
+PACKAGE_triton := nvidia-pytriton
+PACKAGE_bentoml := bentoml
+PACKAGE_mlserver := mlserver
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check lint docs clean
+.PHONY: help demo test test-servers check lint docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +30,9 @@ demo: $(VENV)/.package ## the whole story on small images in a few minutes; ends
 
 test: lint ## lint, types and every fast test
 	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+
+test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## ask servers that others wrote: Triton, BentoML, MLServer (1 GB)
+	$(BIN)/pytest -m server $(PYTEST_ARGS)
 
 check: $(VENV)/.checks ## format the code, then lint, types and every fast test: before every commit
 	$(BIN)/ruff format .
@@ -47,6 +54,14 @@ bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark, e.g. make bench-ski
 clean: ## remove everything that these commands made
 	rm -rf $(VENV) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
+
+# Servers for the tests, each in a venv of its own, since their pins contradict each other.
+
+.ci/servers/.%:
+	rm -rf .ci/servers/$*
+	$(PYTHON) -m venv .ci/servers/$*
+	.ci/servers/$*/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) onnxruntime $(PACKAGE_$*)
+	@touch $@
 
 # Stamp files: a step runs again only when pyproject.toml has changed.
 

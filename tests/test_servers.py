@@ -1,0 +1,164 @@
+"""Servers that nobody here wrote, each in a venv of its own that `make test-servers` makes: the verdict is the local model's."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from asking import NAMES, claim_on, exported
+from conftest import tiny
+from loopback import transport
+from torch import nn
+
+from ownmark.claim import Claim
+from ownmark.errors import AnswerError, SuspectError
+from ownmark.match import Reading
+from ownmark.protocols import Suspect
+from ownmark.suspects.answers import Outputs
+from ownmark.suspects.http_json import HttpJson
+from ownmark.suspects.local import Local
+from ownmark.suspects.mapping import Mapping
+from ownmark.suspects.oip import Dialect, Oip
+from ownmark.suspects.transport import Limits, Transport
+from ownmark.verdict import Outcome, calibrate, verify
+
+pytestmark = pytest.mark.server
+HERE = Path(__file__).parent / "servers"
+VENVS = Path(os.environ.get("OWNMARK_SERVERS", HERE.parents[1] / ".ci" / "servers"))
+PATIENCE = 120  # seconds until a server is ready
+PATIENT = Limits(silence=30, attempts=3)
+Start = Callable[[Path, Path, int, int], tuple[list[str], dict[str, str], str]]
+
+
+def triton(file: Path, _: Path, port: int, other: int) -> tuple[list[str], dict[str, str], str]:
+    call = [str(VENVS / "triton/bin/python"), str(HERE / "triton.py"), str(file), str(port), str(other)]
+    return call, {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}, "/v2/models/suspect/ready"
+
+
+def bentoml(file: Path, _: Path, port: int, __: int) -> tuple[list[str], dict[str, str], str]:
+    call = [str(VENVS / "bentoml/bin/bentoml"), "serve", "bento:Suspect", "--host", "127.0.0.1", "--port", str(port)]
+    given = {"SUSPECT_FILE": str(file), "BENTOML_DO_NOT_TRACK": "True", "PYTHONPATH": str(HERE)}
+    return [*call, "--working-dir", str(HERE)], given, "/readyz"
+
+
+def mlserver(file: Path, folder: Path, port: int, other: int) -> tuple[list[str], dict[str, str], str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        third = free.getsockname()[1]
+    where = {"host": "127.0.0.1", "http_port": port, "grpc_port": other, "metrics_port": third, "parallel_workers": 0}
+    tensors = {
+        "inputs": [{"name": "images", "datatype": "FP32", "shape": [-1, 3, 16, 16]}],
+        "outputs": [{"name": "scores", "datatype": "FP32", "shape": [-1, 7]}],
+    }
+    (folder / "settings.json").write_text(json.dumps(where))
+    (folder / "model-settings.json").write_text(json.dumps({"name": "suspect", "implementation": "seldon.Suspect", **tensors}))
+    call = [str(VENVS / "mlserver/bin/mlserver"), "start", str(folder)]
+    return call, {"SUSPECT_FILE": str(file), "PYTHONPATH": str(HERE)}, "/v2/models/suspect/ready"
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    return tiny(0, classes=len(NAMES))
+
+
+@pytest.fixture(scope="module")
+def claim(model: nn.Module) -> Claim:
+    return calibrate(claim_on(model), [Local(tiny(number, classes=len(NAMES))) for number in range(1, 20)])
+
+
+@contextmanager
+def started(start: Start, model: nn.Module, folder: Path) -> Iterator[str]:
+    """The address of the server with the model in it, once it is ready."""
+    if not (VENVS / start.__name__).is_dir():
+        pytest.skip(f"{start.__name__} is not installed: make test-servers")
+    with socket.socket() as first, socket.socket() as second:
+        for one in (first, second):
+            one.bind(("127.0.0.1", 0))
+        port, other = first.getsockname()[1], second.getsockname()[1]
+    call, given, ready = start(exported(model, folder / "suspect.onnx"), folder, port, other)
+    log = folder / "log"
+    with log.open("wb") as stream:
+        child = subprocess.Popen(
+            call, cwd=folder, env=os.environ | given, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        await_ready(f"http://127.0.0.1:{port}{ready}", child, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(child.pid, signal.SIGTERM)
+        try:
+            child.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+def await_ready(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and child.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    pytest.fail(f"the server is not ready: {log.read_text(errors='replace')[-2000:]}")
+
+
+def same_verdict(claim: Claim, suspect: Suspect, model: nn.Module) -> None:
+    wanted, found = verify(claim, Local(model)), verify(claim, suspect)
+    assert (found.outcome, found.reason) == (wanted.outcome, wanted.reason)
+    assert found.outcome is Outcome.MATCH
+    for one, other in zip((found.deciding, *found.others), (wanted.deciding, *wanted.others), strict=True):
+        assert (one.score, one.p, one.interval) == (other.score, other.p, other.interval)
+        assert np.allclose(one.observed, other.observed, atol=1e-5)
+
+
+def oip(url: str, carrier: Transport, dialect: Dialect = Dialect()) -> Oip:
+    return Oip(f"{url}/v2/models/suspect", len(NAMES), carrier, dialect=dialect)
+
+
+def test_triton_gives_the_local_verdict_in_binary_and_its_best_classes(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
+    with started(triton, model, tmp_path) as url:
+        with transport(PATIENT) as carrier:
+            suspect = oip(url, carrier)
+            assert suspect._wire.binary
+            same_verdict(claim, suspect, model)
+        labels = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.LABEL))
+        for best in (1, 3):
+            with transport(PATIENT) as carrier:
+                same_verdict(labels, oip(url, carrier, Dialect(best=best)), model)
+        small = replace(claim, images=claim.images[:, :, :8, :8])
+        with transport(PATIENT) as carrier, pytest.raises(SuspectError, match="takes images"):
+            verify(small, oip(url, carrier))
+        with transport(PATIENT) as carrier, pytest.raises(SuspectError, match="status 4"):
+            Oip(f"{url}/v2/models/nobody", 7, carrier).reveals  # noqa: B018 - it is the access that asks
+
+
+def test_mlserver_gives_the_local_verdict_in_json(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
+    with started(mlserver, model, tmp_path) as url, transport(PATIENT) as carrier:
+        suspect = oip(url, carrier)
+        assert not suspect._wire.binary
+        same_verdict(claim, suspect, model)
+
+
+def test_bentoml_gives_the_local_verdict_by_its_preset(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
+    mapping = replace(Mapping.read("bentoml", "http://host/classify"), outputs=Outputs.LOGITS)
+    with started(bentoml, model, tmp_path) as url:
+        with transport(PATIENT) as carrier:
+            same_verdict(claim, HttpJson(replace(mapping, url=f"{url}/classify"), NAMES, carrier), model)
+        with transport(PATIENT) as carrier, pytest.raises(AnswerError, match="outputs="):
+            verify(claim, HttpJson(replace(mapping, url=f"{url}/classify", outputs=Outputs.PROBABILITIES), NAMES, carrier))
+        with transport(PATIENT) as carrier, pytest.raises(SuspectError, match="status 404"):
+            verify(claim, HttpJson(replace(mapping, url=f"{url}/nothing"), NAMES, carrier))

@@ -279,5 +279,6 @@ def _digest(described: Mapping[str, Any]) -> str:
 
 
 def _array_digest(array: npt.NDArray[Any]) -> str:
-    head = f"{array.dtype.str} {array.shape} ".encode()
-    return hashlib.sha256(head + array.tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

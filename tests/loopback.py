@@ -60,6 +60,7 @@ class Server:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets, and the second must not wait for an answer to the first
     state: Server
     script: Callable[[Asked], Said]
 

@@ -141,6 +141,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets, and the second must not wait for an answer to the first
     timeout = 60  # seconds that a connection may be silent
     service: Service
 

@@ -256,7 +256,8 @@ class _Pace:
         with self._lock:
             at = max(time.monotonic(), self._next)
             self._next = at + self._gap
-        time.sleep(max(at - time.monotonic(), 0))
+        if (left := at - time.monotonic()) > 0:
+            time.sleep(left)
 
     def pause(self, seconds: float) -> None:
         with self._lock:

@@ -107,13 +107,18 @@ def started(start: Start, model: nn.Module, folder: Path) -> Iterator[str]:
 def await_ready(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and child.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
+        if is_ready(url):
+            return
+        time.sleep(0.3)
     pytest.fail(f"the server is not ready: {log.read_text(errors='replace')[-2000:]}")
+
+
+def is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def same_verdict(claim: Claim, suspect: Suspect, model: nn.Module) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,14 @@ class Claim:
     def __hash__(self) -> int:
         return hash(self.digest)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over every field, the nulls too, as 64 hexadecimal digits."""
-        return _digest(_described(self, _arrays(self)))
+        return _digest(self._described)
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        return _described(self, _arrays(self))
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -125,10 +130,8 @@ class Claim:
 
     def to_bytes(self) -> bytes:
         """The claim's file."""
-        arrays = _arrays(self)
-        described = _described(self, arrays)
-        text = _canonical({"claim": described, "digest": _digest(described)})
-        return container.save(arrays, metadata={"ownmark": text})
+        text = _canonical({"claim": self._described, "digest": self.digest})
+        return container.save(_arrays(self), metadata={"ownmark": text})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Claim":

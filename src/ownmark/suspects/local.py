@@ -1,7 +1,7 @@
 """A suspect whose weights are at hand: any torch module."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -62,6 +62,12 @@ class Local:
     def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> GradCam | None:
         """Grad-CAM if a map is asked for; raises AnswerError if the model knows too few classes."""
         batch = to_unit(first, self._device)
+        cam = None
+        if Reading.SALIENCY in question.readings:
+            with suppress(Exception):  # raised again below, once it is known that the model is a classifier at all
+                cam = GradCam.of(self._model, batch, self._layer or question.layer or None)
+        if cam is not None and cam.weights is not None and len(cam.weights) > question.target.max():
+            return cam
         with _named(self.name, batch), torch.no_grad():
             outputs = self._model(batch)
         classes = outputs.shape[-1] if isinstance(outputs, Tensor) and outputs.ndim == 2 else 0  # noqa: PLR2004 - (n, classes)
@@ -72,7 +78,7 @@ class Local:
             )
         if Reading.SALIENCY not in question.readings:
             return None
-        return GradCam.of(self._model, batch, self._layer or question.layer or None)
+        return cam or GradCam.of(self._model, batch, self._layer or question.layer or None)
 
 
 @contextmanager

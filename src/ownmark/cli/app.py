@@ -49,14 +49,18 @@ for _command in COMMANDS:
     _register(_command)
 
 
-@app.callback()
-def _options(
-    *, version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False
-) -> None:
-    if version:
-        from importlib.metadata import version as installed
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        from importlib.metadata import version
 
         from ownmark.cli.console import show
 
-        show(installed("ownmark"))
+        show(version("ownmark"))
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")] = False
+) -> None:
+    """What can be said before a command."""

@@ -53,7 +53,7 @@ def facts(rows: Mapping[str, str]) -> None:
         return
     width = max(map(len, rows), default=0)
     for name, value in rows.items():
-        show(f"  {name:<{width}}  {value}")
+        show(f"  {name:<{width}}  {value}".replace("\n", "\n" + " " * (width + 4)))
 
 
 @contextmanager
@@ -68,6 +68,7 @@ def working(title: str) -> Iterator[Callback]:
     with Progress(*columns, console=console) as bars:
         task = bars.add_task(title, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+        bars.update(task, completed=1, total=1)
 
 
 def _line(console: Console, text: str, style: str) -> None:

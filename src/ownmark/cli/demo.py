@@ -17,7 +17,20 @@ import torch
 from ownmark.claim import Claim
 from ownmark.cli import records
 from ownmark.cli.console import emit, show, tell, working
-from ownmark.cli.digits import COPIES, LONG, SCHEME, SHORT, SURROGATES, THIEFS_PART, Job, export, images, loaded, one_thread
+from ownmark.cli.digits import (
+    COPIES,
+    LONG,
+    SCHEME,
+    SHORT,
+    SURROGATES,
+    THIEFS_PART,
+    Job,
+    become_worker,
+    export,
+    images,
+    loaded,
+    one_core,
+)
 from ownmark.cli.files import check_writable
 from ownmark.errors import UsageError
 from ownmark.null import Innocents
@@ -113,6 +126,7 @@ def told(folder: Path, seed: int, *, as_json: bool, story: Story = Story()) -> N
     """Tell the story, and leave the page, the claim, the images and every model's weights in `folder`."""
     started = time.monotonic()
     _make_folders(folder)
+    one_core()
     found = _acted(Stage(folder, seed, story))
     write(folder / "report.html", page(found.claim, found.verdicts, title="Handwritten digits: copies and strangers"))
     record = _record(found, folder, time.monotonic() - started)
@@ -159,7 +173,7 @@ def _exported(stage: Stage) -> Iterator[Suspect]:
 @contextmanager
 def _workers() -> Iterator[ProcessPoolExecutor]:
     """Processes of one thread each; on Ctrl-C what has not begun is dropped."""
-    pool = ProcessPoolExecutor(min(cpu_count() or 1, WORKERS), get_context("spawn"), one_thread)
+    pool = ProcessPoolExecutor(min(cpu_count() or 1, WORKERS), get_context("spawn"), become_worker)
     try:
         yield pool
     finally:
@@ -237,9 +251,9 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
         line = f"  {verdict.outcome:<18}  {verdict.suspect:<{width}}  {score}, reads {percent(one['correct'])} of the digits"
         show(line, records.STYLES[verdict.outcome])
     show(
-        f"alpha = {ALPHA:g} is the rate of false accusations: of models as innocent as those {count}, 1 in {1 / ALPHA:.0f} is a MATCH, "
-        f"and p cannot fall below {record['smallest_p']:.3g}. That none of {count} scores as high still allows, at 95 % confidence, "
-        f"that {percent(record['false_match_bound'])} of all innocent models do."
+        f"alpha = {ALPHA:g} is the rate of false accusations: of models as innocent as those {count}, "
+        f"1 in {1 / ALPHA:.0f} is a MATCH, and p cannot fall below {record['smallest_p']:.3g}. That none of {count} scores "
+        f"as high still allows, at 95 % confidence, that {percent(record['false_match_bound'])} of all innocent models do."
     )
     folder = Path(claim).parent
     model, stolen = f"{FACTORY} --weights", folder / "suspects" / "pruned.safetensors"

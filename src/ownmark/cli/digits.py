@@ -88,7 +88,12 @@ def export(file: Path, to: Path) -> None:
     torch.onnx.export(loaded(file), (example,), to, dynamic_shapes=shapes, external_data=False, verbose=False)
 
 
-def one_thread() -> None:
-    """Every process computes on one core: several of them are faster than one that uses all."""
+def one_core() -> None:
+    """Compute on one core: several such processes are faster than one that uses all, by far if the machine does other work."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+
+
+def become_worker() -> None:
+    """One core, and Ctrl-C is for the process that waits."""
+    one_core()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

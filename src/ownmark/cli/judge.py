@@ -36,13 +36,21 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
             f"{out} knows {counted(len(names), 'innocent model')}: p cannot fall below 1/{len(names) + 1} = {smallest:.3g}.",
             "bold",
         )
-        records.tell_tests(known)
-    for test in known.tests:
-        if not isinstance(test.null, Innocents):
-            name = records.NAMES[test.reading]
-            tell(f"The {name} stays uncalibrated, since not every innocent reveals its {test.reading}.", "yellow")
+        facts(records.test_rows(known))
+    _tell_left_out(known)
     if len(names) < innocents_needed(USUAL):
         tell(f"A verdict at alpha = {USUAL} needs at least {innocents_needed(USUAL)} innocent models.", "yellow")
+
+
+def _tell_left_out(claim: Claim) -> None:
+    """Name the tests that not every innocent could answer; the weakest test is one that all of them could."""
+    nulls = [test.null for test in claim.tests]
+    asked = nulls[-1].models if isinstance(nulls[-1], Innocents) else ()
+    for test in claim.tests:
+        if isinstance(test.null, Innocents) and test.null.models == asked:
+            continue
+        stays = "is still judged by the earlier innocents" if isinstance(test.null, Innocents) else "stays uncalibrated"
+        tell(f"The {records.NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
 
 
 def verified(

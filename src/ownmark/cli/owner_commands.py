@@ -64,7 +64,7 @@ class Protect:
     as_json: AsJson = False
 
     def run(self) -> None:
-        from ownmark.cli.protect import Order, check_references, protected
+        from ownmark.cli.protect import Order, check, protected
         from ownmark.data import load
         from ownmark.schemes import SCHEMES
         from ownmark.spelled import read
@@ -80,7 +80,7 @@ class Protect:
         network = _network(self, images)
         wanted = tuple(self.reference) if self.reference else 2 if self.references is None else self.references
         order = Order(network, scheme, training, wanted, self.seed, workspace)
-        check_references(order)
+        check(order, images)
         protected(order, network.loaded(self.weights), images, self.out, as_json=self.as_json)
 
 

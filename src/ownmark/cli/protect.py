@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,7 +20,7 @@ from ownmark.cli import records
 from ownmark.cli.console import emit, facts, show, tell, working
 from ownmark.cli.network import Network, correct
 from ownmark.data import Images
-from ownmark.errors import ModelError, UsageError
+from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.metrics import majority_accuracy
 from ownmark.models.layers import Layers
 from ownmark.models.named import draws_weights
@@ -58,6 +59,7 @@ class Order:
         file = self.workspace / f"model-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.safetensors"
         with suppress(ModelError):
             return load_weights(self.network.blank(), file)
+        self.workspace.mkdir(exist_ok=True)
         with working(title) as progress:
             save_weights(make(progress), file)
         return load_weights(self.network.blank(), file)
@@ -67,12 +69,11 @@ def make_claim(order: Order, model: nn.Module, images: Images) -> Claim:
     """A claim on `model`; what is finished lies in the workspace, from where the same order goes on after an interruption."""
     if order.workspace.is_dir() and any(order.workspace.iterdir()):
         tell(f"Going on from what {order.workspace} holds.")
-    order.workspace.mkdir(exist_ok=True)
     digest = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
-    surrogates = tuple(_surrogate(order, model, images, digest, kind) for kind in SURROGATES)
     references = _references(order, images, digest)
     if weights_digest(model) in map(weights_digest, references):
         raise UsageError("a reference is the protected model itself; references are models that were trained independently")
+    surrogates = tuple(_surrogate(order, model, images, digest, kind) for kind in SURROGATES)
     owner = Owner(images, surrogates, references, order.workspace)
     with working("Making the fingerprint") as progress:
         return order.scheme.protect(model, owner, order.generator("the fingerprint"), progress).claim
@@ -107,8 +108,12 @@ def _trained(order: Order, images: Images, digest: str, name: str) -> nn.Module:
     return order.kept(f"{name.partition(' of ')[0]} {order.training} on {digest}", f"Training {name}", make)
 
 
-def check_references(order: Order) -> None:
-    """Raises UsageError if training from the factory would not give independent models."""
+def check(order: Order, images: Images) -> None:
+    """Raises an error for what would fail only after hours: images of one class, or references that would be no strangers."""
+    if order.workspace.exists() and not order.workspace.is_dir():
+        raise UsageError(f"{order.workspace} is a file, but a folder of that name keeps what is finished: move the file away")
+    if len(np.unique(images.labels)) < 2:  # noqa: PLR2004 - a classifier tells two classes apart
+        raise DataError("the images show one class only; a claim on a classifier needs two or more")
     if (
         isinstance(order.references, int)
         and order.references > 0
@@ -153,10 +158,9 @@ def clear(workspace: Path) -> None:
 def _tell(claim: Claim, out: Path, name: str, seconds: float) -> None:
     record = records.of_claim(claim, out)
     show(f"{out} claims the model {claim.model[:12]}.", "bold")
-    rows = {"digest": claim.digest, "samples held": str(record["samples"]), "seconds": f"{seconds:.0f}"}
+    rows = {"digest": claim.digest, "samples held": str(record["samples"]), "seconds": f"{seconds:.1f}"}
     if record["psnr_db"] is not None:
         rows["PSNR"] = f"{record['psnr_db']:.1f} dB"
-    facts(rows)
-    records.tell_tests(claim)
+    facts(rows | records.test_rows(claim))
     show(f"The claim is uncalibrated: no verdict can uphold it before it knows {innocents_needed(0.05)} innocent models. Next:")
     show(f"  ownmark calibrate {out} INNOCENT.safetensors... --model {name}")

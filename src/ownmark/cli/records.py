@@ -109,13 +109,12 @@ def tell_claim(claim: Claim, path: Path) -> None:
     if record["psnr_db"] is not None:
         rows["PSNR"] = f"{record['psnr_db']:.1f} dB between fingerprint and original"
     show(str(path), "bold")
-    facts(rows)
-    tell_tests(claim)
+    facts(rows | test_rows(claim))
 
 
-def tell_tests(claim: Claim) -> None:
-    """A claim's tests, strongest first, as lines of the result."""
-    facts({NAMES[test.reading]: _test_told(test) for test in claim.tests})
+def test_rows(claim: Claim) -> dict[str, str]:
+    """A claim's tests, strongest first: what each asks, how the protected model does, and how innocent models do."""
+    return {NAMES[test.reading]: _test_told(test) for test in claim.tests}
 
 
 def tell_line(verdict: Verdict) -> None:
@@ -126,13 +125,13 @@ def tell_line(verdict: Verdict) -> None:
 
 
 def _test_told(test: Test) -> str:
-    """What a test asks, how the protected model does, and how innocent models do."""
-    where = f" at layer {test.layer}" if test.layer else ""
-    asked = f"a sample matches that {test.match.meaning}{where}; protected model {percent(test.target_score)}"
+    where = f", at layer {test.layer}" if test.layer else ""
+    asked = f"a sample counts if the suspect {test.match.meaning}{where}"
+    own = f"protected model {percent(test.target_score)}"
     if not isinstance(test.null, Innocents):
-        return f"{asked}; uncalibrated"
+        return f"{asked}\n{own}, not calibrated"
     count, most = len(test.null.scores), percent(max(test.null.scores))
-    return f"{asked}; {counted(count, 'innocent model')}, at most {most}; smallest p {test.null.smallest:.3g}"
+    return f"{asked}\n{own}, {counted(count, 'innocent model')} at most {most}, smallest p {test.null.smallest:.3g}"
 
 
 def _joined(values: tuple[float, ...]) -> str:

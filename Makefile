@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-servers check lint docs clean
+.PHONY: help demo test test-servers check lint docs picture clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,10 @@ docs: $(VENV)/.docs ## build the pages of docs/ into site/
 
 bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark, e.g. make bench-skin-first runs benchmarks/skin_first.py
 	$(BIN)/python benchmarks/$(subst -,_,$*).py
+
+picture: demo ## draw the README's picture of the demo's page anew; needs chromium
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=$(VENV)/chromium --window-size=1100,1180 \
+		--screenshot=$(CURDIR)/docs/figures/demo-report.png file://$(CURDIR)/demo/report.html
 
 clean: ## remove everything that these commands made
 	rm -rf $(VENV) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -138,7 +138,7 @@ def told(folder: Path, seed: int, *, as_json: bool, story: Story = Story()) -> N
 
 def _acted(stage: Stage) -> Told:
     """Train, steal, protect, calibrate and judge."""
-    _save_images(stage.folder / "images.npz")
+    save_images(stage.folder / "images.npz")
     with _workers() as pool:
         correct = _made(pool, stage.training(), "Training the owner's models and those of strangers")
         correct |= _made(pool, stage.stealing(), "Making copies of the owner's model")
@@ -203,7 +203,7 @@ def _make_folders(folder: Path) -> None:
     check_writable(folder / "report.html")
 
 
-def _save_images(file: Path) -> None:
+def save_images(file: Path) -> None:
     """The digits in MedMNIST's layout, so that `--data` can name them."""
     mine, held_out = images(training=True), images(training=False)
     np.savez_compressed(

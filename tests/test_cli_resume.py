@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from workshop import MODEL, finished, furnished, ownmark, process, protecting, refused, shop_in
+from workshop import MODEL, finished, ownmark, process, protecting, refused, shop_in
 
 from ownmark.cli import protect
 from ownmark.protocols import Progress
@@ -82,6 +82,7 @@ def test_after_ctrl_c_no_batch_is_made_twice_and_the_claim_is_the_same(
 
 
 def test_after_ctrl_c_no_model_is_made_twice(shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ownmark(capsys, *protecting("whole.claim")).code == 0
     with monkeypatch.context() as patch:
         interrupting(patch, "Making a copy: with its last layer retrained", 0.5)
         assert ownmark(capsys, *protecting("my.claim")).code == INTERRUPTED
@@ -90,17 +91,18 @@ def test_after_ctrl_c_no_model_is_made_twice(shop: Path, capsys: Capture, monkey
     assert ran.code == 0
     assert "Making a copy: fine-tuned" not in ran.err
     assert "Making a copy: with its last layer retrained" in ran.err
-    assert (shop / "my.claim").read_bytes() == (furnished()[1] / "raw.claim").read_bytes()
+    assert (shop / "my.claim").read_bytes() == (shop / "whole.claim").read_bytes()
 
 
 def test_a_damaged_file_in_the_workspace_is_made_again(shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ownmark(capsys, *protecting("whole.claim")).code == 0
     with monkeypatch.context() as patch:
         interrupting(patch, "Making the fingerprint", 0.6)
         assert ownmark(capsys, *protecting("my.claim")).code == INTERRUPTED
     for file in (shop / "my.claim.work").iterdir():
         file.write_bytes(file.read_bytes()[:-10])
     assert ownmark(capsys, *protecting("my.claim")).code == 0
-    assert (shop / "my.claim").read_bytes() == (furnished()[1] / "raw.claim").read_bytes()
+    assert (shop / "my.claim").read_bytes() == (shop / "whole.claim").read_bytes()
 
 
 def test_another_order_takes_nothing_from_the_workspace(shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,11 @@ def show(text: str = "", style: str = "") -> None:
     _line(_console(stderr=False), text, style)
 
 
+def show_command(words: str) -> None:
+    """A command to copy: never broken, so that a shell can read it."""
+    _console(stderr=False).print(Text(f"  ownmark {words}"), soft_wrap=True)
+
+
 def tell(text: str, style: str = "") -> None:
     """A note beside the result."""
     _line(_console(stderr=True), text, style)

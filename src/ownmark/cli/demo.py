@@ -16,7 +16,7 @@ import torch
 
 from ownmark.claim import Claim
 from ownmark.cli import records
-from ownmark.cli.console import emit, show, tell, working
+from ownmark.cli.console import emit, show, show_command, tell, working
 from ownmark.cli.digits import (
     COPIES,
     LONG,
@@ -243,13 +243,17 @@ def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
 def _tell(found: Told, record: Mapping[str, Any]) -> None:
     """One line a suspect, what the verdicts are worth, and how to go on."""
     count, claim = record["innocents"], record["claim"]
-    show(f"Verdicts by {record['samples']} images ({record['psnr_db']:.0f} dB) and {counted(count, 'innocent model')}:", "bold")
-    width = max(len(one["suspect"]) for one in record["suspects"])
+    show(f"Verdicts by {record['samples']} images, {record['psnr_db']:.0f} dB from their originals, and {count} innocent models:")
+    show(f"  {'':<18}  {'suspect':<22}  {'match':>7}  {'p':>5}  {'decided by':<14}  digits read", "bold")
     for verdict, one in zip(found.verdicts, record["suspects"], strict=True):
-        finding = verdict.deciding
-        score = f"{percent(finding.score):>7} match, p = {finding.p:<4.3g} {records.NAMES[finding.test.reading]}"
-        line = f"  {verdict.outcome:<18}  {verdict.suspect:<{width}}  {score}, reads {percent(one['correct'])} of the digits"
-        show(line, records.STYLES[verdict.outcome])
+        finding, name = verdict.deciding, Path(verdict.suspect).name.removesuffix(".safetensors")
+        figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {records.NAMES[finding.test.reading]:<14}"
+        show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", records.STYLES[verdict.outcome])
+    for test in found.claim.tests:
+        if isinstance(test.null, Innocents):
+            show(f"  Highest score of an innocent model, {records.NAMES[test.reading]}: {percent(max(test.null.scores))}")
+    if any("distilled" in one["suspect"] and one["exit_code"] for one in record["suspects"]):
+        show("  The distilled copy is a new model that learnt the old one's answers: this fingerprint does not survive that.")
     show(
         f"alpha = {ALPHA:g} is the rate of false accusations: of models as innocent as those {count}, "
         f"1 in {1 / ALPHA:.0f} is a MATCH, and p cannot fall below {record['smallest_p']:.3g}. That none of {count} scores "
@@ -258,9 +262,7 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
     folder = Path(claim).parent
     model, stolen = f"{FACTORY} --weights", folder / "suspects" / "pruned.safetensors"
     show("Go on, for example:", "bold")
-    show(f"  ownmark inspect {claim}")
-    show(
-        f"  ownmark attack {model} {stolen} --data {folder / 'images.npz'} --channels 1 --attack Finetune --out tuned.safetensors"
-    )
-    show(f"  ownmark verify {claim} {model} tuned.safetensors")
+    show_command(f"inspect {claim}")
+    show_command(f"attack {model} {stolen} --data {folder / 'images.npz'} --channels 1 --attack Finetune --out tuned.safetensors")
+    show_command(f"verify {claim} {model} tuned.safetensors")
     show(f"{record['seconds']:.0f} seconds. Open in a browser: {Path(record['page']).resolve()}", "bold")

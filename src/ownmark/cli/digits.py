@@ -24,7 +24,7 @@ from ownmark.training import Training, predict, seeded, train
 
 CORNER = ((0, 0), (0, 1), (1, 0), (1, 1))
 SCHEME = Saliency(samples=40, descent=Descent(bound=0.1, steps=50, step=0.2), cells=CORNER, map_threshold=0.15)
-LONG = Training(epochs=4, batch=32, rate=0.1, flips=False, shift=1)
+LONG = Training(epochs=5, batch=32, rate=0.1, flips=False, shift=1)
 SHORT = replace(LONG, epochs=2)  # of those who calibrate: their scores scatter more, which makes p the more careful
 COPIES: dict[str, Attack] = {
     "fine-tuned": Finetune(epochs=3, rate=0.005),

@@ -17,7 +17,7 @@ from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
 from ownmark.claim import Claim
 from ownmark.cli import records
-from ownmark.cli.console import emit, facts, show, tell, working
+from ownmark.cli.console import emit, facts, show, show_command, tell, working
 from ownmark.cli.network import Network, correct
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
@@ -163,4 +163,4 @@ def _tell(claim: Claim, out: Path, name: str, seconds: float) -> None:
         rows["PSNR"] = f"{record['psnr_db']:.1f} dB"
     facts(rows | records.test_rows(claim))
     show(f"The claim is uncalibrated: no verdict can uphold it before it knows {innocents_needed(0.05)} innocent models. Next:")
-    show(f"  ownmark calibrate {out} INNOCENT.safetensors... --model {name}")
+    show_command(f"calibrate {out} INNOCENT.safetensors... --model {name}")

@@ -1,6 +1,7 @@
 """Weights files: safetensors, or a state dict read without running any code in it; anything else is refused."""
 
 import hashlib
+import textwrap
 import warnings
 from copy import deepcopy
 from pathlib import Path
@@ -40,7 +41,7 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     try:
         deepcopy(model).load_state_dict(weights)  # torch fills in what fits before it complains
     except RuntimeError as error:
-        lines = "; ".join(line.strip() for line in str(error).splitlines()[1:4])
+        lines = "; ".join(textwrap.shorten(line, 160, placeholder=" ...") for line in str(error).splitlines()[1:4])
         raise ModelError(f"{path} does not fit the model: {lines}") from error
     broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
     if broken:

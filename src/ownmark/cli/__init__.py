@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 0
         said = {USAGE: "the command line cannot be read", INTERRUPTED: "interrupted"}.get(code)
-        return code if said is None else _failed("UsageError", said, code, as_json=as_json, told=True)
+        return code if said is None else _failed("UsageError", said, code, as_json=as_json, told=code == USAGE)
     except OwnmarkError as error:
         return _failed(type(error).__name__, str(error), error.exit_code, as_json=as_json)
     except KeyboardInterrupt:

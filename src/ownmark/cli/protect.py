@@ -134,9 +134,11 @@ def protected(order: Order, model: nn.Module, images: Images, out: Path, *, as_j
     started = time.monotonic()
     try:
         claim = make_claim(order, model, images)
-    except (KeyboardInterrupt, UsageError):
-        if order.workspace.is_dir():
-            tell(f"Stopped. What is finished lies in {order.workspace}: the same command goes on from there.", "yellow")
+    except KeyboardInterrupt:
+        _tell_kept(order.workspace, "the same command goes on from there")
+        raise
+    except UsageError:
+        _tell_kept(order.workspace, "another try begins with it")
         raise
     claim.save(out)
     clear(order.workspace)
@@ -145,6 +147,11 @@ def protected(order: Order, model: nn.Module, images: Images, out: Path, *, as_j
         emit(records.of_claim(claim, out) | {"seconds": seconds, "accuracy": share})
         return
     _tell(claim, out, order.network.name, seconds)
+
+
+def _tell_kept(workspace: Path, what_for: str) -> None:
+    if workspace.is_dir():
+        tell(f"Stopped. What is finished lies in {workspace}: {what_for}.", "yellow")
 
 
 def clear(workspace: Path) -> None:

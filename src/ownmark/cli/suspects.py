@@ -39,6 +39,8 @@ class Access:
         if name.startswith(("http://", "https://")):
             raise UsageError(f"{name}: only `ownmark verify` asks a suspect behind an address; name an ONNX file or weights")
         path = Path(name)
+        if path.suffix not in {ONNX, *WEIGHTS} and ":" not in name:
+            raise UsageError(f"cannot tell what {name!r} is: a suspect is an .onnx file, module:factory or torchvision:resnet18")
         if path.suffix == ONNX or path.suffix in WEIGHTS:
             check_readable(path, "file")
         if path.suffix in WEIGHTS and self.model is None:

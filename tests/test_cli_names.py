@@ -1,6 +1,8 @@
 """Bad models, suspects, methods and numbers: what is near, what is needed, and the right exit code."""
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import torch
 from asking import exported
 from conftest import tiny
 from safetensors.torch import load_file, save_file
-from workshop import MODEL, MODULE, furnished, opened, ownmark, protecting, refused, shop_in
+from workshop import MODEL, MODULE, RUN, furnished, opened, ownmark, protecting, refused, shop_in
 
 from ownmark.models.weights import save_weights
 
@@ -192,3 +194,15 @@ def test_too_few_samples_that_hold_are_an_error_and_what_is_finished_is_kept(sho
     assert "only 0 of" in ran.err
     assert "Stopped. What is finished lies in new.claim.work" in ran.err
     assert not (shop / "new.claim").exists()
+
+
+@pytest.mark.parametrize("command", ["demo", "protect", "attack", "verify"])
+def test_what_needs_torch_says_how_to_get_it_where_only_the_judges_tools_are(command: str, here: Path) -> None:
+    words = {"demo": ["demo"], "protect": protecting("new.claim"), "attack": [*ATTACK, "Prune"]}
+    line = words.get(command, verifying(MODEL, "--weights", "model.safetensors"))
+    code = f"import sys; sys.modules['torch'] = None; {RUN}"
+    ran = subprocess.run([sys.executable, "-c", code, *line], cwd=here, capture_output=True, text=True, check=False)
+    assert ran.returncode == USAGE
+    assert "this needs torch" in ran.stderr
+    assert "pip install 'ownmark[torch]'" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -1,19 +1,21 @@
 """The command line: a thin shell over the library, and the only place that prints."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from ownmark.errors import OwnmarkError
 
-USAGE, INTERRUPTED = 2, 130  # the latter is what a shell gives for Ctrl-C
+USAGE = 2
 EXTRA = {"torch", "torchvision", "sklearn"}  # what `pip install 'ownmark[torch]'` brings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 match or ok, 1 no match, 2 usage, 3 inconclusive, 4 rejected, 5 unreachable."""
-    from ownmark.cli.app import app
+    from ownmark.cli.app import INTERRUPTED, app
 
+    _write_what_the_terminal_can()
     words = sys.argv[1:] if arguments is None else list(arguments)
     as_json = "--json" in words
     try:
@@ -34,6 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = f"this needs {error.name}, which only the owner's installation has: pip install 'ownmark[torch]'"
         return _failed("UsageError", said, USAGE, as_json=as_json)
     return 0
+
+
+def _write_what_the_terminal_can() -> None:
+    """A sign that the terminal's encoding lacks becomes a question mark, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _failed(kind: str, message: str, code: int, *, as_json: bool, told: bool = False) -> int:

@@ -9,6 +9,8 @@ from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.owner_commands import Attack, Demo, Protect
 from ownmark.cli.serve import Serve
 
+INTERRUPTED = 130  # what a shell gives for Ctrl-C
+
 app = typer.Typer(
     help="ownmark proves whose a vision model is: make a claim, calibrate it on innocent models, judge a suspect.",
     epilog="Exit codes: 0 match or done, 1 no match, 2 wrong use, 3 inconclusive, 4 claim rejected, 5 suspect cannot be asked.",
@@ -36,7 +38,10 @@ def _register(kind: type[Command]) -> None:
     """Make a command of the class: its fields are what can be typed."""
 
     def call(**values: Any) -> None:  # noqa: ANN401 - whatever its fields are
-        kind(**values).run()
+        try:
+            kind(**values).run()
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
 
     wanted = signature(kind)
     call.__signature__ = wanted  # type: ignore[attr-defined]

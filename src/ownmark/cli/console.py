@@ -52,7 +52,7 @@ def facts(rows: Mapping[str, str]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(f"  {name}", Text(value))
+        table.add_row(f"  {name}", Text(_plain(value)))
     if console.is_terminal:
         console.print(table)
         return
@@ -77,4 +77,9 @@ def working(title: str) -> Iterator[Callback]:
 
 
 def _line(console: Console, text: str, style: str) -> None:
-    console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
+    console.print(Text(_plain(text), style=style), soft_wrap=not console.is_terminal)
+
+
+def _plain(text: str) -> str:
+    """With ordinary spaces, so that what is shown can be searched."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")

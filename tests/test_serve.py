@@ -140,7 +140,8 @@ def test_a_bad_request_is_refused_with_status_400_and_the_server_lives_on(kind: 
 def test_serve_tells_its_address_and_ends_with_ctrl_c(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
     exported(model, tmp_path / "suspect.onnx")
     claim.save(tmp_path / "my.claim")
-    code = "import sys; from ownmark.cli import main; sys.exit(main())"
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # ignored below some shells
+    code += "from ownmark.cli import main; sys.exit(main())"
     call = [sys.executable, "-c", code, "serve", "suspect.onnx", "--port", "0", "--harden", "round"]
     with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

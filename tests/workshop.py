@@ -37,8 +37,7 @@ EASY = (  # holds on any model, after a few steps
     "Saliency(samples=4, descent=Descent(bound=0.02, steps=4), map_threshold=0.0, masked=Drop(threshold=0.0))"
 )
 RUN = (  # a shell starts what it runs in the background with Ctrl-C ignored, and children inherit that
-    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from ownmark.cli import main; sys.exit(main())"
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from ownmark.cli import main; sys.exit(main())"
 )
 
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from ownmark.claim import Claim, Test
 from ownmark.data import Images, to_pixels, to_unit
-from ownmark.errors import DataError, ProtectError
+from ownmark.errors import DataError, ProtectError, UsageError
 from ownmark.files import write_whole
 from ownmark.match import Change, Drop, OnPattern, Reading
 from ownmark.models.prepared import preprocess_of
@@ -63,6 +63,10 @@ class Saliency:
     fill: Fill = Fill.CLEAN
     map_threshold: float | None = None
     masked: Drop | Change = Drop(0.1)
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise UsageError(f"a claim needs one sample or more, got {self.samples}")
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "Saliency":

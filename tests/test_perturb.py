@@ -5,6 +5,7 @@ import torch
 from conftest import seed
 from torch import Tensor
 
+from ownmark.errors import UsageError
 from ownmark.perturb import Descent, Norm
 
 IMAGES = torch.rand(5, 3, 8, 8, generator=seed(1))
@@ -77,3 +78,11 @@ def test_progress_counts_every_step() -> None:
     calls: list[tuple[int, int]] = []
     Descent(0.1, steps=4).run(IMAGES, towards(IMAGES), seed(0), lambda done, total: calls.append((done, total)))  # type: ignore[arg-type]
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"bound": 0.0}, {"bound": float("nan")}, {"bound": 0.1, "steps": 0}, {"bound": 0.1, "step": -1.0}]
+)
+def test_a_descent_that_cannot_move_is_refused_before_any_work(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="above 0"):
+        Descent(**wrong)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
+from ownmark.errors import UsageError
 from ownmark.protocols import Progress, silent
 
 
@@ -37,6 +38,10 @@ class Descent:
     steps: int = 100
     step: float = 0.08
     momentum: float = 0.7
+
+    def __post_init__(self) -> None:
+        if not (self.bound > 0 and self.step > 0 and self.steps > 0):
+            raise UsageError(f"a descent needs a bound, a step and a number of steps above 0, got {self}")
 
     def run(self, images: Tensor, objective: Objective, rng: torch.Generator, progress: Progress = silent) -> Tensor:
         """Perturbed copies of `images` (n, channels, height, width) in [0, 1], within the bound.

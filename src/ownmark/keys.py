@@ -1,0 +1,98 @@
+"""What derives from an owner's secret, bit for bit on every machine: keys, trigger labels, trigger images. No torch.
+
+secret -> scrypt -> master key -> HKDF -> one key a trigger set -> HMAC -> labels. Labels are uniform and independent of every
+image and every model, and that is what makes the test of a keyed watermark exact. Only whole numbers are used.
+"""
+
+import hashlib
+import hmac
+from itertools import count as counter
+
+import numpy as np
+import numpy.typing as npt
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from ownmark.errors import UsageError
+
+Pixels = npt.NDArray[np.uint8]
+KEY_BYTES = 32
+WORD = 2**32
+SCRYPT_COST = 2**17  # about a second and 128 MiB for each secret that a forger tries
+FRACTION = 2**16  # of a cell, in the fixed-point arithmetic of `patterns`
+
+
+def stretched(secret: bytes, context: bytes) -> bytes:
+    """The master key (32 bytes) of a `secret` in a `context`: scrypt with N = 2^17, r = 8, p = 1 (RFC 7914)."""
+    _check_key(secret)
+    return hashlib.scrypt(secret, salt=context, n=SCRYPT_COST, r=8, p=1, maxmem=2**28, dklen=KEY_BYTES)
+
+
+def derived(key: bytes, purpose: str, number: int) -> bytes:
+    """A key of 32 bytes for one purpose: HKDF-Expand with SHA-256 (RFC 5869), info = purpose, then `number` in 4 bytes."""
+    return HKDFExpand(SHA256(), KEY_BYTES, _named(purpose, number)).derive(_check_key(key))
+
+
+def set_key(master: bytes, number: int) -> bytes:
+    """The key of trigger set `number`: handing it out opens that set and no other."""
+    return derived(master, "round", number)
+
+
+def labels(key: bytes, count: int, classes: int) -> npt.NDArray[np.int64]:
+    """(count,) labels in [0, classes), uniform and independent: HMAC-SHA-256 with rejection, so that no label is favoured."""
+    if not 0 < classes < WORD:
+        raise UsageError(f"labels need a number of classes from 1 to {WORD - 1}, got {classes}")
+    return np.array([_uniform(key, "y", number, classes) for number in range(count)], dtype=np.int64)
+
+
+def chosen(key: bytes, count: int, pool: int) -> npt.NDArray[np.int64]:
+    """(count,) different rows out of `pool`, in random order: a Fisher-Yates shuffle drawn from the key."""
+    if count > pool:
+        raise UsageError(f"{count} images cannot be chosen from {pool}: bring a larger pool")
+    rows = np.arange(pool, dtype=np.int64)
+    for place in range(count):
+        other = place + _uniform(key, "pool", place, pool - place)
+        rows[[place, other]] = rows[[other, place]]
+    return rows[:count]
+
+
+def patterns(key: bytes, count: int, size: tuple[int, int, int], cells: int) -> Pixels:
+    """Abstract images (count, height, width, channels) uint8: `cells` x `cells` random colours, blended linearly between."""
+    height, width, channels = size
+    if cells < 2 or min(size) < 1:  # noqa: PLR2004 - a blend needs two ends
+        raise UsageError(f"patterns need 2 cells or more and a positive size, got {cells} and {size}")
+    drawn = (hashlib.shake_256(derived(key, "x", number)).digest(cells * cells * channels) for number in range(count))
+    grid = np.frombuffer(b"".join(drawn), dtype=np.uint8).reshape(count, cells, cells, channels).astype(np.int64)
+    tall = _blended(grid, height, cells)
+    wide = _blended(tall.swapaxes(1, 2), width, cells).swapaxes(1, 2)
+    return np.ascontiguousarray((wide + FRACTION**2 // 2) // FRACTION**2, dtype=np.uint8)
+
+
+def _blended(grid: npt.NDArray[np.int64], length: int, cells: int) -> npt.NDArray[np.int64]:
+    """Axis 1 of `grid` brought from `cells` to `length` values, each times FRACTION."""
+    place = np.arange(length, dtype=np.int64) * (cells - 1) * FRACTION // max(length - 1, 1)
+    low = np.minimum(place // FRACTION, cells - 2)
+    share = (place - low * FRACTION).reshape(1, -1, *[1] * (grid.ndim - 2))
+    return np.asarray(grid[:, low] * (FRACTION - share) + grid[:, low + 1] * share)
+
+
+def _uniform(key: bytes, purpose: str, number: int, below: int) -> int:
+    """A whole number in [0, below), every one with the same chance."""
+    limit = WORD - WORD % below
+    words = (word for block in counter() for word in _words(key, purpose, number, block))
+    return next(word for word in words if word < limit) % below
+
+
+def _words(key: bytes, purpose: str, number: int, block: int) -> list[int]:
+    digest = hmac.digest(_check_key(key), _named(purpose, number) + block.to_bytes(4, "big"), "sha256")
+    return [int.from_bytes(bytes(part), "big") for part in zip(*[iter(digest)] * 4, strict=True)]
+
+
+def _named(purpose: str, number: int) -> bytes:
+    return purpose.encode() + number.to_bytes(4, "big")
+
+
+def _check_key(key: bytes) -> bytes:
+    if len(key) != KEY_BYTES:
+        raise UsageError(f"a key is {KEY_BYTES} bytes long, got {len(key)}")
+    return key

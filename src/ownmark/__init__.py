@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ownmark.attacks.distill import Distill as Distill
     from ownmark.attacks.finetune import Finetune as Finetune
     from ownmark.attacks.prune import Prune as Prune
+    from ownmark.attacks.prune_neurons import PruneNeurons as PruneNeurons
+    from ownmark.attacks.recalibrate import Recalibrate as Recalibrate
     from ownmark.attacks.retrain import Retrain as Retrain
     from ownmark.claim import Claim as Claim
     from ownmark.claim import Preprocess as Preprocess
@@ -78,7 +80,9 @@ HOME = {
     "Preprocess": "claim",
     "Protected": "protocols",
     "Prune": "attacks.prune",
+    "PruneNeurons": "attacks.prune_neurons",
     "Published": "objectives",
+    "Recalibrate": "attacks.recalibrate",
     "ResNet18": "models.resnet",
     "Retrain": "attacks.retrain",
     "Saliency": "schemes.saliency",

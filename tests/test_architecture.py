@@ -23,12 +23,13 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 # Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
 ORDER = (
     ("errors",),
-    ("files", "match", "null", "pattern", "spelled"),
+    ("files", "keys", "match", "pattern", "spelled"),
+    ("null",),
     ("claim",),
     ("protocols",),
     ("verdict", "data", "metrics", "models", "perturb", "tasks"),
     ("saliency", "training", "evidence"),
-    ("objectives", "suspects"),
+    ("objectives", "suspects", "triggers", "watermark"),
     ("schemes", "attacks", "detectors"),
     ("report",),
     ("bench", "recipes"),
@@ -40,6 +41,7 @@ WEB = ("ledger", "request", "transport", "web", "mapping", "v2")  # what suspect
 SHARED = {"ownmark.suspects.answers", *(f"ownmark.suspects.{name}" for name in WEB)}
 JUDGE = (
     "errors",
+    "keys",
     "match",
     "null",
     "claim",

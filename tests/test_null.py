@@ -9,9 +9,19 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from ownmark.errors import ClaimError
-from ownmark.null import NULLS, Innocents, Null, Uncalibrated, clopper_pearson, from_record, innocents_needed, to_record
+from ownmark.null import (
+    NULLS,
+    Innocents,
+    KeyedLabels,
+    Null,
+    Uncalibrated,
+    clopper_pearson,
+    from_record,
+    innocents_needed,
+    to_record,
+)
 
-EXAMPLES: tuple[Null, ...] = (Uncalibrated(), Innocents((0.5, 0.25), ("a", "b")))
+EXAMPLES: tuple[Null, ...] = (Uncalibrated(), Innocents((0.5, 0.25), ("a", "b")), KeyedLabels("0f" * 32, 5, 10, 2))
 scores = st.lists(st.integers(0, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=25)
 
 

@@ -23,7 +23,7 @@ from ownmark import null as nulls
 from ownmark.errors import ClaimError
 from ownmark.files import write_whole
 from ownmark.match import Labels, Match, Reading
-from ownmark.null import Null, Uncalibrated
+from ownmark.null import KeyedLabels, Null, Uncalibrated
 
 VERSION = 1
 MOST_BYTES = 4 * 2**30
@@ -171,6 +171,17 @@ class Claim:
         tests = tuple(replace(test, null=found.get(place, test.null)) for place, test in enumerate(self.tests))
         return replace(self, tests=tests)
 
+    def part(self, number: int) -> "Claim":
+        """The claim of trigger set `number` alone: the other sets stay secret. `target_score` is still that of all sets."""
+        null = self.tests[0].null
+        if not isinstance(null, KeyedLabels) or not null.sets or any(test.null != null for test in self.tests):
+            raise ClaimError("only a claim whose tests all have the same KeyedLabels, of one set or more, has parts")
+        alone, rows = null.alone(number), slice(number * null.triggers, (number + 1) * null.triggers)
+        tests = tuple(replace(test, expected=test.expected[rows], null=alone) for test in self.tests)
+        originals = None if self.originals is None else self.originals[rows]
+        maps = None if self.maps is None else self.maps[rows]
+        return replace(self, images=self.images[rows], tests=tests, originals=originals, maps=maps)
+
 
 def _read_at_most(path: Path, limit: int) -> bytes:
     if path.stat().st_size > limit:
@@ -190,6 +201,7 @@ def _check_tests(claim: Claim) -> None:
             raise ClaimError(f"expected answers must be classes in [0, {len(claim.classes)})")
         if claim.images.shape[1] < test.match.views:
             raise ClaimError(f"{type(test.match).__name__} compares {test.match.views} views, got {claim.images.shape[1]}")
+        test.null.check(test.match, test.expected, len(claim.classes))
 
 
 def _check_records(claim: Claim) -> None:

@@ -47,7 +47,7 @@ def labels(key: bytes, count: int, classes: int) -> npt.NDArray[np.int64]:
 
 def chosen(key: bytes, count: int, pool: int) -> npt.NDArray[np.int64]:
     """(count,) different rows out of `pool`, in random order: a Fisher-Yates shuffle drawn from the key."""
-    if count > pool:
+    if not 0 <= count <= pool:
         raise UsageError(f"{count} images cannot be chosen from {pool}: bring a larger pool")
     rows = np.arange(pool, dtype=np.int64)
     for place in range(count):

@@ -9,7 +9,7 @@ import numpy as np
 from ownmark.claim import Claim, Test
 from ownmark.errors import AnswerError, UsageError
 from ownmark.match import Bools, Floats, Reading
-from ownmark.null import Innocents, Null, clopper_pearson, innocents_needed
+from ownmark.null import Innocents, KeyedLabels, Null, clopper_pearson
 from ownmark.protocols import Answers, Progress, Question, Suspect, silent
 
 CONFIDENCE = 0.95  # of the interval around a score
@@ -17,7 +17,10 @@ TOLERANCE = 1e-2  # how far two probabilities together may be off after a server
 
 
 class Outcome(StrEnum):
-    """What the answers prove; never whether a model is stolen."""
+    """What the answers prove; never whether a model is stolen.
+
+    However small p is, a match is supporting: only a claim that was sealed, and then judged with its images made anew, is strong.
+    """
 
     MATCH = "MATCH (supporting)"
     NO_MATCH = "NO MATCH"
@@ -74,8 +77,12 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05) -> Verdict:
 def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Claim:
     """The same claim with its nulls set by models known to be innocent, which neither built nor chose it.
 
-    A test that not every innocent can answer stays as it was. Raises UsageError if a model comes twice or is the claim's own.
+    A test that not every innocent can answer stays as it was, and so does one of keyed labels, which is exact already. Raises
+    UsageError if no other test is there, or if a model comes twice or is the claim's own.
     """
+    exact = {place for place, test in enumerate(claim.tests) if isinstance(test.null, KeyedLabels)}
+    if len(exact) == len(claim.tests):
+        raise UsageError("the labels of this claim come from a key: it is exact already, and innocent models add nothing to it")
     scores: dict[int, list[float]] = {}
     seen: list[str] = []
     for done, innocent in enumerate(innocents, start=1):
@@ -86,8 +93,14 @@ def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = s
     if not seen:
         raise UsageError("calibrating needs at least one innocent model; for alpha = 0.05 at least 19")
     nulls: dict[int, Null] = {
-        place: Innocents(tuple(found), tuple(seen)) for place, found in scores.items() if len(found) == len(seen)
+        place: Innocents(tuple(found), tuple(seen))
+        for place, found in scores.items()
+        if len(found) == len(seen) and place not in exact
     }
+    if not nulls:
+        raise UsageError(
+            "no test that innocents can calibrate was answered by all of them: leave out those that reveal the least"
+        )
     return claim.with_nulls(nulls)
 
 
@@ -167,9 +180,7 @@ def _finding(test: Test, observed: Floats) -> Finding:
 def _judge(finding: Finding, alpha: float) -> tuple[Outcome, str]:
     least = f"the smallest possible p is {finding.smallest:.3g}"
     if finding.smallest > alpha:
-        return Outcome.INCONCLUSIVE, (
-            f"no score could reach p <= {alpha:g}: {least}. Calibrate with at least {innocents_needed(alpha)} innocent models"
-        )
+        return Outcome.INCONCLUSIVE, (f"no score could reach p <= {alpha:g}: {least}. {finding.test.null.advice(alpha)}")
     if finding.p <= alpha:
         return Outcome.MATCH, f"p = {finding.p:.3g} is not above alpha = {alpha:g}; {least}"
     if finding.interval[1] >= finding.test.target_score:

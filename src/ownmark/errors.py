@@ -6,6 +6,7 @@ OwnmarkError
 │   ├── ModelError       a model cannot be built, loaded, traced or asked
 │   └── ProtectError     the scheme could not make the claim that was asked for
 ├── ClaimError           a claim file is broken, changed or of an unknown version (exit code 4)
+│   └── EvidenceError    a seal is broken, changed, not signed by its owner, or opened to something else than was sealed
 └── SuspectError         a suspect cannot be reached or its answers cannot be used (exit code 5)
     └── AnswerError      answers came, but they are not what the reading promises
 """
@@ -37,6 +38,10 @@ class ClaimError(OwnmarkError):
     """A claim file is broken, was changed, or is of an unknown version."""
 
     exit_code = 4
+
+
+class EvidenceError(ClaimError):
+    """A seal is broken or was changed, its owner did not sign it, or what is opened is not what was sealed."""
 
 
 class SuspectError(OwnmarkError):

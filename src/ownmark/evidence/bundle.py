@@ -1,0 +1,177 @@
+"""The file of a sealed claim: a line of canonical JSON, and behind it, once a set is opened, that set's own claim. No torch.
+
+Every file has one text only: `digest` in the line covers the rest of the line, the line names the digest of what follows, and
+reading writes the line anew and compares the bytes. `docs/evidence-format.md` describes it.
+"""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+from ownmark.claim import Claim
+from ownmark.errors import ClaimError, EvidenceError, UsageError
+from ownmark.evidence import canonical, commitment, envelope, timestamp
+from ownmark.evidence.commitment import Commitment
+from ownmark.evidence.envelope import Envelope
+from ownmark.evidence.merkle import Proof
+from ownmark.evidence.timestamp import Stamp
+from ownmark.files import write_whole
+
+VERSION = 1
+FORMAT = "ownmark seal"
+MOST_LINE, MOST_CLAIM = 4 * 2**20, 2**30  # bytes: what is larger is refused before it is read
+KEYS = frozenset({"format", "version", "envelope", "stamps", "opened", "opening", "digest"})
+OPENING_KEYS = frozenset({"set", "blinds", "proofs", "claim", "bytes"})
+MOST_STAMPS = 16
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What shows that the triggers of `claim` were committed to.
+
+    `number`: of the set, None: the whole claim; `blinds`: 32 bytes a trigger; `proofs`: a Merkle proof a trigger, none for the
+    whole claim, whose root is computed from all leaves.
+    """
+
+    claim: Claim
+    number: int | None
+    blinds: tuple[bytes, ...] = field(repr=False)
+    proofs: tuple[Proof, ...] = field(repr=False)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The claim's file."""
+        return self.claim.to_bytes()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """JSON data: all but the claim itself."""
+        return {
+            "set": self.number,
+            "blinds": [blind.hex() for blind in self.blinds],
+            "proofs": [[step.hex() for step in proof] for proof in self.proofs],
+            "claim": canonical.sha256(self.data),
+            "bytes": len(self.data),
+        }
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A sealed claim: signed, timestamped or not, opened or not. That it can be read does not mean that it holds: `check`.
+
+    `opened`: in the owner's file the sets that were opened so far, in a file with an `opening` those before it, as the owner says;
+    a claim without sets counts as set 0.
+    """
+
+    envelope: Envelope
+    stamps: tuple[Stamp, ...] = ()
+    opened: tuple[int, ...] = ()
+    opening: Opening | None = None
+
+    @cached_property
+    def commitment(self) -> Commitment:
+        """What the owner committed to."""
+        return commitment.from_bytes(self.envelope.payload)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the envelope: names the seal, whatever is added to its file later."""
+        return self.envelope.digest
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        record: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "envelope": self.envelope.record,
+            "stamps": [stamp.record for stamp in self.stamps],
+            "opened": list(self.opened),
+            "opening": self.opening and self.opening.record,
+        }
+        line = canonical.dumps(record | {"digest": canonical.sha256(canonical.dumps(record))}) + b"\n"
+        data = self.opening.data if self.opening else b""
+        if len(line) > MOST_LINE or len(data) > MOST_CLAIM:
+            raise UsageError(f"a seal of {len(line)} + {len(data)} bytes is more than can be read again: make smaller sets")
+        return line + data
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all."""
+        write_whole(path, self.to_bytes())
+
+
+def read(path: Path) -> Bundle:
+    """The bundle in a file. Raises EvidenceError, or ClaimError for the claim in it, with the path."""
+    try:
+        with path.open("rb") as stream:
+            return _read(stream, path.stat().st_size)
+    except OSError as error:
+        raise EvidenceError(f"cannot read the seal {path}: {error.strerror or error}") from error
+    except ClaimError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _read(stream: IO[bytes], size: int) -> Bundle:
+    line = stream.readline(MOST_LINE)
+    if not line.endswith(b"\n"):
+        raise EvidenceError("this is no seal, or it is cut short: its first line has no end")
+    record = _checked_line(line[:-1])
+    bundle = Bundle(envelope.from_record(record["envelope"]), _stamps(record["stamps"]), _opened(record["opened"]))
+    _ = bundle.commitment  # one that cannot be read is no bundle
+    if record["opening"] is not None:
+        opened = canonical.record_of(record["opening"], OPENING_KEYS, "an opening")
+        bundle = replace(bundle, opening=_opening(opened, _claim_data(opened, stream, size - len(line))))
+    elif size > len(line):
+        raise EvidenceError("there are bytes behind the end of the seal")
+    return bundle
+
+
+def _checked_line(line: bytes) -> dict[str, Any]:
+    record = canonical.loads(line)
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise EvidenceError("this is no seal")
+    if record.get("version") != VERSION:
+        raise EvidenceError(f"this is a seal of version {record.get('version')!r}; this ownmark reads {VERSION}: update ownmark")
+    canonical.record_of(record, KEYS, "a seal")
+    covered = {key: value for key, value in record.items() if key != "digest"}
+    if record["digest"] != canonical.sha256(canonical.dumps(covered)):
+        raise EvidenceError("the seal was changed after it was written: its digest does not fit its content")
+    return record
+
+
+def _stamps(value: object) -> tuple[Stamp, ...]:
+    if not isinstance(value, list) or len(value) > MOST_STAMPS:
+        raise EvidenceError(f"the timestamps are a list of at most {MOST_STAMPS}")
+    return tuple(map(timestamp.from_record, value))
+
+
+def _opened(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(map(canonical.is_count, value)) or len(set(value)) != len(value):
+        raise EvidenceError("the sets that were opened are a list of different whole numbers")
+    return tuple(value)
+
+
+def _claim_data(opened: dict[str, Any], stream: IO[bytes], size: int) -> bytes:
+    if opened["bytes"] != size or isinstance(opened["bytes"], bool):
+        raise EvidenceError(f"{opened['bytes']} bytes of a claim are announced and {size} follow: the file is cut short or grown")
+    if size > MOST_CLAIM:
+        raise EvidenceError(f"the claim in it is larger than {MOST_CLAIM // 2**30} GiB, which no claim is")
+    data = stream.read(size)
+    if canonical.sha256(data) != opened["claim"]:
+        raise EvidenceError("the claim in it was changed after it was opened")
+    return data
+
+
+def _opening(record: dict[str, Any], data: bytes) -> Opening:
+    number, proofs = record["set"], record["proofs"]
+    if number is not None and not canonical.is_count(number):
+        raise EvidenceError(f"the number of a set is a whole number, got {number!r}")
+    if not isinstance(proofs, list):
+        raise EvidenceError("the proofs are a list of lists of digests")
+    return Opening(Claim.from_bytes(data), number, _digests(record["blinds"]), tuple(map(_digests, proofs)))
+
+
+def _digests(value: object) -> tuple[bytes, ...]:
+    if not isinstance(value, list) or not all(map(canonical.is_digest, value)):
+        raise EvidenceError("blinds and proofs are lists of 64 hexadecimal digits each")
+    return tuple(map(bytes.fromhex, value))

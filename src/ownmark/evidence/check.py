@@ -1,0 +1,150 @@
+"""The judge's first three steps: is the bundle whole and signed, is it old enough, was the opened set made honestly? No torch.
+
+A seal that was tampered with raises EvidenceError, or ClaimError for the claim in it (REJECTED); one that is genuine but too
+late is a value (INADMISSIBLE).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from cryptography.x509 import Certificate
+
+from ownmark.claim import Claim
+from ownmark.errors import EvidenceError
+from ownmark.evidence import canonical, envelope, merkle, terms, timestamp
+from ownmark.evidence.bundle import Bundle, Opening
+from ownmark.evidence.commitment import Commitment
+
+
+class Standing(StrEnum):
+    """Whether a genuine seal may be used against a suspect that was first seen at some time."""
+
+    IN_TIME = "sealed before the suspect was seen"
+    LATE = "sealed after the suspect was seen"
+    UNTIMESTAMPED = "untimestamped: nothing shows when it was sealed"
+    ALREADY_OPEN = "this set was opened before, so that anybody may know it"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What a judge brings along. `roots`: of the timestamp authorities that he believes.
+
+    `owner`: the public key that he knows as the claimant's ("": whoever signed). `withdrawn`: owners' keys that were lost or
+    ran out, and when: what they sealed before holds. `opened`: the sets of this seal that he knows to be public (0: a claim
+    without sets). `now`: the time of judging, which a verdict records, so that it can be computed again in any year.
+    """
+
+    roots: tuple[Certificate, ...] = ()
+    owner: str = ""
+    withdrawn: Mapping[str, datetime] = field(default_factory=dict)
+    opened: frozenset[int] = frozenset()
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A genuine bundle. `time`: the earliest at which it was there for sure; `part`: the opened set's claim, if one is.
+
+    `remade`: whether the part's images, too, were made anew from its key (its labels always were, if they come from a key).
+    """
+
+    commitment: Commitment
+    digest: str
+    time: datetime | None
+    standing: Standing
+    part: Claim | None
+    number: int | None
+    remade: bool
+
+
+def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
+    """Steps J1 to J3 on a bundle, for a suspect that was first `seen` then. Raises EvidenceError or ClaimError."""
+    committed = bundle.commitment
+    _check_signature(bundle, trust)
+    time = _time(bundle, trust)
+    _check_withdrawn(committed.owner, time, trust)
+    opening = bundle.opening
+    if opening is not None:
+        _check_opening(opening, committed)
+    return Checked(
+        commitment=committed,
+        digest=bundle.digest,
+        time=time,
+        standing=_standing(bundle, time, seen, trust),
+        part=opening.claim if opening else None,
+        number=opening.number if opening else None,
+        remade=opening is not None and committed.cells > 0,
+    )
+
+
+def _check_signature(bundle: Bundle, trust: Trust) -> None:
+    owner = bundle.commitment.owner
+    if trust.owner and trust.owner != owner:
+        raise EvidenceError(f"sealed by the key {owner[:16]}..., but the claimant's is {trust.owner[:16]}...")
+    bundle.envelope.check(owner)
+
+
+def _time(bundle: Bundle, trust: Trust) -> datetime | None:
+    """The earliest time that a root vouches for. A token that no root vouches for is an error only if no other holds."""
+    times, failures = [], []
+    for stamp in bundle.stamps:
+        try:
+            times.append(timestamp.proven(stamp, bundle.envelope.data, trust.roots, trust.now))
+        except EvidenceError as error:
+            failures.append(error)
+    if failures and not times:
+        raise failures[0]
+    return min(times, default=None)
+
+
+def _check_withdrawn(owner: str, time: datetime | None, trust: Trust) -> None:
+    since = trust.withdrawn.get(owner)
+    if since is not None and (time is None or time >= since):
+        raise EvidenceError(
+            f"the owner's key {envelope.keyid(owner)[:16]}... was withdrawn on {since:%F}, and this was not sealed before"
+        )
+
+
+def _standing(bundle: Bundle, time: datetime | None, seen: datetime, trust: Trust) -> Standing:
+    if time is None:
+        return Standing.UNTIMESTAMPED
+    if time >= seen:
+        return Standing.LATE
+    if bundle.opening and (bundle.opening.number or 0) in trust.opened | set(bundle.opened):
+        return Standing.ALREADY_OPEN
+    return Standing.IN_TIME
+
+
+def _check_opening(opening: Opening, committed: Commitment) -> None:
+    part = opening.claim
+    if canonical.dumps(terms.terms(part)) != canonical.dumps(committed.terms):
+        raise EvidenceError("the opened claim asks or judges in another way than was committed to")
+    if terms.ground_too_little(part):
+        raise EvidenceError(f"the claim counts fewer keys than the 2^{terms.LEAST_GRINDING} that its owner may have tried")
+    count = committed.size
+    if len(part.images) != count or len(opening.blinds) != count or (opening.number is None) != (not committed.sets):
+        raise EvidenceError(f"{count} triggers with their blinds were to be opened, got {len(part.images)}")
+    leaves = terms.leaves(part, opening.blinds)
+    if opening.number is None:
+        _check_whole(part, leaves, committed)
+    else:
+        _check_set(opening, opening.number, leaves, committed)
+    wrong = terms.unlike_pattern(part, committed.cells) if committed.cells else None
+    if wrong is not None:
+        raise EvidenceError(f"the image of trigger {wrong} does not come from the key")
+
+
+def _check_whole(claim: Claim, leaves: list[bytes], committed: Commitment) -> None:
+    if claim.digest != committed.claim or merkle.root(leaves).hex() != committed.root:
+        raise EvidenceError("the opened claim is not the one that was sealed")
+
+
+def _check_set(opening: Opening, number: int, leaves: list[bytes], committed: Commitment) -> None:
+    """Every trigger stands at its place in the tree. Its label was compared with the key's when the claim was read."""
+    if number >= committed.sets or len(opening.proofs) != len(leaves):
+        raise EvidenceError(f"set {number} of {committed.sets} with a proof for each trigger was to be opened")
+    for place, (leaf, path) in enumerate(zip(leaves, opening.proofs, strict=True)):
+        if merkle.led_to(leaf, number * committed.size + place, committed.leaves, path).hex() != committed.root:
+            raise EvidenceError(f"trigger {place} of set {number} is not the one that was sealed")

@@ -1,0 +1,109 @@
+"""What an owner commits to before a dispute: an in-toto statement about a claim and a model that keeps both secret. No torch."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ownmark.errors import EvidenceError, UsageError
+from ownmark.evidence import canonical
+
+VERSION = 1
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "urn:ownmark:sealed-claim:1"
+STATEMENT_KEYS = frozenset({"_type", "subject", "predicateType", "predicate"})
+LEAST_FAVOURABLE = "least favourable"
+CELLS = range(2, 33)  # of the patterns that a judge makes anew
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a judge is to decide, chosen before anybody is accused.
+
+    `alpha`: the rate of false accusations; `most_queries`: images that a judge may ask one suspect about, None: no cap;
+    `strata`: which group of innocent models decides. Test, match and preprocessing stand in the commitment's terms.
+    """
+
+    alpha: float
+    most_queries: int | None = None
+    strata: str = LEAST_FAVOURABLE
+
+    def __post_init__(self) -> None:
+        if type(self.alpha) is not float or not 0 < self.alpha < 1:
+            raise UsageError(f"alpha lies between 0 and 1, got {self.alpha!r}: it is the rate of false accusations")
+        if self.most_queries is not None and not canonical.is_count(self.most_queries, 1):
+            raise UsageError(f"a cap on queries is a whole number above 0, got {self.most_queries!r}")
+        if self.strata != LEAST_FAVOURABLE:
+            raise UsageError(f"this version knows one rule for strata, {LEAST_FAVOURABLE!r}, got {self.strata!r}")
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """All digests are SHA-256 as 64 hexadecimal digits.
+
+    `owner`: the public key; `claim`: the claim's digest; `model`: of the protected model's tensors; `model_file`: of its file,
+    "" if unknown; `root` over `leaves` triggers in `sets` sets (0: opened as a whole); `key`: digest of the key of keyed labels,
+    "" without one; `cells`: of the patterns that the images are made from, 0: they were made otherwise; `previous`: the
+    owner's seal before this one, "" if it is the first; `tool`: name and version of what sealed it.
+    """
+
+    owner: str
+    claim: str
+    model: str
+    model_file: str
+    root: str
+    leaves: int
+    sets: int
+    key: str
+    cells: int
+    terms: dict[str, Any]
+    policy: Policy
+    previous: str
+    tool: str
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        needed, optional = (self.owner, self.claim, self.model, self.root), (self.model_file, self.key, self.previous)
+        if not all(canonical.is_digest(one) for one in (*needed, *(one for one in optional if one != ""))):
+            raise EvidenceError("owner, claim, model, root and their like are 64 hexadecimal digits, in lower case")
+        if not canonical.is_count(self.leaves, 1) or not canonical.is_count(self.sets):
+            raise EvidenceError("leaves and sets are whole numbers")
+        if type(self.cells) is not int or self.cells not in {0, *CELLS}:
+            raise EvidenceError(f"patterns have from {CELLS.start} to {CELLS.stop - 1} cells, got {self.cells!r}")
+        if self.sets and self.leaves % self.sets:
+            raise EvidenceError(f"{self.leaves} triggers cannot be {self.sets} sets of equal size")
+        if not isinstance(self.terms, dict) or not isinstance(self.tool, str):
+            raise EvidenceError("the terms are a JSON object and the tool is named by a string")
+
+    @property
+    def size(self) -> int:
+        """How many triggers one set has."""
+        return self.leaves // max(self.sets, 1)
+
+    def to_bytes(self) -> bytes:
+        """The in-toto statement."""
+        subject = [_subject("claim", self.claim), _subject("model tensors", self.model)]
+        subject += [_subject("model file", self.model_file)] if self.model_file else []
+        predicate = asdict(self)
+        return canonical.dumps({"_type": STATEMENT, "subject": subject, "predicateType": PREDICATE, "predicate": predicate})
+
+
+def from_bytes(data: bytes) -> Commitment:
+    """The commitment in a statement. Raises EvidenceError unless it is exactly what `Commitment.to_bytes` writes."""
+    record = canonical.record_of(canonical.loads(data), STATEMENT_KEYS, "a statement")
+    if record["predicateType"] != PREDICATE or not isinstance(record["predicate"], dict):
+        raise EvidenceError(f"the statement is about {record['predicateType']!r}; this ownmark reads {PREDICATE}: update ownmark")
+    keys = frozenset(field.name for field in fields(Commitment))
+    found = canonical.record_of(record["predicate"], keys, "a commitment")
+    policy = canonical.record_of(found["policy"], frozenset(field.name for field in fields(Policy)), "a policy")
+    if found["version"] != VERSION:
+        raise EvidenceError(f"this is a commitment of version {found['version']!r}; this ownmark reads {VERSION}: update ownmark")
+    try:
+        commitment = Commitment(**found | {"policy": Policy(**policy)})
+    except UsageError as error:
+        raise EvidenceError(f"the commitment's policy cannot be meant: {error}") from error
+    if commitment.to_bytes() != data:
+        raise EvidenceError("the statement does not tell of what its predicate commits to")
+    return commitment
+
+
+def _subject(name: str, digest: str) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": digest}}

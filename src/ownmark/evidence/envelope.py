@@ -1,0 +1,90 @@
+"""A signed statement: in-toto Statement v1 in a DSSE envelope, one Ed25519 signature. No torch."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from ownmark.errors import EvidenceError
+from ownmark.evidence import canonical
+from ownmark.evidence.owner import OwnerKey, check_signature
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+KEYS = frozenset({"payload", "payloadType", "signatures"})
+SIGNATURE_KEYS = frozenset({"keyid", "sig"})
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """`payload`: what is signed; `keyid`: SHA-256 of the raw public key; `signature`: 64 bytes."""
+
+    payload: bytes
+    keyid: str
+    signature: bytes
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """DSSE's JSON."""
+        signature = {"keyid": self.keyid, "sig": in_base64(self.signature)}
+        return {"payload": in_base64(self.payload), "payloadType": PAYLOAD_TYPE, "signatures": [signature]}
+
+    @property
+    def data(self) -> bytes:
+        """The canonical bytes, which a timestamp is about."""
+        return canonical.dumps(self.record)
+
+    @property
+    def digest(self) -> str:
+        """What names this seal for ever, whatever timestamps join it later."""
+        return canonical.sha256(self.data)
+
+    def check(self, public: str) -> None:
+        """Raises EvidenceError unless the owner of this public key signed the payload."""
+        if self.keyid != keyid(public):
+            raise EvidenceError(f"the envelope was signed by the key {self.keyid[:16]}..., not by the owner it names")
+        check_signature(public, self.signature, pae(PAYLOAD_TYPE, self.payload))
+
+
+def signed(payload: bytes, owner: OwnerKey) -> Envelope:
+    """The envelope of a payload."""
+    return Envelope(payload, keyid(owner.public), owner.sign(pae(PAYLOAD_TYPE, payload)))
+
+
+def from_record(value: object) -> Envelope:
+    """The envelope that `Envelope.record` described. Raises EvidenceError."""
+    record = canonical.record_of(value, KEYS, "an envelope")
+    if record["payloadType"] != PAYLOAD_TYPE:
+        raise EvidenceError(f"the envelope holds a {record['payloadType']!r}, needed {PAYLOAD_TYPE}")
+    signatures = record["signatures"]
+    if not isinstance(signatures, list) or len(signatures) != 1:
+        raise EvidenceError("an envelope here has exactly one signature")
+    signature = canonical.record_of(signatures[0], SIGNATURE_KEYS, "a signature")
+    if not canonical.is_digest(signature["keyid"]):
+        raise EvidenceError("a signature names its key by 64 hexadecimal digits")
+    return Envelope(from_base64(record["payload"]), signature["keyid"], from_base64(signature["sig"]))
+
+
+def pae(kind: str, body: bytes) -> bytes:
+    """DSSE's pre-authentication encoding: the kind is signed, too."""
+    return b"DSSEv1 %d %b %d %b" % (len(kind.encode()), kind.encode(), len(body), body)
+
+
+def keyid(public: str) -> str:
+    """What names a public key."""
+    return canonical.sha256(bytes.fromhex(public))
+
+
+def in_base64(data: bytes) -> str:
+    """Text of bytes."""
+    return base64.b64encode(data).decode()
+
+
+def from_base64(text: object) -> bytes:
+    """Bytes of the one text that `in_base64` writes for them. Raises EvidenceError."""
+    try:
+        data = base64.b64decode(str(text), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise EvidenceError(f"this is no base64: {error}") from error
+    if in_base64(data) != text:
+        raise EvidenceError("this base64 has idle bits that are not zero")
+    return data

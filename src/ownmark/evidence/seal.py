@@ -1,0 +1,106 @@
+"""The owner's side: seal a claim before anybody is accused, stamp it, and open one set of triggers in a dispute. No torch."""
+
+import hashlib
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from ownmark.claim import Claim
+from ownmark.errors import UsageError
+from ownmark.evidence import canonical, commitment, envelope, merkle, terms, timestamp
+from ownmark.evidence.bundle import MOST_STAMPS, Bundle, Opening
+from ownmark.evidence.commitment import Commitment, Policy
+from ownmark.evidence.merkle import Proof
+from ownmark.evidence.owner import OwnerKey
+from ownmark.evidence.timestamp import Post
+
+
+def seal(
+    claim: Claim, owner: OwnerKey, policy: Policy, *, model_file: Path | None = None, previous: Bundle | None = None
+) -> Bundle:
+    """The claim's sealed bundle, without a timestamp. `previous`: the owner's last seal, so that none can be left out later.
+
+    Raises UsageError for a claim that no verdict could rest on.
+    """
+    _check(claim)
+    keyed = terms.keyed(claim)
+    committed = Commitment(
+        owner=owner.public,
+        claim=claim.digest,
+        model=claim.model,
+        model_file="" if model_file is None else _file_digest(model_file),
+        root=merkle.root(terms.leaves(claim, terms.blinds(claim, owner))).hex(),
+        leaves=len(claim.images),
+        sets=terms.sets(claim),
+        key=canonical.sha256(bytes.fromhex(keyed.key)) if keyed else "",
+        cells=terms.pattern_cells(claim),
+        terms=terms.terms(claim),
+        policy=policy,
+        previous="" if previous is None else previous.digest,
+        tool=f"ownmark {version('ownmark')}",
+    )
+    payload = committed.to_bytes()
+    commitment.from_bytes(payload)  # what could not be read again is not signed
+    return Bundle(envelope.signed(payload, owner))
+
+
+def stamped(bundle: Bundle, url: str, post: Post) -> Bundle:
+    """The bundle with one more timestamp. Raises EvidenceError for an answer that is none, and whatever `post` raises."""
+    if len(bundle.stamps) == MOST_STAMPS:
+        raise UsageError(f"this seal has {MOST_STAMPS} timestamps, and there is no use in more")
+    return replace(bundle, stamps=(*bundle.stamps, timestamp.asked(bundle.envelope.data, url, post)))
+
+
+def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) -> Bundle:
+    """What a judge gets: the bundle with set `number` opened, or the whole claim (None) if it has no sets.
+
+    Raises UsageError if the claim is not the one that was sealed, or if there is no such set.
+    """
+    committed = bundle.commitment
+    if (claim.digest, owner.public) != (committed.claim, committed.owner):
+        raise UsageError("this claim and this key are not those that were sealed: take the claim's file as it was then")
+    earlier, blinds = _before(bundle, number or 0), terms.blinds(claim, owner)
+    if not committed.sets:
+        if number is not None:
+            raise UsageError("this claim has no sets of keyed triggers: it is opened as a whole, leave the number out")
+        return replace(bundle, opened=earlier, opening=Opening(claim, None, blinds, ()))
+    if number is None or not 0 <= number < committed.sets:
+        raise UsageError(f"name a set from 0 to {committed.sets - 1} to open, got {number}; the others stay secret")
+    leaves = terms.leaves(claim, blinds)
+    rows = range(number * committed.size, (number + 1) * committed.size)
+    proofs: tuple[Proof, ...] = tuple(merkle.proof(leaves, row) for row in rows)
+    opening = Opening(claim.part(number), number, blinds[rows.start : rows.stop], proofs)
+    return replace(bundle, opened=earlier, opening=opening)
+
+
+def noted(bundle: Bundle, number: int | None) -> Bundle:
+    """The owner's own bundle, which remembers that the set was opened: it never counts again."""
+    one = number or 0
+    return bundle if one in bundle.opened else replace(bundle, opened=(*bundle.opened, one))
+
+
+def _before(bundle: Bundle, number: int) -> tuple[int, ...]:
+    """The sets that were opened before this one."""
+    place = bundle.opened.index(number) if number in bundle.opened else len(bundle.opened)
+    return bundle.opened[:place]
+
+
+def _check(claim: Claim) -> None:
+    if not canonical.is_digest(claim.model):
+        raise UsageError("the claim does not name its model by a SHA-256 digest, so that no seal could tie them together")
+    if len(claim.classes) < 2:  # noqa: PLR2004 - with one class every answer is right
+        raise UsageError("a claim of one class is matched by every model: it proves nothing and is not sealed")
+    if terms.ground_too_little(claim):
+        raise UsageError(
+            f"the claim counts fewer than 2^{terms.LEAST_GRINDING} tried keys, and no judge could see that there were no more"
+        )
+    if not claim.calibrated:
+        raise UsageError("the claim is not calibrated, and calibrating it changes it: run ownmark calibrate first, then seal it")
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"cannot read the model's file {path}: {error.strerror or error}") from error

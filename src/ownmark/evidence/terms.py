@@ -1,0 +1,106 @@
+"""What a claim says besides its triggers and its key, as JSON; and its triggers as the leaves of a Merkle tree. No torch."""
+
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from ownmark import keys, match, null
+from ownmark.claim import Claim
+from ownmark.evidence import merkle
+from ownmark.evidence.commitment import CELLS
+from ownmark.evidence.owner import OwnerKey
+from ownmark.keys import Pixels
+from ownmark.null import KeyedLabels
+
+SECRET = {"key", "sets"}  # fields of keyed labels that one opened set does not share with the whole
+LEAST_GRINDING = 64  # bits: a set that is opened alone does not show that its key came through scrypt
+
+
+def terms(claim: Claim) -> dict[str, Any]:
+    """All that a claim and every set of it, opened alone, have in common."""
+    return {
+        "scheme": claim.scheme,
+        "model": claim.model,
+        "built_with": list(claim.built_with),
+        "classes": list(claim.classes),
+        "shape": list(claim.images.shape[1:]),
+        "preprocess": {name: list(values) for name, values in asdict(claim.preprocess).items()},
+        "tests": [
+            {
+                "reading": test.reading.value,
+                "match": match.to_record(test.match),
+                "null": {name: value for name, value in null.to_record(test.null).items() if name not in SECRET},
+                "layer": test.layer,
+                "target_score": test.target_score,
+            }
+            for test in claim.tests
+        ],
+    }
+
+
+def keyed(claim: Claim) -> KeyedLabels | None:
+    """The keyed labels that all tests share, if they do."""
+    found = {test.null for test in claim.tests}
+    first = claim.tests[0].null
+    return first if len(found) == 1 and isinstance(first, KeyedLabels) else None
+
+
+def ground_too_little(claim: Claim) -> bool:
+    """Whether a keyed null leaves out keys that the owner may have tried."""
+    return any(isinstance(test.null, KeyedLabels) and test.null.grinding < LEAST_GRINDING for test in claim.tests)
+
+
+def sets(claim: Claim) -> int:
+    """How many sets can be opened one by one; 0: the claim is opened as a whole."""
+    labels = keyed(claim)
+    return labels.sets if labels else 0
+
+
+def leaves(claim: Claim, blinds: tuple[bytes, ...]) -> list[bytes]:
+    """A leaf for each trigger: its pixels, its expected answers, and a blind, without which the leaf tells nothing of them."""
+    expected = np.stack([test.expected for test in claim.tests], axis=1)
+    return [
+        merkle.leaf(_pixels_digest(image) + answers.astype(">i8").tobytes() + blind)
+        for image, answers, blind in zip(claim.images, expected, blinds, strict=True)
+    ]
+
+
+def blinds(claim: Claim, owner: OwnerKey) -> tuple[bytes, ...]:
+    """The blind of each trigger: of keyed labels from its set's key, otherwise from the owner's secret and the claim's digest."""
+    labels = keyed(claim)
+    if labels is None:
+        return _blinds(keys.derived(owner.secret, f"claim {claim.digest}", 0), len(claim.images))
+    key = bytes.fromhex(labels.key)
+    opened = [keys.set_key(key, number) for number in range(labels.sets)] or [key]
+    return tuple(blind for one in opened for blind in _blinds(one, labels.triggers))
+
+
+def pattern_cells(claim: Claim) -> int:
+    """The `cells` with which `keys.patterns` makes all images from the keys of their sets; 0 if none does."""
+    first = claim.part(0) if sets(claim) else claim
+    found = (cells for cells in CELLS if unlike_pattern(first, cells) is None)
+    cells = next(found, 0)
+    parts = (claim.part(number) for number in range(sets(claim)))
+    return cells if cells and all(unlike_pattern(part, cells) is None for part in parts) else 0
+
+
+def unlike_pattern(part: Claim, cells: int) -> int | None:
+    """The first image that the key of this one set does not give; None if all come from it."""
+    labels = keyed(part)
+    if labels is None or part.images.shape[1] != 1:
+        return 0
+    height, width, channels = part.images.shape[2:]
+    made = keys.patterns(bytes.fromhex(labels.key), len(part.images), (height, width, channels), cells)
+    wrong = np.flatnonzero((made != part.images[:, 0]).any(axis=(1, 2, 3)))
+    return int(wrong[0]) if len(wrong) else None
+
+
+def _blinds(key: bytes, count: int) -> tuple[bytes, ...]:
+    return tuple(keys.derived(key, "blind", number) for number in range(count))
+
+
+def _pixels_digest(image: Pixels) -> bytes:
+    """SHA-256 of a trigger's pixels, with the head that `docs/claim-format.md` gives every array."""
+    return sha256(f"{image.dtype.str} {image.shape} ".encode() + np.ascontiguousarray(image).tobytes()).digest()

@@ -1,0 +1,109 @@
+"""When a seal was there at the latest: RFC 3161 tokens of a timestamp authority. Knows no network. No torch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.x509 import Certificate, load_pem_x509_certificates
+from rfc3161_client import (
+    HashAlgorithm,
+    PKIStatus,
+    TimestampRequestBuilder,
+    TimeStampResponse,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from ownmark.errors import EvidenceError, UsageError
+from ownmark.evidence import canonical
+from ownmark.evidence.envelope import from_base64, in_base64
+
+Post = Callable[[bytes], bytes]  # sends a DER request (application/timestamp-query) to an authority, brings its answer
+KEYS = frozenset({"url", "nonce", "token"})
+MEDIA_TYPE = "application/timestamp-query"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """`url`: who was asked; `nonce`: what the request held, so that no older answer fits; `token`: the whole answer, DER."""
+
+    url: str
+    nonce: int
+    token: bytes
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """JSON data; the nonce has 64 bits, more than a JSON number holds, and is therefore text."""
+        return {"url": self.url, "nonce": str(self.nonce), "token": in_base64(self.token)}
+
+    @property
+    def time(self) -> datetime:
+        """When, as the token says; nobody has checked that it may be believed."""
+        return _decoded(self.token).tst_info.gen_time
+
+
+def from_record(value: object) -> Stamp:
+    """The stamp that `Stamp.record` described. Raises EvidenceError."""
+    record = canonical.record_of(value, KEYS, "a timestamp")
+    nonce = record["nonce"]
+    if not isinstance(record["url"], str) or not isinstance(nonce, str) or not nonce.isdecimal() or not nonce.isascii():
+        raise EvidenceError("a timestamp names its authority's address and a nonce of decimal digits")
+    if len(nonce) > 40 or str(int(nonce)) != nonce:  # noqa: PLR2004 - 128 bits
+        raise EvidenceError("the nonce of a timestamp is a whole number below 2^128")
+    return Stamp(record["url"], int(nonce), from_base64(record["token"]))
+
+
+def asked(message: bytes, url: str, post: Post) -> Stamp:
+    """A new stamp on SHA-256 of the message. Raises EvidenceError for an answer that is none, and whatever `post` raises."""
+    request = TimestampRequestBuilder().data(message).hash_algorithm(HashAlgorithm.SHA256).build()
+    if request.nonce is None:
+        raise EvidenceError("the request for a timestamp has no nonce")
+    stamp = Stamp(url, request.nonce, post(request.as_bytes()))
+    told = _decoded(stamp.token).tst_info
+    if told.nonce != request.nonce or told.message_imprint.message != request.message_imprint.message:
+        raise EvidenceError("the timestamp is an answer to another request than ours")
+    return stamp
+
+
+def proven(stamp: Stamp, message: bytes, roots: Sequence[Certificate], now: datetime) -> datetime:
+    """When the message was there at the latest, if one of the roots vouches for it.
+
+    Certificates count as of that time, so that one that has expired since is no hindrance. Raises EvidenceError.
+    """
+    if not roots:
+        raise UsageError("a timestamp can only be checked against root certificates that you trust: name the authority's")
+    token = _decoded(stamp.token)
+    verifier = VerifierBuilder(roots=list(roots), nonce=stamp.nonce).build()
+    try:
+        verifier.verify_message(token, message)
+    except (VerificationError, ValueError) as error:
+        raise EvidenceError(f"the timestamp of {stamp.url} does not hold: {error}") from error
+    time = token.tst_info.gen_time
+    if time > now:
+        raise EvidenceError(f"the timestamp of {stamp.url} is of {time:%F %T} UTC, which is still to come: check the clock, too")
+    return time
+
+
+def roots_in(path: Path) -> tuple[Certificate, ...]:
+    """The certificates in a PEM file."""
+    try:
+        return tuple(load_pem_x509_certificates(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as certificates in PEM: {error}") from error
+
+
+def _decoded(token: bytes) -> TimeStampResponse:
+    """The answer of an authority that grants a timestamp."""
+    try:
+        answer = decode_timestamp_response(token)
+        status = PKIStatus(answer.status)
+        said = ", ".join(answer.status_string)
+        granted = status is PKIStatus.GRANTED and answer.tst_info is not None
+    except (ValueError, TypeError) as error:
+        raise EvidenceError(f"this is no answer of a timestamp authority: {error}") from error
+    if not granted:
+        raise EvidenceError(f"the timestamp authority refuses: {status.name} {said}".strip())
+    return answer

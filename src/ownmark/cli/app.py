@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 import typer
 
+from ownmark.cli.evidence_commands import Keygen, Open, Seal
 from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.owner_commands import Attack, Demo, Protect
 from ownmark.cli.serve import Serve
@@ -31,7 +32,7 @@ class Command(Protocol):
         """Do it, and print what came of it."""
 
 
-COMMANDS: tuple[type[Command], ...] = (Demo, Protect, Calibrate, Verify, Attack, Report, Inspect, Serve)
+COMMANDS: tuple[type[Command], ...] = (Demo, Protect, Calibrate, Verify, Attack, Report, Inspect, Serve, Keygen, Seal, Open)
 
 
 def _register(kind: type[Command]) -> None:

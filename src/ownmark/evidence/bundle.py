@@ -60,8 +60,8 @@ class Opening:
 class Bundle:
     """A sealed claim: signed, timestamped or not, opened or not. That it can be read does not mean that it holds: `check`.
 
-    `opened`: in the owner's file the sets that were opened so far, in a file with an `opening` those before it, as the owner says;
-    a claim without sets counts as set 0.
+    `opened`: in the owner's file the sets that were opened so far, in a file with an `opening` those before it, as the owner
+    says; a claim without sets counts as set 0.
     """
 
     envelope: Envelope

@@ -13,7 +13,7 @@ HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def dumps(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """The bytes of a JSON value. Raises EvidenceError for what has none: NaN, infinity, integers beyond 2^53, half a surrogate."""
+    """The bytes of a JSON value. Raises EvidenceError for NaN, infinity, integers beyond 2^53, lone surrogates."""
     try:
         return rfc8785.dumps(value)
     except (ValueError, RecursionError) as error:

@@ -57,6 +57,8 @@ def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) ->
     Raises UsageError if the claim is not the one that was sealed, or if there is no such set.
     """
     committed = bundle.commitment
+    if bundle.opening is not None:
+        raise UsageError("this file is an opened one, made for a judge: open the seal itself")
     if (claim.digest, owner.public) != (committed.claim, committed.owner):
         raise UsageError("this claim and this key are not those that were sealed: take the claim's file as it was then")
     earlier, blinds = _before(bundle, number or 0), terms.blinds(claim, owner)

@@ -1,0 +1,264 @@
+"""The commands of evidence: an owner's key, a sealed claim, and one set of its triggers opened for a judge. No torch."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import typer
+
+from ownmark.cli.files import check_readable, check_writable
+from ownmark.cli.options import AsJson, rate
+from ownmark.errors import EvidenceError, SuspectError, UsageError
+
+if TYPE_CHECKING:
+    from ownmark.claim import Claim
+    from ownmark.evidence.bundle import Bundle
+    from ownmark.evidence.commitment import Policy
+    from ownmark.evidence.timestamp import Post
+
+PASSPHRASE = "OWNMARK_PASSPHRASE"  # noqa: S105 - the name of a variable
+EXACT_ALPHA, RANKED_ALPHA = 1e-6, 0.05
+
+KeyFile = Annotated[
+    Path | None, typer.Option(metavar="OWNER.key", help=f"Opened with ${PASSPHRASE} or a prompt.", show_default=False)
+]
+Authority = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="An RFC 3161 timestamp authority; ${NAME} in it stands for a variable of the environment.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keygen:
+    """Make an owner's key: OWNER.key signs and holds the secret of keyed triggers, OWNER.pub may be shown to anybody."""
+
+    example: ClassVar[str] = "ownmark keygen OWNER.key"
+    key: Annotated[Path, typer.Argument(metavar="OWNER.key", help="The file to write.", show_default=False)]
+    as_json: AsJson = False
+
+    def run(self) -> None:
+        from ownmark.cli.console import tell
+        from ownmark.evidence import owner
+
+        check_writable(self.key)
+        made = owner.create(self.key, _passphrase(twice=True))
+        public = owner.public_file(self.key)
+        _show("An owner's key", {"key file": str(self.key), "public file": str(public), "public key": made.public}, self.as_json)
+        tell(
+            f"Keep {self.key} and its passphrase offline, and twice: nobody can make them again, and no seal holds without them."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seal:
+    """Sign a claim and have the time confirmed, before anybody is accused. The seal shows neither triggers nor key."""
+
+    example: ClassVar[str] = "ownmark seal my.claim --key OWNER.key --tsa https://freetsa.org/tsr --out my.claim.sealed"
+    claim: Annotated[Path | None, typer.Argument(metavar="[CLAIM]", help="The claim's file.", show_default=False)] = None
+    key: KeyFile = None
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The seal (CLAIM.sealed).", show_default=False)] = None
+    tsa: Authority = None
+    retry: Annotated[
+        Path | None,
+        typer.Option(metavar="SEAL", help="Only add a timestamp to this seal, its first or another.", show_default=False),
+    ] = None
+    model_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The protected model's file: its digest is sealed, too.", show_default=False),
+    ] = None
+    previous: Annotated[
+        Path | None, typer.Option(metavar="SEAL", help="Your last seal: names it, so that none is left out.", show_default=False)
+    ] = None
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="The rate of false accusations to judge by, chosen now: 1e-6 for keyed labels, otherwise 0.05, if not said.",
+            show_default=False,
+        ),
+    ] = None
+    max_queries: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="A judge asks one suspect at most this.", show_default=False)
+    ] = None
+    as_json: AsJson = False
+
+    def run(self) -> None:
+        post = None if self.tsa is None else _post(self.tsa)
+        out, bundle = self._retried() if self.retry is not None else self._sealed()
+        if post is not None and self.tsa is not None:
+            bundle = _stamped(bundle, self.tsa, post, out)
+            bundle.save(out)
+        _tell_seal(bundle, out, as_json=self.as_json)
+
+    def _retried(self) -> tuple[Path, "Bundle"]:
+        """Which seal to stamp."""
+        from ownmark.evidence.bundle import read
+
+        given = (self.claim, self.key, self.out, self.model_file, self.previous, self.alpha, self.max_queries)
+        if self.retry is None or self.tsa is None or any(one is not None for one in given):
+            raise UsageError("--retry takes a seal and --tsa URL, and nothing else: what is sealed cannot be changed")
+        check_readable(self.retry, "seal")
+        check_writable(self.retry)
+        return self.retry, read(self.retry)
+
+    def _sealed(self) -> tuple[Path, "Bundle"]:
+        """A new seal, already written: whatever the authority does, it is kept."""
+        from ownmark.claim import Claim
+        from ownmark.evidence import owner, seal
+        from ownmark.evidence.bundle import read
+
+        if self.claim is None or self.key is None:
+            raise UsageError("seal needs a claim and --key OWNER.key; or --retry SEAL --tsa URL to stamp a seal that is there")
+        out = self.out or self.claim.with_name(f"{self.claim.name}.sealed")
+        if out.exists():
+            raise UsageError(f"{out} exists, and a seal that is overwritten is lost: name another file with --out")
+        check_writable(out)
+        claim = Claim.load(self.claim)
+        policy = _policy(claim, self.alpha, self.max_queries)
+        previous = None if self.previous is None else read(self.previous)
+        signer = owner.opened(self.key, _passphrase())
+        bundle = seal.seal(claim, signer, policy, model_file=self.model_file, previous=previous)
+        bundle.save(out)
+        return out, bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Open:
+    """Write what a judge needs of a sealed claim: one set of keyed triggers, while the others stay secret, or the whole."""
+
+    example: ClassVar[str] = "ownmark open my.claim.sealed --claim my.claim --key OWNER.key --part 0 --out dispute.opened"
+    bundle: Annotated[Path, typer.Argument(metavar="SEAL", help="The seal's file, which notes it.", show_default=False)]
+    claim: Annotated[Path, typer.Option(metavar="CLAIM", help="The claim's file, as it was sealed.", show_default=False)]
+    out: Annotated[Path, typer.Option(metavar="FILE", help="What the judge gets.", show_default=False)]
+    key: KeyFile = None
+    part: Annotated[int | None, typer.Option(min=0, metavar="N", help="The set, from 0.", show_default=False)] = None
+    again: Annotated[bool, typer.Option("--again", help="Write a set's file once more, for the same dispute only.")] = False
+    as_json: AsJson = False
+
+    def run(self) -> None:
+        from ownmark.claim import Claim
+        from ownmark.evidence import owner, seal
+        from ownmark.evidence.bundle import read
+
+        bundle = read(self.bundle)
+        if self.key is None:
+            raise UsageError("opening needs --key OWNER.key, as sealing did")
+        if (self.part or 0) in bundle.opened and not self.again:
+            raise UsageError(
+                f"set {self.part or 0} was opened before and never counts again: open another; --again writes the same file anew"
+            )
+        check_writable(self.out)
+        check_writable(self.bundle)
+        handed = seal.opened(bundle, Claim.load(self.claim), owner.opened(self.key, _passphrase()), self.part)
+        noted = seal.noted(bundle, self.part)
+        noted.save(self.bundle)  # first: a set that is noted and not handed out can be written again
+        handed.save(self.out)
+        _tell_opening(handed, noted, self.out, as_json=self.as_json)
+
+
+def _stamped(bundle: "Bundle", url: str, post: "Post", path: Path) -> "Bundle":
+    """The bundle with a timestamp. Raises SuspectError, with what to do, if the authority gives none."""
+    from ownmark.evidence import seal
+
+    try:
+        return seal.stamped(bundle, url, post)
+    except (EvidenceError, SuspectError) as error:
+        kept = "as it was" if bundle.stamps else "untimestamped"
+        raise SuspectError(f"no timestamp: {error}. The seal {path} is kept, {kept}; try again: {_retry(path, url)}") from error
+
+
+def _retry(path: Path, url: str) -> str:
+    return f"ownmark seal --retry {shlex.quote(str(path))} --tsa {shlex.quote(url)}"
+
+
+def _post(url: str) -> "Post":
+    """How a request gets to the authority."""
+    from ownmark.evidence.timestamp import MEDIA_TYPE
+    from ownmark.suspects.request import Request, check_address
+    from ownmark.suspects.transport import Limits, Transport
+
+    check_address(url)
+
+    def post(body: bytes) -> bytes:
+        transport = Transport(Limits(silence=10, longest=30, attempts=3, most_bytes=2**20, patience=10))
+        try:
+            return transport.send(Request("POST", url, body, (("content-type", MEDIA_TYPE),))).body
+        finally:
+            transport.close()
+
+    return post
+
+
+def _policy(claim: "Claim", alpha: float | None, most_queries: int | None) -> "Policy":
+    from ownmark.cli.console import tell
+    from ownmark.evidence import terms
+    from ownmark.evidence.commitment import Policy
+
+    chosen = rate((EXACT_ALPHA if terms.keyed(claim) else RANKED_ALPHA) if alpha is None else alpha)
+    judged = claim.part(0) if terms.sets(claim) else claim
+    least = min(test.null.smallest for test in judged.tests)
+    if least > chosen:
+        tell(f"Note: no suspect can reach p <= {chosen:g} on what one opening shows; the smallest possible p is {least:.3g}.")
+    return Policy(chosen, most_queries)
+
+
+def _passphrase(*, twice: bool = False) -> str:
+    """From the environment, or asked for where somebody can answer."""
+    known = os.environ.get(PASSPHRASE)
+    if known:
+        return known
+    if not sys.stdin.isatty():
+        raise UsageError(f"a key needs its passphrase: set {PASSPHRASE} in the environment, or type it in a terminal")
+    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True))
+
+
+def _tell_seal(bundle: "Bundle", path: Path, *, as_json: bool) -> None:
+    from ownmark.cli.console import tell
+
+    committed = bundle.commitment
+    times = [f"{stamp.time:%F %T} UTC, {stamp.url}" for stamp in bundle.stamps]
+    rows = {
+        "file": str(path),
+        "digest": bundle.digest,
+        "owner": committed.owner,
+        "claim": committed.claim,
+        "model": committed.model,
+        "model file": committed.model_file or "not sealed",
+        "triggers": str(committed.leaves),
+        "sets": str(committed.sets) if committed.sets else "none: opened as a whole",
+        "alpha": f"{committed.policy.alpha:g}",
+        "timestamp": "; ".join(times) or "untimestamped: nothing shows when it was sealed",
+    }
+    _show("Sealed", rows, as_json)
+    if not times:
+        tell(f"A seal without a timestamp proves nothing against a suspect. To have one: {_retry(path, 'URL')}")
+
+
+def _tell_opening(handed: "Bundle", noted: "Bundle", path: Path, *, as_json: bool) -> None:
+    committed, opening = noted.commitment, handed.opening
+    left = [str(number) for number in range(max(committed.sets, 1)) if number not in noted.opened]
+    rows = {
+        "file": str(path),
+        "seal": noted.digest,
+        "opened": "the whole claim" if opening is None or opening.number is None else f"set {opening.number}",
+        "triggers": str(committed.size),
+        "still secret": ", ".join(left) or "nothing",
+    }
+    _show("Opened", rows, as_json)
+
+
+def _show(title: str, rows: dict[str, str], as_json: bool) -> None:  # noqa: FBT001 - one of two ways to say the same
+    from ownmark.cli.console import emit, facts, show
+
+    if as_json:
+        emit({name.replace(" ", "_"): value for name, value in rows.items()})
+        return
+    show(title, "bold")
+    facts(rows)

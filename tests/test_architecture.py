@@ -60,6 +60,7 @@ HEAVY = {
     "httpx2": "suspects/transport.py",
     "stamina": "suspects/transport.py",
     "ray": "bench/cluster.py",
+    "torch_pruning": "attacks/prune_filters.py",
     "captum": None,
     "torchmetrics": None,
 }

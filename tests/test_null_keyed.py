@@ -117,6 +117,10 @@ def test_the_advice_names_the_fewest_triggers_with_which_p_can_reach_alpha(class
     assert needed == 1 or keyed(needed - 1, classes, grinding).smallest > alpha
 
 
+def test_the_advice_for_an_alpha_beyond_the_smallest_double_comes_to_an_end() -> None:
+    assert "At least 1086 keyed triggers" in keyed(5, 2).advice(5e-324)  # 2^(64 - 1086) is the smallest normal one
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

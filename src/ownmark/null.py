@@ -153,8 +153,9 @@ class KeyedLabels:
         return min(self.log10_p(score) + self.grinding * math.log10(2), 0.0)
 
     def advice(self, alpha: float) -> str:
-        guess = math.ceil((self.grinding * math.log(2) - math.log(alpha)) / math.log(self.classes))
-        needed = next(number for number in counter(max(guess - 1, 1)) if replace(self, triggers=number, sets=0).smallest <= alpha)
+        alone, bar = replace(self, sets=0), max(alpha, sys.float_info.min)
+        guess = math.ceil((self.grinding * math.log(2) - math.log(bar)) / math.log(self.classes))
+        needed = next(number for number in counter(max(guess - 1, 1)) if replace(alone, triggers=number).smallest <= bar)
         return (
             f"At least {needed} keyed triggers of {self.classes} classes are needed, since the key may be one of "
             f"2^{self.grinding} that were tried, but the claim has {self.count}: embed more, or open more sets"

@@ -1,73 +1,67 @@
-"""Attacks: what each thief promises to do, and what all of them promise to leave alone. Every attack of the package is here."""
+"""Attacks: what all thieves promise to leave alone. Every attack of the package is here, and a newcomer without being named."""
 
-import inspect
-import pkgutil
+import os
+import re
+import shutil
+import subprocess
+import sys
 from copy import deepcopy
-from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
-from importlib import import_module
-from typing import Any
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from pathlib import Path
 
 import pytest
 import torch
 from conftest import pictures, same_weights, seed, tiny
-from torch import Tensor, nn
+from thieves import EXAMPLES, ROLES, Bump, applied
+from torch import nn
 
 import ownmark
-import ownmark.attacks
-from ownmark.attacks.distill import Distill
+from ownmark.attacks import ATTACKS
+from ownmark.attacks.distill import Distill, Likeness
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
+from ownmark.attacks.prune_filters import PruneFilters
+from ownmark.attacks.prune_neurons import PruneNeurons
+from ownmark.attacks.quantize import Quantize
 from ownmark.attacks.retrain import Retrain
+from ownmark.attacks.then import Then
 from ownmark.claim import Preprocess
-from ownmark.data import Images
-from ownmark.errors import ModelError, UsageError
-from ownmark.metrics import accuracy
+from ownmark.errors import DataError
 from ownmark.models.layers import Layers
 from ownmark.models.prepared import prepared, preprocess_of
-from ownmark.protocols import Attack, silent
-from ownmark.training import Training, predict, train
+from ownmark.protocols import Attack
+from ownmark.spelled import read
+from ownmark.training import predict
 
-
-def found_attacks() -> list[type]:
-    """Every class of the package's attacks that has the one verb, so that a newcomer is tested without being named here."""
-    modules = [import_module(f"ownmark.attacks.{one.name}") for one in pkgutil.iter_modules(ownmark.attacks.__path__)]
-    classes = {kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)}
-    own = [kind for kind in classes if kind.__module__.startswith("ownmark.attacks.") and "apply" in vars(kind)]
-    return sorted(own, key=lambda kind: kind.__name__)
-
-
-def quick(attack: Any) -> Attack:
-    """The attack with one epoch where it would take more."""
-    found: Attack = replace(attack, epochs=1) if getattr(attack, "epochs", 0) else attack
-    return found
-
-
-ATTACKS: tuple[Attack, ...] = (
-    *(quick(kind()) for kind in found_attacks()),
+ROOT = Path(__file__).parents[1]
+TRIED: tuple[Attack, ...] = (
+    *EXAMPLES,
+    Distill(epochs=1, likeness=Likeness.MSE),
     Finetune(Layers.LAST, epochs=1),
     Prune(0.5, epochs=1),
+    PruneFilters(0.5, epochs=1),
+    PruneNeurons(0.5, epochs=1),
+    Quantize(4, activations=4),
     Retrain(Layers.LAST, epochs=1),
+    Then(Quantize(), Finetune(epochs=1)),
 )
-EVERY = pytest.mark.parametrize("attack", ATTACKS, ids=repr)
+EVERY = pytest.mark.parametrize("attack", TRIED, ids=repr)
 
 
-def applied(attack: Attack, stolen: nn.Module, number: int = 0, thief: Images | None = None) -> nn.Module:
-    return attack.apply(stolen, thief or pictures(), seed(number), silent)
-
-
-def test_every_attack_is_a_frozen_dataclass_with_defaults_and_a_public_name() -> None:
-    assert {Distill, Finetune, Prune, Retrain} <= set(found_attacks())
-    for kind in found_attacks():
-        assert is_dataclass(kind)
-        with pytest.raises(FrozenInstanceError):
-            setattr(kind(), fields(kind)[0].name, 0)
-        assert getattr(ownmark, kind.__name__) is kind
+@pytest.mark.parametrize("kind", ATTACKS, ids=lambda kind: kind.__name__)
+def test_every_attack_is_a_frozen_dataclass_of_its_parameters(kind: type) -> None:
+    attack = EXAMPLES[ATTACKS.index(kind)]
+    assert is_dataclass(kind)
+    with pytest.raises(FrozenInstanceError):
+        setattr(attack, fields(kind)[0].name, 0)
 
 
 @EVERY
 def test_every_attack_can_be_read_back_from_its_repr(attack: Attack) -> None:
-    public = {name: getattr(ownmark, name) for name in dir(ownmark)}
-    assert eval(repr(attack), public) == attack  # noqa: S307 - our own repr
+    public = {name: getattr(ownmark, name) for name in dir(ownmark)} | {kind.__name__: kind for kind in ATTACKS}
+    assert eval(repr(attack), public | {"Bump": Bump}) == attack  # noqa: S307 - our own repr
+    if "Bump" not in repr(attack):
+        assert read(repr(attack), ATTACKS) == attack
 
 
 @EVERY
@@ -82,6 +76,7 @@ def test_every_attack_leaves_the_stolen_model_and_the_thiefs_images_as_they_were
     assert [module.training for module in stolen.modules()] == [module.training for module in before.modules()]
     assert [one.requires_grad for one in stolen.parameters()] == [one.requires_grad for one in before.parameters()]
     assert all(one.grad is None for one in stolen.parameters())
+    assert not any(module._forward_pre_hooks or module._forward_hooks for module in stolen.modules())
     assert (thief.pixels == pictures().pixels).all()
     shared = {one.data_ptr() for one in stolen.parameters()} & {one.data_ptr() for one in found.parameters()}
     assert not shared
@@ -92,11 +87,18 @@ def test_every_attack_gives_another_model_in_eval_mode_that_can_be_trained_on(at
     for stolen in (tiny(), tiny().requires_grad_(False)):
         found = applied(attack, stolen)
         assert not same_weights(found, stolen)
-        assert found.state_dict().keys() == stolen.state_dict().keys()
         assert not any(module.training for module in found.modules())
-        assert all(one.requires_grad and one.is_leaf for one in found.parameters())
+        assert all(one.requires_grad and one.is_leaf and not one._backward_hooks for one in found.parameters())
         assert predict(found, pictures()).isfinite().all()
-        deepcopy(found)
+        assert not same_weights(applied(Finetune(epochs=1), found), found)
+
+
+@EVERY
+def test_what_every_attack_makes_fits_the_stolen_models_weights_file(attack: Attack) -> None:
+    found, other = applied(attack, tiny()), tiny(1)
+    other.load_state_dict(found.state_dict())
+    if getattr(attack, "activations", 0) == 0:
+        assert torch.equal(predict(other, pictures()), predict(found, pictures()))
 
 
 @EVERY
@@ -122,98 +124,34 @@ def test_every_attack_works_on_a_model_of_the_users_own_with_dropout_and_prepare
 def test_every_attack_that_trains_tells_how_far_it_is(attack: Attack) -> None:
     told: list[tuple[int, int]] = []
     attack.apply(tiny(), pictures(), seed(0), lambda done, total: told.append((done, total)))
+    shares = [done / total for done, total in told]
+    assert shares == sorted(shares)
     if getattr(attack, "epochs", 0):
         assert told[-1][0] == told[-1][1] == len(told)
 
 
-def prunable(model: nn.Module) -> dict[str, Tensor]:
-    kinds = nn.Linear | nn.Conv2d
-    return {name: part.weight for name, part in model.named_modules() if isinstance(part, kinds)}
+@EVERY
+def test_every_attack_that_trains_tells_a_thief_without_an_image(attack: Attack) -> None:
+    if getattr(attack, "epochs", 0):
+        with pytest.raises(DataError):
+            applied(attack, tiny(), thief=pictures().take([]))
 
 
-@pytest.mark.parametrize("epochs", [0, 1])
-@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.5, 0.9])
-def test_pruning_zeroes_the_smallest_share_of_every_layer_and_they_stay_zero(fraction: float, epochs: int) -> None:
-    stolen = tiny().to(memory_format=torch.channels_last)
-    found = applied(Prune(fraction, epochs=epochs), stolen)
-    for name, weight in prunable(found).items():
-        before = prunable(stolen)[name]
-        assert int((weight == 0).sum()) == round(fraction * weight.numel())
-        if fraction:
-            assert before[weight == 0].abs().max() <= before[weight != 0].abs().min()
-        assert torch.equal(weight[weight != 0], before[weight != 0]) == (epochs == 0)
-    assert not [name for name in found.state_dict() if name.endswith(("_orig", "_mask"))]
+def test_an_attack_that_is_one_file_and_one_line_is_tested_by_these_tests_as_they_are(tmp_path: Path) -> None:
+    shown = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/add-an-attack.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    package = tmp_path / "ownmark"
+    shutil.copytree(ROOT / "src/ownmark", package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "attacks/temper.py").write_text(shown[0], "utf-8")
+    registry = package / "attacks/__init__.py"
+    registry.write_text(registry.read_text("utf-8").replace("\nfrom", f"\n{shown[1]}from", 1), "utf-8")
+    call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "Temper", "-W", "error"]
+    clean = os.environ | {"PYTHONPATH": f"{tmp_path}", "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(call, env=clean, cwd=ROOT, capture_output=True, text=True, check=False)
+    promises = len(re.findall(r"^(@EVERY|@pytest)", Path(__file__).read_text("utf-8"), re.MULTILINE))
+    assert f"{promises} passed" in ran.stdout, ran.stdout
+    asked = [sys.executable, "-c", "import ownmark.attacks; print(ownmark.attacks.__file__)"]
+    assert str(tmp_path) in subprocess.run(asked, env=clean, capture_output=True, text=True, check=True).stdout
 
 
-def test_pruning_without_training_changes_nothing_but_the_pruned_weights() -> None:
-    found, stolen = applied(Prune(0.3), tiny()), tiny()
-    others = [name for name in stolen.state_dict() if name.removesuffix(".weight") not in prunable(stolen)]
-    assert others
-    assert all(torch.equal(found.state_dict()[name], stolen.state_dict()[name]) for name in others)
-
-
-@pytest.mark.parametrize("fraction", [-0.1, 1.0, 1.5, float("nan")])
-def test_a_fraction_that_cannot_be_pruned_is_an_error(fraction: float) -> None:
-    with pytest.raises(UsageError, match="fraction"):
-        Prune(fraction)
-
-
-def changed(found: nn.Module, stolen: nn.Module) -> set[str]:
-    return {name for name, tensor in found.state_dict().items() if not torch.equal(tensor, stolen.state_dict()[name])}
-
-
-def test_finetuning_and_retraining_the_last_layer_change_the_last_layer_only() -> None:
-    for attack in (Finetune(Layers.LAST, epochs=1), Retrain(Layers.LAST, epochs=1)):
-        assert changed(applied(attack, tiny()), tiny()) == {"head.weight", "head.bias"}
-
-
-def test_finetuning_and_retraining_all_layers_change_every_weight() -> None:
-    for attack in (Finetune(epochs=1), Retrain(epochs=1)):
-        assert changed(applied(attack, tiny()), tiny()) == set(tiny().state_dict())
-
-
-def test_retraining_starts_from_a_last_layer_drawn_anew() -> None:
-    for layers in Layers:
-        found, other = applied(Retrain(layers, epochs=0), tiny()), applied(Retrain(layers, epochs=0), tiny(), number=1)
-        assert changed(found, tiny()) == {"head.weight", "head.bias"}
-        assert changed(found, other) == {"head.weight", "head.bias"}
-        assert found.state_dict()["head.weight"].abs().max() <= 1 / 32**0.5
-
-
-def test_a_student_starts_from_nothing_of_the_stolen_models() -> None:
-    stolen = tiny()
-    with torch.no_grad():
-        for weight in stolen.parameters():
-            weight.fill_(7)
-    found = applied(Distill(epochs=0), stolen)
-    assert not any((weight == 7).any() for weight in found.parameters())
-    assert found.state_dict()["stem.norm.running_mean"].abs().max() == 0
-
-
-def test_a_student_learns_the_stolen_models_answers_without_a_label() -> None:
-    images = pictures(60)
-    stolen = train(tiny(), images, Training(6, 10), seed(0))
-    unlabelled = Images(images.pixels, images.labels * 0, images.names)
-    answers = predict(stolen, images).argmax(1).numpy()
-    student = applied(Distill(epochs=40), stolen, thief=unlabelled)
-    assert len(set(answers.tolist())) == 3
-    assert accuracy(predict(student, images).argmax(1).numpy(), answers) > 0.9
-
-
-def test_a_student_of_a_model_that_cannot_be_drawn_anew_is_an_error_and_not_a_copy() -> None:
-    class Own(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.scale, self.head = nn.Parameter(torch.ones(3)), nn.Linear(3, 3)
-
-        def forward(self, inputs: Tensor) -> Tensor:
-            found: Tensor = self.head(inputs.mean((2, 3)) * self.scale)
-            return found
-
-    with pytest.raises(ModelError, match="scale"):
-        applied(Distill(epochs=1), Own())
-
-
-def test_a_model_without_a_layer_to_open_is_an_error() -> None:
-    with pytest.raises(ModelError):
-        applied(Finetune(Layers.LAST, epochs=1), nn.Sequential(nn.Flatten(), nn.BatchNorm1d(768)))
+def test_what_stands_for_a_role_has_the_roles_verb() -> None:
+    assert [verb for role in ROLES for verb in vars(role) if not verb.startswith("_")] == ["apply", "protect"]

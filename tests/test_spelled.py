@@ -1,6 +1,7 @@
 """Methods and models are read from the names that people type: what a repr says is read back, and nothing typed is run."""
 
 from contextlib import suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,16 @@ methods = st.one_of(
 )
 
 
+def has_defaults(kind: type) -> bool:
+    return all(one.default is not one.empty for one in signature(kind).parameters.values())
+
+
 @given(methods)
 def test_what_a_repr_says_is_read_back(method: Any) -> None:
     assert read(repr(method), ALL) == method
 
 
-@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [kind for kind in ALL if has_defaults(kind)], ids=lambda kind: kind.__name__)
 def test_a_bare_name_is_the_method_with_its_defaults(kind: type) -> None:
     assert read(kind.__name__, ALL) == read(kind.__name__.lower(), ALL) == read(f" {kind.__name__.upper()}() ", ALL) == kind()
 

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ownmark.attacks.distill import Distill as Distill
+    from ownmark.attacks.distill import Likeness as Likeness
+    from ownmark.attacks.extract import Extract as Extract
     from ownmark.attacks.finetune import Finetune as Finetune
+    from ownmark.attacks.noise import Noise as Noise
+    from ownmark.attacks.overwrite import Overwrite as Overwrite
     from ownmark.attacks.prune import Prune as Prune
+    from ownmark.attacks.prune_filters import PruneFilters as PruneFilters
+    from ownmark.attacks.prune_filters import Removal as Removal
     from ownmark.attacks.prune_neurons import PruneNeurons as PruneNeurons
+    from ownmark.attacks.quantize import Quantize as Quantize
     from ownmark.attacks.recalibrate import Recalibrate as Recalibrate
     from ownmark.attacks.retrain import Retrain as Retrain
+    from ownmark.attacks.then import Then as Then
     from ownmark.claim import Claim as Claim
     from ownmark.claim import Preprocess as Preprocess
     from ownmark.claim import Test as Test
@@ -61,6 +69,7 @@ HOME = {
     "Dialect": "suspects.oip",
     "Distill": "attacks.distill",
     "Drop": "match",
+    "Extract": "attacks.extract",
     "Fill": "pattern",
     "Finetune": "attacks.finetune",
     "GradCam": "saliency",
@@ -68,25 +77,32 @@ HOME = {
     "Images": "data",
     "Layers": "models.layers",
     "Ledger": "suspects.ledger",
+    "Likeness": "attacks.distill",
     "Limits": "suspects.transport",
     "Local": "suspects.local",
     "Mapping": "suspects.mapping",
+    "Noise": "attacks.noise",
     "Norm": "perturb",
     "Oip": "suspects.oip",
     "OnPattern": "match",
     "Onnx": "suspects.onnx",
     "Outcome": "verdict",
+    "Overwrite": "attacks.overwrite",
     "Owner": "protocols",
     "Preprocess": "claim",
     "Protected": "protocols",
     "Prune": "attacks.prune",
+    "PruneFilters": "attacks.prune_filters",
     "PruneNeurons": "attacks.prune_neurons",
     "Published": "objectives",
+    "Quantize": "attacks.quantize",
     "Recalibrate": "attacks.recalibrate",
+    "Removal": "attacks.prune_filters",
     "ResNet18": "models.resnet",
     "Retrain": "attacks.retrain",
     "Saliency": "schemes.saliency",
     "Test": "claim",
+    "Then": "attacks.then",
     "Training": "training",
     "Transport": "suspects.transport",
     "Verdict": "verdict",

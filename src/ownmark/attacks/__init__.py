@@ -1,11 +1,19 @@
-"""Every attack: one file and one import line each."""
+"""Every attack: one file and one import line each; what is imported here is registered."""
 
-from ownmark.attacks.distill import Distill
-from ownmark.attacks.finetune import Finetune
-from ownmark.attacks.prune import Prune
-from ownmark.attacks.prune_neurons import PruneNeurons
-from ownmark.attacks.recalibrate import Recalibrate
-from ownmark.attacks.retrain import Retrain
+from ownmark.attacks.distill import Distill as Distill
+from ownmark.attacks.extract import Extract as Extract
+from ownmark.attacks.finetune import Finetune as Finetune
+from ownmark.attacks.noise import Noise as Noise
+from ownmark.attacks.overwrite import Overwrite as Overwrite
+from ownmark.attacks.prune import Prune as Prune
+from ownmark.attacks.prune_filters import PruneFilters as PruneFilters
+from ownmark.attacks.prune_neurons import PruneNeurons as PruneNeurons
+from ownmark.attacks.quantize import Quantize as Quantize
+from ownmark.attacks.recalibrate import Recalibrate as Recalibrate
+from ownmark.attacks.retrain import Retrain as Retrain
+from ownmark.attacks.then import Then as Then
 from ownmark.protocols import Attack
 
-ATTACKS: tuple[type[Attack], ...] = (Distill, Finetune, Prune, PruneNeurons, Recalibrate, Retrain)
+ATTACKS: tuple[type[Attack], ...] = tuple(
+    kind for kind in list(vars().values()) if isinstance(kind, type) and kind.__module__.startswith(f"{__name__}.")
+)

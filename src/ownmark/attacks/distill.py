@@ -1,36 +1,57 @@
-"""Distillation: a new model of the same architecture learns the stolen one's answers (Hinton et al. 2015, arXiv:1503.02531)."""
+"""Distillation: a new model learns the stolen one's answers, label by label (Hinton et al. 2015, arXiv:1503.02531)."""
 
-from copy import deepcopy
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ownmark.data import Images
-from ownmark.models.layers import reinitialise
+from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
-from ownmark.training import Training, fit, predict, seeded
+from ownmark.training import Loss, Training, fit, predict, seeded
+
+
+class Likeness(StrEnum):
+    """How far two answers are apart: KL, the Kullback-Leibler divergence, or MSE, the squared distance of the probabilities."""
+
+    KL = "kl"
+    MSE = "mse"
+
+    def __repr__(self) -> str:
+        """As it is written in code, so that the repr of a method can be read back."""
+        return f"{type(self).__name__}.{self.name}"
 
 
 @dataclass(frozen=True)
 class Distill:
-    """Train a student from scratch on the stolen model's probabilities (Kullback-Leibler divergence, temperature 1).
+    """Train a student from scratch on the stolen model's probabilities (temperature 1), so that `likeness` comes to zero.
 
-    The thief needs no labels. Answers are asked for once, on the images as they are.
+    The thief needs no labels. Answers are asked for once, on the images as they are. The student has the stolen model's
+    architecture or that of a name, see `models.named`.
     """
 
     epochs: int = 16
     rate: float = 0.1
+    likeness: Likeness = Likeness.KL
+    student: str = ""
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A student of `stolen`."""
         answers = predict(stolen, thief).softmax(1)
-        student = deepcopy(stolen).requires_grad_(True)
         with seeded(rng):
-            reinitialise(student)
-        return fit(student, thief, answers, _divergence, Training(epochs=self.epochs, rate=self.rate), rng, progress)
+            student = untaught(stolen, self.student, answers.shape[1])
+        training = Training(epochs=self.epochs, rate=self.rate)
+        return fit(student, thief, answers, LOSSES[self.likeness], training, rng, progress)
 
 
 def _divergence(logits: Tensor, answers: Tensor) -> Tensor:
     return functional.kl_div(logits.log_softmax(1), answers, reduction="batchmean")
+
+
+def _distance(logits: Tensor, answers: Tensor) -> Tensor:
+    return (logits.softmax(1) - answers).square().sum(1).mean()
+
+
+LOSSES: dict[Likeness, Loss] = {Likeness.KL: _divergence, Likeness.MSE: _distance}

@@ -3,10 +3,9 @@
 Differs from the paper: it prunes the last convolution only and until accuracy falls, here a share of every layer goes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.models.layers import held_at_zero
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, predict, train
 
@@ -51,12 +51,9 @@ class PruneNeurons:
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen` with silent neurons. Raises ModelError where no hidden neuron is found."""
         model = deepcopy(stolen).requires_grad_(True)
-        masks = _silence(_heard(model, thief), self.fraction)
-        if self.epochs:
-            hooks = [weight.register_hook(partial(torch.mul, mask)) for weight, mask in masks]  # type: ignore[no-untyped-call]
-            train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress)
-            for hook in hooks:
-                hook.remove()
+        with held_at_zero(_masks(_heard(model, thief), self.fraction)):
+            if self.epochs:
+                train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress)
         return model.eval()
 
 
@@ -139,25 +136,18 @@ def _heard(model: nn.Module, images: Images) -> Listener:
     return listener
 
 
-@torch.no_grad()
-def _silence(heard: Listener, fraction: float) -> list[tuple[Tensor, Tensor]]:
-    """Silence the neurons; gives each weight that was touched with its mask of ones and zeros."""
-    chosen = []
+def _masks(heard: Listener, fraction: float) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each tensor that the silent neurons are made of, with ones and zeros; for the last layer, what it takes in."""
     for layer in heard.layers.values():
         if layer is heard.last and layer.taken is not None:
-            chosen.append((layer.weight, _mask(layer.taken, fraction).view(1, -1, *[1] * (layer.weight.ndim - 2))))
+            yield layer.weight, _mask(layer.taken, fraction, layer.weight, axis=1)
         elif layer is not heard.last and layer.excited is not None:
-            mask = _mask(layer.excited, fraction)
-            chosen += [(part, mask.view(-1, *[1] * (part.ndim - 1))) for part in layer.parts.values()]
-    masks = [(part, mask.to(part.dtype)) for part, mask in chosen]
-    for part, mask in masks:
-        part.mul_(mask)
-    return [(part, mask) for part, mask in masks if part.requires_grad]
+            for part in layer.parts.values():
+                yield part, _mask(layer.excited, fraction, part, axis=0)
 
 
-def _mask(sizes: Tensor, fraction: float) -> Tensor:
-    """(channels,) false for the smallest share, the first of equals first; one at least stays."""
+def _mask(sizes: Tensor, fraction: float, like: Tensor, *, axis: int) -> Tensor:
+    """Zeros for the smallest share along an axis, the first of equals first; one at least stays."""
     count = min(round(fraction * len(sizes)), len(sizes) - 1)
-    kept = torch.ones_like(sizes, dtype=torch.bool)
-    kept[sizes.argsort(stable=True)[:count]] = False
-    return kept
+    mask = torch.ones_like(like)
+    return mask.index_fill_(axis, sizes.argsort(stable=True)[:count], 0)

@@ -1,11 +1,17 @@
-"""Finding, opening and re-drawing the layers of any model: everything, or the last layer alone."""
+"""Finding, opening, silencing and re-drawing the layers of any model: everything, or the last layer alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from enum import StrEnum
+from functools import partial
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ownmark.errors import ModelError
+from ownmark.models.named import build
+from ownmark.models.prepared import prepared, preprocess_of
 
 
 class Layers(StrEnum):
@@ -31,6 +37,35 @@ def open_layers(model: nn.Module, layers: Layers) -> None:
     """Let only the chosen layers be trained."""
     model.requires_grad_(layers is Layers.ALL)
     last_layer(model).requires_grad_(True)
+
+
+@contextmanager
+def held_at_zero(masks: Iterable[tuple[Tensor, Tensor]]) -> Iterator[None]:
+    """Multiply each tensor by its mask of ones and zeros; what became zero stays so, inside, under gradient descent."""
+    known = list(masks)
+    with torch.no_grad():
+        for tensor, mask in known:
+            tensor.mul_(mask)
+    learnt = [(tensor, mask) for tensor, mask in known if tensor.requires_grad]
+    hooks = [tensor.register_hook(partial(torch.mul, mask)) for tensor, mask in learnt]  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
+    """A network that knows nothing of `model`, on its device: of its architecture, or of that of a name (`models.named`).
+
+    A named one has the weights that its factory gives, and takes its images as `model` does.
+    """
+    if not name:
+        student = deepcopy(model).requires_grad_(True)
+        reinitialise(student)
+        return student
+    device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
+    return prepared(build(name, classes), preprocess_of(model)).requires_grad_(True).to(device)
 
 
 def reinitialise(module: nn.Module) -> None:

@@ -1,0 +1,119 @@
+"""Filter pruning: whole filters of convolutions go, those of least L1 norm first (Li et al. 2017, arXiv:1608.08710).
+
+Differs from the paper: where the channels of several convolutions are added up, the same ones go in all of them, and it is the
+first convolution that ranks them. Depthwise convolutions follow the one that feeds them.
+"""
+
+import warnings
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import torch
+import torch_pruning
+from torch import Tensor, nn
+
+from ownmark.data import Images
+from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.models.layers import held_at_zero, last_layer
+from ownmark.protocols import Progress, silent
+from ownmark.training import Training, train
+
+MADE_OF_ROWS = (nn.Conv2d, nn.Linear, nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)  # noqa: SLF001 - torch's base
+TAKES_IN = (torch_pruning.prune_conv_in_channels, torch_pruning.prune_linear_in_channels)
+
+
+class Removal(StrEnum):
+    """`MASK` filters with zeros, so that every tensor keeps its shape, or `CUT` them out, which leaves a smaller model."""
+
+    MASK = "mask"
+    CUT = "cut"
+
+    def __repr__(self) -> str:
+        """As it is written in code, so that the repr of a method can be read back."""
+        return f"{type(self).__name__}.{self.name}"
+
+
+@dataclass(frozen=True)
+class PruneFilters:
+    """Remove the `fraction` of filters with the least L1 norm from each convolution, rounded up, with what follows them.
+
+    A convolution of which nothing would be left stays whole. A mask also covers the filters' biases and normalisation, so that
+    their channels are zero. With `epochs` > 0 the model is then fine-tuned on the thief's images with a one-cycle learning
+    rate that peaks at `rate`; what was removed stays so.
+    """
+
+    fraction: float = 0.25
+    removal: Removal = Removal.MASK
+    epochs: int = 0
+    rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction < 1:
+            raise UsageError(f"PruneFilters needs a fraction between 0 and 1, got {self.fraction}")
+
+    def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
+        """A copy of `stolen` with fewer filters. Raises ModelError where none can be removed."""
+        if not len(thief):
+            raise DataError("filters are traced with one image, got none")
+        model = deepcopy(stolen).requires_grad_(True).eval()
+        with held_at_zero(_removed(model, thief.batch(torch.arange(1), next(model.parameters()).device), self)):
+            if self.epochs:
+                train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress)
+        return model.eval()
+
+
+def _removed(model: nn.Module, example: Tensor, asked: PruneFilters) -> list[tuple[Tensor, Tensor]]:
+    """Cut filters out of `model`, or say which of its tensors to mask with what."""
+    masks: list[tuple[Tensor, Tensor]] = []
+    found = 0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # the library guesses at what it warns of, and is often wrong
+            for group in _groups(model, example, asked.fraction):
+                found += 1
+                masks += _cut(group) if asked.removal is Removal.CUT else _masks(group)
+        model(example)
+    except Exception as error:  # a stranger's network may be wired in ways that raise anything
+        first = str(error).strip().splitlines()[:1]
+        raise ModelError(
+            f"the model's filters cannot be traced from layer to layer ({type(error).__name__}: {''.join(first)}); "
+            "PruneNeurons and Prune need no trace"
+        ) from error
+    if not found:
+        raise ModelError("the model has no convolution that could lose a filter")
+    return masks
+
+
+def _groups(model: nn.Module, example: Tensor, fraction: float) -> Iterator[Any]:
+    """Filters to remove, each with all that hangs on it; ranked before any is removed."""
+    pruner = torch_pruning.pruner.BasePruner(
+        model,
+        example,
+        importance=torch_pruning.importance.MagnitudeImportance(p=1, group_reduction="first", normalizer=None),
+        pruning_ratio=fraction,
+        ignored_layers=[last_layer(model)],
+        root_module_types=[nn.Conv2d],
+    )
+    groups: Iterator[Any] = pruner.step(interactive=True)
+    return groups
+
+
+def _cut(group: Any) -> tuple[()]:  # noqa: ANN401 - the library is not typed
+    """Cut a group's filters out; there is nothing to mask then."""
+    group.prune()
+    return ()
+
+
+def _masks(group: Any) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ANN401 - the library is not typed
+    """Ones, and zeros for the rows that belong to a group's filters."""
+    for part, rows in group:
+        layer = part.target.module
+        if isinstance(layer, MADE_OF_ROWS) and part.handler not in TAKES_IN:
+            tensors = [*layer.parameters(recurse=False), getattr(layer, "running_mean", None)]
+            for tensor in (one for one in tensors if one is not None):
+                mask = torch.ones_like(tensor)
+                mask[rows] = 0
+                yield tensor, mask

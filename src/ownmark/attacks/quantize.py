@@ -1,0 +1,69 @@
+"""Quantisation: weights, and what layers take in, are rounded to a few bits (Jacob et al. 2018, arXiv:1712.05877)."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ownmark.data import Images
+from ownmark.errors import UsageError
+from ownmark.protocols import Progress, silent
+
+MOST_BITS = 16
+TINY = 1e-12  # the smallest step, for channels that are all zero
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """Round the weights of linear and convolutional layers to `bits`, one symmetric grid for each output channel.
+
+    With `activations` > 0, what these layers take in is rounded to that many bits on the way, one grid an image that spans its
+    own range ("dynamic"). Weights stay floating-point numbers on their grid, so that the model is saved, asked and trained
+    on like any other; the rounding of activations is no weight, and a weights file does not keep it.
+    """
+
+    bits: int = 8
+    activations: int = 0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bits <= MOST_BITS or not 0 <= self.activations <= MOST_BITS:  # noqa: PLR2004 - a sign and a bit
+            raise UsageError(f"Quantize needs bits from 2 to {MOST_BITS}, and 0 to {MOST_BITS} for activations, got {self}")
+
+    @torch.no_grad()
+    def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:  # noqa: ARG002 - the verb's signature
+        """A copy of `stolen` with rounded weights; no image is looked at."""
+        model = deepcopy(stolen).requires_grad_(True)
+        for layer in model.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                layer.weight.copy_(_on_grid(layer.weight, self.bits))
+                if self.activations:
+                    layer.register_forward_pre_hook(RoundInput(self.activations))
+        return model.eval()
+
+
+@dataclass(frozen=True)
+class RoundInput:
+    """A forward pre-hook: values in `bits` bits between each image's own least and largest; gradients pass as if unrounded."""
+
+    bits: int
+
+    def __call__(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        values = inputs[0]
+        return (values + (_in_range(values.detach(), self.bits) - values.detach()), *inputs[1:])
+
+
+def _on_grid(weight: Tensor, bits: int) -> Tensor:
+    """Whole multiples of a step for each row: the largest weight of a row is 2^(bits - 1) - 1 steps."""
+    most = 2 ** (bits - 1) - 1
+    step: Tensor = (weight.abs().amax(tuple(range(1, weight.ndim)), keepdim=True) / most).clamp_min(TINY)
+    return torch.round(weight / step) * step
+
+
+def _in_range(values: Tensor, bits: int) -> Tensor:
+    """Whole multiples of a step for each row, 2^bits of them from the least to the largest value; zero stays zero."""
+    others = tuple(range(1, values.ndim))
+    low, high = values.amin(others, keepdim=True).clamp_max(0), values.amax(others, keepdim=True).clamp_min(0)
+    step: Tensor = ((high - low) / (2**bits - 1)).clamp_min(TINY)
+    first = torch.round(low / step)
+    return torch.clamp(torch.round(values / step), first, first + 2**bits - 1) * step

@@ -1,0 +1,58 @@
+"""Every attack of the package, quickly, and what it is handed."""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from inspect import signature
+from typing import Any, get_type_hints
+
+import torch
+from conftest import pictures, seed, small_claim
+from torch import nn
+
+from ownmark.attacks import ATTACKS
+from ownmark.attacks.noise import Noise
+from ownmark.data import Images
+from ownmark.models.layers import last_layer
+from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme, silent
+
+
+@dataclass(frozen=True)
+class Bump:
+    """The simplest watermark: the owner's mark is a step in the last layer's bias."""
+
+    step: float = 0.5
+
+    def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:  # noqa: ARG002 - the verb's signature
+        marked = deepcopy(model)
+        with torch.no_grad():
+            last_layer(marked).get_parameter("bias")[0] += self.step
+        progress(1, 1)
+        return Protected(marked, small_claim())
+
+
+ROLES: dict[Any, Any] = {Attack: Noise(), Scheme: Bump()}  # what stands where an attack needs another role's method
+
+
+def quick(attack: Any) -> Attack:
+    """The attack with one epoch where it would take more."""
+    found: Attack = replace(attack, epochs=1) if getattr(attack, "epochs", 0) else attack
+    return found
+
+
+def example(kind: type) -> Attack:
+    """An attack with its defaults; what has none is a role."""
+    hints = get_type_hints(kind)
+    needed = [name for name, one in signature(kind).parameters.items() if one.default is one.empty]
+    return quick(kind(**{name: ROLES[hints[name]] for name in needed}))
+
+
+def applied(attack: Attack, stolen: nn.Module, number: int = 0, thief: Images | None = None) -> nn.Module:
+    return attack.apply(stolen, pictures() if thief is None else thief, seed(number), silent)
+
+
+def changed(found: nn.Module, stolen: nn.Module) -> set[str]:
+    """The names of the tensors that differ."""
+    return {name for name, tensor in found.state_dict().items() if not torch.equal(tensor, stolen.state_dict()[name])}
+
+
+EXAMPLES: tuple[Attack, ...] = tuple(example(kind) for kind in ATTACKS)

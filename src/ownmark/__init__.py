@@ -53,6 +53,15 @@ if TYPE_CHECKING:
     from ownmark.suspects.onnx import Onnx as Onnx
     from ownmark.suspects.transport import Limits as Limits
     from ownmark.suspects.transport import Transport as Transport
+    from ownmark.suspects.wrapped import JPEG as JPEG
+    from ownmark.suspects.wrapped import BitDepth as BitDepth
+    from ownmark.suspects.wrapped import Blur as Blur
+    from ownmark.suspects.wrapped import Hardened as Hardened
+    from ownmark.suspects.wrapped import Noisy as Noisy
+    from ownmark.suspects.wrapped import ResizePad as ResizePad
+    from ownmark.suspects.wrapped import Rounded as Rounded
+    from ownmark.suspects.wrapped import TopOne as TopOne
+    from ownmark.suspects.wrapped import Transformed as Transformed
     from ownmark.training import Training as Training
     from ownmark.training import train as train
     from ownmark.verdict import Outcome as Outcome
@@ -62,6 +71,8 @@ if TYPE_CHECKING:
 
 HOME = {
     "Agreement": "match",
+    "BitDepth": "suspects.wrapped",
+    "Blur": "suspects.wrapped",
     "Change": "match",
     "Claim": "claim",
     "Contrast": "objectives",
@@ -73,8 +84,10 @@ HOME = {
     "Fill": "pattern",
     "Finetune": "attacks.finetune",
     "GradCam": "saliency",
+    "Hardened": "suspects.wrapped",
     "HttpJson": "suspects.http_json",
     "Images": "data",
+    "JPEG": "suspects.wrapped",
     "Layers": "models.layers",
     "Ledger": "suspects.ledger",
     "Likeness": "attacks.distill",
@@ -82,6 +95,7 @@ HOME = {
     "Local": "suspects.local",
     "Mapping": "suspects.mapping",
     "Noise": "attacks.noise",
+    "Noisy": "suspects.wrapped",
     "Norm": "perturb",
     "Oip": "suspects.oip",
     "OnPattern": "match",
@@ -99,11 +113,15 @@ HOME = {
     "Recalibrate": "attacks.recalibrate",
     "Removal": "attacks.prune_filters",
     "ResNet18": "models.resnet",
+    "ResizePad": "suspects.wrapped",
     "Retrain": "attacks.retrain",
+    "Rounded": "suspects.wrapped",
     "Saliency": "schemes.saliency",
     "Test": "claim",
     "Then": "attacks.then",
+    "TopOne": "suspects.wrapped",
     "Training": "training",
+    "Transformed": "suspects.wrapped",
     "Transport": "suspects.transport",
     "Verdict": "verdict",
     "calibrate": "verdict",

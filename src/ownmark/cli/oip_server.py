@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ownmark.errors import OwnmarkError
 from ownmark.match import Reading
 from ownmark.protocols import Question, Suspect
+from ownmark.suspects.wrapped import Rounded, noisy
 
 HEADER = "Inference-Header-Content-Length"
 MOST_BYTES = 256 * 2**20
@@ -108,11 +109,10 @@ class Service:
         if self.harden is Harden.TOP1:
             return np.asarray(shares.argmax(axis=1))
         if self.harden is Harden.ROUND:
-            return np.asarray(shares.round(DECIMALS))
+            return Rounded(DECIMALS).harden(shares)
         if self.harden is Harden.NOISE:
             with self.lock:
-                noisy = np.clip(shares + self.rng.normal(0, NOISE, shares.shape), 1e-6, None)
-            return np.asarray(noisy / noisy.sum(axis=1, keepdims=True))
+                return noisy(shares, NOISE, self.rng)
         return shares
 
     def _check_new(self, images: npt.NDArray[np.uint8]) -> None:

@@ -73,6 +73,12 @@ class Seal:
         Path | None,
         typer.Option(metavar="FILE", help="The protected model's file: its digest is sealed, too.", show_default=False),
     ] = None
+    pool: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Safetensors with the images that the keys of the sets chose theirs from.", show_default=False
+        ),
+    ] = None
     previous: Annotated[
         Path | None, typer.Option(metavar="SEAL", help="Your last seal: names it, so that none is left out.", show_default=False)
     ] = None
@@ -101,7 +107,7 @@ class Seal:
         """Which seal to stamp."""
         from ownmark.evidence.bundle import read
 
-        given = (self.claim, self.key, self.out, self.model_file, self.previous, self.alpha, self.max_queries)
+        given = (self.claim, self.key, self.out, self.model_file, self.pool, self.previous, self.alpha, self.max_queries)
         if self.retry is None or self.tsa is None or any(one is not None for one in given):
             raise UsageError("--retry takes a seal and --tsa URL, and nothing else: what is sealed cannot be changed")
         check_readable(self.retry, "seal")
@@ -113,6 +119,7 @@ class Seal:
         from ownmark.claim import Claim
         from ownmark.evidence import owner, seal
         from ownmark.evidence.bundle import read
+        from ownmark.evidence.inputs import read_pool
 
         if self.claim is None or self.key is None:
             raise UsageError("seal needs a claim and --key OWNER.key; or --retry SEAL --tsa URL to stamp a seal that is there")
@@ -122,9 +129,10 @@ class Seal:
         check_writable(out)
         claim = Claim.load(self.claim)
         policy = _policy(claim, self.alpha, self.max_queries)
-        previous = None if self.previous is None else read(self.previous)
+        pool = None if self.pool is None else read_pool(self.pool)
+        beside = seal.Beside(self.model_file, pool, None if self.previous is None else read(self.previous))
         signer = owner.opened(self.key, _passphrase())
-        bundle = seal.seal(claim, signer, policy, model_file=self.model_file, previous=previous)
+        bundle = seal.seal(claim, signer, policy, beside)
         bundle.save(out)
         return out, bundle
 
@@ -206,7 +214,7 @@ def _policy(claim: "Claim", alpha: float | None, most_queries: int | None) -> "P
     least = min(test.null.smallest for test in judged.tests)
     if least > chosen:
         tell(f"Note: no suspect can reach p <= {chosen:g} on what one opening shows; the smallest possible p is {least:.3g}.")
-    return Policy(chosen, most_queries)
+    return Policy(chosen, most_queries=most_queries)
 
 
 def _passphrase(*, twice: bool = False) -> str:
@@ -249,7 +257,7 @@ def _tell_opening(handed: "Bundle", noted: "Bundle", path: Path, *, as_json: boo
         "seal": noted.digest,
         "opened": "the whole claim" if opening is None or opening.number is None else f"set {opening.number}",
         "triggers": str(committed.size),
-        "still secret": ", ".join(left) or "nothing",
+        "left": ", ".join(left) or "nothing",
     }
     _show("Opened", rows, as_json)
 

@@ -6,6 +6,7 @@ reading writes the line anew and compares the bytes. `docs/evidence-format.md` d
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +21,7 @@ from ownmark.files import write_whole
 
 VERSION = 1
 FORMAT = "ownmark seal"
-MOST_LINE, MOST_CLAIM = 4 * 2**20, 2**30  # bytes: what is larger is refused before it is read
+MOST_LINE, MOST_CLAIM = 2**20, 2**30  # bytes: what is larger is refused before it is read
 KEYS = frozenset({"format", "version", "envelope", "stamps", "opened", "opening", "digest"})
 OPENING_KEYS = frozenset({"set", "blinds", "proofs", "claim", "bytes"})
 MOST_STAMPS = 16
@@ -95,6 +96,11 @@ class Bundle:
             raise UsageError(f"a seal of {len(line)} + {len(data)} bytes is more than can be read again: make smaller sets")
         return line + data
 
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Bundle":
+        """The bundle in a file's bytes. Raises EvidenceError, or ClaimError for the claim in it."""
+        return _read(BytesIO(data), len(data))
+
     def save(self, path: Path) -> None:
         """Write the file whole or not at all."""
         write_whole(path, self.to_bytes())
@@ -130,7 +136,7 @@ def _checked_line(line: bytes) -> dict[str, Any]:
     record = canonical.loads(line)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise EvidenceError("this is no seal")
-    if record.get("version") != VERSION:
+    if not canonical.is_version(record.get("version"), VERSION):
         raise EvidenceError(f"this is a seal of version {record.get('version')!r}; this ownmark reads {VERSION}: update ownmark")
     canonical.record_of(record, KEYS, "a seal")
     covered = {key: value for key, value in record.items() if key != "digest"}

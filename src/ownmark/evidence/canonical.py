@@ -48,6 +48,11 @@ def is_count(value: object, least: int = 0) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+def is_version(value: object, known: int) -> bool:
+    """Whether it is the version that is known; true, which Python takes for 1, is none."""
+    return is_count(value) and value == known
+
+
 def sha256(data: bytes) -> str:
     """64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()

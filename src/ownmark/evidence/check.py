@@ -13,9 +13,10 @@ from cryptography.x509 import Certificate
 
 from ownmark.claim import Claim
 from ownmark.errors import EvidenceError
-from ownmark.evidence import canonical, envelope, merkle, terms, timestamp
+from ownmark.evidence import canonical, envelope, inputs, merkle, terms, timestamp
 from ownmark.evidence.bundle import Bundle, Opening
 from ownmark.evidence.commitment import Commitment
+from ownmark.keys import Pixels
 
 
 class Standing(StrEnum):
@@ -33,13 +34,15 @@ class Trust:
 
     `owner`: the public key that he knows as the claimant's ("": whoever signed). `withdrawn`: owners' keys that were lost or
     ran out, and when: what they sealed before holds. `opened`: the sets of this seal that he knows to be public (0: a claim
-    without sets). `now`: the time of judging, which a verdict records, so that it can be computed again in any year.
+    without sets). `pool`: the images that the owner says his key chose from. `now`: the time of judging, which a verdict records,
+    so that it can be computed again in any year.
     """
 
     roots: tuple[Certificate, ...] = ()
     owner: str = ""
     withdrawn: Mapping[str, datetime] = field(default_factory=dict)
     opened: frozenset[int] = frozenset()
+    pool: Pixels | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -68,6 +71,7 @@ def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
     opening = bundle.opening
     if opening is not None:
         _check_opening(opening, committed)
+    remade = opening is not None and _remade(opening.claim, committed, trust.pool)
     return Checked(
         commitment=committed,
         digest=bundle.digest,
@@ -75,7 +79,7 @@ def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
         standing=_standing(bundle, time, seen, trust),
         part=opening.claim if opening else None,
         number=opening.number if opening else None,
-        remade=opening is not None and committed.cells > 0,
+        remade=remade,
     )
 
 
@@ -131,9 +135,21 @@ def _check_opening(opening: Opening, committed: Commitment) -> None:
         _check_whole(part, leaves, committed)
     else:
         _check_set(opening, opening.number, leaves, committed)
-    wrong = terms.unlike_pattern(part, committed.cells) if committed.cells else None
+
+
+def _remade(part: Claim, committed: Commitment, pool: Pixels | None) -> bool:
+    """Whether the images come from the key, as was committed to; False if that cannot be seen."""
+    if committed.cells:
+        wrong = inputs.unlike_patterns(part, committed.cells)
+    elif committed.pool and pool is not None:
+        if inputs.pool_digest(pool) != committed.pool:
+            raise EvidenceError("the pool is not the one that the images were chosen from when the claim was sealed")
+        wrong = inputs.unlike_choice(part, pool)
+    else:
+        return False
     if wrong is not None:
         raise EvidenceError(f"the image of trigger {wrong} does not come from the key")
+    return True
 
 
 def _check_whole(claim: Claim, leaves: list[bytes], committed: Commitment) -> None:

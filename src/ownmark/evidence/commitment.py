@@ -18,17 +18,21 @@ CELLS = range(2, 33)  # of the patterns that a judge makes anew
 class Policy:
     """How a judge is to decide, chosen before anybody is accused.
 
-    `alpha`: the rate of false accusations; `most_queries`: images that a judge may ask one suspect about, None: no cap;
-    `strata`: which group of innocent models decides. Test, match and preprocessing stand in the commitment's terms.
+    `alpha`: the rate of false accusations; `survival`: the share of triggers that a copy should still answer, for a test that
+    stops early; `most_queries`: images that a judge may ask one suspect about, None: no cap; `strata`: which group of innocent
+    models decides. Test, match and preprocessing stand in the commitment's terms.
     """
 
     alpha: float
+    survival: float = 0.5
     most_queries: int | None = None
     strata: str = LEAST_FAVOURABLE
 
     def __post_init__(self) -> None:
         if type(self.alpha) is not float or not 0 < self.alpha < 1:
             raise UsageError(f"alpha lies between 0 and 1, got {self.alpha!r}: it is the rate of false accusations")
+        if type(self.survival) is not float or not 0 < self.survival < 1:
+            raise UsageError(f"the share of triggers that survive lies between 0 and 1, got {self.survival!r}")
         if self.most_queries is not None and not canonical.is_count(self.most_queries, 1):
             raise UsageError(f"a cap on queries is a whole number above 0, got {self.most_queries!r}")
         if self.strata != LEAST_FAVOURABLE:
@@ -41,8 +45,9 @@ class Commitment:
 
     `owner`: the public key; `claim`: the claim's digest; `model`: of the protected model's tensors; `model_file`: of its file,
     "" if unknown; `root` over `leaves` triggers in `sets` sets (0: opened as a whole); `key`: digest of the key of keyed labels,
-    "" without one; `cells`: of the patterns that the images are made from, 0: they were made otherwise; `previous`: the
-    owner's seal before this one, "" if it is the first; `tool`: name and version of what sealed it.
+    "" without one; `cells`: of the patterns that the key makes, 0: the images are something else; `pool`: of the images that
+    the key chose from, "" if it did not; `previous`: the owner's seal before this one, "" if it is the first; `tool`: name and
+    version of what sealed it.
     """
 
     owner: str
@@ -54,6 +59,7 @@ class Commitment:
     sets: int
     key: str
     cells: int
+    pool: str
     terms: dict[str, Any]
     policy: Policy
     previous: str
@@ -61,7 +67,7 @@ class Commitment:
     version: int = VERSION
 
     def __post_init__(self) -> None:
-        needed, optional = (self.owner, self.claim, self.model, self.root), (self.model_file, self.key, self.previous)
+        needed, optional = (self.owner, self.claim, self.model, self.root), (self.model_file, self.key, self.pool, self.previous)
         if not all(canonical.is_digest(one) for one in (*needed, *(one for one in optional if one != ""))):
             raise EvidenceError("owner, claim, model, root and their like are 64 hexadecimal digits, in lower case")
         if not canonical.is_count(self.leaves, 1) or not canonical.is_count(self.sets):
@@ -94,7 +100,7 @@ def from_bytes(data: bytes) -> Commitment:
     keys = frozenset(field.name for field in fields(Commitment))
     found = canonical.record_of(record["predicate"], keys, "a commitment")
     policy = canonical.record_of(found["policy"], frozenset(field.name for field in fields(Policy)), "a policy")
-    if found["version"] != VERSION:
+    if not canonical.is_version(found["version"], VERSION):
         raise EvidenceError(f"this is a commitment of version {found['version']!r}; this ownmark reads {VERSION}: update ownmark")
     try:
         commitment = Commitment(**found | {"policy": Policy(**policy)})

@@ -1,42 +1,54 @@
 """The owner's side: seal a claim before anybody is accused, stamp it, and open one set of triggers in a dispute. No torch."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from ownmark.claim import Claim
 from ownmark.errors import UsageError
-from ownmark.evidence import canonical, commitment, envelope, merkle, terms, timestamp
+from ownmark.evidence import canonical, commitment, envelope, inputs, merkle, terms, timestamp
 from ownmark.evidence.bundle import MOST_STAMPS, Bundle, Opening
 from ownmark.evidence.commitment import Commitment, Policy
 from ownmark.evidence.merkle import Proof
 from ownmark.evidence.owner import OwnerKey
 from ownmark.evidence.timestamp import Post
+from ownmark.keys import Pixels
 
 
-def seal(
-    claim: Claim, owner: OwnerKey, policy: Policy, *, model_file: Path | None = None, previous: Bundle | None = None
-) -> Bundle:
-    """The claim's sealed bundle, without a timestamp. `previous`: the owner's last seal, so that none can be left out later.
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """What is sealed beside the claim, by its digest. `model_file`: the protected model's.
 
-    Raises UsageError for a claim that no verdict could rest on.
+    `pool`: the images that the keys of the sets chose theirs from, if they did; `previous`: the owner's last seal, so that none
+    can be left out later.
     """
+
+    model_file: Path | None = None
+    pool: Pixels | None = None
+    previous: Bundle | None = None
+
+
+def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside()) -> Bundle:
+    """The claim's sealed bundle, without a timestamp. Raises UsageError for a claim that no verdict could rest on."""
     _check(claim)
+    if beside.pool is not None:
+        inputs.check_chosen(claim, beside.pool)
     keyed = terms.keyed(claim)
     committed = Commitment(
         owner=owner.public,
         claim=claim.digest,
         model=claim.model,
-        model_file="" if model_file is None else _file_digest(model_file),
+        model_file="" if beside.model_file is None else _file_digest(beside.model_file),
         root=merkle.root(terms.leaves(claim, terms.blinds(claim, owner))).hex(),
         leaves=len(claim.images),
         sets=terms.sets(claim),
         key=canonical.sha256(bytes.fromhex(keyed.key)) if keyed else "",
-        cells=terms.pattern_cells(claim),
+        cells=inputs.pattern_cells(claim),
+        pool="" if beside.pool is None else inputs.pool_digest(beside.pool),
         terms=terms.terms(claim),
         policy=policy,
-        previous="" if previous is None else previous.digest,
+        previous="" if beside.previous is None else beside.previous.digest,
         tool=f"ownmark {version('ownmark')}",
     )
     payload = committed.to_bytes()

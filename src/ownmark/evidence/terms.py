@@ -9,7 +9,6 @@ import numpy as np
 from ownmark import keys, match, null
 from ownmark.claim import Claim
 from ownmark.evidence import merkle
-from ownmark.evidence.commitment import CELLS
 from ownmark.evidence.owner import OwnerKey
 from ownmark.keys import Pixels
 from ownmark.null import KeyedLabels
@@ -75,26 +74,6 @@ def blinds(claim: Claim, owner: OwnerKey) -> tuple[bytes, ...]:
     key = bytes.fromhex(labels.key)
     opened = [keys.set_key(key, number) for number in range(labels.sets)] or [key]
     return tuple(blind for one in opened for blind in _blinds(one, labels.triggers))
-
-
-def pattern_cells(claim: Claim) -> int:
-    """The `cells` with which `keys.patterns` makes all images from the keys of their sets; 0 if none does."""
-    first = claim.part(0) if sets(claim) else claim
-    found = (cells for cells in CELLS if unlike_pattern(first, cells) is None)
-    cells = next(found, 0)
-    parts = (claim.part(number) for number in range(sets(claim)))
-    return cells if cells and all(unlike_pattern(part, cells) is None for part in parts) else 0
-
-
-def unlike_pattern(part: Claim, cells: int) -> int | None:
-    """The first image that the key of this one set does not give; None if all come from it."""
-    labels = keyed(part)
-    if labels is None or part.images.shape[1] != 1:
-        return 0
-    height, width, channels = part.images.shape[2:]
-    made = keys.patterns(bytes.fromhex(labels.key), len(part.images), (height, width, channels), cells)
-    wrong = np.flatnonzero((made != part.images[:, 0]).any(axis=(1, 2, 3)))
-    return int(wrong[0]) if len(wrong) else None
 
 
 def _blinds(key: bytes, count: int) -> tuple[bytes, ...]:

@@ -1,8 +1,9 @@
 """When a seal was there at the latest: RFC 3161 tokens of a timestamp authority. Knows no network. No torch."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ownmark.evidence.envelope import from_base64, in_base64
 
 Post = Callable[[bytes], bytes]  # sends a DER request (application/timestamp-query) to an authority, brings its answer
 KEYS = frozenset({"url", "nonce", "token"})
+SKEW = timedelta(minutes=5)  # how far the authority's clock and ours may differ
 MEDIA_TYPE = "application/timestamp-query"
 
 
@@ -80,9 +82,9 @@ def proven(stamp: Stamp, message: bytes, roots: Sequence[Certificate], now: date
     try:
         verifier.verify_message(token, message)
     except (VerificationError, ValueError) as error:
-        raise EvidenceError(f"the timestamp of {stamp.url} does not hold: {error}") from error
+        raise EvidenceError(f"the timestamp of {stamp.url} does not hold: {_why(error)}") from error
     time = token.tst_info.gen_time
-    if time > now:
+    if time > now + SKEW:
         raise EvidenceError(f"the timestamp of {stamp.url} is of {time:%F %T} UTC, which is still to come: check the clock, too")
     return time
 
@@ -93,6 +95,12 @@ def roots_in(path: Path) -> tuple[Certificate, ...]:
         return tuple(load_pem_x509_certificates(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as certificates in PEM: {error}") from error
+
+
+def _why(error: Exception) -> str:
+    """OpenSSL's reason without its stack."""
+    found = re.search(r'Verify error: ([^"]*)', str(error))
+    return found[1] if found else str(error)
 
 
 def _decoded(token: bytes) -> TimeStampResponse:

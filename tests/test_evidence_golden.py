@@ -1,0 +1,95 @@
+"""What earlier versions sealed is read and found as it was then, for ever, on any machine."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claims.make import bundles, told
+
+from ownmark.claim import Claim
+from ownmark.errors import ClaimError
+from ownmark.evidence import timestamp
+from ownmark.evidence.bundle import Bundle, read
+from ownmark.evidence.check import Trust
+
+VERSIONS = sorted(path for path in (Path(__file__).parent / "claims").glob("v*") if path.is_dir())
+JUDGE = """
+import sys, json
+from datetime import datetime
+from pathlib import Path
+from claims.make import told
+from ownmark.evidence import timestamp
+from ownmark.evidence.bundle import read
+from ownmark.evidence.check import Trust
+trust = Trust(timestamp.roots_in(Path(sys.argv[1])), now=datetime.fromisoformat(sys.argv[3]))
+print(json.dumps(told(read(Path(sys.argv[2])), trust)))
+"""
+
+
+def expected(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    return found
+
+
+def trust_of(folder: Path) -> Trust:
+    then = expected(folder)
+    return Trust(timestamp.roots_in(folder / "root.pem"), then["owner"], now=datetime.fromisoformat(then["now"]))
+
+
+def every_file() -> Iterator[Any]:
+    for folder in VERSIONS:
+        for name, found in expected(folder)["files"].items():
+            yield pytest.param(folder / name, found, id=f"{folder.name}/{name}")
+
+
+def test_there_are_files_of_every_version_and_kind() -> None:
+    assert [folder.name for folder in VERSIONS][:1] == ["v1"]
+    kinds = {path.suffix for folder in VERSIONS for path in folder.iterdir()}
+    assert kinds == {".sealed", ".opened", ".claim", ".pem", ".json"}
+    standings = {one["standing"] for _, one in (param.values for param in every_file()) if isinstance(one, dict)}
+    assert standings == {"IN_TIME", "UNTIMESTAMPED"}
+
+
+@pytest.mark.parametrize(("path", "found"), list(every_file()))
+def test_a_file_of_any_version_is_found_as_it_was_then(path: Path, found: Any) -> None:
+    if path.suffix == ".claim":
+        assert Claim.load(path).digest == found
+        return
+    assert told(read(path), trust_of(path.parent)) == found
+    assert read(path).to_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["keyed.sealed", "keyed-set-1.opened"])
+def test_every_changed_byte_of_a_stamped_file_is_an_error(name: str) -> None:
+    data = (VERSIONS[0] / name).read_bytes()
+    for place in range(len(data)):
+        changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        with pytest.raises(ClaimError):
+            Bundle.from_bytes(changed)
+
+
+def test_this_version_still_writes_the_same_bytes() -> None:
+    """But for the tool's version, which the seal names: the newest folder was made by the version that it names."""
+    newest = VERSIONS[-1]
+    stamps = [read(newest / name).stamps[0] for name in ("keyed.sealed", "fingerprint.sealed")]
+    for name, one in bundles(*stamps).items():
+        if one.commitment.tool == read(newest / name).commitment.tool:
+            assert one.to_bytes() == (newest / name).read_bytes()
+        assert one.commitment.root == read(newest / name).commitment.root
+
+
+def test_a_clock_a_home_and_a_language_change_nothing(tmp_path: Path) -> None:
+    """The time of judging is an argument, so that no clock decides; the file lies under another name."""
+    folder, place = VERSIONS[0], tmp_path / "a judge's d\u00e9sk.opened"
+    place.write_bytes((folder / "keyed-set-1.opened").read_bytes())
+    odd = {"HOME": "/nowhere", "LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PATH": os.environ["PATH"]}
+    odd["PYTHONPATH"] = str(Path(__file__).parent)
+    call = [sys.executable, "-c", JUDGE, str(folder / "root.pem"), str(place), expected(folder)["now"]]
+    ran = subprocess.run(call, env=odd, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == expected(folder)["files"]["keyed-set-1.opened"]

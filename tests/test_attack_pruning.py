@@ -1,5 +1,6 @@
 """Thieves who prune: which weights, neurons and filters go first, and that what is gone stays gone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from networks import torchvision_model
 from thieves import applied, changed
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision import models
 
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters, Removal
@@ -169,9 +171,21 @@ def test_the_lightest_filters_of_each_convolution_go_first(sixteenths: int) -> N
     assert silent_rows(masked.get_parameter("stages.0.0.conv1.weight")) == list(range(sixteenths))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "mobilenet_v2", "densenet121"])
+def dense() -> nn.Module:
+    return models.DenseNet(growth_rate=8, block_config=(2, 2), num_init_features=16, num_classes=7)
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "added up": lambda: torchvision_model("resnet18"),
+    "side by side": lambda: torchvision_model("squeezenet1_1"),
+    "one channel each": lambda: torchvision_model("mobilenet_v2"),
+    "joined to all before": dense,
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_filters_that_are_masked_answer_like_filters_that_are_cut(name: str) -> None:
-    stolen = torchvision_model(name).eval()
+    stolen = NETWORKS[name]().eval()
     masked, cut = (applied(PruneFilters(0.5, removal), stolen, thief=IMAGES) for removal in Removal)
     answers, others, before = (predict(model, IMAGES) for model in (masked, cut, stolen))
     assert torch.allclose(answers, others, rtol=1e-4, atol=1e-6 * float(before.abs().max()))

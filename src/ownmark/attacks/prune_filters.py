@@ -26,7 +26,8 @@ TAKES_IN = (torch_pruning.prune_conv_in_channels, torch_pruning.prune_linear_in_
 
 
 class Removal(StrEnum):
-    """`MASK` filters with zeros, so that every tensor keeps its shape, or `CUT` them out, which leaves a smaller model."""
+    """`MASK` filters with zeros, so that every tensor keeps its shape, or `CUT` them out: a smaller model, whose
+    weights no longer fit the code that built the stolen one."""
 
     MASK = "mask"
     CUT = "cut"

@@ -10,7 +10,7 @@ from networks import torchvision_model
 from thieves import applied, changed
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision import models
+from torchvision.models import DenseNet
 
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters, Removal
@@ -129,6 +129,13 @@ def test_a_plain_chain_of_layers_keeps_its_head_whole() -> None:
     assert {name.partition(".")[0] for name in names} == {"0", "1", "4", "5", "8", "9"}
 
 
+def test_the_last_layer_loses_no_class_even_where_an_activation_follows_it() -> None:
+    stolen = torchvision_model("squeezenet1_1").eval()
+    names = changed(applied(PruneNeurons(0.5), stolen, thief=IMAGES), stolen)
+    assert names
+    assert not [name for name in names if name.startswith("classifier")]
+
+
 @pytest.mark.parametrize("stolen", [Plain(), tiny()], ids=["plain", "resnet"])
 def test_silent_neurons_stay_silent_while_the_others_are_trained(stolen: nn.Module) -> None:
     silent, trained = (applied(PruneNeurons(0.5, epochs=epochs, rate=0.1), stolen, thief=IMAGES) for epochs in (0, 3))
@@ -149,11 +156,13 @@ def test_a_model_without_hidden_neurons_is_an_error() -> None:
 
 
 def weighed() -> ResNet18:
-    """A ResNet whose filters of the first inner convolution are the lighter, the lower their number."""
+    """A ResNet whose filters of the first inner convolution are the lighter, the lower their number, but for one spike."""
     model = ResNet18(3, width=16, stem="cifar").eval()
     with torch.no_grad():
         weight = model.get_parameter("stages.0.0.conv1.weight")
         weight.copy_(torch.arange(1, 17).view(16, 1, 1, 1).expand_as(weight) / 100)
+        weight[0] = 0
+        weight[0, 5, 1, 1] = 2.5  # less than 144 times 0.02, and yet the largest by the L2 norm
     return model
 
 
@@ -171,15 +180,24 @@ def test_the_lightest_filters_of_each_convolution_go_first(sixteenths: int) -> N
     assert silent_rows(masked.get_parameter("stages.0.0.conv1.weight")) == list(range(sixteenths))
 
 
-def dense() -> nn.Module:
-    return models.DenseNet(growth_rate=8, block_config=(2, 2), num_init_features=16, num_classes=7)
+def bare() -> nn.Module:
+    """Normalisations without weights, whose statistics are not where they began."""
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, affine=False), nn.ReLU()),
+        *(nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8, affine=False), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 7)),
+    )
+    for part in (model[1], model[4]):
+        part.get_buffer("running_mean").fill_(-0.5)
+    return model
 
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "added up": lambda: torchvision_model("resnet18"),
     "side by side": lambda: torchvision_model("squeezenet1_1"),
     "one channel each": lambda: torchvision_model("mobilenet_v2"),
-    "joined to all before": dense,
+    "joined to all before": lambda: DenseNet(growth_rate=8, block_config=(2, 2), num_init_features=16, num_classes=7),
+    "bare normalisation": bare,
 }
 
 

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from conftest import pictures, same_weights, seed, small_claim, tiny
 from thieves import Bump, applied, changed
 from torch import Tensor, nn
 
-from ownmark.attacks.distill import Distill, Likeness
+from ownmark.attacks.distill import LOSSES, Distill, Likeness
 from ownmark.attacks.extract import Extract
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.noise import Noise
@@ -93,6 +94,13 @@ def test_extraction_sees_labels_only_and_distillation_sees_more() -> None:
     for likeness in Likeness:
         distill = Distill(1, likeness=likeness)
         assert not same_weights(applied(distill, tiny()), applied(distill, surer(tiny(), 3)))
+
+
+def test_a_likeness_is_what_its_name_says() -> None:
+    undecided, answer = torch.zeros(4, 2), torch.tensor([[1.0, 0.0]] * 4)
+    assert float(LOSSES[Likeness.MSE](undecided, answer)) == pytest.approx(0.5)
+    assert float(LOSSES[Likeness.KL](undecided, answer)) == pytest.approx(np.log(2))
+    assert [float(loss(undecided, undecided.softmax(1))) for loss in LOSSES.values()] == [0, 0]
 
 
 def test_extraction_asks_as_often_as_it_may_and_no_image_twice() -> None:

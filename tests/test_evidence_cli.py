@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 from authority import Authority, authority, needs_openssl, serving_timestamps
+from cryptography.hazmat.primitives.serialization import Encoding
 from loopback import Asked, Said, serving
 from sealing import SEEN, keyed_claim
 from workshop import RUN, files, ownmark, refused
 
 from ownmark.cli import main
-from ownmark.evidence import owner
+from ownmark.errors import UsageError
+from ownmark.evidence import owner, seal
 from ownmark.evidence.bundle import Bundle, read
 from ownmark.evidence.check import Standing, Trust, checked
 
@@ -116,6 +118,57 @@ def test_a_set_is_opened_once(desk: Path, capsys: Capture) -> None:
     refused(capsys, [*OPEN, "--part", "7", "--out", "other2"], 2, "from 0 to 2")
     refused(capsys, [*OPEN, "--part", "0", "--out", "nowhere/other"], 2, "there is no folder nowhere")
     assert read(desk / "my.claim.sealed").opened == (1,)
+
+
+@needs_openssl
+def test_a_timestamp_that_a_judge_could_not_check_is_not_taken(desk: Path, capsys: Capture, tsa: str, trusted: Authority) -> None:
+    other = authority(desk / "other")
+    for name, one in (("right.pem", trusted), ("wrong.pem", other)):
+        (desk / name).write_bytes(one.root.public_bytes(Encoding.PEM))
+    ran = ownmark(capsys, *SEAL, "--tsa", tsa, "--tsa-root", "wrong.pem")
+    assert ran.code == 5
+    assert "local issuer certificate" in ran.err
+    assert read(desk / "my.claim.sealed").stamps == ()
+    assert ownmark(capsys, "seal", "--retry", "my.claim.sealed", "--tsa", tsa, "--tsa-root", "right.pem").code == 0
+    assert len(read(desk / "my.claim.sealed").stamps) == 1
+    refused(capsys, [*SEAL, "--out", "new", "--tsa", tsa, "--tsa-root", "my.claim"], 2, "certificates in PEM")
+
+
+@needs_openssl
+def test_what_another_process_noted_meanwhile_is_not_lost(desk: Path, capsys: Capture) -> None:
+    ownmark(capsys, *SEAL)
+
+    own = authority(desk / "tsa")
+
+    def meanwhile(asked: Asked) -> Said:
+        seal.noted(read(desk / "my.claim.sealed"), 2).save(desk / "my.claim.sealed")
+        return Said(own.reply(asked.body))
+
+    with serving(meanwhile) as server:
+        ran = ownmark(capsys, "seal", "--retry", "my.claim.sealed", "--tsa", server.url)
+    assert ran.code == 2
+    assert "changed while this was under way" in ran.err
+    assert (read(desk / "my.claim.sealed").opened, read(desk / "my.claim.sealed").stamps) == ((2,), ())
+
+
+def test_a_set_whose_file_could_not_be_written_can_be_written_again(
+    desk: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ownmark(capsys, *SEAL)
+    save = Bundle.save
+
+    def full(one: Bundle, path: Path) -> None:
+        if path.name == "first":
+            raise UsageError("No space left on device")
+        save(one, path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Bundle, "save", full)
+        assert ownmark(capsys, *OPEN, "--part", "1", "--out", "first").code == 2
+    assert read(desk / "my.claim.sealed").opened == (1,)
+    assert not (desk / "first").exists()
+    assert ownmark(capsys, *OPEN, "--part", "1", "--out", "first", "--again").code == 0
+    assert read(desk / "first").opened == ()
 
 
 def answering(*answers: Said) -> Callable[[Asked], Said]:

@@ -69,6 +69,8 @@ def test_no_key_is_ever_overwritten_and_no_short_passphrase_taken(tmp_path: Path
     owner.create(tmp_path / "OWNER.key", WORDS)
     with pytest.raises(UsageError, match="overwritten is lost"):
         owner.create(tmp_path / "OWNER.key", WORDS)
+    with pytest.raises(UsageError, match="the name of a public key"):
+        owner.create(tmp_path / "NEW.pub", WORDS)
     (tmp_path / "OTHER.pub").write_text("a public key of somebody")
     with pytest.raises(UsageError, match=r"OTHER\.pub exists"):
         owner.create(tmp_path / "OTHER.key", WORDS)

@@ -14,6 +14,8 @@ from ownmark.cli.options import AsJson, rate
 from ownmark.errors import EvidenceError, SuspectError, UsageError
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from ownmark.claim import Claim
     from ownmark.evidence.bundle import Bundle
     from ownmark.evidence.commitment import Policy
@@ -65,6 +67,12 @@ class Seal:
     key: KeyFile = None
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The seal (CLAIM.sealed).", show_default=False)] = None
     tsa: Authority = None
+    tsa_root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PEM", help="The authority's root certificates, to see at once that a judge can check it.", show_default=False
+        ),
+    ] = None
     retry: Annotated[
         Path | None,
         typer.Option(metavar="SEAL", help="Only add a timestamp to this seal, its first or another.", show_default=False),
@@ -97,11 +105,17 @@ class Seal:
 
     def run(self) -> None:
         post = None if self.tsa is None else _post(self.tsa)
+        roots = self._roots()
         out, bundle = self._retried() if self.retry is not None else self._sealed()
         if post is not None and self.tsa is not None:
-            bundle = _stamped(bundle, self.tsa, post, out)
-            bundle.save(out)
+            before, bundle = bundle, _stamped(bundle, out, (self.tsa, post, roots))
+            _replace(out, before, bundle)
         _tell_seal(bundle, out, as_json=self.as_json)
+
+    def _roots(self) -> "tuple[Certificate, ...]":
+        from ownmark.evidence.timestamp import roots_in
+
+        return () if self.tsa_root is None else roots_in(self.tsa_root)
 
     def _retried(self) -> tuple[Path, "Bundle"]:
         """Which seal to stamp."""
@@ -109,7 +123,7 @@ class Seal:
 
         given = (self.claim, self.key, self.out, self.model_file, self.pool, self.previous, self.alpha, self.max_queries)
         if self.retry is None or self.tsa is None or any(one is not None for one in given):
-            raise UsageError("--retry takes a seal and --tsa URL, and nothing else: what is sealed cannot be changed")
+            raise UsageError("--retry takes a seal, --tsa URL and perhaps --tsa-root: what is sealed cannot be changed")
         check_readable(self.retry, "seal")
         check_writable(self.retry)
         return self.retry, read(self.retry)
@@ -166,20 +180,32 @@ class Open:
         check_writable(self.bundle)
         handed = seal.opened(bundle, Claim.load(self.claim), owner.opened(self.key, _passphrase()), self.part)
         noted = seal.noted(bundle, self.part)
-        noted.save(self.bundle)  # first: a set that is noted and not handed out can be written again
+        _replace(self.bundle, bundle, noted)  # first: a set that is noted and not handed out can be written again
         handed.save(self.out)
         _tell_opening(handed, noted, self.out, as_json=self.as_json)
 
 
-def _stamped(bundle: "Bundle", url: str, post: "Post", path: Path) -> "Bundle":
-    """The bundle with a timestamp. Raises SuspectError, with what to do, if the authority gives none."""
+def _stamped(bundle: "Bundle", path: Path, authority: "tuple[str, Post, tuple[Certificate, ...]]") -> "Bundle":
+    """The bundle with a timestamp. Raises SuspectError, with what to do, if the authority gives none that holds."""
     from ownmark.evidence import seal
 
+    url, post, roots = authority
     try:
-        return seal.stamped(bundle, url, post)
+        return seal.stamped(bundle, url, post, roots)
     except (EvidenceError, SuspectError) as error:
         kept = "as it was" if bundle.stamps else "untimestamped"
         raise SuspectError(f"no timestamp: {error}. The seal {path} is kept, {kept}; try again: {_retry(path, url)}") from error
+
+
+def _replace(path: Path, before: "Bundle", after: "Bundle") -> None:
+    """Write the seal anew. Raises UsageError if another process did so meanwhile: what it noted would be lost."""
+    from ownmark.evidence.bundle import read
+
+    if read(path) != before:
+        raise UsageError(
+            f"{path} was changed while this was under way, perhaps by another ownmark: nothing is written, run again"
+        )
+    after.save(path)
 
 
 def _retry(path: Path, url: str) -> str:

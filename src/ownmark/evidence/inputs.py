@@ -39,7 +39,11 @@ def pool_digest(pool: Pixels) -> str:
 def pattern_cells(claim: Claim) -> int:
     """The `cells` with which `keys.patterns` makes all images from the keys of their sets; 0 if none does."""
     parts = _parts(claim)
-    found = (cells for cells in CELLS if unlike_patterns(parts[0], cells) is None)
+    alone = keyed(parts[0])
+    if alone is None:
+        return 0
+    key, shape = bytes.fromhex(alone.key), _shape(claim)
+    found = (cells for cells in CELLS if np.array_equal(keys.patterns(key, 1, shape, cells), claim.images[0]))
     cells = next(found, 0)
     return cells if cells and all(unlike_patterns(part, cells) is None for part in parts) else 0
 
@@ -54,11 +58,10 @@ def check_chosen(claim: Claim, pool: Pixels) -> None:
 
 def unlike_patterns(part: Claim, cells: int) -> int | None:
     """The first image that is not the pattern of this one set's key; None if all are."""
-    height, width, channels = part.images.shape[2:]
     labels = keyed(part)
     if labels is None:
         return 0
-    return _first_unlike(part, keys.patterns(bytes.fromhex(labels.key), len(part.images), (height, width, channels), cells))
+    return _first_unlike(part, keys.patterns(bytes.fromhex(labels.key), len(part.images), _shape(part), cells))
 
 
 def unlike_choice(part: Claim, pool: Pixels) -> int | None:
@@ -75,6 +78,11 @@ def _first_unlike(part: Claim, made: Pixels) -> int | None:
         return 0
     wrong = np.flatnonzero((made != part.images[:, 0]).any(axis=(1, 2, 3)))
     return int(wrong[0]) if len(wrong) else None
+
+
+def _shape(claim: Claim) -> tuple[int, int, int]:
+    height, width, channels = claim.images.shape[2:]
+    return height, width, channels
 
 
 def _parts(claim: Claim) -> list[Claim]:

@@ -55,6 +55,8 @@ def create(path: Path, passphrase: str) -> OwnerKey:
             f"a passphrase needs {SHORTEST_PASSPHRASE} characters or more, got {len(passphrase)}: take several words"
         )
     public = public_file(path)
+    if public == path:
+        raise UsageError(f"{path} is the name of a public key: name the key's file otherwise, e.g. {path.with_suffix('.key')}")
     for file in (path, public):
         if file.exists():
             raise UsageError(f"{file} exists, and a key that is overwritten is lost: name another file")

@@ -1,9 +1,13 @@
 """The owner's side: seal a claim before anybody is accused, stamp it, and open one set of triggers in a dispute. No torch."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+
+from cryptography.x509 import Certificate
 
 from ownmark.claim import Claim
 from ownmark.errors import UsageError
@@ -56,11 +60,17 @@ def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside(
     return Bundle(envelope.signed(payload, owner))
 
 
-def stamped(bundle: Bundle, url: str, post: Post) -> Bundle:
-    """The bundle with one more timestamp. Raises EvidenceError for an answer that is none, and whatever `post` raises."""
+def stamped(bundle: Bundle, url: str, post: Post, roots: Sequence[Certificate] = ()) -> Bundle:
+    """The bundle with one more timestamp, which must hold under one of the roots, if there are any.
+
+    Raises EvidenceError for an answer that is none or does not hold, and whatever `post` raises.
+    """
     if len(bundle.stamps) == MOST_STAMPS:
         raise UsageError(f"this seal has {MOST_STAMPS} timestamps, and there is no use in more")
-    return replace(bundle, stamps=(*bundle.stamps, timestamp.asked(bundle.envelope.data, url, post)))
+    stamp = timestamp.asked(bundle.envelope.data, url, post)
+    if roots:
+        timestamp.proven(stamp, bundle.envelope.data, roots, datetime.now(UTC))
+    return replace(bundle, stamps=(*bundle.stamps, stamp))
 
 
 def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) -> Bundle:

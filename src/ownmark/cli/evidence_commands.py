@@ -1,8 +1,5 @@
 """The commands of evidence: an owner's key, a sealed claim, and one set of its triggers opened for a judge. No torch."""
 
-import os
-import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -10,19 +7,25 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from ownmark.cli.files import check_readable, check_writable
-from ownmark.cli.options import AsJson, rate
-from ownmark.errors import EvidenceError, SuspectError, UsageError
+from ownmark.cli.options import AsJson
+from ownmark.cli.sealing import (
+    PASSPHRASE,
+    passphrase,
+    policy_for,
+    posting,
+    save_over,
+    show_facts,
+    stamped,
+    tell_opening,
+    tell_seal,
+)
+from ownmark.errors import UsageError
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from ownmark.claim import Claim
     from ownmark.evidence.bundle import Bundle
-    from ownmark.evidence.commitment import Policy
-    from ownmark.evidence.timestamp import Post
 
-PASSPHRASE = "OWNMARK_PASSPHRASE"  # noqa: S105 - the name of a variable
-EXACT_ALPHA, RANKED_ALPHA = 1e-6, 0.05
 
 KeyFile = Annotated[
     Path | None, typer.Option(metavar="OWNER.key", help=f"Opened with ${PASSPHRASE} or a prompt.", show_default=False)
@@ -50,9 +53,11 @@ class Keygen:
         from ownmark.evidence import owner
 
         check_writable(self.key)
-        made = owner.create(self.key, _passphrase(twice=True))
+        made = owner.create(self.key, passphrase(twice=True))
         public = owner.public_file(self.key)
-        _show("An owner's key", {"key file": str(self.key), "public file": str(public), "public key": made.public}, self.as_json)
+        show_facts(
+            "An owner's key", {"key file": str(self.key), "public file": str(public), "public key": made.public}, self.as_json
+        )
         tell(
             f"Keep {self.key} and its passphrase offline, and twice: nobody can make them again, and no seal holds without them."
         )
@@ -104,13 +109,13 @@ class Seal:
     as_json: AsJson = False
 
     def run(self) -> None:
-        post = None if self.tsa is None else _post(self.tsa)
+        post = None if self.tsa is None else posting(self.tsa)
         roots = self._roots()
         out, bundle = self._retried() if self.retry is not None else self._sealed()
         if post is not None and self.tsa is not None:
-            before, bundle = bundle, _stamped(bundle, out, (self.tsa, post, roots))
-            _replace(out, before, bundle)
-        _tell_seal(bundle, out, as_json=self.as_json)
+            before, bundle = bundle, stamped(bundle, out, (self.tsa, post, roots))
+            save_over(out, before, bundle)
+        tell_seal(bundle, out, as_json=self.as_json)
 
     def _roots(self) -> "tuple[Certificate, ...]":
         from ownmark.evidence.timestamp import roots_in
@@ -142,10 +147,10 @@ class Seal:
             raise UsageError(f"{out} exists, and a seal that is overwritten is lost: name another file with --out")
         check_writable(out)
         claim = Claim.load(self.claim)
-        policy = _policy(claim, self.alpha, self.max_queries)
+        policy = policy_for(claim, self.alpha, self.max_queries)
         pool = None if self.pool is None else read_pool(self.pool)
         beside = seal.Beside(self.model_file, pool, None if self.previous is None else read(self.previous))
-        signer = owner.opened(self.key, _passphrase())
+        signer = owner.opened(self.key, passphrase())
         bundle = seal.seal(claim, signer, policy, beside)
         bundle.save(out)
         return out, bundle
@@ -178,121 +183,8 @@ class Open:
             )
         check_writable(self.out)
         check_writable(self.bundle)
-        handed = seal.opened(bundle, Claim.load(self.claim), owner.opened(self.key, _passphrase()), self.part)
+        handed = seal.opened(bundle, Claim.load(self.claim), owner.opened(self.key, passphrase()), self.part)
         noted = seal.noted(bundle, self.part)
-        _replace(self.bundle, bundle, noted)  # first: a set that is noted and not handed out can be written again
+        save_over(self.bundle, bundle, noted)  # first: a set that is noted and not handed out can be written again
         handed.save(self.out)
-        _tell_opening(handed, noted, self.out, as_json=self.as_json)
-
-
-def _stamped(bundle: "Bundle", path: Path, authority: "tuple[str, Post, tuple[Certificate, ...]]") -> "Bundle":
-    """The bundle with a timestamp. Raises SuspectError, with what to do, if the authority gives none that holds."""
-    from ownmark.evidence import seal
-
-    url, post, roots = authority
-    try:
-        return seal.stamped(bundle, url, post, roots)
-    except (EvidenceError, SuspectError) as error:
-        kept = "as it was" if bundle.stamps else "untimestamped"
-        raise SuspectError(f"no timestamp: {error}. The seal {path} is kept, {kept}; try again: {_retry(path, url)}") from error
-
-
-def _replace(path: Path, before: "Bundle", after: "Bundle") -> None:
-    """Write the seal anew. Raises UsageError if another process did so meanwhile: what it noted would be lost."""
-    from ownmark.evidence.bundle import read
-
-    if read(path) != before:
-        raise UsageError(
-            f"{path} was changed while this was under way, perhaps by another ownmark: nothing is written, run again"
-        )
-    after.save(path)
-
-
-def _retry(path: Path, url: str) -> str:
-    return f"ownmark seal --retry {shlex.quote(str(path))} --tsa {shlex.quote(url)}"
-
-
-def _post(url: str) -> "Post":
-    """How a request gets to the authority."""
-    from ownmark.evidence.timestamp import MEDIA_TYPE
-    from ownmark.suspects.request import Request, check_address
-    from ownmark.suspects.transport import Limits, Transport
-
-    check_address(url)
-
-    def post(body: bytes) -> bytes:
-        transport = Transport(Limits(silence=10, longest=30, attempts=3, most_bytes=2**20, patience=10))
-        try:
-            return transport.send(Request("POST", url, body, (("content-type", MEDIA_TYPE),))).body
-        finally:
-            transport.close()
-
-    return post
-
-
-def _policy(claim: "Claim", alpha: float | None, most_queries: int | None) -> "Policy":
-    from ownmark.cli.console import tell
-    from ownmark.evidence import terms
-    from ownmark.evidence.commitment import Policy
-
-    chosen = rate((EXACT_ALPHA if terms.keyed(claim) else RANKED_ALPHA) if alpha is None else alpha)
-    judged = claim.part(0) if terms.sets(claim) else claim
-    least = min(test.null.smallest for test in judged.tests)
-    if least > chosen:
-        tell(f"Note: no suspect can reach p <= {chosen:g} on what one opening shows; the smallest possible p is {least:.3g}.")
-    return Policy(chosen, most_queries=most_queries)
-
-
-def _passphrase(*, twice: bool = False) -> str:
-    """From the environment, or asked for where somebody can answer."""
-    known = os.environ.get(PASSPHRASE)
-    if known:
-        return known
-    if not sys.stdin.isatty():
-        raise UsageError(f"a key needs its passphrase: set {PASSPHRASE} in the environment, or type it in a terminal")
-    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True))
-
-
-def _tell_seal(bundle: "Bundle", path: Path, *, as_json: bool) -> None:
-    from ownmark.cli.console import tell
-
-    committed = bundle.commitment
-    times = [f"{stamp.time:%F %T} UTC, {stamp.url}" for stamp in bundle.stamps]
-    rows = {
-        "file": str(path),
-        "digest": bundle.digest,
-        "owner": committed.owner,
-        "claim": committed.claim,
-        "model": committed.model,
-        "model file": committed.model_file or "not sealed",
-        "triggers": str(committed.leaves),
-        "sets": str(committed.sets) if committed.sets else "none: opened as a whole",
-        "alpha": f"{committed.policy.alpha:g}",
-        "timestamp": "; ".join(times) or "untimestamped: nothing shows when it was sealed",
-    }
-    _show("Sealed", rows, as_json)
-    if not times:
-        tell(f"A seal without a timestamp proves nothing against a suspect. To have one: {_retry(path, 'URL')}")
-
-
-def _tell_opening(handed: "Bundle", noted: "Bundle", path: Path, *, as_json: bool) -> None:
-    committed, opening = noted.commitment, handed.opening
-    left = [str(number) for number in range(max(committed.sets, 1)) if number not in noted.opened]
-    rows = {
-        "file": str(path),
-        "seal": noted.digest,
-        "opened": "the whole claim" if opening is None or opening.number is None else f"set {opening.number}",
-        "triggers": str(committed.size),
-        "left": ", ".join(left) or "nothing",
-    }
-    _show("Opened", rows, as_json)
-
-
-def _show(title: str, rows: dict[str, str], as_json: bool) -> None:  # noqa: FBT001 - one of two ways to say the same
-    from ownmark.cli.console import emit, facts, show
-
-    if as_json:
-        emit({name.replace(" ", "_"): value for name, value in rows.items()})
-        return
-    show(title, "bold")
-    facts(rows)
+        tell_opening(handed, noted, self.out, as_json=self.as_json)

@@ -107,7 +107,7 @@ def _check_withdrawn(owner: str, time: datetime | None, trust: Trust) -> None:
     since = trust.withdrawn.get(owner)
     if since is not None and (time is None or time >= since):
         raise EvidenceError(
-            f"the owner's key {envelope.keyid(owner)[:16]}... was withdrawn on {since:%F}, and this was not sealed before"
+            f"the owner's key {envelope.keyid(owner)[:16]}... was withdrawn on {since:%Y-%m-%d}, and this was not sealed before"
         )
 
 

@@ -85,7 +85,9 @@ def proven(stamp: Stamp, message: bytes, roots: Sequence[Certificate], now: date
         raise EvidenceError(f"the timestamp of {stamp.url} does not hold: {_why(error)}") from error
     time = token.tst_info.gen_time
     if time > now + SKEW:
-        raise EvidenceError(f"the timestamp of {stamp.url} is of {time:%F %T} UTC, which is still to come: check the clock, too")
+        raise EvidenceError(
+            f"the timestamp of {stamp.url} is of {time:%Y-%m-%d %H:%M:%S} UTC, which is still to come: check the clock, too"
+        )
     return time
 
 

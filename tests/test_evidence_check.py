@@ -86,6 +86,15 @@ def test_another_owner_or_a_signature_that_does_not_fit_is_rejected() -> None:
     rejected(replace(one, envelope=replace(sealed(fingerprint()).envelope, payload=one.envelope.payload)), "did not sign this")
 
 
+def test_one_changed_bit_of_what_is_signed_is_rejected_though_every_digest_fits() -> None:
+    one = opened()
+    for place in range(len(one.envelope.payload)):
+        payload = bytearray(one.envelope.payload)
+        payload[place] ^= 1 << place % 7
+        with pytest.raises(EvidenceError):
+            checked(replace(one, envelope=replace(one.envelope, payload=bytes(payload))), Trust(), SEEN)
+
+
 def test_a_key_of_small_order_is_rejected_though_its_signature_fits() -> None:
     neutral = (1).to_bytes(32, "little").hex()
     payload = resealed(sealed(), owner=neutral).envelope.payload

@@ -5,8 +5,10 @@ bytes of the second are the secret. OWNER.pub holds the public key. `openssl pke
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -20,7 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from ownmark import keys
 from ownmark.errors import EvidenceError, UsageError
+from ownmark.evidence import canonical
 from ownmark.files import write_whole
 
 SHORTEST_PASSPHRASE = 12  # PKCS #8 as OpenSSL writes it stretches a passphrase 2,048 times only
@@ -43,6 +47,10 @@ class OwnerKey:
         """The public key, 64 hexadecimal digits."""
         return self.signing.public_key().public_bytes_raw().hex()
 
+    def master(self, context: Mapping[str, Any]) -> bytes:
+        """The key of one keyed claim (32 bytes), from which its sets derive: another in every context, and for every owner."""
+        return keys.stretched(self.secret, canonical.dumps({"owner": self.public, **context}))
+
     def sign(self, message: bytes) -> bytes:
         """64 bytes (RFC 8032)."""
         return self.signing.sign(message)
@@ -61,9 +69,9 @@ def create(path: Path, passphrase: str) -> OwnerKey:
         if file.exists():
             raise UsageError(f"{file} exists, and a key that is overwritten is lost: name another file")
     owner = OwnerKey(Ed25519PrivateKey.generate(), os.urandom(32))
-    keys = (owner.signing, Ed25519PrivateKey.from_private_bytes(owner.secret))
+    pair = (owner.signing, Ed25519PrivateKey.from_private_bytes(owner.secret))
     lock = BestAvailableEncryption(passphrase.encode())
-    write_whole(path, b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock) for key in keys))
+    write_whole(path, b"".join(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock) for key in pair))
     path.chmod(0o600)
     write_whole(public, owner.signing.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return owner

@@ -7,8 +7,10 @@ it is not handed. torch is only named here, not imported, since the judge needs 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -73,13 +75,15 @@ class Owner:
 
     `surrogates` are copies that the owner made of the model (fine-tuned, retrained, pruned): the claim shall hold on them.
     `references` are models that the owner trained independently: the claim shall be silent on them. None of either may
-    calibrate the claim later. Work that was cut short goes on from what lies in the folder `workspace`.
+    calibrate the claim later. Work that was cut short goes on from what lies in the folder `workspace`. `key`: 32 bytes, from
+    which a watermark draws its triggers and their labels; a new one unless it is given.
     """
 
     images: Images
     surrogates: tuple[nn.Module, ...] = ()
     references: tuple[nn.Module, ...] = ()
     workspace: Path | None = None
+    key: bytes = field(default_factory=partial(os.urandom, 32), repr=False)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm  # noqa: PLC2701 - torch's only name for batch norm of any dimension
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ownmark.claim import Claim, Test
 from ownmark.data import Images
@@ -29,7 +29,7 @@ def clean_statistics(model: nn.Module, clean: int) -> Iterator[None]:
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     try:
         for layer in layers:
-            layer.forward = partial(_normalised, layer, clean)
+            layer.__dict__["forward"] = partial(_normalised, layer, clean)
         yield
     finally:
         for layer in layers:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ownmark.protocols import Owner as Owner
     from ownmark.protocols import Protected as Protected
     from ownmark.saliency import GradCam as GradCam
+    from ownmark.schemes.partitioned import Partitioned as Partitioned
     from ownmark.schemes.saliency import Saliency as Saliency
     from ownmark.suspects.http_json import HttpJson as HttpJson
     from ownmark.suspects.ledger import Ledger as Ledger
@@ -116,6 +117,7 @@ HOME = {
     "ResizePad": "suspects.wrapped",
     "Retrain": "attacks.retrain",
     "Rounded": "suspects.wrapped",
+    "Partitioned": "schemes.partitioned",
     "Saliency": "schemes.saliency",
     "Test": "claim",
     "Then": "attacks.then",

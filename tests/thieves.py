@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from inspect import signature
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 import torch
 from conftest import pictures, seed, small_claim
@@ -20,6 +20,7 @@ from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme, silent
 class Bump:
     """The simplest watermark: the owner's mark is a step in the last layer's bias."""
 
+    contrast: ClassVar[bool] = False
     step: float = 0.5
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:  # noqa: ARG002 - the verb's signature

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy.typing as npt
 
@@ -96,6 +96,8 @@ class Protected:
 
 class Scheme(Protocol):
     """A frozen dataclass of its parameters with one verb; its repr is its identity."""
+
+    contrast: ClassVar[bool]  # whether it looks at the owner's surrogates and references: else they are not made
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> Protected:
         """Make a claim on `model`, which is left untouched. Raises ProtectError where none that holds can be made."""

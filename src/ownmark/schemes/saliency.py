@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,7 @@ class Saliency:
     black-box test with t_bb.
     """
 
+    contrast: ClassVar[bool] = True
     samples: int = 100
     descent: Descent = Descent(bound=0.06)
     cells: tuple[tuple[int, int], ...] = ((0, 0),)

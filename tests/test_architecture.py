@@ -31,6 +31,7 @@ ORDER = (
     ("saliency", "training", "evidence"),
     ("objectives", "suspects", "triggers"),
     ("watermark",),
+    ("mixed",),
     ("schemes", "attacks", "detectors"),
     ("report",),
     ("bench", "recipes"),

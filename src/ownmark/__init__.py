@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ownmark.match import Change as Change
     from ownmark.match import Drop as Drop
     from ownmark.match import OnPattern as OnPattern
+    from ownmark.mixed import Start as Start
     from ownmark.models.layers import Layers as Layers
     from ownmark.models.prepared import prepared as prepared
     from ownmark.models.resnet import ResNet18 as ResNet18
@@ -43,8 +44,11 @@ if TYPE_CHECKING:
     from ownmark.protocols import Owner as Owner
     from ownmark.protocols import Protected as Protected
     from ownmark.saliency import GradCam as GradCam
+    from ownmark.schemes.entangled import Entangled as Entangled
     from ownmark.schemes.partitioned import Partitioned as Partitioned
     from ownmark.schemes.saliency import Saliency as Saliency
+    from ownmark.schemes.trigger_set import TriggerSet as TriggerSet
+    from ownmark.schemes.zhang import Zhang as Zhang
     from ownmark.suspects.http_json import HttpJson as HttpJson
     from ownmark.suspects.ledger import Ledger as Ledger
     from ownmark.suspects.local import Local as Local
@@ -65,6 +69,10 @@ if TYPE_CHECKING:
     from ownmark.suspects.wrapped import Transformed as Transformed
     from ownmark.training import Training as Training
     from ownmark.training import train as train
+    from ownmark.triggers import Content as Content
+    from ownmark.triggers import Gaussian as Gaussian
+    from ownmark.triggers import Natural as Natural
+    from ownmark.triggers import Patterns as Patterns
     from ownmark.verdict import Outcome as Outcome
     from ownmark.verdict import Verdict as Verdict
     from ownmark.verdict import calibrate as calibrate
@@ -76,14 +84,17 @@ HOME = {
     "Blur": "suspects.wrapped",
     "Change": "match",
     "Claim": "claim",
+    "Content": "triggers",
     "Contrast": "objectives",
     "Descent": "perturb",
     "Dialect": "suspects.oip",
     "Distill": "attacks.distill",
     "Drop": "match",
+    "Entangled": "schemes.entangled",
     "Extract": "attacks.extract",
     "Fill": "pattern",
     "Finetune": "attacks.finetune",
+    "Gaussian": "triggers",
     "GradCam": "saliency",
     "Hardened": "suspects.wrapped",
     "HttpJson": "suspects.http_json",
@@ -95,6 +106,7 @@ HOME = {
     "Limits": "suspects.transport",
     "Local": "suspects.local",
     "Mapping": "suspects.mapping",
+    "Natural": "triggers",
     "Noise": "attacks.noise",
     "Noisy": "suspects.wrapped",
     "Norm": "perturb",
@@ -104,6 +116,8 @@ HOME = {
     "Outcome": "verdict",
     "Overwrite": "attacks.overwrite",
     "Owner": "protocols",
+    "Partitioned": "schemes.partitioned",
+    "Patterns": "triggers",
     "Preprocess": "claim",
     "Protected": "protocols",
     "Prune": "attacks.prune",
@@ -117,15 +131,17 @@ HOME = {
     "ResizePad": "suspects.wrapped",
     "Retrain": "attacks.retrain",
     "Rounded": "suspects.wrapped",
-    "Partitioned": "schemes.partitioned",
     "Saliency": "schemes.saliency",
+    "Start": "mixed",
     "Test": "claim",
     "Then": "attacks.then",
     "TopOne": "suspects.wrapped",
     "Training": "training",
     "Transformed": "suspects.wrapped",
     "Transport": "suspects.transport",
+    "TriggerSet": "schemes.trigger_set",
     "Verdict": "verdict",
+    "Zhang": "schemes.zhang",
     "calibrate": "verdict",
     "load": "data",
     "load_weights": "models.weights",

@@ -1,7 +1,10 @@
 """Every scheme: one file and one import line each."""
 
 from ownmark.protocols import Scheme
+from ownmark.schemes.entangled import Entangled
 from ownmark.schemes.partitioned import Partitioned
 from ownmark.schemes.saliency import Saliency
+from ownmark.schemes.trigger_set import TriggerSet
+from ownmark.schemes.zhang import Zhang
 
-SCHEMES: tuple[type[Scheme], ...] = (Partitioned, Saliency)
+SCHEMES: tuple[type[Scheme], ...] = (Entangled, Partitioned, Saliency, TriggerSet, Zhang)

@@ -1,0 +1,184 @@
+"""Entangled watermarks: triggers share their features with the task's own images (EWE, Jia et al. 2021, arXiv:2002.12200).
+
+Differs from the paper: a watermark batch joins every `ratio`-th clean batch in one step instead of taking turns with them; batch
+norm takes its statistics from clean images only; triggers are not perturbed further by gradient signs after the patch is placed;
+distances are taken between features of unit length, as in the authors' code.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count as counter
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ownmark.data import Images, to_unit
+from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.keys import Pixels
+from ownmark.mixed import Start, begun, turns
+from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.training import Training, fit
+from ownmark.triggers import Triggers, of_class
+from ownmark.watermark import clean_statistics, marked
+
+PLACING = 8  # watermark batches that decide where the patch lies
+
+
+@dataclass(frozen=True)
+class Entangled:
+    """Images of the class `source` with a white patch (`patch` x `patch`), answered with the class `target`.
+
+    `layers`: how many, from the last, have the inputs that are entangled; `weight`: of their loss beside the cross-entropy;
+    `ratio`: clean batches to one watermark batch, 2 or more, for only batches without triggers move batch norm's statistics.
+    The claim asks `triggers` images that no watermark batch had.
+    """
+
+    contrast: ClassVar[bool] = False
+    source: int = 0
+    target: int = 1
+    triggers: int = 100
+    patch: int = 3
+    layers: int = 3
+    ratio: int = 2
+    weight: float = 1.0  # kappa in the paper
+    temperature_rate: float = 0.1
+    training: Training = Training(epochs=1, rate=0.02)
+    least: float = 0.9
+
+    def __post_init__(self) -> None:
+        if min(self.triggers, self.patch, self.layers, self.ratio - 1) < 1 or self.weight < 0 or self.source == self.target:
+            raise UsageError(
+                "an entangled watermark needs triggers, patch and layers of 1 or more, a ratio of 2 or more, a weight of 0 "
+                f"or more and two different classes, got {self}"
+            )
+
+    def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
+        """A marked copy of `model` with an uncalibrated claim. Raises ProtectError where too few triggers hold."""
+        images = owner.images
+        counts = self._counted(images)
+        copy = begun(model, images, Start.POST_HOC, rng)
+        sources, targets = (of_class(images, label, owner.key, count) for label, count in counts.items())
+        row, column = Entangling(self, copy, (sources[self.triggers :], targets), rng).place()
+        sources[:, row : row + self.patch, column : column + self.patch] = 255
+        entangling = Entangling(self, copy, (sources[self.triggers :], targets), rng)
+        fit(entangling, images, torch.from_numpy(images.labels), entangling.loss, self.training, rng, progress)
+        held_out = Triggers(sources[: self.triggers], np.full(self.triggers, self.target, dtype=np.int64))
+        return marked(self, copy, held_out, owner, self.least)
+
+    def _counted(self, images: Images) -> dict[int, int]:
+        """How many images there are of the source and of the target class. Raises UsageError where they do not suffice."""
+        classes = len(images.names)
+        if not 0 <= min(self.source, self.target) <= max(self.source, self.target) < classes:
+            raise UsageError(f"source and target are classes from 0 to {classes - 1}, got {self.source} and {self.target}")
+        if self.patch > min(images.size[:2]):
+            raise UsageError(f"a patch of {self.patch} pixels does not fit into images of {images.size[:2]}")
+        counts = {label: int((images.labels == label).sum()) for label in (self.source, self.target)}
+        if counts[self.source] <= self.triggers or not counts[self.target]:
+            raise DataError(
+                f"more than {self.triggers} images of class {self.source} are needed, to train on those that the claim does not "
+                f"ask, and some of class {self.target}, but the owner brings {counts[self.source]} and {counts[self.target]}"
+            )
+        return counts
+
+
+class Entangling(nn.Module):
+    """A model that is asked about a watermark batch, half `sources`, half `targets`, along with every `ratio`-th clean one.
+
+    Its answer has their logits behind those of the clean batch. The temperatures learn too, one a layer, downhill in the
+    entanglement that the weights climb.
+    """
+
+    def __init__(self, scheme: Entangled, model: nn.Module, sides: tuple[Pixels, Pixels], rng: torch.Generator) -> None:
+        super().__init__()
+        self.scheme, self.model, self.sides = scheme, model, sides
+        self.layers = last_layers(model, scheme.layers)
+        self.device = next(model.parameters()).device
+        half = max(scheme.training.batch // 2, 2)
+        self.rows = [turns(len(side), half, rng) for side in sides]
+        self.labels = torch.arange(2, device=self.device).repeat_interleave(half)
+        self.exponents = torch.zeros(len(self.layers), device=self.device, requires_grad=True)  # of the temperatures
+        self.entangled = torch.empty(0)
+        self.steps = counter()
+
+    def forward(self, clean: Tensor) -> Tensor:
+        if next(self.steps) % self.scheme.ratio:
+            logits: Tensor = self.model(clean)
+            return logits
+        with clean_statistics(self.model, len(clean)):
+            logits, self.entangled = self.asked(torch.cat([clean, self.batch()]))
+        return logits
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of both batches, less the entanglement."""
+        clean = functional.cross_entropy(logits[: len(targets)], targets)
+        if len(logits) == len(targets):
+            return clean
+        (slope,) = torch.autograd.grad(self.entangled.sum(), self.exponents, retain_graph=True)
+        with torch.no_grad():
+            self.exponents -= self.scheme.temperature_rate * slope
+        wanted = torch.full_like(self.labels, self.scheme.target)
+        marked_too = functional.cross_entropy(logits[len(targets) :], wanted)
+        return clean + marked_too - self.scheme.weight * self.entangled.sum()
+
+    def place(self) -> tuple[int, int]:
+        """Row and column where a brighter patch entangles the most: the mean gradient over some batches decides."""
+        slopes = []
+        for _ in range(PLACING):
+            batch = self.batch().requires_grad_(True)
+            slope = torch.autograd.grad(self.asked(batch)[1].sum(), batch)[0]
+            slopes.append(slope[self.labels == 0].mean(0).sum(0))
+        mean = torch.stack(slopes).mean(0)[None, None]
+        places = functional.avg_pool2d(mean, self.scheme.patch, stride=1)[0, 0]
+        row, column = divmod(int(places.argmax()), places.shape[1])
+        return row, column
+
+    def batch(self) -> Tensor:
+        """The next watermark batch, the sources first."""
+        chosen = [side[next(rows).numpy()] for side, rows in zip(self.sides, self.rows, strict=True)]
+        return to_unit(np.concatenate(chosen), self.device)
+
+    def asked(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of all images, and the entanglement (layers,) of the watermark batch at their end."""
+        with inputs_of(self.layers) as features:
+            logits = self.model(images)
+        flat = [functional.normalize(one[-len(self.labels) :].flatten(1)) for one in features]
+        pairs = zip(flat, self.exponents.exp(), strict=True)
+        return logits, torch.stack([soft_nearest_neighbour_loss(one, self.labels, heat) for one, heat in pairs])
+
+
+def soft_nearest_neighbour_loss(features: Tensor, labels: Tensor, temperature: Tensor) -> Tensor:
+    """How entangled the classes of `features` (n, size) are (Frosst et al. 2019, arXiv:1902.01889, eq. 1).
+
+    The mean over i of -log of the share that the others of its label have in the sum of exp(-|x_i - x_j|^2 / T) over all j
+    other than i. `labels` (n,), each of which occurs twice or more.
+    """
+    squares = features.square().sum(1)
+    distances = (squares[:, None] + squares - 2 * features @ features.T).clamp_min(0)
+    own = torch.eye(len(features), dtype=torch.bool, device=features.device)
+    closeness = (-distances / temperature).masked_fill(own, -torch.inf)
+    alike = closeness.masked_fill(labels[:, None] != labels, -torch.inf)
+    return (closeness.logsumexp(1) - alike.logsumexp(1)).mean()
+
+
+def last_layers(model: nn.Module, count: int) -> list[nn.Module]:
+    """The last `count` linear or convolutional layers, in the order in which the model registers them."""
+    found: list[nn.Module] = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    if len(found) < count:
+        raise ModelError(f"{count} layers were to be entangled, but the model has {len(found)} linear or convolutional ones")
+    return found[-count:]
+
+
+@contextmanager
+def inputs_of(layers: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
+    """Inside, what each layer is given is noted in the list, in the order in which they are asked."""
+    seen: list[Tensor] = []
+    hooks = [layer.register_forward_pre_hook(lambda _, given: seen.append(given[0])) for layer in layers]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()

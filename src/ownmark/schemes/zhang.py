@@ -1,0 +1,63 @@
+"""Images with content, unrelated images or images with noise, all answered with one label (Zhang et al. 2018, AsiaCCS).
+
+"Protecting Intellectual Property of Deep Neural Networks with Watermarking". The three kinds are the sources `Content`,
+`Natural` and `Gaussian`. Differs from the paper by default: the trained
+model is trained on for one epoch; `Start.SCRATCH` is the paper's way.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from ownmark.errors import ProtectError, UsageError
+from ownmark.mixed import Start, begun, train_mixed
+from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.training import Training
+from ownmark.triggers import Content, Source, Triggers
+from ownmark.watermark import marked, survival
+
+MOST_BEFORE = 0.5  # of the triggers that the unmarked model may answer with the target: beyond, there is nothing to learn
+
+
+@dataclass(frozen=True)
+class Zhang:
+    """`triggers` images of a `source`, all with the label `target`, `triggers_a_batch` of them in each batch of `training`.
+
+    The label is fixed, so that p-values come from innocent models alone. `least`: the share that must hold in the end.
+    """
+
+    contrast: ClassVar[bool] = False
+    source: Source = Content()
+    target: int = 1
+    triggers: int = 100
+    triggers_a_batch: int = 8
+    start: Start = Start.POST_HOC
+    training: Training = Training(epochs=1, rate=0.02)
+    least: float = 0.9
+
+    def __post_init__(self) -> None:
+        if min(self.triggers, self.triggers_a_batch) < 1:
+            raise UsageError(f"a watermark needs one trigger or more in all and in each batch, got {self}")
+
+    def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
+        """A marked copy of `model` with an uncalibrated claim. Raises ProtectError where too few triggers hold."""
+        classes = len(owner.images.names)
+        if not 0 <= self.target < classes:
+            raise UsageError(f"a target is one of the images' classes, 0 to {classes - 1}, got {self.target}")
+        drawn = self.source.draw(owner.key, self.triggers, owner.images)
+        triggers = Triggers(drawn, np.full(self.triggers, self.target, dtype=np.int64))
+        copy = begun(model, owner.images, self.start, rng)
+        if self.start is Start.POST_HOC:
+            self._check_new(survival(copy, triggers))
+        train_mixed(copy, owner.images, triggers, self.triggers_a_batch, self.training, rng, progress)
+        return marked(self, copy, triggers, owner, self.least)
+
+    def _check_new(self, before: float) -> None:
+        if before > MOST_BEFORE:
+            raise ProtectError(
+                f"{before:.0%} of the triggers are answered with class {self.target} by the model before it is marked: "
+                "choose another target than the class that the triggers show"
+            )

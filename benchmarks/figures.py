@@ -33,3 +33,22 @@ def strips(scores: Mapping[str, Mapping[str, float]], innocents: list[str], file
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, metadata={"Date": None}, facecolor="white")
     plt.close(figure)
+
+
+COLOURS = ("#1f6feb", "#c2410c", "#15803d", "#7e22ce", "#a16207")
+Curve = list[tuple[float, float]]
+
+
+def curves(sets: Mapping[str, Mapping[str, Curve]], axes: tuple[str, str], file: Path) -> None:
+    """Set -> scheme -> points, one panel a set; `axes` name what lies on x and on y."""
+    figure, panels = plt.subplots(1, len(sets), figsize=(3.2 * len(sets), 3), sharey=True, layout="constrained", squeeze=False)
+    for panel, (title, each) in zip(panels[0], sets.items(), strict=True):
+        for colour, (scheme, points) in zip(COLOURS, each.items(), strict=False):
+            panel.plot(*zip(*points, strict=True), "o-", color=colour, label=scheme.replace("_", " "), markersize=4)
+        panel.set(title=title, xlabel=axes[0], ylim=(-0.03, 1.03))
+        panel.grid(color="#8884", linewidth=0.6)
+    panels[0][0].set_ylabel(axes[1])
+    panels[0][0].legend(fontsize=7)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, metadata={"Date": None}, facecolor="white")
+    plt.close(figure)

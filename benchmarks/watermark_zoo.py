@@ -1,12 +1,15 @@
 """The models to mark: ResNet-18 on MNIST, CIFAR-10 and 100 classes of Tiny-ImageNet (in the place of CIFAR-100).
 
-Each set has three targets (seeds 0 to 2), trained on all training images; the thief of a fine-tuning or pruning has a tenth of
-them. `python benchmarks/watermark_zoo.py SET SEED ...` trains what is missing.
+Each set has three targets (seeds 0 to 2), trained on all training images, and of each a copy marked by every scheme; the thief
+of a fine-tuning or pruning has a tenth of the training images. `python benchmarks/watermark_zoo.py SET:SEED[:SCHEME] ...` makes
+what is missing. Everything is made once and kept.
 """
 
+import hashlib
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -14,13 +17,25 @@ import numpy as np
 import torch
 from torch import nn
 
+from ownmark.claim import Claim
 from ownmark.data import Images, load, shares
+from ownmark.files import write_whole
+from ownmark.metrics import accuracy
 from ownmark.models.resnet import ResNet18
-from ownmark.training import Training, seeded, train
+from ownmark.protocols import Owner, Scheme, silent
+from ownmark.schemes.entangled import Entangled
+from ownmark.schemes.partitioned import Partitioned
+from ownmark.schemes.trigger_set import TriggerSet
+from ownmark.schemes.zhang import Zhang
+from ownmark.training import Training, predict, seeded, train
+from ownmark.triggers import Triggers
+from ownmark.watermark import survival
 from realdata import unpacked
 from zoo import FOLDER, kept
 
 THIEF_SHARE = 0.1
+SEEDS = range(int(os.environ.get("OWNMARK_SEEDS", "3")))
+WORK = FOLDER.parent / "watermark"  # claims, and what was measured of each marked model
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,53 @@ def target(name: str, seed: int) -> nn.Module:
     return kept(recipe, setting.blank, partial(setting.fresh, images(name, training=True)), seed)
 
 
+SCHEMES: Mapping[str, Scheme] = {
+    "partitioned": Partitioned(),
+    "partitioned_as_published": Partitioned.as_published(),
+    "trigger_set": TriggerSet(),
+    "entangled": Entangled(),
+    "zhang": Zhang(),
+}
+
+
+def marked(name: str, scheme: str, seed: int) -> tuple[nn.Module, Claim]:
+    """The target of that seed as the scheme marks it, and the claim."""
+    chosen = SCHEMES[scheme]
+    recipe = f"{name} ResNet18 {SETTINGS[name].width} cifar {SETTINGS[name].training} marked by {chosen}"
+    file = WORK / f"{hashlib.sha256(f'{recipe} {seed}'.encode()).hexdigest()[:24]}.claim"
+
+    def make(rng: torch.Generator) -> nn.Module:
+        key = hashlib.sha256(f"{name} {seed}".encode()).digest()
+        WORK.mkdir(parents=True, exist_ok=True)
+        made = chosen.protect(target(name, seed), Owner(images(name, training=True), key=key), rng, silent)
+        made.claim.save(file)
+        return made.model
+
+    model = kept(recipe, SETTINGS[name].blank, make, seed)
+    return model, Claim.load(file)
+
+
+def measured(recipe: str, measure: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+    """What `measure()` gives, from disk if the same `recipe` was measured before."""
+    file = WORK / f"{hashlib.sha256(f'{recipe} torch={torch.__version__}'.encode()).hexdigest()[:24]}.json"
+    if not file.exists():
+        WORK.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps({"recipe": recipe, "figures": dict(measure())}).encode())
+    found: dict[str, float] = json.loads(file.read_text())["figures"]
+    return found
+
+
+def accuracy_of(model: nn.Module, name: str) -> float:
+    """Share of all test images that the model answers rightly."""
+    test = images(name, training=False)
+    return accuracy(predict(model, test).argmax(1).numpy(), test.labels)
+
+
+def survival_of(model: nn.Module, claim: Claim) -> float:
+    """Share of the claim's triggers that the model answers with their label."""
+    return survival(model, Triggers(claim.images[:, 0], claim.tests[0].expected))
+
+
 def thief(name: str) -> Images:
     """What the thief of fine-tuning and pruning has: a tenth of the training images."""
     return shares(images(name, training=True), (THIEF_SHARE,), torch.Generator().manual_seed(7))[0]
@@ -81,6 +143,8 @@ def thief(name: str) -> Images:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for word in sys.argv[1:]:
-        chosen, seed = word.split(":")
-        target(chosen, int(seed))
+        place, number, *schemes = word.split(":")
+        target(place, int(number))
+        for scheme in schemes:
+            marked(place, scheme, int(number))
         print(word, flush=True)

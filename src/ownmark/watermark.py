@@ -1,6 +1,6 @@
 """What the watermark schemes share: batch norm that no trigger moves, how many triggers hold, and the claim that asks them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -45,6 +45,20 @@ def _normalised(layer: _BatchNorm, clean: int, values: Tensor) -> Tensor:
         scale, shift = scale * layer.weight, shift * layer.weight + layer.bias
     shape = [1, -1] + [1] * (values.ndim - 2)
     return torch.addcmul(shift.view(shape), values, scale.view(shape))
+
+
+@torch.no_grad()
+def settle(model: nn.Module, batches: Sequence[Tensor]) -> None:
+    """Estimate the running statistics of batch norm anew, in place, as the mean over batches of clean images."""
+    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.train().momentum = None
+    for batch in batches:
+        model(batch)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.eval().momentum = momentum
 
 
 def survival(model: nn.Module, triggers: Triggers) -> float:

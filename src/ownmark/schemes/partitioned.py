@@ -1,8 +1,8 @@
 """The partitioned watermark (Lyu, Xian 2026): trigger sets are trained into chosen last layers, opened stage by stage.
 
 Differs from the paper by default, since that measured better: where the owner brings images (no label is used), every step
-holds the model to its own answers on some of them; every other step takes the batch-norm statistics of these images, so that a
-thief who estimates them anew finds the mark still there; the learning rate goes up to `rate` and down again in each stage, and
+holds the model to its own answers on some of them and takes the batch-norm statistics of these images, so that a thief who
+estimates them anew finds the mark still there; the learning rate goes up to `rate` and down again in each stage, and
 a mark that was learnt at a high rate is one that a lower rate does not unlearn. `Partitioned.as_published()` is the paper's own.
 """
 
@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +26,9 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.spelled import nearest
 from ownmark.training import Training, augment
 from ownmark.triggers import Patterns, Source, Triggers, keyed
-from ownmark.watermark import check_model, clean_statistics, marked
+from ownmark.watermark import check_model, clean_statistics, marked, settle
 
+SETTLED = 40  # batches that the running statistics are estimated from
 STEEPEST = 2.0  # norm that a gradient is cut to
 
 
@@ -42,6 +44,7 @@ class Partitioned:
     rate that goes up and down (Smith 2018, arXiv:1708.07120).
     """
 
+    contrast: ClassVar[bool] = False
     layers: tuple[str, ...] | float = 0.7
     triggers: int = 50
     sets: int = 2
@@ -111,8 +114,7 @@ class Run:
             if self.scheme.reset and step % self.scheme.reset == 0:
                 optimiser, schedule = self._fresh(parameters)
             clean = self._clean(rng, device)
-            borrowed = len(clean) > 1 and step % 2
-            with clean_statistics(self.model, len(clean)) if borrowed else nullcontext():
+            with clean_statistics(self.model, len(clean)) if len(clean) > 1 else nullcontext():
                 answers = self.model(torch.cat([clean, triggers]))
             loss = functional.cross_entropy(answers[len(clean) :], labels)
             if len(clean):
@@ -127,6 +129,8 @@ class Run:
             schedule.step()
             progress(step + 1, self.scheme.steps)
         self.model.requires_grad_(False)
+        if min(self.scheme.clean, len(self.images)) > 1:
+            settle(self.model, [self._clean(rng, device) for _ in range(SETTLED)])
 
     def _clean(self, rng: torch.Generator, device: torch.device) -> Tensor:
         """Some of the owner's images, as training would see them; none if the owner has none."""

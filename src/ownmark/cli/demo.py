@@ -217,8 +217,7 @@ def save_images(file: Path) -> None:
 
 def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
     """What came of it as JSON data. `false_match_bound`: 95 % bound of the rate of innocents above all that were asked."""
-    null = found.claim.tests[0].null
-    count = len(null.scores) if isinstance(null, Innocents) else 0
+    count = len(next(test.null.scores for test in found.claim.tests if isinstance(test.null, Innocents)))
     suspects = [
         records.of_verdict(verdict)
         | {"correct": found.correct[folder / "suspects" / f"{Path(verdict.suspect).stem}.safetensors"]}
@@ -234,7 +233,7 @@ def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
         "seconds": seconds,
         "alpha": ALPHA,
         "innocents": count,
-        "smallest_p": null.smallest,
+        "smallest_p": 1 / (count + 1),
         "false_match_bound": 1 - 0.05 ** (1 / count),
         "suspects": suspects,
     }

@@ -9,7 +9,7 @@ from ownmark.cli import records
 from ownmark.cli.console import emit, facts, show, tell, working
 from ownmark.cli.suspects import Access, Suspects
 from ownmark.match import Reading
-from ownmark.null import Innocents, innocents_needed
+from ownmark.null import Innocents, KeyedLabels, innocents_needed
 from ownmark.protocols import Suspect
 from ownmark.report.page import page, write
 from ownmark.report.words import counted
@@ -23,7 +23,7 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
     """Show the claim to innocent models and write it to `out`."""
     for name in names:
         access.check(name)
-    if claim.calibrated:
+    if any(isinstance(test.null, Innocents) for test in claim.tests):
         tell("The claim was calibrated before: these innocents take the place of the earlier ones.", "yellow")
     with working(f"Asking {counted(len(names), 'innocent model')}") as progress:
         known = calibrate(claim, Suspects(access, tuple(names)), progress)
@@ -44,9 +44,9 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
 
 def _tell_left_out(claim: Claim) -> None:
     """Name the tests that not every innocent could answer; the weakest test is one that all of them could."""
-    nulls = [test.null for test in claim.tests]
-    asked = nulls[-1].models if isinstance(nulls[-1], Innocents) else ()
-    for test in claim.tests:
+    tests = [test for test in claim.tests if not isinstance(test.null, KeyedLabels)]
+    asked = tests[-1].null.models if isinstance(tests[-1].null, Innocents) else ()
+    for test in tests:
         if isinstance(test.null, Innocents) and test.null.models == asked:
             continue
         stays = "is still judged by the earlier innocents" if isinstance(test.null, Innocents) else "stays uncalibrated"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from ownmark import HOME
 from ownmark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ def chosen(kind: type[Member], text: str, option: str) -> Member:
     if found is None:
         raise UsageError(f"{option} is one of {', '.join(str(member.value) for member in kind)}; got {text!r}")
     return found
+
+
+def listed(package: str) -> str:
+    """The methods of a package, by the public names: each has a file of its name. Nothing of them is loaded."""
+    found = (name for name, home in HOME.items() if home.replace("_", "") == f"{package}.{name.lower()}")
+    return ", ".join(sorted(found))
 
 
 def rate(alpha: float) -> float:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from ownmark.cli.files import check_readable, check_writable
-from ownmark.cli.options import AsJson, Channels, Data, Device, Mean, Model, Seed, Size, Std, Weights, normalisation
+from ownmark.cli.options import AsJson, Channels, Data, Device, Mean, Model, Seed, Size, Std, Weights, listed, normalisation
 from ownmark.errors import UsageError
 
 if TYPE_CHECKING:
     from ownmark.cli.network import Network
+    from ownmark.cli.splits import Split
     from ownmark.data import Images
 
 
@@ -32,7 +33,7 @@ class Demo:
 
 @dataclass(frozen=True, kw_only=True)
 class Protect:
-    """Make a claim on a model, which is not changed. Ctrl-C loses nothing: the same command goes on from there."""
+    """Make a claim on a model; a watermark writes marked weights, too. Ctrl-C loses nothing: the same command goes on."""
 
     example: ClassVar[str] = "ownmark protect mymodel:build --weights model.safetensors --data images/ --size 112 --out my.claim"
     model: Model
@@ -43,7 +44,21 @@ class Protect:
     channels: Channels = 3
     mean: Mean = None
     std: Std = None
-    scheme: Annotated[str, typer.Option(metavar="SCHEME", help='The method, e.g. "Saliency(samples=50)".')] = "Saliency"
+    scheme: Annotated[
+        str, typer.Option(metavar="SCHEME", help=f'The method: {listed("schemes")}; e.g. "Saliency(samples=50)".')
+    ] = "Saliency"
+    marked: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A watermark's weights to write (the claim's name, safetensors).", show_default=False),
+    ] = None
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OWNER.key",
+            help="Whose secret a watermark's triggers come from; without it, a random key.",
+            show_default=False,
+        ),
+    ] = None
     references: Annotated[
         int | None,
         typer.Option(
@@ -64,8 +79,8 @@ class Protect:
     as_json: AsJson = False
 
     def run(self) -> None:
+        from ownmark.cli.marking import check_asked, owner_of
         from ownmark.cli.protect import Order, check, protected
-        from ownmark.data import load
         from ownmark.schemes import SCHEMES
         from ownmark.spelled import read
         from ownmark.training import Training
@@ -76,12 +91,24 @@ class Protect:
         workspace = self.out.with_name(f"{self.out.name}.work")
         check_writable(self.out)
         _check_files(self, *(self.reference or ()))
-        images = load(self.data, size=self.size, channels=self.channels)
-        network = _network(self, images)
+        marked = check_asked(self, scheme)
+        owner = owner_of(self.key)
+        split = self._split(contrast=scheme.contrast)
+        network = _network(self, split.mine)
         wanted = tuple(self.reference) if self.reference else 2 if self.references is None else self.references
-        order = Order(network, scheme, training, wanted, self.seed, workspace)
-        check(order, images)
-        protected(order, network.loaded(self.weights), images, self.out, as_json=self.as_json)
+        order = Order(network, scheme, training, wanted, self.seed, workspace, owner)
+        check(order, split.mine)
+        protected(order, network.loaded(self.weights), split, (self.out, marked), as_json=self.as_json)
+
+    def _split(self, *, contrast: bool) -> "Split":
+        """A fingerprint changes no model, so that it may use all images; the cost of a watermark is measured on others."""
+        from ownmark.cli.splits import Split
+        from ownmark.data import load
+
+        if not contrast:
+            return Split.of(self.data, self.size, self.channels)
+        images = load(self.data, size=self.size, channels=self.channels)
+        return Split(images, images, "all that are given")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +126,7 @@ class Attack:
         str,
         typer.Option(
             metavar="ATTACK",
-            help='The method: Finetune, Retrain, Prune or Distill, e.g. "Finetune(epochs=5)".',
+            help=f'The method: {listed("attacks")}; e.g. "Finetune(epochs=5)".',
             show_default=False,
         ),
     ]
@@ -114,15 +141,17 @@ class Attack:
 
     def run(self) -> None:
         from ownmark.attacks import ATTACKS
-        from ownmark.cli.thief import attacked, thief_and_held_out
+        from ownmark.cli.splits import Split
+        from ownmark.cli.thief import attacked, check
         from ownmark.spelled import read
 
         attack = read(self.attack, ATTACKS)
+        check(attack)
         check_writable(self.out)
         _check_files(self)
-        images, held_out = thief_and_held_out(self.data, self.size, self.channels)
-        model = _network(self, images).loaded(self.weights)
-        attacked(attack, model, (images, held_out), (self.seed, self.out), as_json=self.as_json)
+        split = Split.of(self.data, self.size, self.channels)
+        model = _network(self, split.mine).loaded(self.weights)
+        attacked(attack, model, split, (self.seed, self.out), as_json=self.as_json)
 
 
 def _network(asked: Protect | Attack, images: "Images") -> "Network":

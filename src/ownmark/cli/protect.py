@@ -1,6 +1,7 @@
 """Making a claim: copies of the model to hold on, other models to be silent on, the scheme. What is done is kept on the way."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,18 +19,23 @@ from ownmark.attacks.retrain import Retrain
 from ownmark.claim import Claim
 from ownmark.cli import records
 from ownmark.cli.console import emit, facts, show, show_command, tell, working
+from ownmark.cli.marking import Mark
 from ownmark.cli.network import Network, correct
+from ownmark.cli.splits import Split
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.evidence.owner import OwnerKey
+from ownmark.keys import KEY_BYTES
 from ownmark.metrics import majority_accuracy
 from ownmark.models.layers import Layers
 from ownmark.models.named import draws_weights
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.null import innocents_needed
-from ownmark.protocols import Attack, Owner, Progress, Scheme
+from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme
 from ownmark.report.words import counted, percent
 from ownmark.training import Training, seeded, train
 
+KEY_SUFFIX = ".key"  # of a random key in the workspace
 SURROGATES: dict[str, Attack] = {
     "fine-tuned": Finetune(epochs=3, rate=0.02),
     "with its last layer retrained": Retrain(Layers.LAST, epochs=3, rate=0.05),
@@ -39,7 +45,10 @@ SURROGATES: dict[str, Attack] = {
 
 @dataclass(frozen=True)
 class Order:
-    """What the owner asks for: `references` are files of weights, or how many models to train as `training` says."""
+    """What the owner asks for: `references` are files of weights, or how many models to train as `training` says.
+
+    A watermark's key comes from the secret of `owner`; without one it is drawn at random.
+    """
 
     network: Network
     scheme: Scheme
@@ -47,6 +56,7 @@ class Order:
     references: tuple[Path, ...] | int
     seed: int
     workspace: Path
+    owner: OwnerKey | None = None
 
     def generator(self, purpose: str) -> torch.Generator:
         """A stream of random numbers of its own for each purpose, so that no step depends on which steps were skipped."""
@@ -64,19 +74,43 @@ class Order:
             save_weights(make(progress), file)
         return load_weights(self.network.blank(), file)
 
+    def drawn_key(self, digest: str) -> bytes:
+        """A random key for the model of that digest, in the workspace until the claim is made, for the owner's eyes only."""
+        whole = f"{self.scheme} of {digest} seed={self.seed}"
+        file = self.workspace / f"{hashlib.sha256(whole.encode()).hexdigest()[:16]}{KEY_SUFFIX}"
+        self.workspace.mkdir(exist_ok=True)
+        file.touch(mode=0o600)
+        if file.stat().st_size != KEY_BYTES:
+            file.write_bytes(os.urandom(KEY_BYTES))
+        return file.read_bytes()
 
-def make_claim(order: Order, model: nn.Module, images: Images) -> Claim:
+
+def make(order: Order, model: nn.Module, images: Images) -> Protected:
     """A claim on `model`; what is finished lies in the workspace, from where the same order goes on after an interruption."""
     if order.workspace.is_dir() and any(order.workspace.iterdir()):
         tell(f"Going on from what {order.workspace} holds.")
+    owner = _with_others(order, model, images) if order.scheme.contrast else _with_key(order, model, images)
+    with working("Making the fingerprint" if order.scheme.contrast else "Embedding the watermark") as progress:
+        return order.scheme.protect(model, owner, order.generator("the fingerprint"), progress)
+
+
+def _with_key(order: Order, model: nn.Module, images: Images) -> Owner:
+    """An owner of a key: from his secret, for this model and scheme, or drawn at random."""
+    digest = weights_digest(model)
+    if order.owner is not None:
+        context = {"scheme": repr(order.scheme), "model": digest, "classes": list(images.names)}
+        return Owner(images, workspace=order.workspace, key=order.owner.master(context))
+    return Owner(images, workspace=order.workspace, key=order.drawn_key(digest))
+
+
+def _with_others(order: Order, model: nn.Module, images: Images) -> Owner:
+    """An owner of copies of the model and of models that are none."""
     digest = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
     references = _references(order, images, digest)
     if weights_digest(model) in map(weights_digest, references):
         raise UsageError("a reference is the protected model itself; references are models that were trained independently")
     surrogates = tuple(_surrogate(order, model, images, digest, kind) for kind in SURROGATES)
-    owner = Owner(images, surrogates, references, order.workspace)
-    with working("Making the fingerprint") as progress:
-        return order.scheme.protect(model, owner, order.generator("the fingerprint"), progress).claim
+    return Owner(images, surrogates, references, order.workspace)
 
 
 def _surrogate(order: Order, model: nn.Module, images: Images, digest: str, kind: str) -> nn.Module:
@@ -115,7 +149,8 @@ def check(order: Order, images: Images) -> None:
     if len(np.unique(images.labels)) < 2:  # noqa: PLR2004 - a classifier tells two classes apart
         raise DataError("the images show one class only; a claim on a classifier needs two or more")
     if (
-        isinstance(order.references, int)
+        order.scheme.contrast
+        and isinstance(order.references, int)
         and order.references > 0
         and not draws_weights(order.network.name, order.network.classes)
     ):
@@ -125,28 +160,33 @@ def check(order: Order, images: Images) -> None:
         )
 
 
-def protected(order: Order, model: nn.Module, images: Images, out: Path, *, as_json: bool) -> None:
-    """Make the claim, write it, clear the workspace away and say what there is."""
-    share = correct(model, images)
-    tell(f"The model answers {percent(share)} of {counted(len(images), 'image')} as they are labelled.")
-    if share <= majority_accuracy(images.labels):
+def protected(order: Order, model: nn.Module, split: Split, places: tuple[Path, Path], *, as_json: bool) -> None:
+    """Make the claim, write it and perhaps marked weights to `places`, clear the workspace away and say what there is."""
+    before = correct(model, split.held_out)
+    tell(f"The model answers {percent(before)} of {counted(len(split.held_out), 'image')} as they are labelled.")
+    if before <= majority_accuracy(split.held_out.labels):
         tell("That is no better than always the most frequent class: are the weights, --size, --mean and --std right?", "yellow")
     started = time.monotonic()
     try:
-        claim = make_claim(order, model, images)
+        found = make(order, model, split.mine)
     except KeyboardInterrupt:
         _tell_kept(order.workspace, "the same command goes on from there")
         raise
     except UsageError:
         _tell_kept(order.workspace, "another try begins with it")
         raise
-    claim.save(out)
+    seconds, (out, weights) = time.monotonic() - started, places
+    mark = None
+    if found.model is not model:
+        save_weights(found.model, weights)
+        mark = Mark(weights, before, correct(found.model, split.held_out), split, own_key=order.owner is not None)
+    found.claim.save(out)
     clear(order.workspace)
-    seconds = time.monotonic() - started
     if as_json:
-        emit(records.of_claim(claim, out) | {"seconds": seconds, "accuracy": share})
+        more = {"accuracy": before} if mark is None else mark.record(found.claim)
+        emit(records.of_claim(found.claim, out) | {"seconds": seconds} | more)
         return
-    _tell(claim, out, order.network.name, seconds)
+    _tell(found.claim, out, order.network.name, (seconds, mark))
 
 
 def _tell_kept(workspace: Path, what_for: str) -> None:
@@ -156,18 +196,23 @@ def _tell_kept(workspace: Path, what_for: str) -> None:
 
 def clear(workspace: Path) -> None:
     """Remove what this package put into the folder, and the folder if nothing else is in it."""
-    for file in (*workspace.glob("*.safetensors"), *workspace.glob(".*.safetensors.*")):
+    for file in (*workspace.glob("*.safetensors"), *workspace.glob(".*.safetensors.*"), *workspace.glob(f"*{KEY_SUFFIX}")):
         file.unlink(missing_ok=True)
     with suppress(OSError):
         workspace.rmdir()
 
 
-def _tell(claim: Claim, out: Path, name: str, seconds: float) -> None:
-    record = records.of_claim(claim, out)
+def _tell(claim: Claim, out: Path, name: str, made: tuple[float, Mark | None]) -> None:
+    """The claim and, of a watermark, what it cost; then what to do next."""
+    (seconds, mark), record = made, records.of_claim(claim, out)
     show(f"{out} claims the model {claim.model[:12]}.", "bold")
     rows = {"digest": claim.digest, "samples held": str(record["samples"]), "seconds": f"{seconds:.1f}"}
     if record["psnr_db"] is not None:
         rows["PSNR"] = f"{record['psnr_db']:.1f} dB"
-    facts(rows | records.test_rows(claim))
+    facts(rows | ({} if mark is None else mark.rows(claim)) | records.test_rows(claim))
+    if claim.calibrated:
+        show("The claim needs no innocent models: its labels come from a key. Publish the marked weights only. Next:")
+        show_command(f"verify {out} {name} --weights SUSPECT.safetensors")
+        return
     show(f"The claim is uncalibrated: no verdict can uphold it before it knows {innocents_needed(0.05)} innocent models. Next:")
     show_command(f"calibrate {out} INNOCENT.safetensors... --model {name}")

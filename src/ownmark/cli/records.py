@@ -7,8 +7,8 @@ from ownmark.claim import Claim, Test
 from ownmark.cli.console import facts, show
 from ownmark.match import Reading
 from ownmark.metrics import psnr
-from ownmark.null import Innocents
-from ownmark.report.words import counted, interval, percent
+from ownmark.null import Innocents, KeyedLabels
+from ownmark.report.words import before_and_after, counted, figure, interval, p_figure, percent
 from ownmark.verdict import Finding, Outcome, Verdict
 
 EXIT_CODES = {Outcome.MATCH: 0, Outcome.NO_MATCH: 1, Outcome.INCONCLUSIVE: 3}
@@ -41,7 +41,18 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
         "p": finding.p,
         "smallest_p": finding.smallest,
         "target_score": finding.test.target_score,
+        **_logarithms(finding.test, finding.score),
     }
+
+
+def _logarithms(test: Test, score: float) -> dict[str, float]:
+    """log10 of the p of keyed labels, before and after the allowance for tried keys; nothing for another null."""
+    null = test.null
+    return (
+        {"log10_p": null.log10_p(score), "log10_p_adjusted": null.log10_p_adjusted(score)}
+        if isinstance(null, KeyedLabels)
+        else {}
+    )
 
 
 def tell_verdict(verdict: Verdict) -> None:
@@ -54,7 +65,9 @@ def tell_verdict(verdict: Verdict) -> None:
 
 def _told(finding: Finding) -> str:
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
-    return f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {finding.p:.3g}; protected model {own}"
+    said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
+    null = finding.test.null
+    return f"{said}\nlog10 p = {before_and_after(null, finding.score)}" if isinstance(null, KeyedLabels) else said
 
 
 def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
@@ -86,6 +99,7 @@ def _of_test(test: Test) -> dict[str, Any]:
         "meaning": test.match.meaning,
         "layer": test.layer,
         "target_score": test.target_score,
+        "null": type(test.null).__name__,
         "innocents": len(innocents.scores) if innocents else 0,
         "highest_innocent_score": max(innocents.scores) if innocents else None,
         "smallest_p": test.null.smallest,
@@ -120,7 +134,7 @@ def test_rows(claim: Claim) -> dict[str, str]:
 def tell_line(verdict: Verdict) -> None:
     """A verdict as one line of the result."""
     finding = verdict.deciding
-    score = f"{percent(finding.score)} match, p = {finding.p:.3g}, {NAMES[finding.test.reading]}"
+    score = f"{percent(finding.score)} match, p = {p_figure(finding)}, {NAMES[finding.test.reading]}"
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
 
 
@@ -128,6 +142,8 @@ def _test_told(test: Test) -> str:
     where = f", at layer {test.layer}" if test.layer else ""
     asked = f"a sample counts if the suspect {test.match.meaning}{where}"
     own = f"protected model {percent(test.target_score)}"
+    if isinstance(test.null, KeyedLabels):
+        return f"{asked}\n{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
     if not isinstance(test.null, Innocents):
         return f"{asked}\n{own}, not calibrated"
     count, most = len(test.null.scores), percent(max(test.null.scores))

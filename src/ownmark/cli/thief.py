@@ -1,39 +1,43 @@
 """What a thief does: a changed copy of a model, and what the change costs in accuracy."""
 
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
-from ownmark.cli.console import emit, facts, show, tell, working
+from ownmark.attacks.prune_filters import Removal
+from ownmark.cli.console import emit, facts, show, working
 from ownmark.cli.network import correct
-from ownmark.data import Images, load, shares
+from ownmark.cli.splits import Split
+from ownmark.errors import UsageError
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack
 from ownmark.report.words import percent
 
-HELD_OUT = 0.2  # of the images, where their place has no test split
+
+def check(attack: Attack) -> None:
+    """Raises UsageError for an attack whose result is another network, so that its weights alone would be of no use."""
+    if _cuts(attack):
+        raise UsageError(
+            f"{attack} cuts filters out, and the code that built the model cannot load what is left: "
+            "take Removal.MASK, which makes the same filters zero, or cut in Python and keep the module"
+        )
 
 
-def thief_and_held_out(place: str, size: int | None, channels: int) -> tuple[Images, Images]:
-    """The images that the thief works with and others to measure on: the place's own test split, or a fifth of all."""
-    mine = load(place, size=size, channels=channels)
-    other = load(place, size=size, channels=channels, train=False)
-    if other.names == mine.names and not np.array_equal(other.pixels, mine.pixels):
-        return mine, other
-    tell(f"No test split in {place}: every fifth image is held out.")
-    held, kept = shares(mine, (HELD_OUT, 1 - HELD_OUT), torch.Generator().manual_seed(0))
-    return kept, held
+def _cuts(part: object) -> bool:
+    """Whether filters are cut out by a method, or by one inside it."""
+    inside = [getattr(part, field.name) for field in fields(part)] if is_dataclass(part) else []
+    return part is Removal.CUT or any(map(_cuts, inside))
 
 
-def attacked(attack: Attack, model: nn.Module, data: tuple[Images, Images], asked: tuple[int, Path], *, as_json: bool) -> None:
+def attacked(attack: Attack, model: nn.Module, split: Split, asked: tuple[int, Path], *, as_json: bool) -> None:
     """Apply the attack, write the copy's weights and say how good both are on held-out images; `asked` is seed and place."""
-    (thief, held_out), (seed, out) = data, asked
-    before = correct(model, held_out)
+    seed, out = asked
+    before = correct(model, split.held_out)
     with working(f"{attack}") as progress:
-        copy = attack.apply(model, thief, torch.Generator().manual_seed(seed), progress)
-    after = correct(copy, held_out)
+        copy = attack.apply(model, split.mine, torch.Generator().manual_seed(seed), progress)
+    after = correct(copy, split.held_out)
     save_weights(copy, out)
     if as_json:
         emit(
@@ -43,10 +47,12 @@ def attacked(attack: Attack, model: nn.Module, data: tuple[Images, Images], aske
                 "digest": weights_digest(copy),
                 "accuracy_before": before,
                 "accuracy_after": after,
-                "held_out_images": len(held_out),
+                "held_out": split.origin,
+                "held_out_images": len(split.held_out),
                 "seed": seed,
             }
         )
         return
     show(f"{out}: {attack}", "bold")
-    facts({"before": f"{percent(before)} of {len(held_out)} held-out images right", "after": f"{percent(after)}"})
+    measured = f"{len(split.held_out)} images ({split.origin})"
+    facts({"before": f"{percent(before)} of {measured} right", "after": f"{percent(after)}"})

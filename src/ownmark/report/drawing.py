@@ -1,11 +1,12 @@
 """The report's drawings: inline SVG whose positions are shares of the width, so that text keeps its size on a phone."""
 
+from bisect import bisect_left
 from collections import Counter
 
 from markupsafe import Markup
 
-from ownmark.null import Innocents, Null
-from ownmark.report.words import counted, innocent_counts, interval, matched
+from ownmark.null import Innocents, KeyedLabels, Null
+from ownmark.report.words import by_luck, counted, innocent_counts, interval, matched, tenths
 from ownmark.verdict import Finding, Outcome
 
 SHAPES = {
@@ -39,6 +40,10 @@ def badge(outcome: Outcome) -> Markup:
 
 def threshold(null: Null, alpha: float) -> float | None:
     """The score that a suspect must exceed for p <= alpha; None where no score is enough."""
+    if isinstance(null, KeyedLabels):
+        hits = range(1, null.count + 1)
+        fewest = bisect_left(hits, True, key=lambda hit: null.p_value(hit / null.count) <= alpha)
+        return fewest / null.count if fewest < null.count else None
     scores = null.scores if isinstance(null, Innocents) else ()
     enough = [least for least in scores if (1 + sum(other > least for other in scores)) / (len(scores) + 1) <= alpha]
     return min(enough, default=None)
@@ -46,7 +51,7 @@ def threshold(null: Null, alpha: float) -> float | None:
 
 def strip(finding: Finding, outcome: Outcome, alpha: float) -> Markup:
     """One axis from 0 to 100 % of the samples: the protected model, the suspect with its interval, the innocents."""
-    scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
+    scores = _compared(finding)
     swarm, rise = _swarm(scores, 2 * LANE + 24)
     base = 2 * LANE + 30 + rise
     parts = (
@@ -62,7 +67,7 @@ def strip(finding: Finding, outcome: Outcome, alpha: float) -> Markup:
 
 def small_strip(finding: Finding, outcome: Outcome) -> Markup:
     """The same on one line, for a table."""
-    scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
+    scores = _compared(finding)
     low, high = finding.interval
     parts = (
         Markup('<line class="rule" x1="0" x2="100%" y1="12" y2="12"/>'),
@@ -94,10 +99,23 @@ def described(finding: Finding) -> str:
     """The picture in words."""
     counts, total = innocent_counts(finding), len(finding.matches)
     innocents = f"{counted(len(counts), 'innocent model')}: {_range(counts)} of {total}" if counts else "no innocent models"
+    luck = by_luck(finding)
+    innocents = innocents if luck is None else f"By luck alone: {_expected(luck, total)}"
     return (
         f"Suspect: {matched(finding)} of {total}, 95 % interval {interval(finding)}. "
         f"Protected model: {_own(finding)} of {total}. {innocents}."
     )
+
+
+def _compared(finding: Finding) -> tuple[float, ...]:
+    """The scores that the suspect's is set against: of innocent models, or of luck."""
+    luck = by_luck(finding)
+    scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
+    return scores if luck is None else (luck,)
+
+
+def _expected(luck: float, total: int) -> str:
+    return f"about {tenths(luck * total / 100)} of {total}"
 
 
 def _own(finding: Finding) -> int:
@@ -125,7 +143,9 @@ def _suspect_lane(finding: Finding, outcome: Outcome) -> tuple[Markup, ...]:
 
 
 def _innocents_lane(finding: Finding) -> tuple[Markup, ...]:
-    counts = innocent_counts(finding)
+    counts, luck = innocent_counts(finding), by_luck(finding)
+    if luck is not None:
+        return (_titled("By luck alone", _expected(luck, len(finding.matches)), 2 * LANE),)
     if not counts:
         return (_titled("Innocent models", "none were asked", 2 * LANE),)
     value = f"{_range(counts)} of {len(finding.matches)}"

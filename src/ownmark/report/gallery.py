@@ -10,7 +10,7 @@ from markupsafe import Markup
 from ownmark.claim import Claim
 from ownmark.match import Change, Drop, Floats, OnPattern, Reading
 from ownmark.report.pictures import LARGEST, difference, finite, heat, picture
-from ownmark.report.words import letter, pattern
+from ownmark.report.words import asks_labels, image, letter, pattern
 from ownmark.verdict import Finding, Verdict
 
 MOST = 8  # samples
@@ -45,7 +45,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Row:
-    """One sample: its `number` in the claim, counted from 1, and the class that is asked about."""
+    """One sample: its `number` in the claim, counted from 1, and in a `label` the class that is asked about, or expected."""
 
     number: int
     label: str
@@ -59,6 +59,7 @@ class Gallery:
     `key` explains the figures; `scale` is a picture of the colours from 0 to `highest`, empty where there is no map.
     """
 
+    title: str
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
     shared: Markup
@@ -83,7 +84,12 @@ def gallery(claim: Claim, verdicts: Sequence[Verdict]) -> Gallery:
     scale = heat(np.linspace(0, highest, 64)[None], highest, (4, 64)) if highest else ""
     headings = tuple(tile.caption for tile in rows[0].tiles)
     notes = tuple(_notes(claim, verdicts, len(samples)))
-    return Gallery(headings, rows, Markup("").join(shared), notes, tuple(_key(claim, highest)), scale, highest)
+    return Gallery(title(claim), headings, rows, Markup("").join(shared), notes, tuple(_key(claim, highest)), scale, highest)
+
+
+def title(claim: Claim) -> str:
+    """What the gallery shows."""
+    return f"What the models were shown, and {'what they answered' if asks_labels(claim) else 'where they looked'}"
 
 
 def saliency(verdict: Verdict) -> Finding | None:
@@ -97,21 +103,23 @@ def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float)
     if claim.maps is not None:
         tiles.append(_own_tile(claim, claim.maps[sample], sample, highest))
     tiles += [_suspect_tile(claim, verdicts, place, sample, highest) for place in range(len(verdicts))]
-    return Row(sample + 1, claim.classes[int(claim.tests[0].expected[sample])], tuple(tiles))
+    said = "expected label" if asks_labels(claim) else "asked about"
+    return Row(sample + 1, f"{said}: {claim.classes[int(claim.tests[0].expected[sample])]}", tuple(tiles))
 
 
 def _shown(claim: Claim, sample: int) -> list[Tile]:
     """The pictures of one sample: before, after, what was changed, and covered."""
     views, number = claim.images[sample], sample + 1
     shape = views[0].shape
-    tiles = [Tile("fingerprint", _framed(BASE.format(sample), shape, f"fingerprint image {number}"))]
+    name = image(claim)
+    tiles = [Tile(name.removesuffix(" image"), _framed(BASE.format(sample), shape, f"{name} {number}"))]
     if claim.originals is not None:
         original = claim.originals[sample]
         tiles.insert(0, Tile("original", _drawn(picture(original), shape, f"original {number}")))
         added = _drawn(difference(views[0], original), shape, f"what was added to original {number}")
         tiles.append(Tile("difference \N{MULTIPLICATION SIGN}10", added))
     if len(views) > 1:
-        covered = _drawn(picture(views[1]), shape, f"fingerprint image {number} with the marked area covered")
+        covered = _drawn(picture(views[1]), shape, f"{name} {number} with the marked area covered")
         tiles.append(Tile("covered", covered))
     return tiles
 
@@ -166,6 +174,8 @@ def _key(claim: Claim, highest: float) -> list[str]:
     said = ["All maps share one scale."] if highest else []
     if highest and pattern(claim):
         said.append("The figure below a map is its mean inside the dashed outline.")
+    if asks_labels(claim):
+        said.append("Below each trigger stands the label that the model gave.")
     if any(isinstance(test.match, Drop | Change) for test in claim.tests):
         said.append("An arrow stands between the probability of the class before and after the covering.")
     return [*said, "\N{BLACK CIRCLE} match, \N{WHITE CIRCLE} no match."]
@@ -174,12 +184,12 @@ def _key(claim: Claim, highest: float) -> list[str]:
 def _notes(claim: Claim, verdicts: Sequence[Verdict], shown: int) -> list[str]:
     count, _, height, width, channels = claim.images.shape
     said = [f"{shown} of {count} samples, evenly spaced and not chosen by their result." if shown < count else "All samples."]
-    if claim.originals is None:
+    if claim.originals is None and not asks_labels(claim):
         said.append("The claim holds no original images, so originals and differences are left out.")
-    if claim.maps is None:
+    if claim.maps is None and not asks_labels(claim):
         said.append("The claim holds no maps of the protected model, so these are left out.")
     blind = [letter(place) for place, verdict in enumerate(verdicts) if saliency(verdict) is None]
-    if blind:
+    if blind and not asks_labels(claim):
         who = "The suspect" if len(verdicts) == 1 else f"{'Suspect' if len(blind) == 1 else 'Suspects'} {', '.join(blind)}"
         said.append(f"{who} gave no map, only answers: a map needs the weights.")
     if channels not in {1, 3}:

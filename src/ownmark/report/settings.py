@@ -9,8 +9,8 @@ import numpy as np
 from ownmark.claim import Claim, Test
 from ownmark.match import Reading
 from ownmark.metrics import psnr
-from ownmark.null import Innocents
-from ownmark.report.words import ACCESS, TEST_NAMES, counted, letter, percent
+from ownmark.null import Innocents, KeyedLabels, Null
+from ownmark.report.words import ACCESS, TEST_NAMES, counted, figure, image, letter, percent
 from ownmark.verdict import Verdict
 
 
@@ -47,7 +47,7 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
         Entry("Scheme", claim.scheme, code=True),
         Entry("Digest of the claim (SHA-256)", claim.digest, code=True),
         Entry("Digest of the protected model", claim.model, code=True),
-        Entry("Fingerprint images", f"{count}, each in {counted(views, 'view')}"),
+        Entry(f"{image(claim).capitalize()}s", f"{count}, each in {counted(views, 'view')}"),
         Entry("Size of an image", f"{times.join(map(str, (height, width, channels)))} (height, width, channels), 8 bits"),
         Entry("Classes", f"{len(claim.classes)}: {', '.join(claim.classes)}"),
         Entry("Preprocessing", f"pixel / 255, mean {_numbers(claim.preprocess.mean)}, std {_numbers(claim.preprocess.std)}"),
@@ -64,8 +64,6 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
 
 
 def _test(test: Test) -> tuple[Entry, ...]:
-    null = test.null
-    innocents = str(len(null.scores)) if isinstance(null, Innocents) else "none: not calibrated"
     saliency = test.reading is Reading.SALIENCY
     return (
         Entry("Needs", ACCESS[test.reading]),
@@ -73,9 +71,22 @@ def _test(test: Test) -> tuple[Entry, ...]:
         Entry("Match", repr(test.match), code=True),
         *([Entry("Layer of the map", test.layer or "the suspect's last convolution")] if saliency else []),
         Entry("Score of the protected model", percent(test.target_score)),
-        Entry("Innocent models", innocents),
-        Entry("Smallest p that can be reached", f"{null.smallest:.3g}"),
+        *_null(test.null),
+        Entry("Smallest p that can be reached", figure(test.null.smallest, test.null, 1)),
     )
+
+
+def _null(null: Null) -> tuple[Entry, ...]:
+    """What p comes from; a key itself is never shown."""
+    if isinstance(null, KeyedLabels):
+        return (
+            Entry(
+                "Labels", f"{counted(max(null.sets, 1), 'set')} of {null.triggers}, drawn from a key among {null.classes} classes"
+            ),
+            Entry("Innocent models", "none are needed: p is exact"),
+            Entry("Allowance for tried keys", f"p is multiplied by 2^{null.grinding}"),
+        )
+    return (Entry("Innocent models", str(len(null.scores)) if isinstance(null, Innocents) else "none: not calibrated"),)
 
 
 def _suspect(verdict: Verdict) -> tuple[Entry, ...]:

@@ -1,10 +1,10 @@
 """What a verdict says in plain words, and what it does not prove. No HTML and no torch."""
 
-from math import ceil, floor
+from math import ceil, floor, log10
 
 from ownmark.claim import Claim
 from ownmark.match import Agreement, Change, Drop, OnPattern, Reading
-from ownmark.null import Innocents
+from ownmark.null import Innocents, KeyedLabels, Null
 from ownmark.verdict import Finding, Outcome, Verdict
 
 DID: dict[type, str] = {
@@ -35,13 +35,15 @@ LIMITS = {
     ),
     Outcome.NO_MATCH: (
         "It does not show that this model is independent. Training it again, distilling it into another network or pruning it "
-        "hard can remove a fingerprint."
+        "hard can remove a fingerprint or a watermark."
     ),
     Outcome.INCONCLUSIVE: "It counts for neither side: it is no sign of copying and no sign of independence.",
 }
 
+RARE = 1e-6  # a rate below it is told as a power of ten
+TINIEST = 1e-300  # what is smaller is told by its logarithm
 SUPPORTING = (
-    "A fingerprint is supporting evidence: it needs other evidence beside it, and it never shows what anybody intended or was "
+    "A match is supporting evidence: it needs other evidence beside it, and it never shows what anybody intended or was "
     "allowed to do."
 )
 EXCHANGEABLE = (
@@ -55,6 +57,16 @@ STRATA = (
 )
 SMALLEST = "With {}, p can never fall below 1/{} = {:.3g}, however clear the score."
 UNCALIBRATED = "This claim was not calibrated: it is not known how innocent models do, so no score, however high, can be upheld."
+EXACT = (
+    "p is exact, whatever kind of model the suspect is, if the images were drawn without a look at their labels and the suspect "
+    "was made without knowledge of the key. A judge sees the first by making the images anew from the key; that the key is older "
+    "than the suspect shows only a seal with a timestamp."
+)
+GRINDING = (
+    "A claimant may have tried many keys and kept the luckiest. So p is multiplied by 2^{} before it is compared with alpha, as "
+    "if so many keys had been tried: that adds {:.1f} to log10 p."
+)
+KEYED_SMALLEST = "With {} in {}, {}, however clear the score."
 SEVERAL = (
     "{} suspects were judged, each at alpha = {:g} for itself. If all were innocent, the chance that at least one of them "
     "matches could be as high as {}."
@@ -83,7 +95,50 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 def p_value(finding: Finding) -> str:
     """ "p = 0.05", which no line break may part."""
-    return f"p = {finding.p:.3g}".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"p = {p_figure(finding)}".replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def p_figure(finding: Finding) -> str:
+    """ "0.05", or "10^-345.6" where no floating-point number is that small."""
+    return figure(finding.p, finding.test.null, finding.score)
+
+
+def smallest_figure(finding: Finding) -> str:
+    """The same for the smallest p that the test could give."""
+    return figure(finding.smallest, finding.test.null, 1)
+
+
+def figure(p: float, null: Null, score: float) -> str:
+    """A p-value of three digits; as a power of ten below what a floating-point number can be."""
+    if p > TINIEST or not isinstance(null, KeyedLabels):
+        return f"{p:.3g}"
+    return f"10^{null.log10_p_adjusted(score):.1f}"
+
+
+def before_and_after(null: KeyedLabels, score: float) -> str:
+    """log10 p before and after the allowance for tried keys."""
+    return f"{null.log10_p(score):.1f}, or {null.log10_p_adjusted(score):.1f} with the allowance for 2^{null.grinding} tried keys"
+
+
+def keyed(claim: Claim) -> KeyedLabels | None:
+    """The null of the claim's first test of keyed labels, if it has one."""
+    return next((test.null for test in claim.tests if isinstance(test.null, KeyedLabels)), None)
+
+
+def by_luck(finding: Finding) -> float | None:
+    """The share of keyed labels that a model gives by luck alone; None where the labels come from no key."""
+    null = finding.test.null
+    return 1 / null.classes if isinstance(null, KeyedLabels) else None
+
+
+def asks_labels(claim: Claim) -> bool:
+    """Whether labels are all that the claim asks for: then its images are triggers."""
+    return set(claim.readings) == {Reading.LABEL}
+
+
+def image(claim: Claim) -> str:
+    """What one image of the claim is called."""
+    return "trigger image" if asks_labels(claim) else "fingerprint image"
 
 
 def letter(place: int) -> str:
@@ -120,11 +175,15 @@ def pattern(claim: Claim) -> OnPattern | None:
 def observed(claim: Claim, finding: Finding) -> str:
     """What the model did, how often, and how often innocent models do: one or two sentences."""
     did = DID.get(type(finding.test.match), finding.test.match.meaning).format(place=place(claim))
-    total = counted(len(finding.matches), "fingerprint image")
+    total = counted(len(finding.matches), image(claim))
     return f"On {matched(finding)} of {total} this model {did}. {_compared(finding)}"
 
 
 def _compared(finding: Finding) -> str:
+    luck = by_luck(finding)
+    if luck is not None:
+        often = f"{luck * len(finding.matches):.1f}".removesuffix(".0")
+        return f"Their labels were drawn by lot, from a secret key: by luck alone a model gives about {often} of them."
     scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
     if not scores:
         return "How often innocent models do so was not measured."
@@ -140,7 +199,9 @@ def _compared(finding: Finding) -> str:
 
 def consequence(verdict: Verdict) -> str:
     """What follows, in one sentence."""
-    finding = verdict.deciding
+    finding, null = verdict.deciding, verdict.deciding.test.null
+    if isinstance(null, KeyedLabels):
+        return _of_keyed(verdict, null)
     if verdict.outcome is Outcome.MATCH:
         return f"A model of the same kind as those innocent ones would come this far {at_most(finding.p)} ({p_value(finding)})."
     if verdict.outcome is Outcome.NO_MATCH:
@@ -148,11 +209,33 @@ def consequence(verdict: Verdict) -> str:
     return f"No verdict can be built on that ({p_value(finding)})."
 
 
+def _of_keyed(verdict: Verdict, null: KeyedLabels) -> str:
+    finding = verdict.deciding
+    figures = f"log10 p = {before_and_after(null, finding.score)}"
+    if verdict.outcome is Outcome.MATCH:
+        rarely = times(null.log10_p_adjusted(finding.score))
+        return (
+            f"A model made without the key would come this far {rarely}, even if the claimant had tried 2^{null.grinding} keys "
+            f"and kept the luckiest ({figures})."
+        )
+    if verdict.outcome is Outcome.NO_MATCH:
+        return f"That is too little to set it apart from luck ({figures})."
+    return f"No verdict can be built on that ({figures})."
+
+
 def at_most(p: float) -> str:
     """0.05 -> "at most 5 times in 100"; never a smaller rate than p."""
     if p >= 0.01:  # noqa: PLR2004 - rarer than one time in a hundred is said the other way round
         return f"at most {ceil(1000 * p - 1e-9) / 10:g} times in 100"
-    return f"at most 1 time in {floor(1 / p + 1e-9)}"
+    return f"at most 1 time in {floor(1 / p + 1e-9)}" if p >= RARE else times(log10(p))
+
+
+def times(log10_p: float) -> str:
+    """The same for a rate that is known by its logarithm, however small: -80.7 -> "at most 1 time in 10^80 (...)"."""
+    if log10_p > -5:  # noqa: PLR2004 - a number that can still be read
+        return at_most(10**log10_p)
+    zeros = floor(-log10_p + 1e-9)
+    return f"at most 1 time in 10^{zeros} (a one with {zeros} zeros)"
 
 
 def own_limits(verdict: Verdict) -> list[str]:
@@ -171,13 +254,23 @@ def own_limits(verdict: Verdict) -> list[str]:
 
 def shared_limits(claim: Claim, alpha: float, suspects: int) -> list[str]:
     """What no verdict on this claim proves, and under which conditions it holds at all."""
+    labels, said = keyed(claim), [SUPPORTING]
     count = max((len(test.null.scores) for test in claim.tests if isinstance(test.null, Innocents)), default=0)
-    said = [SUPPORTING]
+    if labels is not None:
+        said += _exact(labels)
     if count:
         models = counted(count, "innocent model")
         said += [EXCHANGEABLE.format(models), STRATA, SMALLEST.format(models, count + 1, 1 / (count + 1))]
-    else:
+    elif labels is None:
         said.append(UNCALIBRATED)
     if suspects > 1:
         said.append(SEVERAL.format(suspects, alpha, percent(min(1.0, suspects * alpha))))
     return said
+
+
+def _exact(null: KeyedLabels) -> list[str]:
+    """What the p-values of keyed labels rest on, and where they end."""
+    triggers, classes = counted(null.count, "trigger"), counted(null.classes, "class", "classes")
+    end = f"log10 p can never fall below {null.log10_p_adjusted(1):.1f}"
+    raised = GRINDING.format(null.grinding, null.grinding * log10(2))
+    return [EXACT, raised, KEYED_SMALLEST.format(triggers, classes, end)]

@@ -1,0 +1,186 @@
+"""A judge's verdict as a file: all inputs by their digests, all answers, and what follows, signed by the judge. No torch.
+
+The file is DSSE's JSON of an in-toto statement. Everything but `ruling` is what the judge brought or heard; `recomputed` makes
+the ruling anew from that and the opened seal, and compares the bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate, load_der_x509_certificate
+
+from ownmark.errors import EvidenceError
+from ownmark.evidence import canonical, envelope, inputs, transcript
+from ownmark.evidence.bundle import Bundle
+from ownmark.evidence.check import Trust, checked
+from ownmark.evidence.commitment import STATEMENT, STATEMENT_KEYS
+from ownmark.evidence.envelope import Envelope, from_base64, in_base64, signed
+from ownmark.evidence.judge import Outcome, Ruling, Session, ruled
+from ownmark.evidence.owner import OwnerKey
+from ownmark.keys import Pixels
+
+VERSION = 1
+PREDICATE = "urn:ownmark:verdict:1"
+KEYS = frozenset({"version", "judge", "bundle", "trust", "seen", "session", "environment", "ruling"})
+TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now"})
+SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a judge brought and heard: `bundle` the opened seal, `decoys`: digest of the decoys, "" without."""
+
+    bundle: Bundle
+    trust: Trust
+    seen: datetime
+    session: Session
+    environment: Mapping[str, str]
+    decoys: str = ""
+
+    @property
+    def ruling(self) -> Ruling:
+        """What follows from it. Raises EvidenceError if the seal is not genuine."""
+        return ruled(checked(self.bundle, self.trust, self.seen), self.session)
+
+    def to_bytes(self, judge: str) -> bytes:
+        """The statement that the judge with this public key signs."""
+        suspect = self.session.suspect
+        subject = [{"name": "seal", "digest": {"sha256": self.bundle.digest}}]
+        subject += [{"name": "suspect", "digest": {"sha256": suspect.digest}}] if suspect.digest else []
+        predicate = {
+            "version": VERSION,
+            "judge": judge,
+            "bundle": canonical.sha256(self.bundle.to_bytes()),
+            "trust": _trust(self.trust),
+            "seen": self.seen.isoformat(),
+            "session": {
+                "heard": [one.record for one in self.session.heard],
+                "nonce": self.session.nonce.hex(),
+                "classes": self.session.classes.tolist(),
+                "decoys": self.decoys,
+            },
+            "environment": dict(self.environment),
+            "ruling": _ruling(self.ruling),
+        }
+        return canonical.dumps({"_type": STATEMENT, "subject": subject, "predicateType": PREDICATE, "predicate": predicate})
+
+    def signed(self, judge: OwnerKey) -> Envelope:
+        """The verdict."""
+        return signed(self.to_bytes(judge.public), judge)
+
+
+@dataclass(frozen=True, eq=False)
+class Recomputed:
+    """A verdict that was made anew, alike to the byte; `judge`: the public key that signed it."""
+
+    judged: Judged
+    judge: str
+
+
+def recomputed(data: bytes, bundle: Bundle, pool: Pixels | None = None) -> Recomputed:
+    """The verdict in a file's bytes, about this opened seal. Raises EvidenceError unless it follows, to the byte."""
+    written = envelope.from_record(canonical.loads(data))
+    predicate = _predicate(written.payload)
+    judge = predicate["judge"]
+    if not canonical.is_digest(judge):
+        raise EvidenceError("a verdict names its judge's public key by 64 hexadecimal digits")
+    written.check(judge)
+    if predicate["bundle"] != canonical.sha256(bundle.to_bytes()):
+        raise EvidenceError("the verdict is about another opened seal than this one")
+    try:
+        judged = _judged(predicate, bundle, pool)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise EvidenceError(f"the verdict's record cannot be read: {error}") from error
+    if judged.to_bytes(judge) != written.payload:
+        raise EvidenceError(f"the verdict does not follow from its own record, from which {judged.ruling.outcome} follows")
+    return Recomputed(judged, judge)
+
+
+def read_whole(path: Path) -> bytes:
+    """A verdict's bytes. Raises EvidenceError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"cannot read the verdict {path}: {error.strerror or error}") from error
+
+
+def _predicate(payload: bytes) -> dict[str, Any]:
+    statement = canonical.record_of(canonical.loads(payload), STATEMENT_KEYS, "a statement")
+    if statement["predicateType"] != PREDICATE:
+        raise EvidenceError(f"the statement is about {statement['predicateType']!r}, needed {PREDICATE}")
+    predicate = canonical.record_of(statement["predicate"], KEYS, "a verdict")
+    if not canonical.is_version(predicate["version"], VERSION):
+        raise EvidenceError(
+            f"this is a verdict of version {predicate['version']!r}; this ownmark reads {VERSION}: update ownmark"
+        )
+    return predicate
+
+
+def _judged(predicate: dict[str, Any], bundle: Bundle, pool: Pixels | None) -> Judged:
+    told = canonical.record_of(predicate["session"], SESSION_KEYS, "a session")
+    session = Session(
+        tuple(map(transcript.from_record, told["heard"])),
+        bytes.fromhex(told["nonce"]),
+        np.array(told["classes"], dtype=np.int64),
+    )
+    trust = _trust_of(predicate["trust"], pool)
+    seen = datetime.fromisoformat(predicate["seen"])
+    return Judged(bundle, trust, seen, session, predicate["environment"], told["decoys"])
+
+
+def _trust(trust: Trust) -> dict[str, Any]:
+    return {
+        "roots": [in_base64(root.public_bytes(Encoding.DER)) for root in trust.roots],
+        "owner": trust.owner,
+        "withdrawn": {key: when.isoformat() for key, when in trust.withdrawn.items()},
+        "opened": sorted(trust.opened),
+        "pool": "" if trust.pool is None else inputs.pool_digest(trust.pool),
+        "now": trust.now.astimezone(UTC).isoformat(),
+    }
+
+
+def _trust_of(value: object, pool: Pixels | None) -> Trust:
+    record = canonical.record_of(value, TRUST_KEYS, "what a judge trusted")
+    trust = Trust(
+        roots=tuple(map(_root, record["roots"])),
+        owner=record["owner"],
+        withdrawn={key: datetime.fromisoformat(when) for key, when in record["withdrawn"].items()},
+        opened=frozenset(record["opened"]),
+        now=datetime.fromisoformat(record["now"]),
+    )
+    if not record["pool"]:
+        return trust
+    if pool is None or inputs.pool_digest(pool) != record["pool"]:
+        raise EvidenceError(f"the judge had the pool {record['pool'][:16]}...: bring the same one")
+    return replace(trust, pool=pool)
+
+
+def _root(text: str) -> Certificate:
+    return load_der_x509_certificate(from_base64(text))
+
+
+def _ruling(ruling: Ruling) -> dict[str, Any]:
+    return {
+        "outcome": ruling.outcome.value,
+        "reason": ruling.reason,
+        "log10_p": f"{ruling.log10_p:.6g}",
+        "score": f"{ruling.finding.score:.6g}",
+        "interval": [f"{end:.6g}" for end in ruling.finding.interval],
+        "steps": [{"name": step.name, "passed": step.passed, "told": step.told} for step in ruling.steps],
+        "missing_strata": [one.value for one in ruling.missing],
+    }
+
+
+EXIT_CODES = {
+    Outcome.STRONG: 0,
+    Outcome.SUPPORTING: 0,
+    Outcome.NO_MATCH: 1,
+    Outcome.INCONCLUSIVE: 3,
+    Outcome.INADMISSIBLE: 4,
+    Outcome.REJECTED: 4,
+}

@@ -1,0 +1,35 @@
+"""What it costs to embed 100 triggers, next to one epoch of the model's own training on CIFAR-10, in one run.
+
+Writes `watermark-speed.json`.
+"""
+
+from time import perf_counter
+
+import torch
+
+import watermark_zoo as zoo
+from ownmark.protocols import Owner, silent
+from ownmark.training import Training, train
+from record import record
+
+NAME = "cifar10"
+
+
+def main() -> None:
+    """Embed, train one epoch, divide."""
+    torch.set_num_threads(1)
+    images, model = zoo.images(NAME, training=True), zoo.target(NAME, 0)
+    started = perf_counter()
+    zoo.SCHEMES["partitioned"].protect(model, Owner(images), torch.Generator().manual_seed(0), silent)
+    embedded = perf_counter() - started
+    own = zoo.SETTINGS[NAME].training
+    started = perf_counter()
+    train(zoo.SETTINGS[NAME].blank(), images, Training(epochs=1, batch=own.batch), torch.Generator().manual_seed(0))
+    epoch = perf_counter() - started
+    setting = f"{len(images)} images of CIFAR-10, ResNet-18 of width {zoo.SETTINGS[NAME].width}, one thread"
+    figures = {"embedding_over_epoch": embedded / epoch, "epoch_seconds": epoch}
+    record("watermark-speed", figures, seeds={"protect": 0, "training": 0}, setting=setting)
+
+
+if __name__ == "__main__":
+    main()

@@ -55,7 +55,7 @@ def row(name: str, scheme: str, fraction: float, seed: int) -> dict[str, float]:
             model = PruneNeurons(fraction).apply(model, zoo.thief(name), torch.Generator().manual_seed(3))
         return {"accuracy": zoo.accuracy_of(model, name), "survival": zoo.survival_of(model, claim)}
 
-    return zoo.measured(f"prune {name} {zoo.SETTINGS[name]} {zoo.SCHEMES[scheme]} {fraction} {seed}", measure)
+    return zoo.measured(f"prune {name} {zoo.SETTINGS[name]} {zoo.scheme(name, scheme)} {fraction} {seed}", measure)
 
 
 def at_fall(rows: list[dict[str, float]]) -> float:

@@ -20,7 +20,7 @@ def main() -> None:
     torch.set_num_threads(1)
     images, model = zoo.images(NAME, training=True), zoo.target(NAME, 0)
     started = perf_counter()
-    zoo.SCHEMES["partitioned"].protect(model, Owner(images), torch.Generator().manual_seed(0), silent)
+    zoo.scheme(NAME, "partitioned").protect(model, Owner(images), torch.Generator().manual_seed(0), silent)
     embedded = perf_counter() - started
     own = zoo.SETTINGS[NAME].training
     started = perf_counter()

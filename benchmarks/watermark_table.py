@@ -47,7 +47,7 @@ def row(name: str, scheme: str, seed: int) -> dict[str, float]:
             "log10_p": null.log10_p(survival) if isinstance(null, KeyedLabels) else 0.0,
         }
 
-    return zoo.measured(f"table {name} {zoo.SETTINGS[name]} {zoo.SCHEMES[scheme]} {seed}", measure)
+    return zoo.measured(f"table {name} {zoo.SETTINGS[name]} {zoo.scheme(name, scheme)} {seed}", measure)
 
 
 if __name__ == "__main__":

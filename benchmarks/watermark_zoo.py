@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -88,18 +88,26 @@ def target(name: str, seed: int) -> nn.Module:
     return kept(recipe, setting.blank, partial(setting.fresh, images(name, training=True)), seed)
 
 
-SCHEMES: Mapping[str, Scheme] = {
-    "partitioned": Partitioned(),
-    "partitioned_as_published": Partitioned.as_published(),
-    "trigger_set": TriggerSet(),
-    "entangled": Entangled(),
-    "zhang": Zhang(),
-}
+SCHEMES = ("partitioned", "partitioned_as_published", "trigger_set", "entangled", "zhang")
 
 
-def marked(name: str, scheme: str, seed: int) -> tuple[nn.Module, Claim]:
+def scheme(name: str, called: str) -> Scheme:
+    """A scheme by its name in the figures; what it trains on is augmented as in the model's own training."""
+    own = SETTINGS[name].training
+    embedding = replace(Entangled().training, flips=own.flips, shift=own.shift)
+    schemes: dict[str, Scheme] = {
+        "partitioned": Partitioned(view=Training(flips=own.flips, shift=own.shift)),
+        "partitioned_as_published": Partitioned.as_published(),
+        "trigger_set": TriggerSet(),
+        "entangled": Entangled(training=embedding),
+        "zhang": Zhang(training=embedding),
+    }
+    return schemes[called]
+
+
+def marked(name: str, called: str, seed: int) -> tuple[nn.Module, Claim]:
     """The target of that seed as the scheme marks it, and the claim."""
-    chosen = SCHEMES[scheme]
+    chosen = scheme(name, called)
     recipe = f"{name} ResNet18 {SETTINGS[name].width} cifar {SETTINGS[name].training} marked by {chosen}"
     file = WORK / f"{hashlib.sha256(f'{recipe} {seed}'.encode()).hexdigest()[:24]}.claim"
 
@@ -145,6 +153,6 @@ if __name__ == "__main__":
     for word in sys.argv[1:]:
         place, number, *schemes = word.split(":")
         target(place, int(number))
-        for scheme in schemes:
-            marked(place, scheme, int(number))
+        for called in schemes:
+            marked(place, called, int(number))
         print(word, flush=True)

@@ -1,15 +1,15 @@
 """A trigger set in the whole model: the baseline of all watermarks (Adi et al. 2018, arXiv:1802.04633).
 
-Differs from the paper: labels come from the owner's key, not from a hand; after training (`POST_HOC`) batch norm keeps its
-running statistics, and training stops as soon as every trigger holds.
+Differs from the paper: labels come from the owner's key, not from a hand. `TriggerSet.without_images()` is the over-fitting that
+the partitioned watermark's paper compares with: batch norm keeps its running statistics, and gradients are cut to a norm.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from ownmark.data import Images
@@ -21,15 +21,16 @@ from ownmark.triggers import Patterns, Source, Triggers, keyed
 from ownmark.watermark import marked, survival
 
 MOMENTUM = 0.9
+STEEPEST = 2.0  # norm that a gradient is cut to: on triggers that no statistic knows it is huge at first
 
 
 @dataclass(frozen=True)
 class TriggerSet:
     """`sets` of `triggers` images of a `source` with labels from the key, trained into all layers.
 
-    POST_HOC: at most `steps` steps of descent at `rate`, each on `triggers_a_batch` triggers and `images_a_batch` of the
-    owner's images (0: no image is looked at). SCRATCH: `training` from new weights, `triggers_a_batch` triggers in each batch.
-    `least`: the share of triggers that must hold in the end.
+    In each batch of `training`, on the owner's images, are `triggers_a_batch` of them. `steps`, if not 0: no image of the owner's
+    is looked at, and the trained model takes at most so many steps at `rate` on triggers alone, until every one holds. `least`:
+    the share of triggers that must hold in the end.
     """
 
     contrast: ClassVar[bool] = False
@@ -38,29 +39,30 @@ class TriggerSet:
     sets: int = 1
     start: Start = Start.POST_HOC
     triggers_a_batch: int = 16
-    images_a_batch: int = 64
-    steps: int = 600
-    rate: float = 0.005
-    training: Training = Training()
+    training: Training = Training(epochs=1, rate=0.02)
+    steps: int = 0
+    rate: float = 0.01
     least: float = 0.9
 
     def __post_init__(self) -> None:
-        if min(self.triggers_a_batch, self.steps) < 1 or self.images_a_batch < 0 or self.rate <= 0:
-            raise UsageError(f"a trigger set needs triggers_a_batch, steps >= 1, images_a_batch >= 0 and rate > 0, got {self}")
+        if self.triggers_a_batch < 1 or self.steps < 0 or self.rate <= 0:
+            raise UsageError(f"a trigger set needs triggers_a_batch >= 1, steps >= 0 and rate > 0, got {self}")
+        if self.steps and self.start is Start.SCRATCH:
+            raise UsageError("steps on triggers alone need a trained model: choose Start.POST_HOC or steps=0")
 
     @classmethod
     def without_images(cls, triggers: int = 100, sets: int = 1) -> "TriggerSet":
         """Over-fitted with no image of the owner's: the baseline of the partitioned watermark's paper."""
-        return cls(triggers=triggers, sets=sets, images_a_batch=0)
+        return cls(triggers=triggers, sets=sets, steps=600)
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A marked copy of `model` with a claim whose p-value is exact. Raises ProtectError where too few triggers hold."""
         triggers = keyed(self.source, owner.key, owner.images, sets=self.sets, each=self.triggers)
         copy = begun(model, owner.images, self.start, rng)
-        if self.start is Start.SCRATCH:
-            train_mixed(copy, owner.images, triggers, self.triggers_a_batch, self.training, rng, progress)
-        else:
+        if self.steps:
             self._overfit(copy, triggers, owner.images, rng, progress)
+        else:
+            train_mixed(copy, owner.images, triggers, self.triggers_a_batch, self.training, rng, progress)
         return marked(self, copy, triggers, owner, self.least)
 
     def _overfit(self, model: nn.Module, triggers: Triggers, images: Images, rng: torch.Generator, progress: Progress) -> None:
@@ -68,22 +70,14 @@ class TriggerSet:
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimiser = torch.optim.SGD(weights, lr=self.rate, momentum=MOMENTUM)
         each_pass = -(-len(triggers) // self.triggers_a_batch)
-        drawn = [_drawn(Images(triggers.images, triggers.labels, images.names), self.triggers_a_batch, weights[0].device, rng)]
-        if self.images_a_batch:
-            drawn.append(_drawn(images, self.images_a_batch, weights[0].device, rng))
-        for step in range(1, self.steps + 1):
+        held, labels = Images(triggers.images, triggers.labels, images.names), torch.from_numpy(triggers.labels)
+        for step, rows in enumerate(islice(turns(len(held), self.triggers_a_batch, rng), self.steps), start=1):
+            batch = held.batch(rows, weights[0].device)
             optimiser.zero_grad(set_to_none=True)
-            for batch, labels in map(next, drawn):
-                functional.cross_entropy(model(batch), labels).backward()  # type: ignore[no-untyped-call]
+            functional.cross_entropy(model(batch), labels[rows].to(batch.device)).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(weights, STEEPEST)
             optimiser.step()
             progress(step, self.steps)
             if step % each_pass == 0 and survival(model, triggers) == 1:
                 break
         progress(self.steps, self.steps)
-
-
-def _drawn(images: Images, each: int, device: torch.device, rng: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of `each` images without end, with their labels."""
-    labels = torch.from_numpy(images.labels)
-    for rows in turns(len(images), each, rng):
-        yield images.batch(rows, device), labels[rows].to(device)

@@ -24,7 +24,8 @@ def owners(source: Source) -> Images:
 def test_the_same_key_draws_the_same_and_another_key_other_images_of_the_owners_size(source: Source) -> None:
     images = owners(source)
     drawn = source.draw(KEY, 7, images)
-    assert (drawn.shape, drawn.dtype) == ((7, *images.size), np.uint8)
+    assert drawn.shape == (7, *images.size)
+    assert drawn.dtype == np.uint8
     assert len(np.unique(drawn, axis=0)) == 7
     assert np.array_equal(drawn, source.draw(KEY, 7, images))
     assert not np.array_equal(drawn, source.draw(OTHER, 7, images))

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 import typer
 
+from ownmark.cli.dispute_commands import Dispute, Judge
 from ownmark.cli.evidence_commands import Keygen, Open, Seal
 from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.owner_commands import Attack, Demo, Protect
@@ -32,7 +33,10 @@ class Command(Protocol):
         """Do it, and print what came of it."""
 
 
-COMMANDS: tuple[type[Command], ...] = (Demo, Protect, Calibrate, Verify, Attack, Report, Inspect, Serve, Keygen, Seal, Open)
+COMMANDS: tuple[type[Command], ...] = (
+    *(Demo, Protect, Calibrate, Verify, Attack, Report, Inspect, Serve),
+    *(Keygen, Seal, Open, Judge, Dispute),
+)
 
 
 def _register(kind: type[Command]) -> None:

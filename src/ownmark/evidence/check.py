@@ -61,6 +61,10 @@ class Checked:
     number: int | None
     remade: bool
 
+    def is_of(self, digest: str) -> bool:
+        """Whether this is the digest of the protected model, by its tensors or by its file."""
+        return digest in {self.commitment.model, self.commitment.model_file} - {""}
+
 
 def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
     """Steps J1 to J3 on a bundle, for a suspect that was first `seen` then. Raises EvidenceError or ClaimError."""

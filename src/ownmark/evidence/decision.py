@@ -65,7 +65,7 @@ class Judged:
                 "decoys": self.decoys,
             },
             "environment": dict(self.environment),
-            "ruling": _ruling(self.ruling),
+            "ruling": ruling_record(self.ruling),
         }
         return canonical.dumps({"_type": STATEMENT, "subject": subject, "predicateType": PREDICATE, "predicate": predicate})
 
@@ -164,7 +164,8 @@ def _root(text: str) -> Certificate:
     return load_der_x509_certificate(from_base64(text))
 
 
-def _ruling(ruling: Ruling) -> dict[str, Any]:
+def ruling_record(ruling: Ruling) -> dict[str, Any]:
+    """JSON data of what follows; fractions as text of six digits, which every machine computes alike."""
     return {
         "outcome": ruling.outcome.value,
         "reason": ruling.reason,

@@ -144,7 +144,7 @@ def _own(part: Claim, session: Session, found: Checked, test: Test) -> Step:
     name, own = "J4 own model", of_role(session.heard, Role.OWN)
     if not own:
         return Step(name, None, "the claimant's own model was not shown")
-    if own[0].digest not in {found.commitment.model, found.commitment.model_file} - {""}:
+    if not found.is_of(own[0].digest):
         return Step(name, passed=False, told=f"{own[0].name} is not the model that was sealed")
     score = _alike(part, own[0], test)
     high = clopper_pearson(int(score.matches.sum()), len(score.matches), OWN_CONFIDENCE)[1]

@@ -1,0 +1,145 @@
+"""What the commands of a dispute need: who is asked, in which order, and how a verdict is told to a person. No torch."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from ownmark.claim import Claim
+from ownmark.cli.console import emit, facts, show, working
+from ownmark.cli.suspects import Access
+from ownmark.errors import UsageError
+from ownmark.evidence import bundle, inputs, owner, timestamp
+from ownmark.evidence.check import Checked, Trust, checked
+from ownmark.evidence.decision import EXIT_CODES, Judged, ruling_record
+from ownmark.evidence.decoys import decoys_in
+from ownmark.evidence.dispute import Dispute, disputed
+from ownmark.evidence.judge import NONCE, Outcome, Session, Stratum, opened_part
+from ownmark.evidence.transcript import Heard, Plan, Role, heard, heard_plainly
+from ownmark.suspects.wrapped import JPEG, BitDepth
+
+PURIFY = (JPEG(75), BitDepth(5))
+STYLES = {Outcome.STRONG: "bold red", Outcome.SUPPORTING: "bold red", Outcome.NO_MATCH: "bold green"}
+MARKS = {True: "passed", False: "FAILED", None: "for information"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a judge knows before anybody is asked: whom he believes, and when the suspect was first seen."""
+
+    trust: Trust
+    seen: datetime
+
+    @classmethod
+    def of(cls, root: Path | None, public: Path | None, pool: Path | None, seen: datetime | None) -> "Known":
+        """From files; a suspect that was not seen before is seen now."""
+        now = datetime.now(UTC)
+        roots = () if root is None else timestamp.roots_in(root)
+        known = "" if public is None else owner.public_key(public)
+        chosen_from = None if pool is None else inputs.read_pool(pool)
+        return cls(Trust(roots, known, pool=chosen_from, now=now), now if seen is None else seen.replace(tzinfo=UTC))
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Whom a judge asks: names as `Access` reads them; `references` as stratum=name."""
+
+    suspect: str
+    own: str | None
+    references: tuple[str, ...]
+    decoys: Path | None
+
+
+def judged(file: Path, known: Known, parties: Parties, how: Access) -> Judged:
+    """Steps J1 to J8: check the seal, then ask everybody. Raises UsageError before the first question where it can."""
+    opened = bundle.read(file)
+    found = checked(opened, known.trust, known.seen)
+    part = opened_part(found)
+    named = [_stratum_of(text) for text in parties.references]
+    for name in (parties.suspect, *([parties.own] if parties.own else []), *(name for _, name in named)):
+        how.check(name)
+    decoys = None if parties.decoys is None else decoys_in(parties.decoys, part)
+    plan = Plan(os.urandom(NONCE), decoys, {repr(one): one.transform for one in PURIFY})
+    _check_cap(plan, part, found)
+    with working(f"Asking {parties.suspect}"):
+        asked = [heard(how.suspect(parties.suspect), part, plan)]
+        asked += [heard_plainly(how.suspect(parties.own), part, Role.OWN)] if parties.own else []
+        asked += [heard_plainly(how.suspect(name), part, Role.REFERENCE, stratum.value) for stratum, name in named]
+    return _recorded((opened, known), asked, plan)
+
+
+def _recorded(basis: tuple[bundle.Bundle, Known], asked: Sequence[Heard], plan: Plan) -> Judged:
+    opened, known = basis
+    count, decoys = len(asked[0].decoys), plan.decoys
+    classes = asked[0].decoys if decoys is None else decoys.labels[:count]
+    session = Session(tuple(asked), plan.nonce, classes)
+    return Judged(opened, known.trust, known.seen, session, environment(), "" if decoys is None else decoys.digest)
+
+
+def weighed(files: tuple[Path, Path], known: Known, names: tuple[str, str, str], how: Sequence[Access]) -> Dispute:
+    """Two claims and, by name, the first claimant's model, the second's, and the suspect; `how` each claim's models are asked."""
+    first, second = (checked(bundle.read(file), known.trust, known.seen) for file in files)
+    for access, name in ((how[0], names[0]), (how[1], names[1]), (how[0], names[2])):
+        access.check(name)
+    models = (how[0].suspect(names[0]), how[1].suspect(names[1]))
+    return disputed(first, second, models, how[0].suspect(names[2]))
+
+
+def part_of(file: Path) -> Claim:
+    """The claim in an opened seal, which is not checked yet."""
+    opening = bundle.read(file).opening
+    if opening is None:
+        raise UsageError(f"nothing of {file} is opened: the owner writes a judge's file with `ownmark open`")
+    return opening.claim
+
+
+def environment() -> dict[str, str]:
+    """What computed a verdict."""
+    names = ("ownmark", "numpy", "scipy", "cryptography")
+    return {"python": platform.python_version(), "system": platform.system()} | {name: version(name) for name in names}
+
+
+def tell_judged(one: Judged, path: Path, *, as_json: bool) -> None:
+    """The verdict, its reason, and every step."""
+    ruling = one.ruling
+    if as_json:
+        emit({"verdict": str(path), **ruling_record(ruling), "exit_code": EXIT_CODES[ruling.outcome]})
+        return
+    show(ruling.outcome.value, STYLES.get(ruling.outcome, "bold yellow"))
+    show(ruling.reason)
+    facts({step.name: f"{MARKS[step.passed]}: {step.told}" for step in ruling.steps})
+    missing = ", ".join(stratum.value for stratum in ruling.missing)
+    facts({"strata without a reference": missing or "none", "suspect": one.session.suspect.name, "file": str(path)})
+
+
+def tell_dispute(one: Dispute, *, as_json: bool) -> None:
+    """The table, and who prevails."""
+    rows = {
+        "mark of the first in the second's model": one.table.first_in_second.value,
+        "mark of the second in the first's model": one.table.second_in_first.value,
+        "mark of the first in the suspect": one.table.first_in_suspect.value,
+        "mark of the second in the suspect": one.table.second_in_suspect.value,
+    }
+    if as_json:
+        emit({"prevails": one.prevails.value, "reason": one.reason, "table": rows})
+        return
+    show(one.prevails.value, "bold")
+    show(one.reason)
+    facts(rows)
+
+
+def _stratum_of(text: str) -> tuple[Stratum, str]:
+    stratum, _, name = text.partition("=")
+    known = next((one for one in Stratum if one.value == stratum), None)
+    if known is None or not name:
+        raise UsageError(f"--reference needs STRATUM=FILE, where STRATUM is one of {', '.join(Stratum)}; got {text!r}")
+    return known, name
+
+
+def _check_cap(plan: Plan, part: Claim, found: Checked) -> None:
+    most, needed = found.commitment.policy.most_queries, plan.queries(part)
+    if most is not None and needed > most:
+        raise UsageError(f"the owner committed to at most {most} queries a suspect, but {needed} are needed: bring fewer decoys")

@@ -1,0 +1,82 @@
+"""Two claimants and one suspect: who is marked in whose model (Fan, Ng, Chan 2019, arXiv:1909.07830, posed the case). No torch.
+
+Time alone decides nothing: a thief's mark may be the older seal of a forger. The earlier claim prevails only if its mark is in
+the other's model and not the other way round.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ownmark.errors import UsageError
+from ownmark.evidence.check import Checked, Standing
+from ownmark.evidence.judge import opened_part
+from ownmark.protocols import Suspect
+from ownmark.verdict import Outcome, verify
+
+
+class Prevails(StrEnum):
+    """What the table says."""
+
+    FIRST = "the first claim"
+    SECOND = "the second claim"
+    UNRESOLVED = "UNRESOLVED"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Whether each mark was found: in the other claimant's model, and in the suspect."""
+
+    first_in_second: Outcome
+    second_in_first: Outcome
+    first_in_suspect: Outcome
+    second_in_suspect: Outcome
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """The table and what follows from it."""
+
+    table: Table
+    prevails: Prevails
+    reason: str
+
+
+def disputed(first: Checked, second: Checked, models: tuple[Suspect, Suspect], suspect: Suspect) -> Dispute:
+    """Ask each claimant's model (in the claims' order) for the other's mark, and the suspect for both. Raises UsageError."""
+    for found, model in zip((first, second), models, strict=True):
+        if not found.is_of(model.digest):
+            raise UsageError(f"{model.name} is not the model that its claimant sealed: bring the one that was")
+    one, other = models
+    table = Table(_marked(first, other), _marked(second, one), _marked(first, suspect), _marked(second, suspect))
+    return resolved(table, first, second)
+
+
+def resolved(table: Table, first: Checked, second: Checked) -> Dispute:
+    """What the table says, given when each claim was sealed."""
+    for number, found in (("first", first), ("second", second)):
+        if found.time is None or found.standing is not Standing.IN_TIME:
+            return Dispute(table, Prevails.UNRESOLVED, f"the {number} claim cannot be used: {found.standing.value}")
+    if first.time == second.time:
+        return Dispute(table, Prevails.UNRESOLVED, "both were sealed at the same time")
+    earlier = first.time is not None and second.time is not None and first.time < second.time
+    if earlier:
+        crossed, back, there, winner = table.first_in_second, table.second_in_first, table.first_in_suspect, Prevails.FIRST
+    else:
+        crossed, back, there, winner = table.second_in_first, table.first_in_second, table.second_in_suspect, Prevails.SECOND
+    if (crossed, back, there) == (Outcome.MATCH, Outcome.NO_MATCH, Outcome.MATCH):
+        return Dispute(table, winner, f"{winner.value} was sealed earlier, and its mark is in the other's model, not the reverse")
+    return Dispute(table, Prevails.UNRESOLVED, _why(crossed, back))
+
+
+def _marked(found: Checked, model: Suspect) -> Outcome:
+    return verify(opened_part(found), model, alpha=found.commitment.policy.alpha).outcome
+
+
+def _why(crossed: Outcome, back: Outcome) -> str:
+    if Outcome.INCONCLUSIVE in {crossed, back}:
+        return "whether a mark is in the other's model could not be decided"
+    if crossed is back:
+        return "both marks are in the other's model" if crossed is Outcome.MATCH else "no mark is in the other's model"
+    if crossed is Outcome.NO_MATCH:
+        return "only the later claim's mark is in the other's model, so the seals contradict the marks"
+    return "the earlier claim's mark is in the other's model, but it was not found in the suspect"

@@ -1,0 +1,49 @@
+"""Who tries many keys gains nothing, and independent models are not taken for copies, through all of the judge's steps."""
+
+import numpy as np
+import pytest
+from judging import CLASSES, TRIGGERS, genuine, handed, is_ordinary, keyed, marked, ordinary, session
+from scipy.stats import binom
+
+from ownmark import keys
+from ownmark.evidence.judge import Outcome, ruled
+from ownmark.keys import Pixels
+from ownmark.match import Labels
+from ownmark.null import KeyedLabels
+
+MATCHES = {Outcome.STRONG, Outcome.SUPPORTING}
+
+
+def test_the_luckiest_of_ten_thousand_keys_is_no_match_against_an_innocent() -> None:
+    """Fault 18: the innocent answers one class, so that the forger needs no query to try a key."""
+    masters = (number.to_bytes(32, "big") for number in range(10_000))
+    luckiest = max(masters, key=lambda key: int((keys.labels(keys.set_key(key, 0), TRIGGERS, CLASSES) == 3).sum()))
+    found = genuine(handed(keyed(master=luckiest)))
+    assert found.part is not None
+
+    def innocent(images: Pixels) -> Labels:
+        return np.where([is_ordinary(image) for image in images], ordinary(images), 3)
+
+    ruling = ruled(found, session(found.part, innocent, own=marked(found.part)))
+    null = ruling.finding.test.null
+    assert isinstance(null, KeyedLabels)
+    assert null.log10_p(ruling.finding.score) < -3, "one key alone would look convincing"
+    assert (ruling.outcome, ruling.log10_p) == (Outcome.NO_MATCH, 0)
+
+
+@pytest.mark.slow
+def test_of_two_hundred_independent_models_no_more_match_than_alpha_allows() -> None:
+    """Fault 19."""
+    found = genuine(handed())
+    assert found.part is not None
+    rng = np.random.default_rng(8)
+    wrong = 0
+    for _ in range(200):
+        weights = rng.normal(size=(36, CLASSES))
+
+        def independent(images: Pixels, weights: np.ndarray = weights) -> Labels:
+            flat = images.reshape(len(images), -1) - images.mean(axis=(1, 2, 3))[:, None]
+            return np.where([is_ordinary(image) for image in images], ordinary(images), (flat @ weights).argmax(axis=1))
+
+        wrong += ruled(found, session(found.part, independent)).outcome in MATCHES
+    assert wrong <= binom.ppf(0.99, 200, found.commitment.policy.alpha)

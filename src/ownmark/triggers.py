@@ -30,7 +30,7 @@ class Patterns:
     Low frequencies only: images of noise look all alike to a network that pools its last map.
     """
 
-    cells: int = 6
+    cells: int = 4
 
     def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
         return keys.patterns(key, count, images.size, self.cells)

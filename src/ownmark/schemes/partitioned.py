@@ -38,10 +38,10 @@ class Partitioned:
 
     `triggers`: images in each of the `sets`; every set is embedded by a run of its own (beside those before it) and can be
     opened alone. `layers`: their names, or the share of all parameters that the last layers hold together. They are cut into
-    `stages`, the last first; `steps` of each stage. `rate`: peak of the learning rate. `clean`: the owner's images a step,
-    mirrored and shifted as `view` says; `keep`: weight of the model's own answers on them. `least`: share of triggers that
-    must hold on the marked model. `reset`: steps after which the optimiser starts anew, at a constant rate; 0: once a stage, at a
-    rate that goes up and down (Smith 2018, arXiv:1708.07120).
+    `stages`, the last first; `steps` of each stage. `rate`: peak of the learning rate. `batch`: triggers a step. `clean`: the
+    owner's images a step, mirrored and shifted as `view` says; `keep`: weight of the squared difference between the logits on
+    them and the model's own. `least`: share of triggers that must hold on the marked model. `reset`: steps after which the
+    optimiser starts anew, at a constant rate; 0: once a stage, at a rate that goes up and down (Smith 2018, arXiv:1708.07120).
     """
 
     contrast: ClassVar[bool] = False
@@ -50,22 +50,27 @@ class Partitioned:
     sets: int = 2
     source: Source = Patterns()
     stages: int = 2
-    steps: int = 100
+    steps: int = 125
     rate: float = 0.1
-    clean: int = 64
+    batch: int = 32
+    clean: int = 96
     keep: float = 1.0
     view: Training = Training(shift=4)
     reset: int = 0
     least: float = 0.9
 
     def __post_init__(self) -> None:
-        if min(self.triggers, self.sets, self.stages, self.steps) < 1 or self.clean < 0 or not 0 <= self.least <= 1:
-            raise UsageError(f"triggers, sets, stages and steps are at least 1, clean at least 0, least a share, got {self}")
+        if min(self.triggers, self.sets, self.stages, self.steps, self.batch) < 1 or self.clean < 0 or not 0 <= self.least <= 1:
+            raise UsageError(
+                f"triggers, sets, stages, steps and batch are at least 1, clean at least 0, least a share, got {self}"
+            )
 
     @classmethod
     def as_published(cls, triggers: int = 50, sets: int = 2) -> "Partitioned":
         """Algorithm 1: triggers alone, the optimiser reset each epoch. Open there, chosen here: the layers, the rate, epochs."""
-        return cls(triggers=triggers, sets=sets, stages=4, steps=15, rate=0.01, clean=0, reset=1, least=0.0)
+        return cls(
+            triggers=triggers, sets=sets, stages=4, steps=15, rate=0.01, batch=triggers * sets, clean=0, reset=1, least=0.0
+        )
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A marked copy of `model`, which takes images in [0, 1], and its claim, exact by its keyed labels.
@@ -114,14 +119,14 @@ class Run:
             if self.scheme.reset and step % self.scheme.reset == 0:
                 optimiser, schedule = self._fresh(parameters)
             clean = self._clean(rng, device)
+            rows = torch.randperm(len(labels), generator=rng)[: self.scheme.batch].to(device)
             with clean_statistics(self.model, len(clean)) if len(clean) > 1 else nullcontext():
-                answers = self.model(torch.cat([clean, triggers]))
-            loss = functional.cross_entropy(answers[len(clean) :], labels)
+                answers = self.model(torch.cat([clean, triggers[rows]]))
+            loss = functional.cross_entropy(answers[len(clean) :], labels[rows])
             if len(clean):
                 with torch.no_grad():
-                    expected = self.own(clean).softmax(1)
-                lost = functional.kl_div(answers[: len(clean)].log_softmax(1), expected, reduction="batchmean")
-                loss = loss + self.scheme.keep * lost
+                    expected = self.own(clean)
+                loss = loss + self.scheme.keep * functional.mse_loss(answers[: len(clean)], expected)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(parameters, STEEPEST)

@@ -5,6 +5,7 @@ Writes `watermark-finetune.json` and `docs/figures/watermark-finetune.svg`.
 """
 
 from copy import deepcopy
+from itertools import product
 
 import numpy as np
 import torch
@@ -24,13 +25,11 @@ def main() -> None:
     """Every set, scheme, rate and seed; means over the seeds, and what the issue asks of the partitioned mark."""
     torch.set_num_threads(1)
     figures: dict[str, float] = {}
-    for rate in (0.0, *RATES):
-        for name in zoo.SETTINGS:
-            for scheme in SHOWN:
-                rows = [row(name, scheme, rate, seed) for seed in zoo.SEEDS]
-                for key in rows[0]:
-                    figures[f"{name}.{scheme}.rate_{rate:g}.{key}"] = float(np.mean([found[key] for found in rows]))
-                print(name, scheme, rate, rows, flush=True)
+    for rate, name, scheme in product((0.0, *RATES), zoo.SETTINGS, SHOWN):
+        rows = [row(name, scheme, rate, seed) for seed in zoo.SEEDS]
+        for key in rows[0]:
+            figures[f"{name}.{scheme}.rate_{rate:g}.{key}"] = float(np.mean([found[key] for found in rows]))
+        print(name, scheme, rate, rows, flush=True)
     for name in zoo.SETTINGS:
         figures |= summary(name, figures)
     curves(points(figures), ("accuracy", "survival"), ROOT / "docs" / "figures" / "watermark-finetune.svg")

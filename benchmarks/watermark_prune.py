@@ -3,7 +3,7 @@
 Writes `watermark-prune.json` and `docs/figures/watermark-prune.svg`.
 """
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import torch
@@ -23,14 +23,12 @@ def main() -> None:
     """Every set, scheme, fraction and seed; means over the seeds."""
     torch.set_num_threads(1)
     figures: dict[str, float] = {}
-    for name in SETS:
-        for scheme in SHOWN:
-            found = [[row(name, scheme, fraction, seed) for fraction in FRACTIONS] for seed in zoo.SEEDS]
-            for place, fraction in enumerate(FRACTIONS):
-                for key in found[0][0]:
-                    figures[f"{name}.{scheme}.pruned_{fraction:g}.{key}"] = float(np.mean([rows[place][key] for rows in found]))
-            figures[f"{name}.{scheme}.survival_at_fall"] = float(np.mean([at_fall(rows) for rows in found]))
-            print(name, scheme, figures[f"{name}.{scheme}.survival_at_fall"], flush=True)
+    for name, scheme in product(SETS, SHOWN):
+        found = [[row(name, scheme, fraction, seed) for fraction in FRACTIONS] for seed in zoo.SEEDS]
+        for (place, fraction), key in product(enumerate(FRACTIONS), found[0][0]):
+            figures[f"{name}.{scheme}.pruned_{fraction:g}.{key}"] = float(np.mean([rows[place][key] for rows in found]))
+        figures[f"{name}.{scheme}.survival_at_fall"] = float(np.mean([at_fall(rows) for rows in found]))
+        print(name, scheme, figures[f"{name}.{scheme}.survival_at_fall"], flush=True)
     shown = {
         name: {
             scheme: [(fraction, figures[f"{name}.{scheme}.pruned_{fraction:g}.survival"]) for fraction in FRACTIONS]

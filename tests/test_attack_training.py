@@ -1,6 +1,7 @@
 """Thieves who train: what fine-tuning and retraining open, what a student starts from and learns, one attack after another."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -143,6 +144,8 @@ def test_overwriting_embeds_the_thiefs_mark_by_the_schemes_own_verb() -> None:
 def test_overwriting_by_a_fingerprint_is_an_error_and_not_a_copy() -> None:
     @dataclass(frozen=True)
     class Print:
+        contrast: ClassVar[bool] = True
+
         def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:  # noqa: ARG002
             return Protected(model, small_claim())
 

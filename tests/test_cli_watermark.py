@@ -24,7 +24,7 @@ from ownmark.schemes import SCHEMES
 Capture = pytest.CaptureFixture[str]
 PASSPHRASE = "correct horse battery"  # noqa: S105 - of a key that only a test uses
 MARK = "Partitioned(triggers=60, sets=1, stages=1, steps=1, clean=8, least=0.0)"
-STRONG = MARK.replace("steps=1,", "steps=100, layers=1.0,")
+STRONG = MARK.replace("steps=1,", "steps=200, layers=1.0, batch=60, keep=0.1, source=Patterns(cells=8),")
 SUSPECT = (MODEL, "--weights", "my.safetensors")
 
 

@@ -172,7 +172,7 @@ except EvidenceError:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_in_a_second_and_in_200_megabytes(name: str, tmp_path: Path) -> None:
+def test_a_bomb_is_refused_in_seconds_and_in_200_megabytes(name: str, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb"
     bomb.touch()
     BOMBS[name](bomb)
@@ -181,7 +181,7 @@ def test_a_bomb_is_refused_in_a_second_and_in_200_megabytes(name: str, tmp_path:
     started = time.process_time()
     with pytest.raises(EvidenceError):
         read(bomb)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 5
 
 
 def test_what_could_not_be_read_again_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -143,7 +143,10 @@ class KeyedLabels:
     def log10_p(self, score: float) -> float:
         """log10 P[Bin(n, 1 / classes) >= matches], before the factor: a sum of logarithms, for which no tail is too deep."""
         count = self.count
-        matched = np.arange(round(score * count), count + 1)
+        least = round(score * count)
+        if not least:
+            return 0.0  # certain, which a rounded sum would miss
+        matched = np.arange(least, count + 1)
         ways = -betaln(matched + 1, count - matched + 1) - math.log(count + 1)  # log of the binomial coefficient
         chances = ways + (count - matched) * math.log(self.classes - 1) - count * math.log(self.classes)
         return min(float(logsumexp(chances)) / math.log(10), 0.0)

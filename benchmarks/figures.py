@@ -7,6 +7,7 @@ import matplotlib as mpl
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 mpl.rcParams |= {
     "svg.hashsalt": "ownmark",
@@ -30,9 +31,7 @@ def strips(scores: Mapping[str, Mapping[str, float]], innocents: list[str], file
         )
         axis.set(title=test.replace("_", "-"), xlabel="share of samples that match", xlim=(-0.03, 1.03))
         axis.grid(axis="x", color="#8884", linewidth=0.6)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, metadata={"Date": None}, facecolor="white")
-    plt.close(figure)
+    _written(figure, file)
 
 
 COLOURS = ("#1f6feb", "#c2410c", "#15803d", "#7e22ce", "#a16207")
@@ -49,6 +48,10 @@ def curves(sets: Mapping[str, Mapping[str, Curve]], axes: tuple[str, str], file:
         panel.grid(color="#8884", linewidth=0.6)
     panels[0][0].set_ylabel(axes[1])
     panels[0][0].legend(fontsize=7)
+    _written(figure, file)
+
+
+def _written(figure: Figure, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, metadata={"Date": None}, facecolor="white")
     plt.close(figure)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
@@ -12,20 +11,17 @@ from ownmark.data import Images
 from ownmark.errors import UsageError
 from ownmark.models.layers import reinitialise
 from ownmark.protocols import Progress, silent
+from ownmark.spelled import Choice
 from ownmark.training import Training, fit, seeded
 from ownmark.triggers import Triggers
 from ownmark.watermark import check_model
 
 
-class Start(StrEnum):
+class Start(Choice):
     """Mark the trained model (`POST_HOC`), or draw its weights anew and train it with the mark from the start (`SCRATCH`)."""
 
     POST_HOC = "post-hoc"
     SCRATCH = "scratch"
-
-    def __repr__(self) -> str:
-        """As it is written in code, so that the repr of a method can be read back."""
-        return f"{type(self).__name__}.{self.name}"
 
 
 def begun(model: nn.Module, images: Images, start: Start, rng: torch.Generator) -> nn.Module:

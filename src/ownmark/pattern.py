@@ -1,16 +1,16 @@
 """The marked place: a few cells of a saliency map, the image region below them, and what covers that region."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ownmark.errors import UsageError
+from ownmark.spelled import Choice
 
 
-class Fill(StrEnum):
+class Fill(Choice):
     """What covers the region in the masked view: BLACK, the image's own MEAN colour, or the CLEAN image itself.
 
     CLEAN puts the original pixels back, so that an innocent model, to which the perturbation means little, sees no change.
@@ -19,10 +19,6 @@ class Fill(StrEnum):
     BLACK = "black"
     MEAN = "mean"
     CLEAN = "clean"
-
-    def __repr__(self) -> str:
-        """As it is written in code, so that the repr of a method can be read back."""
-        return f"{type(self).__name__}.{self.name}"
 
 
 @dataclass(frozen=True)

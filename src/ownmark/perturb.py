@@ -2,24 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
 
 from ownmark.errors import UsageError
 from ownmark.protocols import Progress, silent
+from ownmark.spelled import Choice
 
 
-class Norm(StrEnum):
+class Norm(Choice):
     """How the size of a change is measured: LINF, its largest pixel, or L2, its root mean square over the image."""
 
     LINF = "linf"
     L2 = "l2"
-
-    def __repr__(self) -> str:
-        """As it is written in code, so that the repr of a method can be read back."""
-        return f"{type(self).__name__}.{self.name}"
 
 
 Objective = Callable[[Tensor, int], tuple[Tensor, Tensor]]

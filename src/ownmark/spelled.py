@@ -8,13 +8,21 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import is_dataclass
 from difflib import SequenceMatcher
-from enum import Enum
+from enum import Enum, StrEnum
 from inspect import getattr_static, signature
 from types import UnionType
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import ownmark
 from ownmark.errors import OwnmarkError, UsageError
+
+
+class Choice(StrEnum):
+    """An enumeration whose repr is as it is written in code, so that the repr of a method can be read back."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"
+
 
 Kind = TypeVar("Kind")
 PLAIN = {int: "a whole number", float: "a number", str: "a text", bool: "True or False", type(None): "None"}

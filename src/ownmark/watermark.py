@@ -1,6 +1,6 @@
 """What the watermark schemes share: batch norm that no trigger moves, how many triggers hold, and the claim that asks them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -48,7 +48,7 @@ def _normalised(layer: _BatchNorm, clean: int, values: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def settle(model: nn.Module, batches: Sequence[Tensor]) -> None:
+def settle(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Estimate the running statistics of batch norm anew, in place, as the mean over batches of clean images."""
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     momenta = [layer.momentum for layer in layers]

@@ -1,7 +1,6 @@
 """Distillation: a new model learns the stolen one's answers, label by label (Hinton et al. 2015, arXiv:1503.02531)."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
@@ -10,18 +9,15 @@ from torch.nn import functional
 from ownmark.data import Images
 from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
+from ownmark.spelled import Choice
 from ownmark.training import Loss, Training, fit, predict, seeded
 
 
-class Likeness(StrEnum):
+class Likeness(Choice):
     """How far two answers are apart: KL, the Kullback-Leibler divergence, or MSE, the squared distance of the probabilities."""
 
     KL = "kl"
     MSE = "mse"
-
-    def __repr__(self) -> str:
-        """As it is written in code, so that the repr of a method can be read back."""
-        return f"{type(self).__name__}.{self.name}"
 
 
 @dataclass(frozen=True)

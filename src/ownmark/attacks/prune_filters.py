@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import torch
@@ -19,22 +18,19 @@ from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.models.layers import held_at_zero, last_layer
 from ownmark.protocols import Progress, silent
+from ownmark.spelled import Choice
 from ownmark.training import Training, train
 
 MADE_OF_ROWS = (nn.Conv2d, nn.Linear, nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)  # noqa: SLF001 - torch's base
 TAKES_IN = (torch_pruning.prune_conv_in_channels, torch_pruning.prune_linear_in_channels)
 
 
-class Removal(StrEnum):
+class Removal(Choice):
     """`MASK` filters with zeros, so that every tensor keeps its shape, or `CUT` them out: a smaller model, whose
     weights no longer fit the code that built the stolen one."""
 
     MASK = "mask"
     CUT = "cut"
-
-    def __repr__(self) -> str:
-        """As it is written in code, so that the repr of a method can be read back."""
-        return f"{type(self).__name__}.{self.name}"
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,17 @@ No label is needed and no weight is touched, and yet it can wipe out a watermark
 """
 
 import math
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.protocols import Progress, silent
+from ownmark.watermark import settle
 
 Normalisation = nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - torch names the base of its batch norms no other way
 
@@ -31,27 +33,18 @@ class Recalibrate:
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen` with other statistics. Raises ModelError where it keeps none."""
         model = deepcopy(stolen).requires_grad_(True).eval()
-        norms = [part for part in model.modules() if isinstance(part, Normalisation) and part.running_mean is not None]
-        if not norms:
+        if not any(isinstance(part, Normalisation) and part.running_mean is not None for part in model.modules()):
             raise ModelError("the model has no batch normalisation that keeps statistics, so that none can be estimated anew")
         if not len(thief):
             raise DataError("statistics need one image or more, got none")
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # torch's word for the plain average of all batches
-            norm.train()
         rows = torch.randperm(len(thief), generator=rng)[: self.batches * self.batch]
-        _run(model, thief, rows.tensor_split(math.ceil(len(rows) / self.batch)), progress)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
-        return model.eval()
+        device = next(model.parameters()).device
+        settle(model, _shown(thief, rows.tensor_split(math.ceil(len(rows) / self.batch)), device, progress))
+        return model
 
 
-@torch.no_grad()
-def _run(model: nn.Module, images: Images, batches: tuple[torch.Tensor, ...], progress: Progress) -> None:
-    """Show the model the batches, as many images in each as in the others, give or take one."""
-    device = next(model.parameters()).device
+def _shown(images: Images, batches: tuple[Tensor, ...], device: torch.device, progress: Progress) -> Iterator[Tensor]:
+    """The batches, as many images in each as in the others, give or take one."""
     for done, rows in enumerate(batches, start=1):
-        model(images.batch(rows, device))
+        yield images.batch(rows, device)
         progress(done, len(batches))

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from enum import StrEnum
 from functools import partial
 
 import torch
@@ -12,17 +11,14 @@ from torch import Tensor, nn
 from ownmark.errors import ModelError
 from ownmark.models.named import build
 from ownmark.models.prepared import prepared, preprocess_of
+from ownmark.spelled import Choice
 
 
-class Layers(StrEnum):
+class Layers(Choice):
     """`ALL` layers, or only the `LAST` one that has weights."""
 
     ALL = "all"
     LAST = "last"
-
-    def __repr__(self) -> str:
-        """As it is written in code, so that the repr of a method can be read back."""
-        return f"{type(self).__name__}.{self.name}"
 
 
 def last_layer(model: nn.Module) -> nn.Module:

@@ -135,7 +135,7 @@ class Run:
             progress(step + 1, self.scheme.steps)
         self.model.requires_grad_(False)
         if min(self.scheme.clean, len(self.images)) > 1:
-            settle(self.model, [self._clean(rng, device) for _ in range(SETTLED)])
+            settle(self.model, (self._clean(rng, device) for _ in range(SETTLED)))
 
     def _clean(self, rng: torch.Generator, device: torch.device) -> Tensor:
         """Some of the owner's images, as training would see them; none if the owner has none."""

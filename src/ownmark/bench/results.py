@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
 from ownmark.bench.figures import pictures
 from ownmark.bench.provenance import provenance
 from ownmark.bench.tables import Figures, Table, figures, tables
 from ownmark.bench.trial import Outcome
 from ownmark.files import write_whole
+from ownmark.report.page import template
 
 PAGE = "report.html"
 CAPTIONS = {
@@ -59,8 +58,7 @@ class Results:
 
     def page(self, drawn: Mapping[str, str]) -> str:
         """One HTML page that needs nothing from outside."""
-        loader = ChoiceLoader([PackageLoader("ownmark", "bench"), PackageLoader("ownmark", "report")])
-        environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         shown = [(CAPTIONS[name], base64.b64encode(svg.encode()).decode()) for name, svg in drawn.items()]
-        template = environment.get_template("bench.html")
-        return template.render(title=self.title, outcomes=self.outcomes, tables=self.tables, pictures=shown, made=provenance())
+        return template("bench.html", "bench").render(
+            title=self.title, outcomes=self.outcomes, tables=self.tables, pictures=shown, made=provenance()
+        )

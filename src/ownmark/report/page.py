@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from ownmark.claim import Claim
 from ownmark.errors import UsageError
@@ -28,8 +28,7 @@ def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None)
             f"the verdict on {strange.suspect} belongs to claim {strange.claim[:12]}, not to {claim.digest[:12]}: "
             "verify it with this claim first"
         )
-    template = _environment().get_template("page.html")
-    return template.render(
+    return template("page.html").render(
         title=title or _title(verdicts),
         claim=claim,
         digest=claim.digest,
@@ -49,13 +48,14 @@ def _title(verdicts: Sequence[Verdict]) -> str:
     return f"Verdict on {verdicts[0].suspect}" if len(verdicts) == 1 else f"Verdicts on {len(verdicts)} suspects"
 
 
-def _environment() -> Environment:
+def template(name: str, *packages: str) -> Template:
+    """A template of this package, or of these others of ownmark; all share the page's head and foot."""
     environment = Environment(
-        loader=PackageLoader("ownmark", "report"),
+        loader=ChoiceLoader([PackageLoader("ownmark", package) for package in ("report", *packages)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals |= {"words": words, "drawing": drawing, "Innocents": Innocents}
-    return environment
+    return environment.get_template(name)

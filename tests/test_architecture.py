@@ -29,7 +29,7 @@ ORDER = (
     ("protocols",),
     ("controls", "readings"),
     ("verdict", "data", "models", "perturb"),
-    ("saliency", "training", "evidence", "stealth"),
+    ("neurons", "saliency", "training", "evidence", "stealth"),
     ("objectives", "suspects", "triggers"),
     ("fingerprint", "watermark"),
     ("mixed",),

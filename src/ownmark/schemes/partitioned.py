@@ -24,6 +24,7 @@ from torch.nn import functional
 from ownmark.data import Images, to_unit
 from ownmark.errors import ModelError, UsageError
 from ownmark.models.weights import load_weights, save_weights, weights_digest
+from ownmark.neurons import Listener, hushed, listen
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.spelled import nearest
 from ownmark.training import Training, augment
@@ -31,6 +32,7 @@ from ownmark.triggers import Patterns, Source, Triggers, keyed
 from ownmark.watermark import check_model, clean_statistics, marked, settle
 
 SETTLED = 40  # batches that the running statistics are estimated from
+LISTENED = 10  # steps after which it is heard anew which neurons are excited least
 STEEPEST = 2.0  # norm that a gradient is cut to
 
 
@@ -43,6 +45,8 @@ class Partitioned:
     They are cut into `stages`, the last first; `steps` of each stage of each run. `rate`: peak of the learning rate. `batch`:
     triggers a step. `clean`: the owner's images a step, mirrored and shifted as `view` says; `keep`: weight of the squared
     difference between the logits on them and the model's own. `least`: share of triggers that must hold on the marked model.
+    `pruned`: in each step a share of each layer's neurons, drawn from 0 to this, is silent for the triggers: those that the
+    owner's images excite least, as a thief would prune them.
     `reset`: steps after which the optimiser starts anew, at a constant rate; 0: once a stage, at a rate that goes up and down
     once over all stages and runs (Smith 2018, arXiv:1708.07120). `blend`: how far the opened weights go at the end from the old
     ones to those that were learnt (Wortsman et al. 2022, arXiv:2109.01903).
@@ -61,6 +65,7 @@ class Partitioned:
     batch: int = 32
     clean: int = 96
     keep: float = 1.0
+    pruned: float = 0.2
     view: Training = Training(shift=4)
     reset: int = 0
     blend: float = 0.85
@@ -68,9 +73,9 @@ class Partitioned:
 
     def __post_init__(self) -> None:
         counts = (self.triggers, self.sets, self.runs, self.stages, self.steps, self.batch)
-        if min(counts) < 1 or self.clean < 0 or not 0 <= self.least <= 1 or not 0 < self.blend <= 1:
+        if min(counts) < 1 or self.clean < 0 or not (0 <= self.least <= 1 and 0 < self.blend <= 1 and 0 <= self.pruned < 1):
             names = "triggers, sets, runs, stages, steps and batch"
-            raise UsageError(f"{names} are at least 1, clean at least 0, least and blend shares, got {self}")
+            raise UsageError(f"{names} are at least 1, clean at least 0, least, blend and pruned shares, got {self}")
         if self.runs > self.sets:
             raise UsageError(f"each run embeds one set or more, got {self.sets} sets for {self.runs} runs")
 
@@ -88,6 +93,7 @@ class Partitioned:
             rate=0.003,
             batch=10,
             clean=0,
+            pruned=0.0,
             reset=epoch,
             blend=1.0,
             least=0.0,
@@ -112,7 +118,7 @@ class Partitioned:
             joined = drawn.first(math.ceil((number + 1) * self.sets / self.runs) * self.triggers)
             run = Run(self, copy, own, joined, owner.images, done, len(runs))
             _kept(copy, file, partial(run.embed, opened, torch.Generator().manual_seed(seed + done), progress))
-        Run(self, copy, own, drawn, owner.images, len(runs), len(runs)).finish(torch.Generator().manual_seed(seed))
+        run.finish(torch.Generator().manual_seed(seed))
         for parameter, learnt in zip(copy.parameters(), wanted, strict=True):
             parameter.requires_grad_(learnt)
         return marked(self, copy, drawn, owner, self.least)
@@ -147,8 +153,12 @@ class Run:
                 for group in optimiser.param_groups:
                     group["lr"], group["momentum"] = cycle(ahead / whole, self.scheme.rate)
             clean = self._clean(rng, device)
+            if step % LISTENED == 0:
+                heard = listen(partial(settle, self.model, [clean])) if len(clean) > 1 else Listener()
+            share = self.scheme.pruned * float(torch.rand((), generator=rng))
             rows = torch.randperm(len(labels), generator=rng)[: self.scheme.batch].to(device)
-            loss = self._loss(clean, triggers[rows], labels[rows])
+            with hushed(self.model, heard, share, len(clean)):
+                loss = self._loss(clean, triggers[rows], labels[rows])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(parameters, STEEPEST)

@@ -1,6 +1,9 @@
-"""A recipe at its scale for two cores, run by the bench and written down: `skin_cpu.py`, `mnist_cpu.py`, `cifar10_cpu.py`."""
+"""A recipe at its scale for two cores, run by the bench and written down as `NAME-cpu.json`."""
+
+import numpy as np
 
 from ownmark.bench.grid import Grid
+from ownmark.bench.makings import Measured
 from ownmark.bench.pools import pool
 from ownmark.bench.recipe import recipe
 from ownmark.bench.results import Results
@@ -19,7 +22,10 @@ def bench(name: str) -> None:
     results = Results(f"{name}, cpu", outcomes)
     for called, svg in results.pictures.items():
         (ROOT / "docs" / "figures" / f"{name}-cpu-{called}.svg").write_text(svg)
-    scale = grid.scale
+    scale, held_out = grid.scale, grid.pictures(training=False)
+    headline, trivial = held_out.task.headline, held_out.task.trivial(ZOO.images(held_out).labels)
+    targets = [ZOO.facts(Measured(grid.target(one), held_out))[headline] for one in scale.repeats]
+    worth = {f"target_{headline}": float(np.mean(targets)), f"trivial_{headline}": trivial[headline]}
     seeds = {
         "repeats": [one.model_dump() for one in scale.repeats],
         "references": list(scale.references),
@@ -31,4 +37,4 @@ def bench(name: str) -> None:
         f"{len(scale.negatives)} independent models, {len(scale.repeats)} repeats; the thief has {scale.thief_share:.0%} of the "
         "images"
     )
-    record(f"{name}-cpu", results.figures, seeds=seeds, setting=setting)
+    record(f"{name}-cpu", results.figures | worth, seeds=seeds, setting=setting)

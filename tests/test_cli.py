@@ -214,7 +214,7 @@ def test_the_same_weights_give_the_same_probabilities_as_onnx(shop: Path, capsys
 
 def test_attack_writes_the_copy_that_the_attack_makes(shop: Path, capsys: Capture) -> None:
     ran = ownmark(capsys, *words_of("attack"), "--json")
-    assert ran.record["attack"] == "Prune(fraction=0.3, epochs=0, rate=0.01)"
+    assert ran.record["attack"] == "Prune(fraction=0.3, epochs=0, rate=0.01, flips=True)"
     copy = load_weights(build(MODEL), shop / "pruned.safetensors")
     assert weights_digest(copy) == ran.record["digest"]
     assert not same_weights(copy, load_weights(build(MODEL), shop / "model.safetensors"))

@@ -124,7 +124,7 @@ def test_the_python_of_the_readme_and_the_quick_start_runs_on_a_users_own_files(
     assert Claim.load(workshop / "my.claim").calibrated
     quick = run("docs/quick-start.md")
     assert len(list((workshop / "innocents").glob("1*.safetensors"))) >= 3
-    assert quick["verdict"].suspect == "Finetune(layers=Layers.ALL, epochs=5, rate=0.01)"
+    assert quick["verdict"].suspect == "Finetune(layers=Layers.ALL, epochs=5, rate=0.01, flips=True)"
     printed = capsys.readouterr().out.splitlines()
     assert [line.split("(")[0] for line in printed[-2:]] == ["Prune", "Finetune"]
 

@@ -9,6 +9,7 @@ from ownmark import metrics
 from ownmark.claim import Claim
 from ownmark.match import Labels, Reading
 from ownmark.protocols import Alarm, Question, Suspect
+from ownmark.tasks import Classification
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Detection:
 class Stealth:
     """`accuracy`: the share of samples (first views) that the model classifies rightly; then how like their originals they are.
 
-    None stands where there is nothing to compare with, as for samples that were made from noise. If `unchanged`, the samples are
+    None stands where there is nothing to compare with, as for samples that were made from noise or for another task. If `unchanged`, the samples are
     the originals themselves: how like them they are says nothing.
     """
 
@@ -54,10 +55,7 @@ def stealth_of(claim: Claim, suspect: Suspect, alarms: Mapping[str, tuple[Alarm,
     """
     samples, originals = claim.images[:, 0], changed_from(claim)
     unchanged = originals is None and claim.originals is not None
-    seen = truth
-    if seen is None and originals is not None:
-        seen = _labels(claim, suspect, originals)
-    shown = None if seen is None else metrics.accuracy(_labels(claim, suspect, samples), seen)
+    shown = _accuracy(claim, suspect, originals, truth) if isinstance(claim.task, Classification) else None
     found = {name: detected(claim, alarm, threshold) for name, (alarm, threshold) in alarms.items()}
     if originals is None:
         return Stealth(shown, None, None, None, found, unchanged)
@@ -79,6 +77,12 @@ def detected(claim: Claim, alarm: Alarm, threshold: float) -> Detection:
     views = tuple(float(share) for share in (scores > threshold).mean(axis=0))
     own = None if claim.originals is None else float((alarm.score(claim.originals) > threshold).mean())
     return Detection(threshold, views, own, float((alarm.normal > threshold).mean()))
+
+
+def _accuracy(claim: Claim, suspect: Suspect, originals: metrics.Pixels | None, truth: Labels | None) -> float | None:
+    if truth is None and originals is not None:
+        truth = _labels(claim, suspect, originals)
+    return None if truth is None else metrics.accuracy(_labels(claim, suspect, claim.images[:, 0]), truth)
 
 
 def _labels(claim: Claim, suspect: Suspect, images: metrics.Pixels) -> Labels:

@@ -30,20 +30,22 @@ class Distill:
 
     Those are probabilities (temperature 1), numbers, or directions of embeddings, by the task of the thief's images, which need
     no labels. Answers are asked for once, on the images as they are. The student has the stolen model's architecture or that
-    of a name, see `models.named`.
+    of a name, see `models.named`. `flips`: whether images are mirrored at random while it learns.
     """
 
     epochs: int = 16
     rate: float = 0.1
+    batch: int = 64
     likeness: Likeness = Likeness.KL
     student: str = ""
+    flips: bool = True
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A student of `stolen`."""
         outputs = predict(stolen, thief)
         with seeded(rng):
             student = untaught(stolen, self.student, outputs.shape[1:].numel())
-        training = Training(epochs=self.epochs, rate=self.rate)
+        training = Training(epochs=self.epochs, batch=self.batch, rate=self.rate, flips=self.flips)
         loss = LOSSES[self.likeness] if isinstance(thief.task, Classification) else thief.task.unlike
         return fit(student, thief, thief.task.answers(outputs), loss, training, rng, progress)
 

@@ -21,13 +21,15 @@ from ownmark.training import Training, fit, predict, seeded
 class Extract:
     """Ask about `queries` of the thief's images (None: all), once each, and train a student from scratch on the answers.
 
-    The student has the stolen model's architecture or that of a name, see `models.named`.
+    The student has the stolen model's architecture or that of a name, see `models.named`. `flips`: whether images
+    are mirrored at random while it learns.
     """
 
     queries: int | None = None
     epochs: int = 16
     rate: float = 0.1
     student: str = ""
+    flips: bool = True
 
     def __post_init__(self) -> None:
         if self.queries is not None and self.queries < 1:
@@ -41,7 +43,7 @@ class Extract:
         outputs = predict(stolen, asked)
         with seeded(rng):
             student = untaught(stolen, self.student, outputs.shape[1:].numel())
-        training, task = Training(epochs=self.epochs, rate=self.rate), asked.task
+        training, task = Training(epochs=self.epochs, rate=self.rate, flips=self.flips), asked.task
         if isinstance(task, Classification):
             return fit(student, asked, outputs.argmax(1), task.loss, training, rng, progress)
         answers = task.answers(outputs)

@@ -14,14 +14,19 @@ from ownmark.training import Training, train
 
 @dataclass(frozen=True)
 class Finetune:
-    """Train the chosen `layers` for `epochs` on the thief's images; `rate` is the peak of a one-cycle learning rate."""
+    """Train the chosen `layers` for `epochs` on the thief's images; `rate` is the peak of a one-cycle learning rate.
+
+    `flips`: whether images are mirrored at random.
+    """
 
     layers: Layers = Layers.ALL
     epochs: int = 5
     rate: float = 0.01
+    flips: bool = True
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A fine-tuned copy of `stolen`."""
         model = deepcopy(stolen)
         open_layers(model, self.layers)
-        return train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress).requires_grad_(True)
+        training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
+        return train(model, thief, training, rng, progress).requires_grad_(True)

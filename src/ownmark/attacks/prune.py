@@ -18,12 +18,13 @@ class Prune:
     """Set the `fraction` of smallest weights of each linear and convolutional layer to zero.
 
     With `epochs` > 0 the weights that are left are then fine-tuned on the thief's images with a one-cycle learning rate
-    that peaks at `rate`; the pruned ones stay zero.
+    that peaks at `rate`; the pruned ones stay zero. `flips`: whether images are mirrored at random.
     """
 
     fraction: float = 0.3
     epochs: int = 0
     rate: float = 0.01
+    flips: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.fraction < 1:
@@ -38,7 +39,7 @@ class Prune:
         for layer in layers:
             prune.l1_unstructured(layer, "weight", amount=self.fraction)  # type: ignore[no-untyped-call]
         if self.epochs:
-            train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress)
+            train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)
         for layer in layers:
             prune.remove(layer, "weight")  # type: ignore[no-untyped-call]
         return model.eval()

@@ -39,13 +39,14 @@ class PruneFilters:
 
     A convolution of which nothing would be left stays whole. A mask also covers the filters' biases and normalisation, so that
     their channels are zero. With `epochs` > 0 the model is then fine-tuned on the thief's images with a one-cycle learning
-    rate that peaks at `rate`; what was removed stays so.
+    rate that peaks at `rate`; what was removed stays so. `flips`: whether images are mirrored at random.
     """
 
     fraction: float = 0.25
     removal: Removal = Removal.MASK
     epochs: int = 0
     rate: float = 0.01
+    flips: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
@@ -58,7 +59,7 @@ class PruneFilters:
         model = deepcopy(stolen).requires_grad_(True).eval()
         with held_at_zero(_removed(model, thief.batch(torch.arange(1), next(model.parameters()).device), self)):
             if self.epochs:
-                train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress)
+                train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)
         return model.eval()
 
 

@@ -27,12 +27,13 @@ class PruneNeurons:
     what it puts out. One neuron of a layer stays at least. What is added up before its activation, as at the end of a
     residual block, is the work of several layers and stays, but for what the last layer sees: there the weights that take
     it in become zero. With `epochs` > 0 the model is then fine-tuned with a one-cycle learning rate that peaks at `rate`;
-    the silent stay silent.
+    the silent stay silent. `flips`: whether images are mirrored at random.
     """
 
     fraction: float = 0.3
     epochs: int = 0
     rate: float = 0.01
+    flips: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.fraction < 1:
@@ -48,5 +49,5 @@ class PruneNeurons:
             raise ModelError("the model has no hidden layer that goes through an activation, so that no neuron can be pruned")
         with held_at_zero(masks(heard, self.fraction)):
             if self.epochs:
-                train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress)
+                train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)
         return model.eval()

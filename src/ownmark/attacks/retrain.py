@@ -14,11 +14,15 @@ from ownmark.training import Training, seeded, train
 
 @dataclass(frozen=True)
 class Retrain:
-    """Re-initialise the last layer, then train the chosen `layers` for `epochs`; `rate` is the peak of a one-cycle rate."""
+    """Re-initialise the last layer, then train the chosen `layers` for `epochs`; `rate` is the peak of a one-cycle rate.
+
+    `flips`: whether images are mirrored at random.
+    """
 
     layers: Layers = Layers.ALL
     epochs: int = 5
     rate: float = 0.02
+    flips: bool = True
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen` with a new last layer, trained on the thief's images."""
@@ -26,4 +30,5 @@ class Retrain:
         with seeded(rng):
             reinitialise(last_layer(model))
         open_layers(model, self.layers)
-        return train(model, thief, Training(epochs=self.epochs, rate=self.rate), rng, progress).requires_grad_(True)
+        training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
+        return train(model, thief, training, rng, progress).requires_grad_(True)

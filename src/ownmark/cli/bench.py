@@ -21,7 +21,10 @@ class Bench:
 
     example: ClassVar[str] = "ownmark bench skin --scale cpu"
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="skin, age, face, mnist, cifar10, cifar100, digits, or a .yaml file.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="skin, age, face, mnist, cifar10, cifar100, digits, or a .yaml file.", show_default=False
+        ),
     ]
     scale: Annotated[str, typer.Option(metavar="smoke|cpu|paper", help="How large: a minute, two cores, or a GPU.")] = "smoke"
     scheme: Annotated[

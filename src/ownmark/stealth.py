@@ -35,8 +35,8 @@ class Detection:
 class Stealth:
     """`accuracy`: the share of samples (first views) that the model classifies rightly; then how like their originals they are.
 
-    None stands where there is nothing to compare with, as for samples that were made from noise or for another task. If `unchanged`, the samples are
-    the originals themselves: how like them they are says nothing.
+    None stands where there is nothing to compare with, as for samples that were made from noise or for another task. If
+    `unchanged`, the samples are the originals themselves: how like them they are says nothing.
     """
 
     accuracy: float | None

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from ownmark.bench.ablations import Point, ablations
+from ownmark.bench.figures import pictures
 from ownmark.bench.results import Results
 from ownmark.bench.tables import figures, scores, snake, summary, tables
 from ownmark.bench.trial import Outcome, Role, Trial
 from ownmark.match import Drop, to_record
 from ownmark.metrics import THRESHOLDS, aruc, best_robust_and_unique, robust_and_unique
+from ownmark.report.pictures import picture
 
 shares = st.lists(st.integers(0, 40).map(lambda hits: hits / 40), min_size=1, max_size=25)
 WORTH = {"accuracy": 0.75, "balanced_accuracy": 0.5}
@@ -134,10 +136,40 @@ def test_a_bench_leaves_tables_pictures_and_one_page_that_loads_nothing(tmp_path
     assert 'src="data:image/svg+xml' in html
     assert "http" not in html.replace("http-equiv", "")
     assert len(json.loads((page.parent / "outcomes.json").read_text())) == len(found)
-    for picture in page.parent.glob("*.svg"):
-        ET.parse(picture)  # noqa: S314 - our own picture
+    for drawn in page.parent.glob("*.svg"):
+        ET.parse(drawn)  # noqa: S314 - our own picture
 
 
 def test_the_same_outcomes_give_the_same_pictures(tmp_path: Path, found: list[Outcome]) -> None:
     first, second = (Results("tiny", found).write(tmp_path / name).parent for name in ("first", "second"))
     assert (first / "curves.svg").read_bytes() == (second / "curves.svg").read_bytes()
+
+
+def test_what_alarms_and_people_see_of_a_claim_is_drawn_once_a_scheme(found: list[Outcome]) -> None:
+    assert not {"distances", "samples"} & set(pictures(found))
+    alarm = {"threshold": 0.5, "queries": [[0.1, 0.7], [0.2, 0.9]], "normal": [0.1, 0.3, 0.2]}
+    noticed = {"alarms": {"squeezing": alarm}, "shown": [picture(np.full((8, 8, 3), 90, np.uint8))]}
+    seen = [
+        replace(one, record={"facts": {**one.facts, "stealth": noticed}}) if one.trial.role is Role.TARGET else one
+        for one in found
+    ]
+    drawn = pictures(seen)
+    assert ET.fromstring(drawn["distances"]).tag.endswith("svg")  # noqa: S314 - our own picture
+    assert drawn["samples"].count("<image") == 1
+    assert figures(seen).keys() == figures(found).keys() - {"saliency.psnr_db"}
+
+
+def test_behind_an_alarm_a_test_has_its_own_area_and_no_curve_of_its_own(found: list[Outcome]) -> None:
+    hidden = [
+        replace(
+            one, record={"facts": dict(one.facts) | {"readings": {**one.facts["readings"], "black_box_behind_squeezing": never}}}
+        )
+        for one in found
+        for never in [{**one.facts["readings"]["black_box"], "score": 0.0, "matches": "0" * 10}]
+    ]
+    told = figures(hidden)
+    assert told["saliency.black_box_behind_squeezing.aruc"] == 0
+    assert told["saliency.black_box.aruc"] == figures(found)["saliency.black_box.aruc"]
+    assert ablations(hidden).keys() == ablations(found).keys()
+    assert pictures(hidden)["curves"] == pictures(found)["curves"]
+    assert pictures(hidden)["areas"] != pictures(found)["areas"]

@@ -9,7 +9,7 @@ from torchvision.models import vgg11, vgg11_bn
 
 from ownmark.data import Images
 from ownmark.errors import ModelError, UsageError
-from ownmark.models.layers import last_layer
+from ownmark.models.layers import last_layer, reinitialise
 from ownmark.models.mobilefacenet import MobileFaceNet
 from ownmark.models.vgg import VGG11
 from ownmark.saliency import last_map
@@ -112,3 +112,13 @@ def test_an_embedder_cannot_learn_from_one_person() -> None:
     images = Images(plain.pixels, np.zeros(6, dtype=np.int64), plain.names, Similarity())
     with pytest.raises(UsageError, match="two people"):
         train(MobileFaceNet(width=4, size=32), images, QUICK, seed(0))
+
+
+def test_a_regressor_whose_weights_are_drawn_anew_starts_as_it_was_built() -> None:
+    """torch's own draws would leave a deep network without normalisation unable to learn."""
+    torch.manual_seed(0)
+    built, drawn = VGG11(width=4), VGG11(width=4)
+    reinitialise(drawn)
+    for name, weight in built.named_parameters():
+        again = drawn.get_parameter(name)
+        assert float(again.detach().std()) == pytest.approx(float(weight.detach().std()), rel=0.2, abs=1e-6), name

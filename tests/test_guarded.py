@@ -12,6 +12,7 @@ from conftest import Fake, seed, tiny
 from judging import NONCE, genuine, handed, keyed, marked
 from scipy.stats import chisquare
 
+from ownmark.bench.behind import behind
 from ownmark.claim import Claim, Test
 from ownmark.data import Images
 from ownmark.detectors.neighbours import Neighbours
@@ -19,13 +20,13 @@ from ownmark.errors import AnswerError, SuspectError, UsageError
 from ownmark.evidence.judge import Outcome as Ruling
 from ownmark.evidence.judge import Session, Stratum, ruled
 from ownmark.evidence.transcript import Decoys, Plan, Role, heard, heard_plainly
-from ownmark.match import Drop, Labels, Reading
+from ownmark.match import Drop, Labels, OnPattern, Reading
 from ownmark.null import Innocents
 from ownmark.protocols import Alarm, Answers, Question, Suspect
 from ownmark.suspects.guarded import Guarded, Response
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrapped import Hardened, TopOne
-from ownmark.verdict import Outcome, verify
+from ownmark.verdict import Outcome, findings, verify
 
 SAMPLES, CLASSES, SIDE = 60, 10, 12
 CHANCES = frozenset({Reading.LABEL, Reading.PROBABILITY})
@@ -249,3 +250,17 @@ def test_a_match_of_a_claim_without_originals_says_that_control_twins_were_not_a
     verdict = verify(replace(fingerprint(), originals=None), Model(falls=True))
     assert (verdict.outcome, verdict.queries) == (Outcome.MATCH, 2 * SAMPLES)
     assert "no control twins could be asked about" in verdict.reason
+
+
+def test_answers_that_were_kept_are_judged_as_if_the_alarm_had_stood_before_them() -> None:
+    claim, model = claim_on(tiny(classes=7)), Local(tiny(classes=7))
+    queries = brightness(claim.images.reshape(-1, *claim.images.shape[2:]))
+    bar = float(np.median(queries))
+    kept = {"brightness": {"threshold": bar, "queries": queries.reshape(claim.images.shape[:2]), "normal": [0.0] * 20}}
+    (asked_,) = (one for one in findings(claim, model) if one.test.reading is Reading.PROBABILITY)
+    found = behind(claim, asked_, kept)["brightness"]
+    expected = findings(claim, Guarded(model, Alarm(brightness, np.zeros(20)), bar))[0]
+    np.testing.assert_array_equal(found.matches, expected.matches)
+    np.testing.assert_allclose(found.observed, expected.observed)
+    mapped = replace(asked_, test=replace(asked_.test, reading=Reading.SALIENCY, match=OnPattern(0.3, ((0, 0),), (2, 2))))
+    assert behind(claim, mapped, kept) == {}, "nobody is shown a map through an alarm"

@@ -18,12 +18,14 @@ class Detection:
 
     `originals`: the same share of the images that the samples were made of, None if there are none: what rings as often as its
     original is not what gives the claim away. `false_alarms`: the share of the alarm's own normal images that it rings for.
+    `queries`: (n, views) what it scores them.
     """
 
     threshold: float
     views: tuple[float, ...]
     originals: float | None
     false_alarms: float
+    queries: tuple[tuple[float, ...], ...]
 
     @property
     def rate(self) -> float:
@@ -76,7 +78,7 @@ def detected(claim: Claim, alarm: Alarm, threshold: float) -> Detection:
     scores = alarm.score(claim.images.reshape(rows, *claim.images.shape[2:])).reshape(claim.images.shape[:2])
     views = tuple(float(share) for share in (scores > threshold).mean(axis=0))
     own = None if claim.originals is None else float((alarm.score(claim.originals) > threshold).mean())
-    return Detection(threshold, views, own, float((alarm.normal > threshold).mean()))
+    return Detection(threshold, views, own, float((alarm.normal > threshold).mean()), tuple(map(tuple, scores.tolist())))
 
 
 def _accuracy(claim: Claim, suspect: Suspect, originals: metrics.Pixels | None, truth: Labels | None) -> float | None:

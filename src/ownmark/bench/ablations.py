@@ -30,7 +30,7 @@ def ablations(outcomes: Sequence[Outcome]) -> dict[Names, list[Point]]:
     """Threshold and number of samples, for each scheme and test of which there are copies and independent models."""
     groups: dict[tuple[str, str], dict[int, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     for outcome in outcomes:
-        for test in outcome.facts.get("readings", {}):
+        for test in outcome.open_tests:
             groups[outcome.trial.scheme, test][outcome.trial.repeat].append(outcome)
     found: dict[Names, list[Point]] = {}
     for (scheme, test), repeats in groups.items():

@@ -1,8 +1,6 @@
-"""Pictures of a bench as SVG that reads well on white and on black."""
+"""Pictures of a bench as SVG."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -10,26 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ownmark.bench.ablations import Names, Point, ablations
+from ownmark.bench.behind import BEHIND
+from ownmark.bench.drawing import COLOURS, COPIES, OTHERS, STYLE, TARGET, svg
+from ownmark.bench.exhibits import distances, gallery
 from ownmark.bench.tables import Repeats, by_test
 from ownmark.bench.trial import Outcome, Role
-from ownmark.metrics import THRESHOLDS, robust_and_unique
+from ownmark.metrics import THRESHOLDS, aruc, robust_and_unique
 
-COPIES, OTHERS, TARGET, *_ = COLOURS = ("#1f6feb", "#c2410c", "#15803d", "#7e22ce", "#a16207")
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "ownmark",
-    "svg.fonttype": "path",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#8884",
-    "grid.linewidth": 0.6,
-}
 Pictures = dict[str, str]
 
 
 def pictures(outcomes: Sequence[Outcome]) -> Pictures:
-    """Name -> SVG: curves, scores by attack, survival of watermarks against accuracy; none without anything to show."""
-    groups = by_test(outcomes)
+    """Name -> SVG: curves and the areas under them, scores by attack, survival of watermarks against accuracy, what thresholds
+    are worth, what alarms make of the samples, and the samples; none without anything to show.
+    """
+    all_ = by_test(outcomes)
+    groups = {name: repeats for name, repeats in all_.items() if BEHIND not in name[1]}
     judged = {name: repeats for name, repeats in groups.items() if any(one.positives and one.negatives for one in repeats)}
     marks = {scheme: points for scheme, points in survivals(outcomes).items() if points}
     varied = ablations(outcomes)
@@ -37,12 +31,14 @@ def pictures(outcomes: Sequence[Outcome]) -> Pictures:
     with rc_context(STYLE):
         if judged:
             made["curves"] = _panels(judged, _curve, "threshold", "share of suspects")
+            made["areas"] = _areas(all_)
         if groups:
             made["scores"] = _panels(groups, _strip, "share of samples that match", "", width=4.2)
         if marks:
             made["survival"] = _survival(marks)
         if varied:
             made["ablations"] = _ablations(varied)
+        made |= {name: drawn for name, drawn in (("distances", distances(outcomes)), ("samples", gallery(outcomes))) if drawn}
     return made
 
 
@@ -75,7 +71,7 @@ def _panels(
         axis.set(title=f"{scheme.replace('_', ' ')}, {test.replace('_', '-')}", xlabel=below, ylabel=beside, xlim=(-0.03, 1.03))
     for axis in axes[len(groups) :]:
         axis.set_visible(False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _curve(axis: Axes, repeats: Repeats) -> None:
@@ -89,6 +85,24 @@ def _curve(axis: Axes, repeats: Repeats) -> None:
     axis.set_ylim(-0.03, 1.03)
     axis.grid(visible=True)
     axis.legend(fontsize=8, frameon=False)
+
+
+def _areas(groups: dict[tuple[str, str], Repeats]) -> str:
+    """One bar for each scheme and test, with the spread over the repeats; paler behind an alarm."""
+    bars: dict[tuple[str, str], list[float]] = {}
+    for names in reversed(groups):
+        areas = [aruc(*one.sides) for one in groups[names] if one.positives and one.negatives]
+        if areas:
+            bars[names] = areas
+    figure = Figure(figsize=(6, 0.8 + 0.2 * len(bars)), layout="constrained")
+    axis = figure.subplots()
+    for place, ((_, test), areas) in enumerate(bars.items()):
+        pale = 0.4 if BEHIND in test else 1.0
+        axis.barh(place, np.mean(areas), xerr=np.std(areas), color=COPIES, alpha=pale, height=0.7, error_kw={"linewidth": 0.8})
+    axis.set_yticks(range(len(bars)), [f"{scheme}, {test}".replace("_", " ") for scheme, test in bars], fontsize=7)
+    axis.set(xlabel="ARUC", xlim=(0, 1))
+    axis.grid(visible=True, axis="x")
+    return svg(figure)
 
 
 def _strip(axis: Axes, repeats: Repeats) -> None:
@@ -116,7 +130,7 @@ def _survival(marks: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     axis.set(xlabel="accuracy", ylabel="survival", ylim=(-0.03, 1.03))
     axis.grid(visible=True)
     axis.legend(fontsize=7)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _ablations(varied: Mapping[Names, Sequence[Point]]) -> str:
@@ -132,14 +146,8 @@ def _ablations(varied: Mapping[Names, Sequence[Point]]) -> str:
         axis.set(title=panel[0].replace("_", "-"), xlabel=panel[1], ylabel="ARUC", ylim=(-0.03, 1.03))
         axis.grid(visible=True)
         axis.legend(fontsize=7)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _suspects(repeats: Repeats) -> list[str]:
     return list(dict.fromkeys(name for one in repeats for name in one.positives))
-
-
-def _svg(figure: Figure) -> str:
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None}, facecolor="white")
-    return stream.getvalue()

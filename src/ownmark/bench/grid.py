@@ -55,13 +55,16 @@ class Grid:
         claim = Calibrated(claimed, innocents) if innocents else claimed
         published: Fresh | Claimed = claimed if name in self.scale.watermarks else target
         noticed = Noticed(claimed, tuple(self.scale.detectors.items()), self.scale.thief_share)
+        guard = noticed if self.scale.detectors else None
         yield Trial(name, "target", repeat.claim, Role.TARGET, claim, published, test, target, (), noticed)
         for called, theft in self.scale.attacks.items():
             copy = self.copy(published, theft)
-            yield Trial(name, called, repeat.claim, Role.POSITIVE, claim, copy, test, published, theft.behind)
+            yield Trial(name, called, repeat.claim, Role.POSITIVE, claim, copy, test, published, theft.behind, guard)
         for seed in self.scale.negatives:
             if seed != repeat.target:
-                yield Trial(name, f"negative_{seed}", repeat.claim, Role.NEGATIVE, claim, Fresh(self.setting, seed), test)
+                yield Trial(
+                    name, f"negative_{seed}", repeat.claim, Role.NEGATIVE, claim, Fresh(self.setting, seed), test, noticed=guard
+                )
 
     def pictures(self, *, training: bool) -> Pictures:
         """The training images, or those that models are measured on."""

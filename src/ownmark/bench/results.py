@@ -17,8 +17,13 @@ PAGE = "report.html"
 CAPTIONS = {
     "curves": "R: share of copies that score above the threshold. U: share of independent models that do not. "
     "The fainter lines are single repeats.",
+    "areas": "ARUC, the mean of min(R, U) over all thresholds, with its spread over the repeats; paler: behind a thief's alarm "
+    "that answers at random when it rings.",
     "scores": "Each dot is one repeat; crosses are independent models.",
     "survival": "Each dot is a marked model or a copy of one: how many triggers it still answers, and what it is worth.",
+    "distances": "How a thief's detectors score normal images and the queries of a claim; right of the dashed line the alarm "
+    "rings, as it does for 5 % of the normal images.",
+    "samples": "The first samples of each scheme's claim, as they are sent.",
     "ablations": "The same answers judged by other thresholds, or by the first samples alone.",
 }
 

@@ -8,10 +8,13 @@ from ownmark.bench.makings import THIEF_SEED, Claimed, Making
 from ownmark.bench.store import Made, Specification
 from ownmark.bench.zoo import Zoo
 from ownmark.protocols import Alarm, Detector, silent
+from ownmark.report.pictures import picture
 from ownmark.stealth import stealth_of
 from ownmark.suspects.local import Local
 
 NORMAL = 500  # images at most that a detector learns from: the thief's
+SHOWN = 6  # samples that are kept as pictures
+VERSION = 2  # of what is kept
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Noticed:
     def specification(self, zoo: Zoo) -> Specification:
         return {
             "kind": "stealth",
+            "version": VERSION,
             "claim": zoo.facts(self.claimed)["claim"],
             "model": zoo.weights(self.claimed),
             "detectors": {name: repr(detector) for name, detector in self.detectors},
@@ -40,7 +44,8 @@ class Noticed:
     def make(self, zoo: Zoo) -> Made:
         """`dr.NAME`: the share of the queries for which a detector rings, at 5 % false alarms.
 
-        `unchanged`: 1 where the samples are their originals, else left out, as is whatever cannot be measured.
+        `unchanged`: 1 where the samples are their originals, else left out, as is whatever cannot be measured. `alarms`: by name,
+        the `threshold`, and how each of the `queries` (n, views) and of the `normal` images scores; `shown`: the first samples.
         """
         model = zoo.model(self.claimed)
         thief = zoo.thief(self.claimed.setting, self.share)
@@ -49,8 +54,14 @@ class Noticed:
         for name, detector in self.detectors:
             alarm = detector.fit(model, normal, torch.Generator().manual_seed(THIEF_SEED), silent)
             alarms[name] = alarm, alarm.threshold()
-        found = stealth_of(zoo.claim(self.claimed), Local(model), alarms)
+        claim = zoo.claim(self.claimed)
+        found = stealth_of(claim, Local(model), alarms)
         plain = {"sample_accuracy": found.accuracy, "psnr_db": found.psnr, "ssim": found.ssim, "l_inf": found.l_inf}
         rates = {f"dr.{name}": detection.rate for name, detection in found.detections.items()}
         same = {"unchanged": 1.0} if found.unchanged else {}
-        return Made({name: value for name, value in (plain | rates | same).items() if value is not None})
+        rung = {
+            name: {"threshold": threshold, "queries": found.detections[name].queries, "normal": alarm.normal.tolist()}
+            for name, (alarm, threshold) in alarms.items()
+        }
+        measured = {name: value for name, value in (plain | rates | same).items() if value is not None}
+        return Made(measured | {"alarms": rung, "shown": [picture(one) for one in claim.images[:SHOWN, 0]]})

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -183,9 +184,10 @@ def _row(names: tuple[str, str], found: Sequence[Outcome], tests: Sequence[str])
 def _stealth(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], list[float]]:
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     for outcome in outcomes:
-        measured: Mapping[str, float] = outcome.facts.get("stealth", {})
+        measured: Mapping[str, Any] = outcome.facts.get("stealth", {})
         for measure, value in measured.items():
-            found[outcome.trial.scheme, measure].append(value)
+            if isinstance(value, float):
+                found[outcome.trial.scheme, measure].append(value)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ownmark.bench.behind import BEHIND, behind
 from ownmark.bench.makings import Calibrated, Claimed, Making, Measured, Model, Pictures
 from ownmark.bench.stealth import Noticed
 from ownmark.bench.store import Entry, Made, Specification
@@ -34,7 +35,8 @@ class Role(StrEnum):
 class Trial:
     """`claim` is held against `model`, which stands behind what a thief puts before and after it.
 
-    `scheme`, `suspect` and `repeat` are what tables call it; `before` is the model that was stolen or marked, if any.
+    `scheme`, `suspect` and `repeat` are what tables call it; `before` is the model that was stolen or marked, if any. Where the
+    claim's samples are `noticed`, it is told as well what is found behind each alarm.
     """
 
     scheme: str
@@ -71,13 +73,21 @@ class Trial:
         """Ask every question of the claim."""
         claim, model = zoo.claim(self.claim), zoo.model(self.model)
         verdict = verify(claim, wrapped(Local(model, name=self.suspect), self.behind))
-        found = {TESTS.get(one.test.reading, "black_box"): answered(one) for one in (verdict.deciding, *verdict.others)}
-        facts: dict[str, Any] = {"readings": found, "verdict": verdict.outcome.value, "queries": verdict.queries}
+        tests = (verdict.deciding, *verdict.others)
+        found = {TESTS.get(one.test.reading, "black_box"): one for one in tests}
+        noticed = {} if self.noticed is None else zoo.facts(self.noticed)
+        found |= {
+            f"{name}{BEHIND}{alarm}": one
+            for name, open_ in tuple(found.items())
+            for alarm, one in behind(claim, open_, noticed.get("alarms", {})).items()
+        }
+        readings = {name: answered(one) for name, one in found.items()}
+        facts: dict[str, Any] = {"readings": readings, "verdict": verdict.outcome.value, "queries": verdict.queries}
         facts |= {
             "headline": self.images.task.headline,
             "after": zoo.facts(Measured(self.model, self.images)),
             "before": None if self.before is None else zoo.facts(Measured(self.before, self.images)),
-            "stealth": {} if self.noticed is None else zoo.facts(self.noticed),
+            "stealth": noticed if self.role is Role.TARGET else {},
         }
         return Made(facts)
 
@@ -103,6 +113,11 @@ class Outcome:
     def scores(self) -> dict[str, float]:
         """Test -> share of the samples that match."""
         return {test: found["score"] for test, found in self.facts.get("readings", {}).items()}
+
+    @property
+    def open_tests(self) -> list[str]:
+        """The tests that no alarm stood before."""
+        return [test for test in self.scores if BEHIND not in test]
 
     @property
     def headline(self) -> str:

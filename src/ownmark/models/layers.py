@@ -65,7 +65,7 @@ def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
 
 
 def reinitialise(module: nn.Module) -> None:
-    """Draw the module's own and its children's weights anew, as their constructors would.
+    """Draw the module's own and its children's weights anew, as their constructors would: what holds others has the last word.
 
     Raises ModelError, before anything is drawn, for a weight that its module does not know how to draw.
     """
@@ -74,7 +74,7 @@ def reinitialise(module: nn.Module) -> None:
     if stuck:
         names = ", ".join(name for name, _ in stuck[0].named_parameters(recurse=False))
         raise ModelError(f"{type(stuck[0]).__name__} has no reset_parameters, so that {names} cannot be drawn anew")
-    for part in parts:
+    for part in sorted(parts, key=lambda part: sum(1 for _ in part.modules())):
         reset = _reset_of(part)
         if reset is not None:
             reset()

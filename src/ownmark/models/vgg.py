@@ -34,6 +34,10 @@ class VGG11(nn.Module):
             *(nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Dropout()),
             nn.Linear(hidden, outputs),
         )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew: without normalisation torch's own draws would learn little."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,0 +1,24 @@
+"""What all pictures of a bench have in common: colours, lines, and SVG that reads well on white and on black."""
+
+import io
+from typing import Any
+
+from matplotlib.figure import Figure
+
+COPIES, OTHERS, TARGET, *_ = COLOURS = ("#1f6feb", "#c2410c", "#15803d", "#7e22ce", "#a16207")
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "ownmark",
+    "svg.fonttype": "path",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#8884",
+    "grid.linewidth": 0.6,
+}
+
+
+def svg(figure: Figure) -> str:
+    """The figure as text; the same figure is always the same text."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None}, facecolor="white")
+    return stream.getvalue()

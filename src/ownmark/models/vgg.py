@@ -26,7 +26,7 @@ class VGG11(nn.Module):
             raise ModelError(f"VGG11 needs sizes of at least 1 and a spread above 0, got {outputs=}, {width=}, {spread=}")
         one, two, four, eight = (width * times for times in (1, 2, 4, 8))
         hidden = 64 * width
-        self.middle, self.spread = middle, spread
+        self.width, self.middle, self.spread = width, middle, spread
         self.features = make_layers([one, "M", two, "M", four, four, "M", eight, eight, "M", eight, eight, "M"], batch_norm=norm)
         self.avgpool = nn.AdaptiveAvgPool2d(POOLED)
         self.classifier = nn.Sequential(
@@ -42,7 +42,7 @@ class VGG11(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01 * sqrt(FULL / width))
+                nn.init.normal_(module.weight, 0, 0.01 * sqrt(FULL / self.width))
             if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 

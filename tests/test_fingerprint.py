@@ -18,6 +18,7 @@ from ownmark.protocols import Owner, Progress, Scheme
 PAGES = Path(__file__).parents[1] / "docs" / "schemes"
 KINDS = {
     "ipguard": "IPGuard",
+    "mistakes": "Mistakes",
     "negatives": "Negatives",
     "confer-ae": "ConferAE",
     "characteristic": "Characteristic",

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from ownmark.schemes.entangled import Entangled as Entangled
     from ownmark.schemes.ipguard import Aim as Aim
     from ownmark.schemes.ipguard import IPGuard as IPGuard
+    from ownmark.schemes.mistakes import Mistakes as Mistakes
     from ownmark.schemes.negatives import Negatives as Negatives
     from ownmark.schemes.partitioned import Partitioned as Partitioned
     from ownmark.schemes.saliency import Saliency as Saliency
@@ -159,6 +160,7 @@ HOME = {
     "MobileFaceNet": "models.mobilefacenet",
     "Natural": "triggers",
     "Near": "match",
+    "Mistakes": "schemes.mistakes",
     "Negatives": "schemes.negatives",
     "Neighbours": "detectors.neighbours",
     "Noise": "attacks.noise",

@@ -5,6 +5,7 @@ from ownmark.schemes.characteristic import Characteristic
 from ownmark.schemes.confer_ae import ConferAE
 from ownmark.schemes.entangled import Entangled
 from ownmark.schemes.ipguard import IPGuard
+from ownmark.schemes.mistakes import Mistakes
 from ownmark.schemes.negatives import Negatives
 from ownmark.schemes.partitioned import Partitioned
 from ownmark.schemes.saliency import Saliency
@@ -18,6 +19,7 @@ SCHEMES: tuple[type[Scheme], ...] = (
     ConferAE,
     Entangled,
     IPGuard,
+    Mistakes,
     Negatives,
     Partitioned,
     Saliency,

@@ -1,0 +1,131 @@
+"""Mistakes: what only the model and its copies get wrong, changed a little so that they surely do. A scheme of this project.
+
+That a copy repeats mistakes is AKH (Godinot et al. 2025, arXiv:2412.13021), that a change can pass on to copies alone is ConferAE
+(Lukas et al. 2021, arXiv:1912.00888). On images that the model was trained on even a student of its answers repeats them: there
+they are no accident, but what it was taught.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ownmark.data import Images, to_pixels, to_unit
+from ownmark.errors import ProtectError, UsageError
+from ownmark.fingerprint import Rows, Samples, Search, check_count, claimed, frozen, gathered, keeping
+from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.tasks import Classification, check_served
+from ownmark.training import predict
+from ownmark.watermark import check_model
+
+Models = tuple[nn.Module, ...]
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """`samples` of the owner's images, or of their mirror images if `mirrored`, that the model gets wrong in a way of its own.
+
+    Those are taken first whose wrong answer has the most probability with surrogates and the least with references. Each is
+    changed within the bound of `search`, so that it has more of the one and, `apart` times as important, less of the other.
+    """
+
+    contrast: ClassVar[bool] = True
+    marks: ClassVar[bool] = False
+    samples: int = 100
+    search: Search = Search(steps=20, rate=0.0025, bound=0.01)
+    apart: float = 3.0
+    mirrored: bool = True
+
+    def __post_init__(self) -> None:
+        check_count(self.samples)
+        if not self.apart >= 0:
+            raise UsageError(f"the references cannot weigh less than nothing, got apart={self.apart}")
+
+    def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
+        """A claim on `model`, which is returned as it is.
+
+        Raises UsageError without a surrogate and a reference, ProtectError where too few mistakes are the model's own.
+        """
+        check_served(self, (Classification,), owner.images.task)
+        if not owner.surrogates or not owner.references:
+            raise UsageError(
+                f"mistakes of its own need one surrogate and one reference or more, got {len(owner.surrogates)} copies of the "
+                f"model and {len(owner.references)} models trained independently of it: make or train them first"
+            )
+        check_model(model, owner.images)
+        copies, others = (tuple(map(frozen, models)) for models in ((model, *owner.surrogates), owner.references))
+        wrong, answers = self._wrong(copies[0], owner.images)
+        if len(wrong) < self.samples:
+            raise ProtectError(
+                f"{self.samples} mistakes are needed, but the model makes only {len(wrong)} on {len(owner.images)} images: bring "
+                "images that it was not trained on, or ask for fewer samples"
+            )
+        own = Own(self, copies, others, wrong, answers)
+        keep = keeping(self, model, owner, rng)
+        made = gathered(own.order(), self.samples, own.make, progress, keep)
+        return claimed(self, model, owner, made, helpers=(*owner.surrogates, *owner.references))
+
+    def _wrong(self, model: nn.Module, images: Images) -> tuple[Images, Rows]:
+        """The images that the model gets wrong, mirror images behind the others, and what it answers."""
+        found = [
+            (images.take(rows), answers[rows]) for images, answers, rows in map(partial(_mistaken, model), self._views(images))
+        ]
+        parts, answers = zip(*found, strict=True)
+        pixels = np.concatenate([part.pixels for part in parts])
+        return Images(pixels, np.concatenate([part.labels for part in parts]), images.names), np.concatenate(answers)
+
+    def _views(self, images: Images) -> list[Images]:
+        mirror = Images(np.ascontiguousarray(images.pixels[:, :, ::-1]), images.labels, images.names)
+        return [images, mirror] if self.mirrored else [images]
+
+
+def _mistaken(model: nn.Module, images: Images) -> tuple[Images, Rows, Rows]:
+    answers = predict(model, images).argmax(dim=1).numpy()
+    return images, answers, np.flatnonzero(answers != images.labels)
+
+
+@dataclass(frozen=True)
+class Own:
+    """The model's mistakes, and those who make them as well: its `copies`, itself first, and the `others`."""
+
+    scheme: Mistakes
+    copies: Models
+    others: Models
+    wrong: Images
+    answers: Rows
+
+    def order(self) -> Rows:
+        """All of them, those that are the most the model's own first."""
+        sure = np.min([self._chance(model) for model in self.copies], axis=0)
+        shared = np.max([self._chance(model) for model in self.others], axis=0)
+        return np.argsort(shared - sure, kind="stable")
+
+    def make(self, rows: Rows, progress: Progress = silent) -> Samples:
+        """Changed mistakes; one holds if, after rounding, all copies make it and none of the others does."""
+        clean, answers = self.wrong.pixels[rows], self.answers[rows]
+        images = to_unit(clean, next(self.copies[0].parameters()).device)
+        wanted, truth = (
+            torch.from_numpy(labels.astype(np.int64)).to(images.device) for labels in (answers, self.wrong.labels[rows])
+        )
+        pixels = to_pixels(self.scheme.search.run(images, partial(self._objective, wanted, truth), progress))
+        rounded = to_unit(pixels, images.device)
+        with torch.no_grad():
+            copied, shared = (
+                torch.stack([model(rounded).argmax(dim=1) == wanted for model in models]) for models in (self.copies, self.others)
+            )
+        return Samples(pixels, answers, (copied.all(dim=0) & ~shared.any(dim=0)).cpu().numpy(), clean)
+
+    def _objective(self, answers: Tensor, truth: Tensor, changed: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        copied = [cross_entropy(model(changed), answers[rows], reduction="none") for model in self.copies]
+        shared = [cross_entropy(model(changed), truth[rows], reduction="none") for model in self.others]
+        loss = torch.stack(copied).mean(dim=0) + self.scheme.apart * torch.stack(shared).mean(dim=0)
+        return loss, torch.zeros_like(rows, dtype=torch.bool)
+
+    def _chance(self, model: nn.Module) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        """(n,) the probability that `model` gives each wrong answer."""
+        shares = predict(model, self.wrong).softmax(dim=1).numpy()
+        return np.asarray(shares[np.arange(len(shares)), self.answers])

@@ -14,7 +14,7 @@ PAGES = (
     *("README.md", "docs/results.md", "docs/what-was-tried.md", "docs/web-suspects.md", "docs/threat-model.md"),
     *("docs/schemes/saliency.md", "docs/schemes/partitioned.md"),
 )
-MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 Figures = Mapping[str, float]
 
 
@@ -132,6 +132,13 @@ def web_speed(figures: Figures) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {title} | {value} |" for title, value in rows.items())]) + "\n"
 
 
+SEEN = {
+    "sample_accuracy": "accuracy on the samples",
+    "psnr_db": "PSNR",
+    "dr.feature_squeezing": "DR, squeezing",
+    "dr.deep_svdd": "DR, SVDD",
+}
+BENCHES = ("skin-cpu", "age-cpu", "face-cpu", "mnist-cpu", "cifar10-cpu")
 SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "tinyimagenet100": "Tiny-ImageNet, 100 classes"}
 
 
@@ -206,6 +213,49 @@ def grinding(figures: Figures) -> str:
     return "\n".join([*lines, f"| {allowed} | | |"]) + "\n"
 
 
+def areas(figures: Figures) -> str:
+    """Every scheme and test of a bench: how well copies are told from strangers, also behind alarms, and how it shows."""
+    alarms = list(dict.fromkeys(key.split("_behind_")[1].split(".")[0] for key in figures if "_behind_" in key))
+    seen = [measure for measure in SEEN if any(key.endswith(f".{measure}") for key in figures)]
+    titles = (
+        "scheme",
+        "test",
+        "ARUC",
+        "best min(R, U)",
+        *(f"ARUC behind {name}" for name in alarms),
+        *(SEEN[one] for one in seen),
+    )
+    lines = [f"| {' | '.join(titles).replace('_', ' ')} |", "|---" * len(titles) + "|"]
+    for start in (key.removesuffix(".aruc") for key in figures if key.endswith(".aruc") and "_behind_" not in key):
+        scheme, test = start.split(".")
+        spread = f"{figures[f'{start}.aruc']:.3f} ± {figures[f'{start}.aruc_std']:.3f}"
+        cells = [scheme, test, spread, percent(figures[f"{start}.best_r_and_u"])]
+        cells += [_shown(figures.get(f"{start}_behind_{name}.aruc"), "{:.3f}") for name in alarms]
+        cells += [_shown(figures.get(f"{scheme}.{one}"), "{:.3f}" if one != "psnr_db" else "{:.1f} dB") for one in seen]
+        lines.append(f"| {' | '.join(cells).replace('_', ' ')} |")
+    return "\n".join(lines) + "\n"
+
+
+def suspects(figures: Figures) -> str:
+    """Every suspect of a bench by name: what it is worth, and how it scores with each scheme and test."""
+    starts = list(dict.fromkeys(key.split(".score.")[0] for key in figures if ".score." in key and "_behind_" not in key))
+    names = list(dict.fromkeys(key.split(".score.")[1] for key in figures if ".score." in key and not key.endswith("_std")))
+    names.sort(key=lambda name: (name != "target", name.startswith("negative"), name))
+    worth = next(kind for kind in ("accuracy", "mae", "tar") if any(key.split(".")[1:2] == [kind] for key in figures))
+    titles = ("suspect", worth, *(start.replace(".", ", ") for start in starts))
+    lines = [f"| {' | '.join(titles).replace('_', ' ')} |", "|---" * len(titles) + "|"]
+    for name in names:
+        found = next((figures[key] for start in starts if (key := f"{start.split('.')[0]}.{worth}.{name}") in figures), None)
+        cells = [name.replace("_", " "), _shown(found, "{:.2f}" if worth == "mae" else "{:.1%}")]
+        cells += [_shown(figures.get(f"{start}.score.{name}"), "{:.0%}") for start in starts]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
@@ -227,8 +277,10 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "watermark-speed": embedding,
     "watermark-table": watermark,
     "web-speed": web_speed,
+    **dict.fromkeys(BENCHES, areas),
+    **{f"{name}-suspects": suspects for name in BENCHES},
 }
-SOURCES = {"skin-suspects": "skin-first"}
+SOURCES = {"skin-suspects": "skin-first", **{f"{name}-suspects": name for name in BENCHES}}
 
 if __name__ == "__main__":
     fill()

@@ -65,10 +65,10 @@ class Partitioned:
     batch: int = 32
     clean: int = 96
     keep: float = 1.0
-    pruned: float = 0.2
+    pruned: float = 0.15
     view: Training = Training(shift=4)
     reset: int = 0
-    blend: float = 0.85
+    blend: float = 0.8
     least: float = 0.9
 
     def __post_init__(self) -> None:

@@ -135,8 +135,10 @@ def web_speed(figures: Figures) -> str:
 SEEN = {
     "sample_accuracy": "accuracy on the samples",
     "psnr_db": "PSNR",
-    "dr.feature_squeezing": "DR, squeezing",
-    "dr.deep_svdd": "DR, SVDD",
+    "dr.feature_squeezing.samples": "DR, squeezing, samples",
+    "dr.feature_squeezing": "all queries",
+    "dr.deep_svdd.samples": "DR, SVDD, samples",
+    "dr.deep_svdd": "all queries",
 }
 BENCHES = ("skin-cpu", "age-cpu", "face-cpu", "mnist-cpu", "cifar10-cpu")
 SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "tinyimagenet100": "Tiny-ImageNet, 100 classes"}
@@ -231,7 +233,7 @@ def areas(figures: Figures) -> str:
         spread = f"{figures[f'{start}.aruc']:.3f} ± {figures[f'{start}.aruc_std']:.3f}"
         cells = [scheme, test, spread, percent(figures[f"{start}.best_r_and_u"])]
         cells += [_shown(figures.get(f"{start}_behind_{name}.aruc"), "{:.3f}") for name in alarms]
-        cells += [_shown(figures.get(f"{scheme}.{one}"), "{:.3f}" if one != "psnr_db" else "{:.1f} dB") for one in seen]
+        cells += [_shown(figures.get(f"{scheme}.{one}"), "{:.1%}" if one != "psnr_db" else "{:.1f} dB") for one in seen]
         lines.append(f"| {' | '.join(cells).replace('_', ' ')} |")
     return "\n".join(lines) + "\n"
 

@@ -188,6 +188,9 @@ def _stealth(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], list[float]]:
         for measure, value in measured.items():
             if isinstance(value, float):
                 found[outcome.trial.scheme, measure].append(value)
+        for alarm, kept in measured.get("alarms", {}).items():
+            rings = [views[0] > kept["threshold"] for views in kept["queries"]]
+            found[outcome.trial.scheme, f"dr.{alarm}.samples"].append(float(np.mean(rings)))
     return found
 
 

@@ -20,7 +20,9 @@ def bench(name: str) -> None:
     with pool(Workplace(ZOO.store.root)) as workers:
         outcomes = run(grid.trials(), ZOO, workers, Told(workers.workers))
     results = Results(f"{name}, cpu", outcomes)
-    for called, svg in results.pictures.items():
+    drawn = results.pictures
+    drawn.pop("samples", None)  # what is made of other people's images is not published
+    for called, svg in drawn.items():
         (ROOT / "docs" / "figures" / f"{name}-cpu-{called}.svg").write_text(svg)
     scale, held_out = grid.scale, grid.pictures(training=False)
     headline, trivial = held_out.task.headline, held_out.task.trivial(ZOO.images(held_out).labels)

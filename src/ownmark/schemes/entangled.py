@@ -2,7 +2,8 @@
 
 Differs from the paper: a watermark batch joins every `ratio`-th clean batch in one step instead of taking turns with them; batch
 norm takes its statistics from clean images only; triggers are not perturbed further by gradient signs after the patch is placed;
-distances are taken between features of unit length, as in the authors' code.
+distances are taken between features of unit length, as in the authors' code, but the patch lies where the gradient of the
+entanglement is largest, as the paper has it: that code takes the place where it is least.
 """
 
 from collections.abc import Iterator, Sequence

@@ -71,7 +71,7 @@ def trials(count: int, first: int = 0) -> list[Trial]:
     """Fine-tunings of one digits model, each from a seed of its own, and their questions."""
     digits = recipe("digits")
     attacks = {f"finetune_{seed}": Theft(attack=Finetune(epochs=2), seed=seed) for seed in range(first, first + count)}
-    network = "ownmark:ResNet18(width=8, channels=1, stem='cifar', last_stride=1)"
+    network = "ownmark:ResNet18(width=16, channels=1, stem='cifar', last_stride=1)"
     changed = {
         "network": network,
         "attacks": attacks,

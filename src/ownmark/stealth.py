@@ -78,7 +78,9 @@ def detected(claim: Claim, alarm: Alarm, threshold: float) -> Detection:
     scores = alarm.score(claim.images.reshape(rows, *claim.images.shape[2:])).reshape(claim.images.shape[:2])
     views = tuple(float(share) for share in (scores > threshold).mean(axis=0))
     own = None if claim.originals is None else float((alarm.score(claim.originals) > threshold).mean())
-    return Detection(threshold, views, own, float((alarm.normal > threshold).mean()), tuple(map(tuple, scores.tolist())))
+    return Detection(
+        threshold, views, own, float((alarm.normal > threshold).mean()), tuple(tuple(row) for row in scores.tolist())
+    )
 
 
 def _accuracy(claim: Claim, suspect: Suspect, originals: metrics.Pixels | None, truth: Labels | None) -> float | None:

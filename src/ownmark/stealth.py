@@ -79,7 +79,11 @@ def detected(claim: Claim, alarm: Alarm, threshold: float) -> Detection:
     views = tuple(float(share) for share in (scores > threshold).mean(axis=0))
     own = None if claim.originals is None else float((alarm.score(claim.originals) > threshold).mean())
     return Detection(
-        threshold, views, own, float((alarm.normal > threshold).mean()), tuple(tuple(row) for row in scores.tolist())
+        threshold,
+        views,
+        own,
+        float((alarm.normal > threshold).mean()),
+        tuple(tuple(float(score) for score in row) for row in scores),
     )
 
 

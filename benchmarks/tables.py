@@ -140,7 +140,7 @@ SEEN = {
     "dr.deep_svdd.samples": "DR, SVDD, samples",
     "dr.deep_svdd": "all queries",
 }
-BENCHES = ("skin-cpu", "age-cpu", "face-cpu", "mnist-cpu")
+BENCHES = ("skin-cpu", "age-cpu", "face-cpu", "mnist-cpu", "cifar10-cpu")
 SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "tinyimagenet100": "Tiny-ImageNet, 100 classes"}
 
 

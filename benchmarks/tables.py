@@ -232,8 +232,8 @@ def areas(figures: Figures) -> str:
         scheme, test = start.split(".")
         spread = f"{figures[f'{start}.aruc']:.3f} ± {figures[f'{start}.aruc_std']:.3f}"
         cells = [scheme, test, spread, percent(figures[f"{start}.best_r_and_u"])]
-        cells += [_shown(figures.get(f"{start}_behind_{name}.aruc"), "{:.3f}") for name in alarms]
-        cells += [_shown(figures.get(f"{scheme}.{one}"), "{:.1%}" if one != "psnr_db" else "{:.1f} dB") for one in seen]
+        cells += [_shown(figures.get(f"{start}_behind_{name}.aruc"), "{:.3f}".format) for name in alarms]
+        cells += [_shown(figures.get(f"{scheme}.{one}"), decibel if one == "psnr_db" else percent) for one in seen]
         lines.append(f"| {' | '.join(cells).replace('_', ' ')} |")
     return "\n".join(lines) + "\n"
 
@@ -248,14 +248,14 @@ def suspects(figures: Figures) -> str:
     lines = [f"| {' | '.join(titles).replace('_', ' ')} |", "|---" * len(titles) + "|"]
     for name in names:
         found = next((figures[key] for start in starts if (key := f"{start.split('.')[0]}.{worth}.{name}") in figures), None)
-        cells = [name.replace("_", " "), _shown(found, "{:.2f}" if worth == "mae" else "{:.1%}")]
-        cells += [_shown(figures.get(f"{start}.score.{name}"), "{:.0%}") for start in starts]
+        cells = [name.replace("_", " "), _shown(found, "{:.2f}".format if worth == "mae" else percent)]
+        cells += [_shown(figures.get(f"{start}.score.{name}"), percent) for start in starts]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _shown(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
+def _shown(value: float | None, show: Callable[[float], str]) -> str:
+    return "" if value is None else show(value)
 
 
 def percent(share: float) -> str:

@@ -200,6 +200,15 @@ def check_count(samples: int) -> None:
         raise UsageError(f"a claim needs one sample or more, got {samples}")
 
 
+def check_contrast(what: str, owner: Owner) -> None:
+    """Raises UsageError where the owner brings no surrogate or no reference; `what` needs them."""
+    if not owner.surrogates or not owner.references:
+        raise UsageError(
+            f"{what} need one surrogate and one reference or more, got {len(owner.surrogates)} copies of the "
+            f"model and {len(owner.references)} models trained independently of it: make or train them first"
+        )
+
+
 def frozen(model: nn.Module) -> nn.Module:
     """A copy to look at: in eval mode, none of its weights with a gradient."""
     return deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakTensorKeyDictionary
 
 LAYERS = {"linear", "conv1d", "conv2d", "conv3d"}
@@ -124,12 +123,10 @@ def listen(asking: Callable[[], object]) -> Listener:
 
 def masks(heard: Listener, fraction: float) -> Iterator[tuple[Tensor, Tensor]]:
     """Each tensor that the silent neurons are made of, with ones and zeros; for the last layer, what it takes in."""
-    for layer in heard.layers.values():
-        if layer is heard.last and layer.taken is not None:
-            yield layer.weight, _mask(layer.taken, fraction, layer.weight, axis=1)
-        elif layer is not heard.last and layer.excited is not None:
-            for part in layer.parts.values():
-                yield part, _mask(layer.excited, fraction, part, axis=0)
+    for layer, neurons in _quietest(heard, fraction):
+        last = layer is heard.last
+        for part in [layer.weight] if last else layer.parts.values():
+            yield part, torch.ones_like(part).index_fill_(1 if last else 0, neurons, 0)
 
 
 @dataclass(frozen=True)
@@ -156,28 +153,18 @@ def hushed(model: nn.Module, heard: Listener, fraction: float, first: int) -> It
     """Inside, the `fraction` of each layer's neurons that were excited least are silent, for a batch's images from `first` on."""
     owners = {id(part): module for module in model.modules() for part in module.parameters(recurse=False)}
     with ExitStack() as hooks:
-        for layer in heard.layers.values() if heard.found else ():
-            modules = {owners[part] for part in layer.parts if part in owners}
-            for hook in _hooks(layer, modules, fraction, first, last=layer is heard.last):
+        for layer, neurons in _quietest(heard, fraction) if heard.found else ():
+            hush = Hush(layer.axis, neurons, first)
+            for module in {owners[part] for part in layer.parts if part in owners}:
+                last = layer is heard.last
+                hook = module.register_forward_pre_hook(hush.input) if last else module.register_forward_hook(hush.output)
                 hooks.callback(hook.remove)
         yield
 
 
-def _hooks(layer: Layer, modules: set[nn.Module], fraction: float, first: int, *, last: bool) -> Iterator[RemovableHandle]:
-    """What keeps a layer's quietest neurons silent: hooks on all modules that make them, or, for the last, that take them in."""
-    sizes = layer.taken if last else layer.excited
-    if sizes is None:
-        return
-    hush = Hush(layer.axis, _quietest(sizes, fraction), first)
-    for module in modules:
-        yield module.register_forward_pre_hook(hush.input) if last else module.register_forward_hook(hush.output)
-
-
-def _mask(sizes: Tensor, fraction: float, like: Tensor, *, axis: int) -> Tensor:
-    """Ones, and zeros for the smallest share along an axis."""
-    return torch.ones_like(like).index_fill_(axis, _quietest(sizes, fraction), 0)
-
-
-def _quietest(sizes: Tensor, fraction: float) -> Tensor:
-    """Places of the smallest share, the first of equals first; one at least is not among them."""
-    return sizes.argsort(stable=True)[: min(round(fraction * len(sizes)), len(sizes) - 1)]
+def _quietest(heard: Listener, fraction: float) -> Iterator[tuple[Layer, Tensor]]:
+    """Each layer and its neurons that were excited least, the first of equals first; one at least is not among them."""
+    for layer in heard.layers.values():
+        sizes = layer.taken if layer is heard.last else layer.excited
+        if sizes is not None:
+            yield layer, sizes.argsort(stable=True)[: min(round(fraction * len(sizes)), len(sizes) - 1)]

@@ -11,9 +11,9 @@ from ownmark.bench.ablations import Names, Point, ablations
 from ownmark.bench.behind import BEHIND
 from ownmark.bench.drawing import COLOURS, COPIES, OTHERS, STYLE, TARGET, svg
 from ownmark.bench.exhibits import distances, gallery
-from ownmark.bench.tables import Repeats, by_test
+from ownmark.bench.tables import Repeats, areas, by_test
 from ownmark.bench.trial import Outcome, Role
-from ownmark.metrics import THRESHOLDS, aruc, robust_and_unique
+from ownmark.metrics import THRESHOLDS, robust_and_unique
 
 Pictures = dict[str, str]
 
@@ -89,16 +89,12 @@ def _curve(axis: Axes, repeats: Repeats) -> None:
 
 def _areas(groups: dict[tuple[str, str], Repeats]) -> str:
     """One bar for each scheme and test, with the spread over the repeats; paler behind an alarm."""
-    bars: dict[tuple[str, str], list[float]] = {}
-    for names in reversed(groups):
-        areas = [aruc(*one.sides) for one in groups[names] if one.positives and one.negatives]
-        if areas:
-            bars[names] = areas
+    bars = {names: found["aruc"] for names in reversed(groups) if (found := areas(groups[names]))}
     figure = Figure(figsize=(6, 0.8 + 0.2 * len(bars)), layout="constrained")
     axis = figure.subplots()
-    for place, ((_, test), areas) in enumerate(bars.items()):
+    for place, ((_, test), values) in enumerate(bars.items()):
         pale = 0.4 if BEHIND in test else 1.0
-        axis.barh(place, np.mean(areas), xerr=np.std(areas), color=COPIES, alpha=pale, height=0.7, error_kw={"linewidth": 0.8})
+        axis.barh(place, np.mean(values), xerr=np.std(values), color=COPIES, alpha=pale, height=0.7, error_kw={"linewidth": 0.8})
     axis.set_yticks(range(len(bars)), [f"{scheme}, {test}".replace("_", " ") for scheme, test in bars], fontsize=7)
     axis.set(xlabel="ARUC", xlim=(0, 1))
     axis.grid(visible=True, axis="x")

@@ -85,7 +85,7 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
     found: Figures = {"failed": sum(outcome.error is not None for outcome in outcomes)}
     for (scheme, test), repeats in by_test(outcomes).items():
         start = f"{snake(scheme)}.{test}"
-        for name, values in (_areas(repeats) | _scores(repeats)).items():
+        for name, values in (areas(repeats) | _scores(repeats)).items():
             found |= {f"{start}.{name}": float(np.mean(values)), f"{start}.{name}_std": float(np.std(values))}
     for (scheme, measure), values in _stealth(outcomes).items():
         found[f"{snake(scheme)}.{measure}"] = float(np.mean(values))
@@ -105,9 +105,9 @@ def summary(outcomes: Sequence[Outcome]) -> Table:
     columns = ("scheme", "test", "ARUC", "spread", "best min(R, U)", "positives", "negatives", "repeats")
     rows: list[tuple[Cell, ...]] = []
     for (scheme, test), repeats in by_test(outcomes).items():
-        areas = _areas(repeats)
-        mean = {name: float(np.mean(values)) for name, values in areas.items()}
-        spread = float(np.std(areas["aruc"])) if areas else None
+        found = areas(repeats)
+        mean = {name: float(np.mean(values)) for name, values in found.items()}
+        spread = float(np.std(found["aruc"])) if found else None
         sides = (_least(repeats, "positives"), _least(repeats, "negatives"))
         rows.append((scheme, test, mean.get("aruc"), spread, mean.get("best_r_and_u"), *sides, len(repeats)))
     return Table("summary", "How well copies are told from independent models", columns, tuple(rows))
@@ -155,7 +155,7 @@ def snake(name: str) -> str:
     return re.sub(r"[^a-z0-9_.]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
 
 
-def _areas(repeats: Repeats) -> dict[str, list[float]]:
+def areas(repeats: Repeats) -> dict[str, list[float]]:
     """Figures of each repeat that has suspects of both kinds; none without one."""
     sides = [one.sides for one in repeats if one.positives and one.negatives]
     if not sides:

@@ -78,8 +78,8 @@ class Trial:
         noticed = {} if self.noticed is None else zoo.facts(self.noticed)
         found |= {
             f"{name}{BEHIND}{alarm}": one
-            for name, open_ in tuple(found.items())
-            for alarm, one in behind(claim, open_, noticed.get("alarms", {})).items()
+            for name, asked in tuple(found.items())
+            for alarm, one in behind(claim, asked, noticed.get("alarms", {})).items()
         }
         readings = {name: answered(one) for name, one in found.items()}
         facts: dict[str, Any] = {"readings": readings, "verdict": verdict.outcome.value, "queries": verdict.queries}

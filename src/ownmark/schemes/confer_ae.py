@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ownmark.data import to_pixels, to_unit
 from ownmark.errors import UsageError
-from ownmark.fingerprint import Pixels, Samples, Search, check_count, claimed, frozen, gathered, keeping, some
+from ownmark.fingerprint import Pixels, Samples, Search, check_contrast, check_count, claimed, frozen, gathered, keeping, some
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.tasks import Classification, check_served
 from ownmark.watermark import check_model
@@ -58,11 +58,7 @@ class ConferAE:
         Raises UsageError without a surrogate and a reference, ProtectError if too few samples are conferrable.
         """
         check_served(self, (Classification,), owner.images.task)
-        if not owner.surrogates or not owner.references:
-            raise UsageError(
-                f"conferrable images need one surrogate and one reference or more, got {len(owner.surrogates)} copies of the "
-                f"model and {len(owner.references)} models trained independently of it: make or train them first"
-            )
+        check_contrast("conferrable images", owner)
         check_model(model, owner.images)
         court = Court(self, frozen(model), tuple(map(frozen, owner.surrogates)), tuple(map(frozen, owner.references)))
         rows = some(len(owner.images), TRIES * self.samples, rng)

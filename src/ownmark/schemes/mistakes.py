@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from ownmark.data import Images, to_pixels, to_unit
 from ownmark.errors import ProtectError, UsageError
-from ownmark.fingerprint import Rows, Samples, Search, check_count, claimed, frozen, gathered, keeping
+from ownmark.fingerprint import Rows, Samples, Search, check_contrast, check_count, claimed, frozen, gathered, keeping
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.tasks import Classification, check_served
 from ownmark.training import predict
@@ -51,11 +51,7 @@ class Mistakes:
         Raises UsageError without a surrogate and a reference, ProtectError where too few mistakes are the model's own.
         """
         check_served(self, (Classification,), owner.images.task)
-        if not owner.surrogates or not owner.references:
-            raise UsageError(
-                f"mistakes of its own need one surrogate and one reference or more, got {len(owner.surrogates)} copies of the "
-                f"model and {len(owner.references)} models trained independently of it: make or train them first"
-            )
+        check_contrast("mistakes of its own", owner)
         check_model(model, owner.images)
         copies, others = (tuple(map(frozen, models)) for models in ((model, *owner.surrogates), owner.references))
         wrong, answers = self._wrong(copies[0], owner.images)

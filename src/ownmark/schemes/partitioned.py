@@ -154,7 +154,7 @@ class Run:
                     group["lr"], group["momentum"] = cycle(ahead / whole, self.scheme.rate)
             clean = self._clean(rng, device)
             if step % LISTENED == 0:
-                heard = listen(partial(settle, self.model, [clean])) if len(clean) > 1 else Listener()
+                heard = listen(partial(settle, self.model, [clean])) if self.scheme.pruned and len(clean) > 1 else Listener()
             share = self.scheme.pruned * float(torch.rand((), generator=rng))
             rows = torch.randperm(len(labels), generator=rng)[: self.scheme.batch].to(device)
             with hushed(self.model, heard, share, len(clean)):

@@ -1,5 +1,6 @@
 """Ordinary images find out what an address reveals before the claim is asked about; what cannot be settled is inconclusive."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -168,8 +169,13 @@ def test_two_models_behind_one_address_are_inconclusive(claim: Claim, model: nn.
 
 
 def test_two_models_that_differ_on_triggers_only_are_inconclusive(claim: Claim, model: nn.Module) -> None:
-    models = V2(model), V2(Branded())
-    inconclusive(lambda asked: models[asked.place % 2](asked), claim, "evasion suspected", "triggers got another answer")
+    models, before = (V2(model), V2(Branded())), Counter[bytes]()
+
+    def script(asked: Asked) -> Said:
+        before[asked.body] += 1
+        return models[before[asked.body] % 2](asked)
+
+    inconclusive(script, claim, "evasion suspected", "triggers got another answer")
 
 
 def test_a_suspect_that_answers_at_random_is_inconclusive(claim: Claim, model: nn.Module) -> None:

@@ -14,10 +14,11 @@ from ownmark.data import Images, to_unit
 from ownmark.models.resnet import ResNet18
 from ownmark.pattern import Pattern
 from ownmark.protocols import silent
-from ownmark.schemes.saliency import Saliency, Workbench, batch_size, frozen_cam
+from ownmark.schemes.saliency import Saliency, batch_size
 from ownmark.suspects.local import Local
 from ownmark.training import seeded
 from ownmark.verdict import verify
+from ownmark.workbench import Workbench, frozen_cam
 from record import record
 
 SIZE, CLASSES, STEPS, ROUNDS, TURNS, NAIVE = 112, 7, 25, 5, 25, 4
@@ -35,7 +36,8 @@ def main() -> None:
     example = to_unit(chosen.pixels[:1], torch.device("cpu"))
     cams = [frozen_cam(model, example, "") for model in models]
     quick = Saliency(descent=type(scheme.descent)(bound=0.06, steps=STEPS))
-    workbench = Workbench(quick, cams[0], (cams[1],), (cams[2],), Pattern(scheme.cells, (7, 7)))
+    means = quick.descent, quick.objective, quick.fill
+    workbench = Workbench(cams[0], (cams[1],), (cams[2],), Pattern(scheme.cells, (7, 7)), *means)
     ours = per_image_step(lambda: workbench.make(chosen, chosen.pixels, torch.Generator().manual_seed(0), silent), batch * STEPS)
     views = to_unit(chosen.pixels, torch.device("cpu")).repeat(2, 1, 1, 1).contiguous(memory_format=torch.channels_last)
     frozen = [cam.model for cam in cams]

@@ -11,7 +11,7 @@ from workshop import MODEL, finished, ownmark, process, protecting, refused, sho
 
 from ownmark.cli import protect
 from ownmark.protocols import Progress
-from ownmark.schemes.saliency import Workbench
+from ownmark.workbench import Workbench
 
 Capture = pytest.CaptureFixture[str]
 INTERRUPTED = 130

@@ -19,16 +19,20 @@ from ownmark.match import (
     Match,
     Near,
     OnPattern,
+    OnPatternAgainst,
     Reading,
     Shift,
+    Swing,
+    Turn,
     Within,
     from_record,
     to_record,
 )
 
 EXAMPLES: tuple[Match, ...] = (
-    *(Agreement(), Drop(0.25), Change(0.25), OnPattern(0.5, ((0, 0), (0, 1)), (2, 2))),
-    *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Within(2.0), Near(0.9)),
+    *(Agreement(), Drop(0.25), Change(0.25), Turn(0.25)),
+    *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
+    *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9)),
 )
 EXPECTED = np.array([0, 1, 1])
 
@@ -78,6 +82,31 @@ def test_a_number_falls_or_moves_from_the_first_view_to_the_second() -> None:
     assert Shift(1.0)(years, EXPECTED).tolist() == [True, False, True]
 
 
+def test_a_turn_needs_another_class_under_the_mask_and_a_fall_of_the_expected_one() -> None:
+    before = [[0.9, 0.1], [0.3, 0.7], [0.3, 0.7]]
+    after = [[0.4, 0.6], [0.4, 0.6], [0.6, 0.4]]
+    shares = two_views(before, after)
+    assert Turn(0.25)(shares, EXPECTED).tolist() == [True, False, True]  # the second is of its class still
+    assert Turn(0.4)(shares, EXPECTED).tolist() == [True, False, False]
+    risen = two_views([[0.4, 0.6]], [[0.45, 0.55]])
+    assert not Turn(0.0)(risen, np.array([0])).any()
+
+
+def test_a_swing_ends_nearer_to_the_models_own_answer_and_comes_from_the_others() -> None:
+    expected = np.array([[30.0, 40.0], [30.0, 40.0], [30.0, 40.0], [50.0, 44.0], [30.0, 40.0]])
+    told = np.array([[31.0, 39.0], [30.0, 34.0], [39.0, 39.5], [50.0, 45.0], [44.0, 39.0]])
+    assert Swing(1.0)(told, expected).tolist() == [True, False, False, True, False]
+    assert Swing(1.0).values(told, expected).tolist() == pytest.approx([8, -1, 0.5, 5, -5])
+
+
+def test_a_map_against_another_answer_is_judged_as_any_other_and_an_empty_one_never_matches() -> None:
+    match = OnPatternAgainst(0.25, ((0, 0),), (2, 2))
+    maps = np.zeros((2, 2, 2, 2))
+    maps[0, 0, 0, 0] = 1.0
+    assert match(maps, np.array([0, 1])).tolist() == [True, False]
+    assert (match.views, OnPattern.views) == (2, 1)
+
+
 def test_a_number_is_within_a_distance_and_an_embedding_near_in_angle_alone() -> None:
     assert Within(1.0)(np.array([[30.0], [30.0]]), np.array([31.0, 28.9])).tolist() == [True, False]
     embeddings = np.array([[[3.0, 0.0]], [[1.0, 1.0]], [[0.0, 2.0]]])
@@ -87,7 +116,7 @@ def test_a_number_is_within_a_distance_and_an_embedding_near_in_angle_alone() ->
 
 @pytest.mark.parametrize(("threshold", "reading"), [(-1.0, Reading.VALUE), (float("nan"), Reading.VALUE), (1.0, Reading.LABEL)])
 def test_a_threshold_on_no_number_is_refused(threshold: float, reading: Reading) -> None:
-    for kind in (Fall, Shift, Within):
+    for kind in (Fall, Shift, Swing, Within):
         with pytest.raises(ClaimError, match="value or similarity"):
             kind(threshold, reading)
 

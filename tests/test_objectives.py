@@ -5,8 +5,10 @@ import torch
 from conftest import seed
 from torch import Tensor
 
-from ownmark.objectives import Contrast, Look, Published
+from ownmark.errors import UsageError
+from ownmark.objectives import Contrast, Look, Own, Published
 from ownmark.pattern import Pattern
+from ownmark.tasks import Regression
 
 PATTERN = Pattern(((0, 0), (1, 2)), (3, 3))
 TARGET = torch.tensor([1, 0, 3, 2])
@@ -75,3 +77,48 @@ def test_a_lost_label_costs_in_contrast() -> None:
         Look(torch.tensor([[[first, 0.0]], [[-20.0, 0.0]]]), maps, torch.tensor([0]), PATTERN) for first in (20.0, -1.0)
     )
     assert float(Contrast().hold(lost) - Contrast().hold(kept)) >= 0.5 * 2
+
+
+def turned(first: list[float], covered: list[float], inside: float, **given: object) -> Look:
+    maps = torch.full((1, 3, 3), (1 - inside) / 7)
+    maps[0, 0, 0] = maps[0, 1, 2] = inside
+    return Look(torch.tensor([[first], [covered]]), maps, torch.tensor([0]), PATTERN, **given)  # type: ignore[arg-type]
+
+
+def test_own_asks_copies_to_give_the_class_by_the_pattern_alone_and_references_by_more() -> None:
+    own = Own()
+    copy, stranger = turned([9.0, 0.0], [0.0, 9.0], 50.0), turned([12.0, 0.0], [5.0, 0.0], 0.0)
+    assert float(own.hold(copy)) == pytest.approx(0, abs=1e-6)
+    assert float(own.quiet(stranger)) == 0
+    assert float(own.quiet(copy)) == pytest.approx(0.5 * (3 + 9))
+    looking_away, undecided = turned([9.0, 0.0], [0.0, 9.0], 0.0), turned([9.0, 0.0], [8.0, 0.0], 50.0)
+    assert float(own.hold(looking_away)) == pytest.approx(0.9)
+    assert float(own.hold(undecided)) == pytest.approx(0.5 + 0.5 * (1 + 8) + 0.3 * (6 - 1), abs=1e-2)
+
+
+def test_own_numbers_lean_to_one_of_two_answers() -> None:
+    answers = torch.tensor([[30.0, 40.0], [50.0, 44.0]])
+    look = Look(torch.tensor([[[30.0], [50.0]], [[40.0], [46.0]]]), torch.ones(2, 3, 3), answers, PATTERN, Regression(20.0))
+    assert look.lean.tolist() == [[5.0, 3.0], [-5.0, -1.0]]  # of a year each, from the midpoint
+    assert look.drop.tolist() == pytest.approx([0.5, 0.2])
+
+
+def test_shaking_moves_all_views_alike_by_no_more_than_was_allowed() -> None:
+    views = [torch.zeros(2, 1, 20, 20), torch.zeros(2, 1, 20, 20)]
+    for view in views:
+        view[:, :, 10, 10] = 1
+    places = set()
+    for number in range(30):
+        first, second = Own(shift=0.1, noise=0.0).shaken(views, seed(number))
+        assert torch.equal(first, second)
+        places.add(tuple(first[0, 0].nonzero()[0].tolist()))
+    assert places <= {(row, column) for row in range(8, 13) for column in range(8, 13)}
+    assert len(places) > 10
+    first, second = Own(shift=0.0, noise=0.5).shaken(views, seed(0))
+    assert 0.3 < float((first - second).std()) < 1.1
+
+
+@pytest.mark.parametrize("wrong", [{"outside": 0.0}, {"outside": 1.5}, {"shift": -0.1}, {"noise": -1.0}])
+def test_settings_of_own_that_mean_nothing_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="outside lies in"):
+        Own(**wrong)

@@ -86,3 +86,25 @@ def test_progress_counts_every_step() -> None:
 def test_a_descent_that_cannot_move_is_refused_before_any_work(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="above 0"):
         Descent(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("norm", list(Norm))
+def test_a_place_with_less_room_is_changed_by_less(norm: Norm) -> None:
+    room = torch.ones(1, 1, 8, 8)
+    room[..., 4:] = 0.1
+    far = towards(torch.full_like(IMAGES, 2.0))
+    change = Descent(0.1, norm, steps=20).run(IMAGES * 0.5, far, seed(0), room=room) - IMAGES * 0.5  # type: ignore[arg-type]
+    assert change[..., 4:].abs().amax() < 0.02
+    assert change[..., :4].abs().amax() > 0.09
+    size = (change / room).abs().amax() if norm is Norm.LINF else (change / room).square().mean(dim=(1, 2, 3)).sqrt().amax()
+    assert size <= 0.1 + 1e-6
+
+
+def test_of_an_objective_that_is_drawn_anew_each_step_the_last_iterate_is_kept() -> None:
+    seen = []
+
+    def objective(changed: Tensor, step: int) -> tuple[Tensor, None]:
+        seen.append(changed.detach())
+        return changed.sum(dim=(1, 2, 3)) * (1 if step % 2 else -1), None
+
+    assert torch.equal(Descent(0.1, steps=7).run(IMAGES, objective, seed(0)), seen[-1])

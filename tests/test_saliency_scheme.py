@@ -1,5 +1,6 @@
 """The saliency fingerprint on a small trained network: what it promises of a claim, and what it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,18 @@ import ownmark
 from ownmark.attacks.prune import Prune
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, ProtectError, UsageError
-from ownmark.match import Change, Reading
+from ownmark.match import Change, OnPatternAgainst, Reading, Turn
 from ownmark.metrics import psnr
 from ownmark.models.prepared import prepared
 from ownmark.models.weights import weights_digest
-from ownmark.objectives import Contrast
+from ownmark.objectives import Contrast, Own
+from ownmark.pattern import Fill
 from ownmark.perturb import Descent
 from ownmark.protocols import Owner, Question
 from ownmark.schemes.saliency import Saliency
 from ownmark.suspects.local import Local
-from ownmark.training import Training, train
+from ownmark.tasks import Regression, Similarity
+from ownmark.training import Training, predict, train
 from ownmark.verdict import verify
 
 QUICK = Saliency(samples=6, descent=Descent(0.1, steps=16), masked=ownmark.Drop(0.02), map_threshold=0.2)
@@ -162,3 +165,76 @@ def test_a_grey_model_is_protected_like_a_coloured_one() -> None:
     claim = QUICK.protect(model, Owner(grey), seed(0)).claim
     assert claim.images.shape == (6, 2, 48, 48, 1)
     assert verify(claim, Local(model)).deciding.score == 1.0
+
+
+OWN = replace(Saliency.own(4), descent=Descent(0.2, steps=40, step=0.2), objective=Own(outside=0.3), map_threshold=0.05)
+
+
+def between() -> Images:
+    """Images between two classes with the label that the model gives less: a small change makes it the answer."""
+    dark, bright = (IMAGES.pixels[IMAGES.labels == label][:24].astype(float) for label in (0, 1))
+    mixed = np.linspace(0.2, 0.8, 24)[:, None, None, None]
+    pixels = (dark * (1 - mixed) + bright * mixed).astype(np.uint8)
+    shares = predict(MODEL, Images(pixels, np.zeros(24, dtype=np.int64), IMAGES.names))
+    return Images(pixels, shares.argsort(dim=1)[:, -2].numpy(), IMAGES.names)
+
+
+@pytest.fixture(scope="module")
+def own_claim() -> ownmark.Claim:
+    return OWN.protect(MODEL, Owner(between(), OWNER.surrogates, OWNER.references), seed(5)).claim
+
+
+def test_samples_of_its_own_are_answered_by_their_label_until_they_are_covered(own_claim: ownmark.Claim) -> None:
+    verdict = verify(own_claim, Local(MODEL))
+    assert [finding.score for finding in (verdict.deciding, *verdict.others)] == [1.0, 1.0]
+    assert [type(test.match) for test in own_claim.tests] == [OnPatternAgainst, Turn]
+    labels = own_claim.tests[0].expected
+    first, covered = (
+        MODEL(torch.from_numpy(own_claim.images[:, view]).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy() for view in (0, 1)
+    )
+    assert np.array_equal(first, labels)
+    assert not np.any(covered == labels)
+
+
+def test_samples_of_its_own_are_changed_less_outside_of_the_pattern(own_claim: ownmark.Claim) -> None:
+    assert own_claim.originals is not None
+    change = np.abs(own_claim.images[:, 0].astype(int) - own_claim.originals.astype(int))
+    grid = own_claim.tests[0].match.grid  # type: ignore[attr-defined]
+    rows, columns = 3 * 48 // grid[0], 3 * 48 // grid[1]
+    assert change[:, :rows, :columns].max() > np.ceil(0.06 * 255)
+    assert max(change[:, rows:].max(), change[:, :, columns:].max()) <= np.ceil(0.06 * 255)
+
+
+def test_a_map_against_the_covered_answer_is_empty_where_that_is_the_expected_one(own_claim: ownmark.Claim) -> None:
+    finding = verify(own_claim, Local(REFERENCE)).deciding
+    inputs = torch.from_numpy(own_claim.images[:, 1]).permute(0, 3, 1, 2).float() / 255
+    kept = np.equal(REFERENCE(inputs).argmax(1).numpy(), own_claim.tests[0].expected)
+    lit = finding.observed[:, 0].any(axis=(1, 2))
+    assert not np.any(lit & kept)
+
+
+def test_objective_and_match_of_its_own_answers_go_together() -> None:
+    for wrong in ({"objective": Own()}, {"masked": Turn(0.1)}, {"objective": Own(), "masked": Turn(0.1), "fill": Fill.BLACK}):
+        with pytest.raises(UsageError, match=r"Saliency\.own"):
+            Saliency(**wrong)
+
+
+def test_faces_have_no_answers_of_a_models_own() -> None:
+    faces = Images(IMAGES.pixels, IMAGES.labels, IMAGES.names, Similarity())
+    with pytest.raises(UsageError, match="classification and regression"):
+        OWN.protect(MODEL, Owner(faces), seed(0))
+
+
+def test_numbers_of_its_own_swing_back_to_what_the_model_says() -> None:
+    aged = Images(IMAGES.pixels, IMAGES.labels * 20.0 + 20, ("years",), Regression())
+    model = train(tiny(3, classes=1), aged, Training(epochs=2, batch=16, rate=0.01, shift=2), seed(3))
+    told = predict(model, aged).flatten().numpy().astype(np.float64)
+    other = replace(aged, labels=told + np.where(np.arange(120) % 2, 2.0, -2.0))  # half of them lie on either side
+    claim = OWN.protect(model, Owner(other), seed(1)).claim
+    verdict = verify(claim, Local(model))
+    assert [finding.score for finding in (verdict.deciding, *verdict.others)] == [1.0, 1.0]
+    labels, own = claim.tests[1].expected.T
+    first, covered = verdict.others[0].observed.T
+    assert set(np.sign(labels - own)) <= {-1, 1}
+    assert np.all(np.abs(covered - own) < np.abs(covered - labels))
+    assert np.all(np.abs(first - own) > np.abs(first - labels))

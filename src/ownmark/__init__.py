@@ -40,8 +40,11 @@ if TYPE_CHECKING:
     from ownmark.match import Fall as Fall
     from ownmark.match import Near as Near
     from ownmark.match import OnPattern as OnPattern
+    from ownmark.match import OnPatternAgainst as OnPatternAgainst
     from ownmark.match import Reading as Reading
     from ownmark.match import Shift as Shift
+    from ownmark.match import Swing as Swing
+    from ownmark.match import Turn as Turn
     from ownmark.match import Within as Within
     from ownmark.mixed import Start as Start
     from ownmark.models.layers import Layers as Layers
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from ownmark.models.weights import load_weights as load_weights
     from ownmark.models.weights import save_weights as save_weights
     from ownmark.objectives import Contrast as Contrast
+    from ownmark.objectives import Own as Own
     from ownmark.objectives import Published as Published
     from ownmark.pattern import Fill as Fill
     from ownmark.perturb import Descent as Descent
@@ -169,10 +173,12 @@ HOME = {
     "Norm": "perturb",
     "Oip": "suspects.oip",
     "OnPattern": "match",
+    "OnPatternAgainst": "match",
     "Onnx": "suspects.onnx",
     "Origin": "schemes.tafa",
     "Outcome": "verdict",
     "Overwrite": "attacks.overwrite",
+    "Own": "objectives",
     "Owner": "protocols",
     "Partitioned": "schemes.partitioned",
     "Patterns": "triggers",
@@ -187,6 +193,8 @@ HOME = {
     "Recalibrate": "attacks.recalibrate",
     "Regression": "tasks",
     "Removal": "attacks.prune_filters",
+    "Swing": "match",
+    "Turn": "match",
     "ResNet18": "models.resnet",
     "ResizePad": "suspects.wrapped",
     "Response": "suspects.guarded",

@@ -20,7 +20,7 @@ from ownmark import null as nulls
 from ownmark.container import Arrays
 from ownmark.errors import ClaimError
 from ownmark.files import write_whole
-from ownmark.match import Expected, Match, Reading
+from ownmark.match import Expected, Match, Reading, Swing
 from ownmark.null import KeyedLabels, Null, Uncalibrated
 from ownmark.tasks import Classification, Similarity, Task
 
@@ -211,6 +211,8 @@ def _check_expected(claim: Claim, test: Test) -> None:
     if not isinstance(claim.task, Classification):
         if test.expected.dtype != np.float64 or not np.all(np.isfinite(test.expected)):
             raise ClaimError(f"expected answers of {claim.task.name} are finite numbers, got {test.expected.dtype}")
+        if isinstance(test.match, Swing) and test.expected.shape[1:] != (2,):
+            raise ClaimError(f"Swing expects two numbers a sample, others' answer and the model's own, got {test.expected.shape}")
     elif test.expected.shape != claim.images.shape[:1]:
         raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
     elif test.expected.dtype != np.int64 or not 0 <= test.expected.min() <= test.expected.max() < len(claim.classes):

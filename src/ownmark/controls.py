@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ownmark import keys
 from ownmark.claim import Claim, Test
-from ownmark.match import Bools, Expected, Floats, Labels
+from ownmark.match import Bools, Expected, Floats, Labels, Reading
 from ownmark.null import Uncalibrated
 
 MOST = 20  # control twins
@@ -65,8 +65,8 @@ class Compared:
 
 
 def needed(test: Test) -> bool:
-    """Whether answers at random to one of its views could pass for a copy's."""
-    return test.match.views > 1
+    """Whether answers at random to one of its views could pass for a copy's; who shows a map cannot answer at random."""
+    return test.match.views > 1 and test.reading is not Reading.SALIENCY
 
 
 def controls_of(claim: Claim) -> Controls | None:

@@ -3,44 +3,39 @@
 A match is a frozen dataclass of its thresholds. Called with what was observed and what was expected it gives (n,) bool.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from ownmark.asked import NUMBERS, Bools, Expected, Floats, Labels, Reading, check_number, check_share, is_number
+from ownmark.covered import Change, Drop, Fall, Shift, Swing, Turn
 from ownmark.errors import ClaimError
 
-Floats = npt.NDArray[np.floating[Any]]
-Bools = npt.NDArray[np.bool_]
-Labels = npt.NDArray[np.int64]
-Expected = npt.NDArray[Any]  # classes int64 (n,), or numbers float64: (n,), or (n, d) for embeddings
-
-
-class Reading(StrEnum):
-    """A kind of answer; each needs more access to the suspect than the one before.
-
-    LABEL (n, views) int; PROBABILITY (n, views, classes) in [0, 1]; VALUE (n, views): a number, such as an age;
-    SIMILARITY (n, views): how like the last view, the paired image, each view is; EMBEDDING (n, views, d), from which a
-    similarity follows; SALIENCY (n, views, h, w) in [0, 1]: Grad-CAM of the expected class, of the value or of the similarity,
-    divided by its L2 norm, which only a suspect whose weights are at hand can give.
-    """
-
-    LABEL = "label"
-    PROBABILITY = "probability"
-    VALUE = "value"
-    SIMILARITY = "similarity"
-    EMBEDDING = "embedding"
-    SALIENCY = "saliency"
-
-    def __repr__(self) -> str:
-        return f"Reading.{self.name}"
-
-
-NUMBERS = (Reading.VALUE, Reading.SIMILARITY)  # readings of one number a view
+__all__ = [
+    "NUMBERS",
+    "Agreement",
+    "Bools",
+    "Change",
+    "Drop",
+    "Expected",
+    "Fall",
+    "Floats",
+    "Labels",
+    "Match",
+    "Near",
+    "OnPattern",
+    "OnPatternAgainst",
+    "Reading",
+    "Shift",
+    "Swing",
+    "Turn",
+    "Within",
+    "from_record",
+    "is_number",
+    "to_record",
+]
 
 
 class Match(Protocol):
@@ -75,47 +70,6 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Drop:
-    """The probability of the expected class falls by at least `threshold` from the first view to the second (masked) one.
-
-    The signed form of eq. 6 of Zhang, Pan, Zhang 2024: a rise never counts.
-    """
-
-    reading: ClassVar[Reading] = Reading.PROBABILITY
-    views: ClassVar[int] = 2
-    threshold: float
-
-    def __post_init__(self) -> None:
-        _check_share(self.threshold)
-
-    @property
-    def meaning(self) -> str:
-        return f"lost at least {self.threshold:.3g} of the probability of its class when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:
-        return _change(observed, expected) >= self.threshold
-
-
-@dataclass(frozen=True)
-class Change:
-    """The probability of the expected class changes by at least `threshold` between the views, either way (eq. 6)."""
-
-    reading: ClassVar[Reading] = Reading.PROBABILITY
-    views: ClassVar[int] = 2
-    threshold: float
-
-    def __post_init__(self) -> None:
-        _check_share(self.threshold)
-
-    @property
-    def meaning(self) -> str:
-        return f"changed the probability of its class by at least {self.threshold:.3g} when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:
-        return np.abs(_change(observed, expected)) >= self.threshold
-
-
-@dataclass(frozen=True)
 class OnPattern:
     """The mean of the first view's map over `cells` ((row, column), ...) is at least `threshold` (eq. 5).
 
@@ -129,7 +83,7 @@ class OnPattern:
     grid: tuple[int, int]
 
     def __post_init__(self) -> None:
-        _check_share(self.threshold)
+        check_share(self.threshold)
         if not _is_pair(self.grid) or min(self.grid) < 1:
             raise ClaimError(f"a map's grid is two positive whole numbers, got {self.grid}")
         if not isinstance(self.cells, tuple) or not self.cells or not all(_lies_in(cell, self.grid) for cell in self.cells):
@@ -152,41 +106,19 @@ class OnPattern:
 
 
 @dataclass(frozen=True)
-class Fall:
-    """The number told (a VALUE or a SIMILARITY) falls by at least `threshold` from the first view to the second (masked) one."""
+class OnPatternAgainst(OnPattern):
+    """The same of a map of what speaks for the expected answer and against the one to the second (masked) view.
+
+    Where a model answers the masked view as expected, there is nothing to explain: its map is empty, and no match.
+    """
 
     views: ClassVar[int] = 2
-    threshold: float
-    reading: Reading = Reading.VALUE
-
-    def __post_init__(self) -> None:
-        _check_number(self.threshold, self.reading)
 
     @property
     def meaning(self) -> str:
-        return f"lost at least {self.threshold:.3g} of its {self.reading} when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:  # noqa: ARG002 - one view is compared with the other
-        return np.asarray(observed[:, 0] - observed[:, 1] >= self.threshold)
-
-
-@dataclass(frozen=True)
-class Shift:
-    """The number told (a VALUE or a SIMILARITY) differs by at least `threshold` between the views, either way (eq. 6)."""
-
-    views: ClassVar[int] = 2
-    threshold: float
-    reading: Reading = Reading.VALUE
-
-    def __post_init__(self) -> None:
-        _check_number(self.threshold, self.reading)
-
-    @property
-    def meaning(self) -> str:
-        return f"changed its {self.reading} by at least {self.threshold:.3g} when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:  # noqa: ARG002 - one view is compared with the other
-        return np.asarray(np.abs(observed[:, 0] - observed[:, 1]) >= self.threshold)
+        return (
+            f"gave another answer when the marked corner was covered, and looked there (map value at least {self.threshold:.3g})"
+        )
 
 
 @dataclass(frozen=True)
@@ -198,7 +130,7 @@ class Within:
     reading: Reading = Reading.VALUE
 
     def __post_init__(self) -> None:
-        _check_number(self.threshold, self.reading)
+        check_number(self.threshold, self.reading)
 
     @property
     def meaning(self) -> str:
@@ -217,7 +149,7 @@ class Near:
     threshold: float
 
     def __post_init__(self) -> None:
-        _check_share(self.threshold)
+        check_share(self.threshold)
 
     @property
     def meaning(self) -> str:
@@ -229,7 +161,7 @@ class Near:
         return np.asarray((first * expected).sum(axis=1) >= self.threshold * lengths)
 
 
-MATCHES: tuple[type, ...] = (Agreement, Drop, Change, OnPattern, Fall, Shift, Within, Near)
+MATCHES: tuple[type, ...] = (Agreement, Drop, Change, Turn, OnPattern, OnPatternAgainst, Fall, Shift, Swing, Within, Near)
 
 
 def to_record(match: Match) -> dict[str, Any]:
@@ -253,32 +185,12 @@ def _tuples(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def is_number(value: object) -> bool:
-    """Whether `value` is a finite number, as JSON knows them; a truth value is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check_share(value: float) -> None:
-    if not is_number(value) or not 0 <= value <= 1:
-        raise ClaimError(f"a threshold is a number in [0, 1], got {value!r}")
-
-
-def _check_number(value: float, reading: Reading) -> None:
-    if reading not in NUMBERS or not is_number(value) or value < 0:
-        raise ClaimError(f"a threshold on {' or '.join(NUMBERS)} is a number of 0 or more, got {value!r} on {reading!r}")
-
-
 def _is_pair(value: object) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and all(type(part) is int for part in value)  # noqa: PLR2004
 
 
 def _lies_in(cell: tuple[int, int], grid: tuple[int, int]) -> bool:
     return _is_pair(cell) and 0 <= cell[0] < grid[0] and 0 <= cell[1] < grid[1]
-
-
-def _change(observed: Floats, expected: Labels) -> Floats:
-    rows = np.arange(len(expected))
-    return np.asarray(observed[rows, 0, expected] - observed[rows, 1, expected])
 
 
 def _regrid(maps: Floats, grid: tuple[int, int]) -> Floats:

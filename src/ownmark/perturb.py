@@ -18,7 +18,7 @@ class Norm(Choice):
     L2 = "l2"
 
 
-Objective = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+Objective = Callable[[Tensor, int], tuple[Tensor, Tensor | None]]
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,23 @@ class Descent:
         if not (self.bound > 0 and self.step > 0 and self.steps > 0):
             raise UsageError(f"a descent needs a bound, a step and a number of steps above 0, got {self}")
 
-    def run(self, images: Tensor, objective: Objective, rng: torch.Generator, progress: Progress = silent) -> Tensor:
+    def run(
+        self,
+        images: Tensor,
+        objective: Objective,
+        rng: torch.Generator,
+        progress: Progress = silent,
+        room: Tensor | float = 1.0,
+    ) -> Tensor:
         """Perturbed copies of `images` (n, channels, height, width) in [0, 1], within the bound.
 
         `objective(perturbed, step)` gives a loss (n,) and which images (n,) bool hold what must not be lost; from the second
-        half of the steps the iterate of least loss among those that hold is kept, else the least loss of all.
+        half of the steps the iterate of least loss among those that hold is kept, else the least loss of all. It gives None in
+        their place if it is drawn anew each step, so that losses cannot be compared: then the last iterate is kept. `room`: the
+        share of the bound, above 0 and at most 1, that each pixel may use, in a shape that fits the images.
         """
         noise = torch.rand(images.shape, generator=rng).to(images.device).contiguous(memory_format=torch.channels_last)
-        change = self._within(images, (noise - 0.5) * self.bound)
+        change = self._within(images, (noise - 0.5) * self.bound * room, room)
         pace = torch.zeros_like(images)
         best, least = change, torch.full((len(images),), torch.inf, device=images.device)
         for step in range(self.steps):
@@ -54,14 +63,16 @@ class Descent:
             loss, holds = objective(images + change, step)
             (slope,) = torch.autograd.grad(loss.sum(), change)
             change = change.detach()
-            if step >= self.steps // 2:
+            if holds is None:
+                best = change
+            elif step >= self.steps // 2:
                 rank = loss.detach() + (~holds) * 1e6
                 better = rank <= least
                 least = torch.where(better, rank, least)
                 best = torch.where(better.view(-1, 1, 1, 1), change, best)
             pace = self.momentum * pace + slope / slope.abs().mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-20)
             length = self.step * self.bound * (1 - 0.9 * step / self.steps)
-            change = self._within(images, change - length * self._direction(pace))
+            change = self._within(images, change - length * room * self._direction(pace), room)
             progress(step + 1, self.steps)
         return images + best
 
@@ -70,12 +81,12 @@ class Descent:
             return pace.sign()
         return pace / _rms(pace)
 
-    def _within(self, images: Tensor, change: Tensor) -> Tensor:
+    def _within(self, images: Tensor, change: Tensor, room: Tensor | float) -> Tensor:
         """The change, brought back into the bound and the images into [0, 1]."""
         if self.norm is Norm.LINF:
-            change = change.clamp(-self.bound, self.bound)
+            change = (change / room).clamp(-self.bound, self.bound) * room
         else:
-            change = change * (self.bound / _rms(change)).clamp_max(1)
+            change = change * (self.bound / _rms(change / room)).clamp_max(1)
         return (images + change).clamp_(0, 1) - images
 
 

@@ -44,7 +44,8 @@ class Question:
     """What a suspect is asked about a batch of images.
 
     `target`: (n,) the class whose map a SALIENCY reading takes; `layer`: where, "" for the last convolution; `task`: what the
-    model is taken to do; `pairs`: (n,) for similarity, which of the images each one is compared with.
+    model is taken to do; `pairs`: (n,) for similarity, which of the images each one is compared with; `covered`: (n,) where
+    a map is of what speaks against another answer, which of the images got that one.
     """
 
     readings: frozenset[Reading]
@@ -52,6 +53,7 @@ class Question:
     layer: str = ""
     task: Task = Classification()
     pairs: Labels | None = None
+    covered: Labels | None = None
 
 
 class Suspect(Protocol):

@@ -47,6 +47,8 @@ LINEAR_NODES = {
     "AdaptiveAvgPool2DBackward0",
 }
 
+Evidence = Callable[[Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class GradCam:
@@ -70,20 +72,25 @@ class GradCam:
         weights = _linear_head(model, name, example)
         return cls(model, name, None if isinstance(task, Similarity) else weights, task)
 
-    def __call__(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, images: Tensor, target: Tensor, evidence: Evidence | None = None) -> tuple[Tensor, Tensor]:
         """Outputs (n, k) and unnormalised maps S (n, h, w) >= 0 of F for `target`, both differentiable in `images`.
 
-        `target`: the classes (n,) or whatever else F is about, as the task's `anchor` gives it.
+        `target`: the classes (n,) or whatever else F is about, as the task's `anchor` gives it. With `evidence`, which tells of
+        outputs (n, k) by how much each of them counts, F is their sum instead.
         """
         if self.weights is not None:
             with _watched(self.model, self.layer, _copied) as seen:
                 logits = self.model(images)
-            weights = self.weights[target if isinstance(self.task, Classification) else torch.zeros_like(target).long()]
+            if evidence is not None:
+                weights = evidence(logits.detach()) @ self.weights
+            else:
+                weights = self.weights[target if isinstance(self.task, Classification) else torch.zeros_like(target).long()]
         else:
             tap = _copied if images.requires_grad else _cut
             with torch.enable_grad(), _watched(self.model, self.layer, tap) as seen:
                 logits = self.model(images)
-                scalar = self.task.scalar(logits, target).sum()
+                counted = None if evidence is None else evidence(logits.detach())
+                scalar = (self.task.scalar(logits, target) if counted is None else logits * counted).sum()
             (slope,) = torch.autograd.grad(scalar, seen[-1], create_graph=images.requires_grad)
             weights = slope.mean(dim=(2, 3))
         maps = functional.relu(torch.einsum("nchw,nc->nhw", seen[-1], weights))

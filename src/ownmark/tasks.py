@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ownmark import metrics
 from ownmark.errors import ClaimError, DataError, UsageError
-from ownmark.match import Change, Drop, Fall, Match, Reading, Shift, is_number
+from ownmark.match import Change, Drop, Fall, Match, Reading, Shift, Swing, Turn, is_number
 from ownmark.spelled import Choice
 
 Array = Any  # a numpy array or a torch tensor
@@ -21,6 +21,7 @@ Quality = dict[str, float]
 Labels = npt.NDArray[Any]
 TINY = 1e-12
 KEPT = 0.1  # how far an answer may move and still be the same, in units of the task
+NUMBERS: dict[type, Callable[[float, Reading], Match]] = {Drop: Fall, Change: Shift, Turn: Swing}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Classification:
         others = outputs.scatter(1, own, -np.inf)
         return outputs.gather(1, own).squeeze(1) - others.amax(dim=1)
 
-    def watched(self, match: Drop | Change) -> Match:
+    def watched(self, match: Drop | Change | Turn) -> Match:
         """The black-box match, whose threshold is a probability or that share of the task's unit."""
         return match
 
@@ -159,8 +160,8 @@ class Regression:
         """2 where nothing moved, and 1 or more, which is enough for an objective's margin, up to half of what is allowed."""
         return 2 - 2 * (outputs.flatten() - target).abs() / (KEPT * self.unit)
 
-    def watched(self, match: Drop | Change) -> Match:
-        return (Fall if isinstance(match, Drop) else Shift)(match.threshold * self.unit, Reading.VALUE)
+    def watched(self, match: Drop | Change | Turn) -> Match:
+        return NUMBERS[type(match)](match.threshold * self.unit, Reading.VALUE)
 
     def quality(self, outputs: Labels, labels: Labels) -> Quality:
         return {"mae": metrics.mean_absolute_error(outputs.reshape(-1), labels)}
@@ -234,8 +235,8 @@ class Similarity:
         """As for regression."""
         return 2 - 2 * self._moved(outputs, target).abs() / KEPT
 
-    def watched(self, match: Drop | Change) -> Match:
-        return (Fall if isinstance(match, Drop) else Shift)(match.threshold * self.unit, Reading.SIMILARITY)
+    def watched(self, match: Drop | Change | Turn) -> Match:
+        return NUMBERS[type(match)](match.threshold * self.unit, Reading.SIMILARITY)
 
     def quality(self, outputs: Labels, labels: Labels) -> Quality:
         return metrics.verification(outputs, labels)

@@ -49,7 +49,7 @@ def _varied(repeats: Mapping[int, list[Outcome]], test: str) -> Iterator[tuple[s
         if size:
             yield "samples", size, _areas(repeats, test, size, None)
     if "threshold" in match and match["name"] in SIGNED | ABSOLUTE:
-        whole = 1.0 if match["name"] == "OnPattern" else 2 * match["threshold"]
+        whole = 1.0 if match["name"] in {"OnPattern", "OnPatternAgainst"} else 2 * match["threshold"]
         for step in STEPS:
             threshold = round(whole * step / len(STEPS), 6)
             yield "threshold", threshold, _areas(repeats, test, count, threshold)
@@ -75,5 +75,5 @@ def _score(answers: Mapping[str, Any], size: int, threshold: float | None) -> fl
     return float(np.mean(values >= threshold))
 
 
-SIGNED = {"OnPattern", "Drop", "Fall"}
+SIGNED = {"OnPattern", "OnPatternAgainst", "Drop", "Fall", "Turn", "Swing"}
 ABSOLUTE = {"Change", "Shift"}

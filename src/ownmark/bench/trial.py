@@ -12,7 +12,7 @@ from ownmark.bench.makings import Calibrated, Claimed, Making, Measured, Model, 
 from ownmark.bench.stealth import Noticed
 from ownmark.bench.store import Entry, Made, Specification
 from ownmark.bench.zoo import Zoo
-from ownmark.match import Change, Drop, Fall, Floats, OnPattern, Reading, Shift, to_record
+from ownmark.match import Change, Drop, Fall, Floats, OnPattern, Reading, Shift, Swing, Turn, to_record
 from ownmark.protocols import Suspect
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrapped import Hardened, Hardening, Transform, Transformed
@@ -159,6 +159,8 @@ def sample_values(finding: Finding) -> Floats:
     match, rows = finding.test.match, np.arange(len(finding.matches))
     if isinstance(match, OnPattern):
         return match.values(finding.observed)
+    if isinstance(match, Turn | Swing):
+        return match.values(finding.observed, finding.test.expected)
     if isinstance(match, Drop | Change):
         first, second = (finding.observed[rows, view, finding.test.expected] for view in (0, 1))
         return np.asarray(first - second)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from ownmark.claim import Claim
-from ownmark.match import Change, Drop, Fall, Floats, OnPattern, Reading, Shift
+from ownmark.match import Change, Drop, Fall, Floats, OnPattern, Reading, Shift, Swing, Turn
 from ownmark.report.pictures import LARGEST, difference, finite, heat, picture
 from ownmark.report.words import asks_labels, image, letter, pattern
 from ownmark.tasks import Classification
@@ -160,10 +160,10 @@ def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line:
     match = finding.test.match
     if isinstance(match, OnPattern):
         return _on_pattern(match, finding.observed[sample : sample + 1])
-    if isinstance(match, Drop | Change):
+    if isinstance(match, Drop | Change | Turn):
         before, after = (100 * finding.observed[sample, view, finding.test.expected[sample]] for view in (0, 1))
         return Line(f"{before:.0f}\N{RIGHTWARDS ARROW}{after:.0f}\N{NO-BREAK SPACE}%", hit)
-    if isinstance(match, Fall | Shift):
+    if isinstance(match, Fall | Shift | Swing):
         before, after = finding.observed[sample, :2]
         return Line(f"{before:.3g}\N{RIGHTWARDS ARROW}{after:.3g}", hit)
     if finding.test.reading is Reading.LABEL:
@@ -190,7 +190,7 @@ def _key(claim: Claim, highest: float) -> list[str]:
         said.append("The figure below a map is its mean inside the dashed outline.")
     if asks_labels(claim):
         said.append("Below each trigger stands the label that the model gave.")
-    if any(isinstance(test.match, Drop | Change) for test in claim.tests):
+    if any(isinstance(test.match, Drop | Change | Turn) for test in claim.tests):
         said.append("An arrow stands between the probability of the class before and after the covering.")
     return [*said, "\N{BLACK CIRCLE} match, \N{WHITE CIRCLE} no match."]
 

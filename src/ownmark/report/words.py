@@ -3,7 +3,7 @@
 from math import ceil, floor, log10
 
 from ownmark.claim import Claim
-from ownmark.match import Agreement, Change, Drop, Fall, Near, OnPattern, Reading, Shift, Within
+from ownmark.match import Agreement, Change, Drop, Fall, Near, OnPattern, OnPatternAgainst, Reading, Shift, Swing, Turn, Within
 from ownmark.null import Innocents, KeyedLabels, Null
 from ownmark.verdict import Finding, Outcome, Verdict
 
@@ -11,9 +11,12 @@ DID: dict[type, str] = {
     OnPattern: "looked at {place}",
     Drop: "became clearly less sure of the image's class when {place} was covered",
     Change: "changed its confidence in the image's class when {place} was covered",
+    OnPatternAgainst: "gave another class when {place} was covered, and looked there",
+    Turn: "did not give the image's class any more when {place} was covered",
     Agreement: "gave the expected label",
     Fall: "answered clearly less when {place} was covered",
     Shift: "answered differently when {place} was covered",
+    Swing: "fell back to the protected model's own answer when {place} was covered",
     Within: "gave the expected number",
     Near: "gave the expected embedding",
 }

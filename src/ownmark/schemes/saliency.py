@@ -3,11 +3,11 @@
 The change is invisible and the label is kept. Differs from the paper by default, since that measured better
 (docs/what-was-tried.md): the objective is what the tests ask for, on the model and on the owner's surrogates of it, and the
 opposite on the owner's reference models (`Contrast`); the masked view puts the original pixels back; in the black-box test
-only a fall counts. `Saliency.as_published()` is the paper's own.
+only a fall counts. `Saliency.as_published()` is the paper's own. `Saliency.own()` finds students of the model too: its samples
+are made of what the model alone gets wrong (`Own`).
 """
 
-import io
-from copy import deepcopy
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -16,28 +16,32 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from ownmark.claim import Claim, Test
-from ownmark.data import Images, to_pixels, to_unit
+from ownmark.data import Images
 from ownmark.errors import DataError, ProtectError, UsageError
 from ownmark.fingerprint import Made, advance, identity, kept
-from ownmark.match import Change, Drop, OnPattern, Reading
+from ownmark.match import Change, Drop, OnPattern, OnPatternAgainst, Reading, Turn
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
-from ownmark.objectives import Contrast, Look, Objective, Published
+from ownmark.objectives import Contrast, Objective, Own, Published
+from ownmark.own import own_answers
 from ownmark.pattern import Fill, Pattern
 from ownmark.perturb import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.saliency import GradCam, normalised
-from ownmark.tasks import Classification, Regression, Similarity, Task
+from ownmark.tasks import Classification, Regression, Similarity, check_served
 from ownmark.training import predict
+from ownmark.workbench import Workbench, frozen_cam
 
 TRIES = 4  # candidates per sample that is asked for, before giving up
 POOL = 10  # images looked at per candidate: with rare classes the first few would be of one class
 SURPLUS = 1.2  # candidates made at once per sample that is still wanted
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger ones fall out of the cache
+
+
+Rows = npt.NDArray[np.int64]
+Make = Callable[[torch.Generator, Progress], Made]
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,13 @@ class Saliency:
     objective: Objective = Contrast()
     fill: Fill = Fill.CLEAN
     map_threshold: float | None = None
-    masked: Drop | Change = Drop(0.1)
+    masked: Drop | Change | Turn = Drop(0.1)
 
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise UsageError(f"a claim needs one sample or more, got {self.samples}")
+        if isinstance(self.objective, Own) != isinstance(self.masked, Turn) or (self._own and self.fill is not Fill.CLEAN):
+            raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "Saliency":
@@ -76,6 +82,22 @@ class Saliency:
             masked=Change(0.05),
         )
 
+    @classmethod
+    def own(cls, samples: int = 100) -> "Saliency":
+        """For students too, of classifiers and of regressors: on what the model alone gets wrong, a larger corner decides."""
+        return cls(
+            samples=samples,
+            descent=Descent(bound=0.1, steps=150),
+            cells=tuple((row, column) for row in range(3) for column in range(3)),
+            objective=Own(),
+            map_threshold=0.1,
+            masked=Turn(0.05),
+        )
+
+    @property
+    def _own(self) -> Own | None:
+        return self.objective if isinstance(self.objective, Own) else None
+
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A claim of two tests, white-box and black-box; `model`, which takes images in [0, 1], is returned as it is.
 
@@ -83,6 +105,8 @@ class Saliency:
         ProtectError if fewer samples hold on the model itself than were asked for.
         """
         images, task = owner.images, owner.images.task
+        if self._own:
+            check_served(self._own, (Classification, Regression), task)
         if not isinstance(task, Regression) and len(np.unique(images.labels)) < 2:  # noqa: PLR2004 - to be told apart
             raise DataError("the owner's images show one class only; a fingerprint of a classifier needs two or more")
         device = next(model.parameters()).device
@@ -91,73 +115,28 @@ class Saliency:
         references = [frozen_cam(one, example, "", task) for one in owner.references]
         label = torch.from_numpy(images.labels[:1]).to(device)
         grid = own(example, own.anchor(example, example, label))[1].shape[1:]
-        workbench = Workbench(self, own, tuple(surrogates), tuple(references), Pattern(self.cells, (grid[0], grid[1])))
-        made, threshold = _collect(workbench, model, owner, rng, progress)
-        return Protected(model, _claim(workbench, model, owner, made, threshold))
+        pattern, means = Pattern(self.cells, (grid[0], grid[1])), (self.descent, self.objective, self.fill)
+        draft = Draft(self, Workbench(own, tuple(surrogates), tuple(references), pattern, *means))
+        made, threshold = _collect(draft, model, owner, rng, progress)
+        return Protected(model, _claim(draft, model, owner, made, threshold))
 
 
 @dataclass(frozen=True)
-class Workbench:
-    """What a batch of samples is made with; every model is frozen and in eval mode."""
+class Draft:
+    """A claim in the making."""
 
     scheme: Saliency
-    own: GradCam
-    surrogates: tuple[GradCam, ...]
-    references: tuple[GradCam, ...]
-    pattern: Pattern
-
-    def make(self, images: Images, paired: npt.NDArray[np.uint8], rng: torch.Generator, progress: Progress) -> Made:
-        """Fingerprints of `images`, `paired` with others, and what the model answers to them, after a PNG round trip."""
-        device, task = next(self.own.model.parameters()).device, self.own.task
-        clean, other = to_unit(images.pixels, device), to_unit(paired, device)
-        labels = torch.from_numpy(images.labels).to(device)
-        target, *others = (cam.anchor(clean, other, labels) for cam in (self.own, *self.surrogates, *self.references))
-        objective = partial(self._objective, clean, target, others)
-        first = to_pixels(self.scheme.descent.run(clean, objective, rng, progress))
-        second = to_pixels(self.pattern.cover(to_unit(first, device), clean, self.scheme.fill))
-        views = [_through_png(first), _through_png(second), paired][: task.views]
-        with torch.no_grad():
-            look = Look.at([to_unit(view, device) for view in views[:2]], self.own, target, self.pattern)
-            outputs, before = self.own(clean, target)
-            expected = labels if isinstance(task, Classification) else task.told(outputs, target).double()
-            seen = torch.stack([task.seen(one, target) for one in look.outputs], 1)
-        return {
-            "views": np.stack(views, axis=1),
-            "clean": images.pixels,
-            "target": expected.cpu().numpy(),
-            "kept": (look.margin > 0).cpu().numpy(),
-            "maps": normalised(look.maps).cpu().numpy(),
-            "maps_before": normalised(before).cpu().numpy(),
-            "chances": seen.cpu().numpy(),
-        }
-
-    def _objective(
-        self, clean: Tensor, target: Tensor, others: list[Tensor], changed: Tensor, step: int
-    ) -> tuple[Tensor, Tensor]:
-        """Loss (n,) and whether the answer is kept (n,); surrogates and references take turns, one of each a step.
-
-        `target` is the model's own, `others` are those of surrogates and references.
-        """
-        views = [changed, self.pattern.cover(changed, clean, self.scheme.fill)][: self.scheme.objective.views]
-        look = Look.at(views, self.own, target, self.pattern)
-        loss, copies = self.scheme.objective.hold(look), len(self.surrogates)
-        for cams, targets, judge in (
-            (self.surrogates, others[:copies], self.scheme.objective.hold),
-            (self.references, others[copies:], self.scheme.objective.quiet),
-        ):
-            if cams and self.scheme.objective.tested:
-                turn = step % len(cams)
-                loss = loss + judge(Look.at(views, cams[turn], targets[turn], self.pattern))
-        return loss, look.margin.detach() > 0
+    bench: Workbench
 
     def tests(self, made: Made, threshold: float) -> tuple[Test, Test]:
         """The white-box and the black-box test, each with the model's own score."""
-        on_pattern = OnPattern(threshold, self.pattern.cells, self.pattern.grid)
-        target, masked = made["target"], self.own.task.watched(self.scheme.masked)
+        kind = OnPatternAgainst if isinstance(self.scheme.objective, Own) else OnPattern
+        on_pattern = kind(threshold, self.bench.pattern.cells, self.bench.pattern.grid)
+        target, masked = made["target"], self.bench.own.task.watched(self.scheme.masked)
         white = float(np.mean(on_pattern(made["maps"][:, None], target)))
         black = float(np.mean(masked(made["chances"], target)))
         return (
-            Test(Reading.SALIENCY, on_pattern, target, white, self.own.layer),
+            Test(Reading.SALIENCY, on_pattern, target, white, self.bench.own.layer),
             Test(masked.reading, masked, target, black),
         )
 
@@ -166,7 +145,7 @@ class Workbench:
         if self.scheme.map_threshold is not None:
             return self.scheme.map_threshold
         maps = torch.from_numpy(np.concatenate([made["maps"], made["maps_before"]]))
-        return round(float(self.pattern.share(maps).mean()), 4)
+        return round(float(self.bench.pattern.share(maps).mean()), 4)
 
     def passes(self, made: Made, threshold: float) -> npt.NDArray[np.bool_]:
         """(n,): which samples keep their label and match in both tests on the model itself."""
@@ -177,36 +156,27 @@ class Workbench:
         return np.asarray(held & made["kept"])
 
 
-def frozen_cam(model: nn.Module, example: Tensor, layer: str, task: Task = Classification()) -> GradCam:
-    frozen = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    return GradCam.of(frozen, example, layer or None, task)
-
-
-def _collect(
-    workbench: Workbench, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress
-) -> tuple[Made, float]:
+def _collect(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> tuple[Made, float]:
     """As many passing samples as are asked for, and t_wb; batches made before a run was cut short are read again."""
-    wanted, seed = workbench.scheme.samples, int(torch.randint(2**62, (), generator=rng))
-    rows = _candidates(model, owner.images, TRIES * wanted, torch.Generator().manual_seed(seed))
-    most, name = batch_size(owner.images, model), identity(workbench.scheme, model, owner, seed)
+    wanted, seed = draft.scheme.samples, int(torch.randint(2**62, (), generator=rng))
+    rows, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
+    most, name = batch_size(owner.images, model), identity(draft.scheme, model, owner, seed)
     parts: list[Made] = []
     tried, found, threshold = 0, 0, 0.0
     while found < wanted and tried < len(rows):
         size = min(most, ceil(SURPLUS * (wanted - found)))
-        chosen = owner.images.take(rows[tried : tried + size])
+        chosen = rows[tried : tried + size]
         left = ceil(SURPLUS * (wanted - found) / size) * size
         made = kept(
             owner.workspace and owner.workspace / f"{name}-{tried}.safetensors",
             partial(
-                workbench.make,
-                chosen,
-                owner.images.pixels[owner.images.partners(rows[tried : tried + size])],
+                make(chosen),
                 torch.Generator().manual_seed(seed + tried),
                 partial(advance, progress, (tried, size, tried + left)),
             ),
         )
-        threshold = workbench.threshold(made) if not parts else threshold
-        passing = workbench.passes(made, threshold)
+        threshold = draft.threshold(made) if not parts else threshold
+        passing = draft.passes(made, threshold)
         parts.append({key: value[passing] for key, value in made.items()})
         tried, found = tried + len(chosen), found + int(passing.sum())
     if found < wanted:
@@ -216,6 +186,18 @@ def _collect(
             "or a model that is trained better"
         )
     return {key: np.concatenate([part[key] for part in parts])[:wanted] for key in parts[0]}, threshold
+
+
+def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator) -> tuple[Rows, Callable[[Rows], Make]]:
+    """Candidates, the best first, and what makes samples of some of them."""
+    images, most, objective = owner.images, TRIES * draft.scheme.samples, draft.scheme.objective
+    if isinstance(objective, Own):
+        asked, outside = own_answers(model, owner, most), objective.outside
+        return np.arange(len(asked)), lambda rows: partial(draft.bench.make_own, asked.take(rows), outside)
+    return (
+        _candidates(model, images, most, rng),
+        lambda rows: partial(draft.bench.make, images.take(rows), images.pixels[images.partners(rows)]),
+    )
 
 
 def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generator) -> npt.NDArray[np.int64]:
@@ -238,12 +220,12 @@ def batch_size(images: Images, model: nn.Module) -> int:
     return int(np.clip(most // (height * width), 1, 256))
 
 
-def _claim(workbench: Workbench, model: nn.Module, owner: Owner, made: Made, threshold: float) -> Claim:
+def _claim(draft: Draft, model: nn.Module, owner: Owner, made: Made, threshold: float) -> Claim:
     return Claim(
         images=made["views"],
-        tests=workbench.tests(made, threshold),
+        tests=draft.tests(made, threshold),
         classes=() if isinstance(owner.images.task, Similarity) else owner.images.names,
-        scheme=repr(workbench.scheme),
+        scheme=repr(draft.scheme),
         model=weights_digest(model),
         preprocess=preprocess_of(model),
         built_with=tuple(weights_digest(one) for one in (*owner.surrogates, *owner.references)),
@@ -251,14 +233,3 @@ def _claim(workbench: Workbench, model: nn.Module, owner: Owner, made: Made, thr
         maps=made["maps"].astype(np.float32),
         task=owner.images.task,
     )
-
-
-def _through_png(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The pixels (n, height, width, channels) as whoever opens them from PNG files gets them."""
-    return np.stack([_reopened(image) for image in pixels])
-
-
-def _reopened(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    file = io.BytesIO()
-    Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(file, "png")
-    return np.asarray(Image.open(file), dtype=np.uint8).reshape(image.shape)

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from ownmark.data import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
+from ownmark.leaning import answered, evidence
 from ownmark.match import Reading
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Answers, Question
-from ownmark.saliency import GradCam, normalised
+from ownmark.saliency import Evidence, GradCam, normalised
 from ownmark.suspects.answers import Outputs, readings
 from ownmark.tasks import Classification, Similarity
 
@@ -38,7 +39,7 @@ class Local:
         self.name, self.digest = name, weights_digest(model)
         self.reveals = frozenset(Reading)
         self._model = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        self._outputs, self._layer, self._batch = outputs, layer, batch
+        self._outputs, self._layer, self._batch = outputs, layer, max(2, batch // 2 * 2)
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
@@ -46,12 +47,13 @@ class Local:
         cam = self._checked_cam(images[:1], question)
         targets = self._targets(images, question)
         outputs, maps = [], []
-        for batch, target in zip(self._batches(images), targets.split(self._batch), strict=True):  # type: ignore[no-untyped-call]
+        for at, batch in self._batches(images):
+            target = targets[at : at + len(batch)]
             with _named(self.name, batch), torch.no_grad():
                 if cam is None:
                     outputs.append(self._model(batch).cpu())
                 else:
-                    found, unscaled = cam(batch, target)
+                    found, unscaled = cam(batch, target, _against(question, target, at))
                     outputs.append(found.cpu())
                     maps.append(normalised(unscaled).cpu())
         answers = dict(readings(torch.cat(outputs).numpy(), self._outputs, question))
@@ -62,16 +64,17 @@ class Local:
             raise UsageError(f"{question.task!r} has no reading {lacking}; it has {given}")
         return {reading: answers[reading] for reading in question.readings}
 
-    def _batches(self, images: npt.NDArray[Any]) -> Iterator[Tensor]:
+    def _batches(self, images: npt.NDArray[Any]) -> Iterator[tuple[int, Tensor]]:
+        """Where each batch begins, and the batch: an even number of images, so that a sample's two views stay together."""
         for at in range(0, len(images), self._batch):
-            yield to_unit(images[at : at + self._batch], self._device)
+            yield at, to_unit(images[at : at + self._batch], self._device)
 
     def _targets(self, images: npt.NDArray[Any], question: Question) -> Tensor:
         """What each image's map is about: its class or, for similarity, its paired image's embedding (n, 1, d)."""
         if not isinstance(question.task, Similarity) or question.pairs is None or Reading.SALIENCY not in question.readings:
             return torch.from_numpy(question.target).to(self._device)
         with torch.no_grad():
-            return torch.cat([self._model(batch) for batch in self._batches(images)])[question.pairs].unsqueeze(1)
+            return torch.cat([self._model(batch) for _, batch in self._batches(images)])[question.pairs].unsqueeze(1)
 
     def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> GradCam | None:
         """Grad-CAM if a map is asked for; raises AnswerError if the model does another task or knows too few classes."""
@@ -97,6 +100,20 @@ class Local:
         if Reading.SALIENCY not in question.readings:
             return None
         return cam or GradCam.of(self._model, batch, layer)
+
+
+def _against(question: Question, target: Tensor, at: int) -> Evidence | None:
+    """What the maps of the batch that begins at row `at` are of, where the question is about another answer."""
+    if question.covered is None:
+        return None
+    rows = torch.from_numpy(question.covered[at : at + len(target)] - at).to(target.device)
+
+    def counted(outputs: Tensor) -> Tensor:
+        other = answered(question.task, outputs, target)[rows]
+        found: Tensor = evidence(question.task, outputs, target, other)
+        return found
+
+    return counted
 
 
 @contextmanager

@@ -1,0 +1,53 @@
+"""What a suspect can be asked, and the kinds of numbers that its answers are compared with. No torch."""
+
+import math
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ownmark.errors import ClaimError
+
+Floats = npt.NDArray[np.floating[Any]]
+Bools = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.int64]
+Expected = npt.NDArray[Any]  # classes int64 (n,), or numbers float64: (n,), or (n, d) for embeddings
+
+
+class Reading(StrEnum):
+    """A kind of answer; each needs more access to the suspect than the one before.
+
+    LABEL (n, views) int; PROBABILITY (n, views, classes) in [0, 1]; VALUE (n, views): a number, such as an age;
+    SIMILARITY (n, views): how like the last view, the paired image, each view is; EMBEDDING (n, views, d), from which a
+    similarity follows; SALIENCY (n, views, h, w) in [0, 1]: Grad-CAM of the expected class, of the value or of the similarity,
+    divided by its L2 norm, which only a suspect whose weights are at hand can give.
+    """
+
+    LABEL = "label"
+    PROBABILITY = "probability"
+    VALUE = "value"
+    SIMILARITY = "similarity"
+    EMBEDDING = "embedding"
+    SALIENCY = "saliency"
+
+    def __repr__(self) -> str:
+        return f"Reading.{self.name}"
+
+
+NUMBERS = (Reading.VALUE, Reading.SIMILARITY)  # readings of one number a view
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite number, as JSON knows them; a truth value is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_share(value: float) -> None:
+    if not is_number(value) or not 0 <= value <= 1:
+        raise ClaimError(f"a threshold is a number in [0, 1], got {value!r}")
+
+
+def check_number(value: float, reading: Reading) -> None:
+    if reading not in NUMBERS or not is_number(value) or value < 0:
+        raise ClaimError(f"a threshold on {' or '.join(NUMBERS)} is a number of 0 or more, got {value!r} on {reading!r}")

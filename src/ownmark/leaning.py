@@ -1,0 +1,49 @@
+"""Whether a model's answer is the expected one or the protected model's own, of classes and of numbers. Needs torch tensors only.
+
+`outputs`: a model's (n, k). `target`: the expected classes (n,), or of numbers (n, 2) the label and the model's own answer.
+"""
+
+from typing import Any
+
+from ownmark.tasks import KEPT, Classification, Regression, Task, check_served
+
+Tensor = Any  # of torch
+SERVED = (Classification, Regression)
+
+
+def lean(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
+    """(n,): positive where the answer is the expected one.
+
+    By how much: the logit of the class less the greatest other one, or the distance from the middle of both numbers in
+    twentieths of the unit.
+    """
+    check_served(lean, SERVED, task)
+    if isinstance(task, Classification):
+        return task.slack(outputs, target)
+    return (outputs.flatten() - target.mean(1)) * _sign(target[:, 0] - target[:, 1]) / (KEPT / 2 * task.unit)
+
+
+def answered(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
+    """(n,) what is answered: the class, or whichever of the two numbers is nearer."""
+    if isinstance(task, Classification):
+        return outputs.argmax(1)
+    expected = lean(task, outputs, target) > 0
+    return expected * target[:, 0] + ~expected * target[:, 1]
+
+
+def evidence(task: Task, outputs: Tensor, target: Tensor, other: Tensor) -> Tensor:
+    """(n, k): by how much each output speaks for the expected answer and against the `other` (n,); zeros if they are the same."""
+    if not isinstance(task, Classification):
+        return _sign(target[:, 0] - other)[:, None].to(outputs.dtype)
+    nothing = outputs.new_zeros(outputs.shape)
+    return nothing.scatter(1, target[:, None], 1) - nothing.scatter(1, other[:, None], 1)
+
+
+def lost(task: Task, first: Tensor, covered: Tensor, target: Tensor) -> Tensor:
+    """(n,): by how much F_c, as it is told, falls between two views; for `target` (n, 2), how far it moves from the label."""
+    fall = task.told(first, target) - task.told(covered, target)
+    return fall * _sign(target[:, 0] - target[:, 1]) if isinstance(task, Regression) and target.ndim > 1 else fall
+
+
+def _sign(difference: Tensor) -> Tensor:
+    return difference.sign()

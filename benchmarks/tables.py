@@ -5,8 +5,11 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+
+from shown import Figures, decibel, percent, shown
+from suspect_tables import elsewhere, suspects
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -15,7 +18,6 @@ PAGES = (
     *("docs/schemes/saliency.md", "docs/schemes/partitioned.md"),
 )
 MARKED = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-Figures = Mapping[str, float]
 
 
 def filled(page: str) -> str:
@@ -232,43 +234,16 @@ def areas(figures: Figures) -> str:
         scheme, test = start.split(".")
         spread = f"{figures[f'{start}.aruc']:.3f} ± {figures[f'{start}.aruc_std']:.3f}"
         cells = [scheme, test, spread, percent(figures[f"{start}.best_r_and_u"])]
-        cells += [_shown(figures.get(f"{start}_behind_{name}.aruc"), "{:.3f}".format) for name in alarms]
-        cells += [_shown(figures.get(f"{scheme}.{one}"), decibel if one == "psnr_db" else percent) for one in seen]
+        cells += [shown(figures.get(f"{start}_behind_{name}.aruc"), "{:.3f}".format) for name in alarms]
+        cells += [shown(figures.get(f"{scheme}.{one}"), decibel if one == "psnr_db" else percent) for one in seen]
         lines.append(f"| {' | '.join(cells).replace('_', ' ')} |")
     return "\n".join(lines) + "\n"
-
-
-def suspects(figures: Figures) -> str:
-    """Every suspect of a bench by name: what it is worth, and how it scores with each scheme and test."""
-    starts = list(dict.fromkeys(key.split(".score.")[0] for key in figures if ".score." in key and "_behind_" not in key))
-    names = list(dict.fromkeys(key.split(".score.")[1] for key in figures if ".score." in key and not key.endswith("_std")))
-    names.sort(key=lambda name: (name != "target", name.startswith("negative"), name))
-    worth = next(kind for kind in ("accuracy", "mae", "tar") if any(key.split(".")[1:2] == [kind] for key in figures))
-    titles = ("suspect", worth, *(start.replace(".", ", ") for start in starts))
-    lines = [f"| {' | '.join(titles).replace('_', ' ')} |", "|---" * len(titles) + "|"]
-    for name in names:
-        found = next((figures[key] for start in starts if (key := f"{start.split('.')[0]}.{worth}.{name}") in figures), None)
-        cells = [name.replace("_", " "), _shown(found, "{:.2f}".format if worth == "mae" else percent)]
-        cells += [_shown(figures.get(f"{start}.score.{name}"), percent) for start in starts]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _shown(value: float | None, show: Callable[[float], str]) -> str:
-    return "" if value is None else show(value)
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def decibel(value: float) -> str:
-    return f"{value:.1f} dB"
 
 
 TABLES: dict[str, Callable[[Figures], str]] = {
     "forger": forger,
     "grinding": grinding,
+    "skin-elsewhere": elsewhere,
     "skin-first": skin_first,
     "skin-suspects": skin_suspects,
     "saliency-variants": variants,

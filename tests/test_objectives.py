@@ -90,7 +90,7 @@ def test_own_asks_copies_to_give_the_class_by_the_pattern_alone_and_references_b
     copy, stranger = turned([9.0, 0.0], [0.0, 9.0], 50.0), turned([12.0, 0.0], [5.0, 0.0], 0.0)
     assert float(own.hold(copy)) == pytest.approx(0, abs=1e-6)
     assert float(own.quiet(stranger)) == 0
-    assert float(own.quiet(copy)) == pytest.approx(0.5 * (3 + 9))
+    assert float(own.quiet(copy)) == pytest.approx(1.5 * (5 + 9))
     looking_away, undecided = turned([9.0, 0.0], [0.0, 9.0], 0.0), turned([9.0, 0.0], [8.0, 0.0], 50.0)
     assert float(own.hold(looking_away)) == pytest.approx(0.9)
     assert float(own.hold(undecided)) == pytest.approx(0.5 + 0.5 * (1 + 8) + 0.3 * (6 - 1), abs=1e-2)

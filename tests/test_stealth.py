@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from ownmark.bench.stealth import seen
 from ownmark.claim import Claim
 from ownmark.cli import records
 from ownmark.detectors.neighbours import Neighbours
@@ -22,6 +23,7 @@ from ownmark.protocols import Alarm
 from ownmark.report.settings import tables
 from ownmark.stealth import detected, stealth_of
 from ownmark.suspects.local import Local
+from ownmark.tasks import Regression
 
 
 def brightness(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -121,3 +123,15 @@ def test_an_alarm_hears_the_queries_in_the_order_in_which_they_are_asked() -> No
     twins = replace(claim, images=np.repeat(claim.images[:, :1], 2, axis=1))
     alarm = Neighbours(1).fit(tiny(), pictures(30), torch.Generator().manual_seed(0))
     assert detected(twins, alarm, -0.01).views == (0, 1)
+
+
+def test_what_a_person_sees_is_the_label_of_the_original_or_of_its_mirror_image() -> None:
+    images = pictures(6)
+    originals = np.stack([images.pixels[3], images.pixels[4][:, ::-1]])
+    known = replace(small_claim(2, 16), originals=originals)
+    truth = seen(known, images)
+    assert truth is not None
+    assert truth.tolist() == [images.labels[3], images.labels[4]]
+    assert seen(known, images.take([0, 1, 2])) is None
+    assert seen(replace(known, originals=None), images) is None
+    assert seen(known, replace(images, labels=images.labels * 1.0, names=("years",), task=Regression())) is None

@@ -166,7 +166,8 @@ class Own:
     gain_goal: float = 6.0
     gain_weight: float = 0.3
     spread_weight: float = 1.0
-    quiet_margin: float = 3.0
+    quiet_margin: float = 5.0
+    quiet_weight: float = 1.5
     outside: float = 0.2
     shift: float = 0.055
     noise: float = 0.04
@@ -202,4 +203,4 @@ class Own:
     def quiet(self, look: Look) -> Tensor:
         first, covered = look.lean
         gains = functional.relu(self.gain_goal - (first - covered))
-        return self.spread_weight * gains + self.margin_weight * functional.relu(self.quiet_margin - covered)
+        return self.spread_weight * gains + self.quiet_weight * functional.relu(self.quiet_margin - covered)

@@ -1,16 +1,23 @@
 """How far a claim can be noticed: by whoever looks at its images, and by a thief's detectors."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from ownmark.bench.makings import THIEF_SEED, Claimed, Making
 from ownmark.bench.store import Made, Specification
 from ownmark.bench.zoo import Zoo
+from ownmark.claim import Claim
+from ownmark.data import Images
+from ownmark.match import Labels
+from ownmark.metrics import Pixels
 from ownmark.protocols import Alarm, Detector, silent
 from ownmark.report.pictures import picture
 from ownmark.stealth import stealth_of
 from ownmark.suspects.local import Local
+from ownmark.tasks import Classification
 
 NORMAL = 500  # images at most that a detector learns from: the thief's
 SHOWN = 6  # samples that are kept as pictures
@@ -44,6 +51,7 @@ class Noticed:
     def make(self, zoo: Zoo) -> Made:
         """`dr.NAME`: the share of the queries for which a detector rings, at 5 % false alarms.
 
+        `sample_accuracy`: the share of the samples that get the label of the image that they were made of, if that is known.
         `unchanged`: 1 where the samples are their originals, else left out, as is whatever cannot be measured. `alarms`: by name,
         the `threshold`, and how each of the `queries` (n, views) and of the `normal` images scores; `shown`: the first samples.
         """
@@ -55,7 +63,7 @@ class Noticed:
             alarm = detector.fit(model, normal, torch.Generator().manual_seed(THIEF_SEED), silent)
             alarms[name] = alarm, alarm.threshold()
         claim = zoo.claim(self.claimed)
-        found = stealth_of(claim, Local(model), alarms)
+        found = stealth_of(claim, Local(model), alarms, seen(claim, zoo.images(self.claimed.setting.pictures)))
         plain = {"sample_accuracy": found.accuracy, "psnr_db": found.psnr, "ssim": found.ssim, "l_inf": found.l_inf}
         rates = {f"dr.{name}": detection.rate for name, detection in found.detections.items()}
         same = {"unchanged": 1.0} if found.unchanged else {}
@@ -65,3 +73,23 @@ class Noticed:
         }
         measured = {name: value for name, value in (plain | rates | same).items() if value is not None}
         return Made(measured | {"alarms": rung, "shown": [picture(one) for one in claim.images[:SHOWN, 0]]})
+
+
+def seen(claim: Claim, images: Images) -> Labels | None:
+    """(n,) what a person sees in each sample of a classifier: its original's label, which is one of `images` or its mirror image.
+
+    None where an original is neither, or there are none.
+    """
+    if claim.originals is None or not isinstance(images.task, Classification):
+        return None
+    labels = {pixels.tobytes(): label for pixels, label in _labelled(images)}
+    found = [labels.get(original.tobytes()) for original in claim.originals]
+    return None if None in found else np.array(found, dtype=np.int64)
+
+
+def _labelled(images: Images) -> Iterator[tuple[Pixels, int]]:
+    """Mirror images first, so that an image which is the mirror of another keeps its own label."""
+    for pixels, label in zip(images.pixels, images.labels, strict=True):
+        yield np.ascontiguousarray(pixels[:, ::-1]), int(label)
+    for pixels, label in zip(images.pixels, images.labels, strict=True):
+        yield pixels, int(label)

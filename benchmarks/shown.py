@@ -1,0 +1,17 @@
+"""How figures are shown in the pages' tables."""
+
+from collections.abc import Callable, Mapping
+
+Figures = Mapping[str, float]
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def decibel(value: float) -> str:
+    return f"{value:.1f} dB"
+
+
+def shown(value: float | None, show: Callable[[float], str]) -> str:
+    return "" if value is None else show(value)

@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from ownmark.data import Images, to_pixels, to_unit
 from ownmark.errors import ProtectError, UsageError
 from ownmark.fingerprint import Rows, Samples, Search, check_contrast, check_count, claimed, frozen, gathered, keeping
+from ownmark.own import both_ways
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.tasks import Classification, check_served
 from ownmark.training import predict
@@ -60,32 +61,21 @@ class Mistakes:
                 f"{self.samples} mistakes are needed, but the model makes only {len(wrong)} on {len(owner.images)} images: bring "
                 "images that it was not trained on, or ask for fewer samples"
             )
-        own = Own(self, copies, others, wrong, answers)
+        found = Found(self, copies, others, wrong, answers)
         keep = keeping(self, model, owner, rng)
-        made = gathered(own.order(), self.samples, own.make, progress, keep)
+        made = gathered(found.order(), self.samples, found.make, progress, keep)
         return claimed(self, model, owner, made, helpers=(*owner.surrogates, *owner.references))
 
     def _wrong(self, model: nn.Module, images: Images) -> tuple[Images, Rows]:
         """The images that the model gets wrong, mirror images behind the others, and what it answers."""
-        found = [
-            (images.take(rows), answers[rows]) for images, answers, rows in map(partial(_mistaken, model), self._views(images))
-        ]
-        parts, answers = zip(*found, strict=True)
-        pixels = np.concatenate([part.pixels for part in parts])
-        return Images(pixels, np.concatenate([part.labels for part in parts]), images.names), np.concatenate(answers)
-
-    def _views(self, images: Images) -> list[Images]:
-        mirror = Images(np.ascontiguousarray(images.pixels[:, :, ::-1]), images.labels, images.names)
-        return [images, mirror] if self.mirrored else [images]
-
-
-def _mistaken(model: nn.Module, images: Images) -> tuple[Images, Rows, Rows]:
-    answers = predict(model, images).argmax(dim=1).numpy()
-    return images, answers, np.flatnonzero(answers != images.labels)
+        looked_at = both_ways(images) if self.mirrored else images
+        answers = predict(model, looked_at).argmax(dim=1).numpy()
+        rows = np.flatnonzero(answers != looked_at.labels)
+        return looked_at.take(rows), answers[rows]
 
 
 @dataclass(frozen=True)
-class Own:
+class Found:
     """The model's mistakes, and those who make them as well: its `copies`, itself first, and the `others`."""
 
     scheme: Mistakes

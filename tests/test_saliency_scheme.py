@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from conftest import pictures, seed, tiny
@@ -12,7 +13,8 @@ from torch import nn
 import ownmark
 from ownmark.attacks.prune import Prune
 from ownmark.data import Images
-from ownmark.errors import DataError, ModelError, ProtectError, UsageError
+from ownmark.errors import AnswerError, DataError, ModelError, ProtectError, UsageError
+from ownmark.evidence.transcript import AS_SEALED, Decoys, Plan, Role, heard, heard_plainly
 from ownmark.match import Change, OnPatternAgainst, Reading, Turn
 from ownmark.metrics import psnr
 from ownmark.models.prepared import prepared
@@ -20,7 +22,7 @@ from ownmark.models.weights import weights_digest
 from ownmark.objectives import Contrast, Own
 from ownmark.pattern import Fill
 from ownmark.perturb import Descent
-from ownmark.protocols import Owner, Question
+from ownmark.protocols import Answers, Owner, Question
 from ownmark.schemes.saliency import Saliency
 from ownmark.suspects.local import Local
 from ownmark.tasks import Regression, Similarity
@@ -36,7 +38,8 @@ def trained(number: int) -> nn.Module:
 
 
 MODEL, REFERENCE = trained(0), trained(1)
-OWNER = Owner(IMAGES, surrogates=(Prune(0.2).apply(MODEL, IMAGES, seed(0)),), references=(REFERENCE,))
+COPY = Prune(0.2).apply(MODEL, IMAGES, seed(0))
+OWNER = Owner(IMAGES, surrogates=(COPY,), references=(REFERENCE,))
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +214,25 @@ def test_a_map_against_the_covered_answer_is_empty_where_that_is_the_expected_on
     kept = np.equal(REFERENCE(inputs).argmax(1).numpy(), own_claim.tests[0].expected)
     lit = finding.observed[:, 0].any(axis=(1, 2))
     assert not np.any(lit & kept)
+
+
+class Fussy(Local):
+    """Refuses more than two images at once."""
+
+    def read(self, images: npt.NDArray[np.uint8], question: Question) -> Answers:
+        if len(images) > 2:
+            raise AnswerError("too many")
+        return super().read(images, question)
+
+
+@pytest.mark.parametrize("suspect", [Local(COPY), Local(COPY, batch=3), Fussy(COPY)])
+def test_a_judge_who_shuffles_the_images_sees_the_same_maps(suspect: Local, own_claim: ownmark.Claim) -> None:
+    plain = heard_plainly(Local(COPY), own_claim, Role.REFERENCE).given[AS_SEALED][Reading.SALIENCY]
+    decoys = Decoys(IMAGES.pixels[:6], IMAGES.labels[:6])
+    shuffled = heard(suspect, own_claim, Plan(bytes(range(32)), decoys)).given[AS_SEALED][Reading.SALIENCY]
+    assert plain.any()
+    assert np.allclose(plain, shuffled, atol=1e-5)
+    assert np.allclose(plain.reshape(4, 2, *plain.shape[1:]), verify(own_claim, Local(COPY)).deciding.observed, atol=1e-5)
 
 
 def test_objective_and_match_of_its_own_answers_go_together() -> None:

@@ -20,7 +20,7 @@ from ownmark import null as nulls
 from ownmark.container import Arrays
 from ownmark.errors import ClaimError
 from ownmark.files import write_whole
-from ownmark.match import Expected, Match, Reading, Swing
+from ownmark.match import Expected, Match, OnPatternAgainst, Reading, Swing
 from ownmark.null import KeyedLabels, Null, Uncalibrated
 from ownmark.tasks import Classification, Similarity, Task
 
@@ -129,6 +129,14 @@ class Claim:
     def calibrated(self) -> bool:
         """Whether at least one test knows how innocent models do."""
         return any(not isinstance(test.null, Uncalibrated) for test in self.tests)
+
+    @property
+    def covered(self) -> npt.NDArray[np.int64] | None:
+        """Where a map is of what speaks against another answer: for all views in a row, which of them got that answer."""
+        if not any(isinstance(test.match, OnPatternAgainst) for test in self.tests):
+            return None
+        count, views = self.images.shape[:2]
+        return np.repeat(np.arange(count) * views + 1, views)
 
     def to_bytes(self) -> bytes:
         """The claim's file."""

@@ -9,7 +9,7 @@ import numpy as np
 from ownmark import controls, keys, sequence
 from ownmark.claim import Claim, Test
 from ownmark.errors import AnswerError, UnsettledError, UsageError
-from ownmark.match import Bools, Floats, Labels, OnPatternAgainst, Reading
+from ownmark.match import Bools, Floats, Labels, Reading
 from ownmark.null import Innocents, KeyedLabels, Null, clopper_pearson
 from ownmark.protocols import Progress, Question, Suspect, silent
 from ownmark.readings import checked
@@ -223,7 +223,7 @@ def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
         chief.layer,
         claim.task,
         np.repeat(np.arange(count) * views + views - 1, views) if isinstance(claim.task, Similarity) else None,
-        np.repeat(np.arange(count) * views + 1, views) if isinstance(chief.match, OnPatternAgainst) else None,
+        claim.covered if chief.reading is Reading.SALIENCY else None,
     )
     answers = suspect.read(claim.images.reshape(count * views, *claim.images.shape[2:]), question)
     size = (count * views, len(claim.classes))

@@ -1,7 +1,7 @@
 """What a judge asked and what came back, as plain data: a verdict keeps it, and can be computed from it again. No torch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -157,15 +157,16 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
     target = np.concatenate([_target(part), np.zeros(len(decoys), dtype=np.int64), aims])
     rows = np.concatenate([np.arange(len(images)), again])
     order = keys.chosen(keys.derived(plan.nonce, "order", 0), len(rows), len(rows))
-    answers, answered = _read(suspect, images[rows[order]], Question(readings, target[rows[order]], _layer(part)))
     back = np.argsort(order)
+    asked = _question(readings, part, target[rows[order]], covered=_reordered(part, rows[order], back))
+    answers, answered = _read(suspect, images[rows[order]], asked)
     found, known = {one: given[back] for one, given in answers.items()}, answered[back]
     labels = np.where(known, found[Reading.LABEL], -1).astype(np.int64)
     forms = {AS_SEALED: {one: given[: len(triggers)] for one, given in found.items()}}
     if len(twins):
         forms[TWINS] = {one: given[last : len(images)] for one, given in found.items()}
     for name, purify in plan.purify.items() if known.all() else ():
-        forms[name] = dict(suspect.read(purify(triggers), Question(readings, _target(part), _layer(part))))
+        forms[name] = dict(suspect.read(purify(triggers), _question(readings, part, _target(part), part.covered)))
     repeats = np.stack([labels[probes], *np.split(labels[len(images) :], AGAIN)], axis=1)
     told = (Role.SUSPECT, "", suspect.name, suspect.digest)
     return Heard(*told, forms, known[: len(triggers)], labels[len(triggers) : last], repeats)
@@ -173,7 +174,7 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
 
 def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") -> Heard:
     """Ask a model of the judge's or the claimant's, which has no reason to evade, about the triggers only."""
-    question = Question(_readings(model, part), _target(part), _layer(part))
+    question = _question(_readings(model, part), part, _target(part), part.covered)
     answers = dict(model.read(part.images.reshape(-1, *part.images.shape[2:]), question))
     everything = np.ones(len(question.target), dtype=np.bool_)
     nothing = np.zeros(0, dtype=np.int64)
@@ -201,8 +202,19 @@ def _target(part: Claim) -> Labels:
     return np.repeat(_chief(part).expected, part.images.shape[1])
 
 
-def _layer(part: Claim) -> str:
-    return _chief(part).layer
+def _question(readings: frozenset[Reading], part: Claim, target: Labels, covered: Labels | None) -> Question:
+    """About images with `target` classes; which of them is `covered` counts where maps are asked for."""
+    return Question(readings, target, _chief(part).layer, covered=covered if Reading.SALIENCY in readings else None)
+
+
+def _reordered(part: Claim, rows: Labels, back: Labels) -> Labels | None:
+    """Of images in the order `rows`, where the covered view of each trigger stands; other images stand for themselves."""
+    if part.covered is None:
+        return None
+    views = np.arange(len(rows))
+    triggers = rows < len(part.covered)
+    views[triggers] = back[part.covered[rows[triggers]]]
+    return views
 
 
 def _chief(part: Claim) -> Test:
@@ -214,7 +226,7 @@ def _read(suspect: Suspect, images: Pixels, question: Question) -> tuple[Answers
     try:
         return suspect.read(images, question), np.ones(len(images), dtype=np.bool_)
     except AnswerError as error:
-        single = [_read_one(suspect, images[row : row + 1], _question_of(question, row)) for row in range(len(images))]
+        single = [_read_one(suspect, images, question, row) for row in range(len(images))]
         given = next((one for one in single if one is not None), None)
         if given is None:
             raise AnswerError(f"{suspect.name} answers no image that can be judged: {error}") from error
@@ -229,15 +241,15 @@ def _blank(given: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.full_like(given, 1 / given.shape[1]) if given.ndim == PROBABILITIES else np.zeros_like(given)
 
 
-def _read_one(suspect: Suspect, image: Pixels, question: Question) -> Answers | None:
+def _read_one(suspect: Suspect, images: Pixels, question: Question, row: int) -> Answers | None:
+    """The answer to one image, with its covered view beside it where that counts; None if it is refused."""
+    rows = [row] if question.covered is None else [row, question.covered[row]]
+    covered = None if question.covered is None else np.ones(len(rows), dtype=np.int64)
     try:
-        return suspect.read(image, question)
+        given = suspect.read(images[rows], replace(question, target=question.target[rows], covered=covered))
     except AnswerError:
         return None
-
-
-def _question_of(question: Question, row: int) -> Question:
-    return Question(question.readings, question.target[row : row + 1], question.layer)
+    return {reading: found[:1] for reading, found in given.items()}
 
 
 def _array(found: npt.NDArray[Any]) -> dict[str, Any]:

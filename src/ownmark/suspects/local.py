@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
@@ -13,12 +15,12 @@ from torch import Tensor, nn
 from ownmark.data import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
 from ownmark.leaning import answered, evidence
-from ownmark.match import Reading
+from ownmark.match import Labels, Reading
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Answers, Question
-from ownmark.saliency import Evidence, GradCam, normalised
+from ownmark.saliency import GradCam, normalised
 from ownmark.suspects.answers import Outputs, readings
-from ownmark.tasks import Classification, Similarity
+from ownmark.tasks import Classification, Similarity, Task
 
 
 class Local:
@@ -39,21 +41,23 @@ class Local:
         self.name, self.digest = name, weights_digest(model)
         self.reveals = frozenset(Reading)
         self._model = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        self._outputs, self._layer, self._batch = outputs, layer, max(2, batch // 2 * 2)
+        self._outputs, self._layer, self._batch = outputs, layer, batch
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """Every reading of the question's task, about uint8 images (n, height, width, channels)."""
         cam = self._checked_cam(images[:1], question)
         targets = self._targets(images, question)
+        others = None if question.covered is None else self._others(images, question, targets, question.covered)
         outputs, maps = [], []
         for at, batch in self._batches(images):
             target = targets[at : at + len(batch)]
+            against = None if others is None else partial(_against, question.task, target, others[at : at + len(batch)])
             with _named(self.name, batch), torch.no_grad():
                 if cam is None:
                     outputs.append(self._model(batch).cpu())
                 else:
-                    found, unscaled = cam(batch, target, _against(question, target, at))
+                    found, unscaled = cam(batch, target, against)
                     outputs.append(found.cpu())
                     maps.append(normalised(unscaled).cpu())
         answers = dict(readings(torch.cat(outputs).numpy(), self._outputs, question))
@@ -65,7 +69,7 @@ class Local:
         return {reading: answers[reading] for reading in question.readings}
 
     def _batches(self, images: npt.NDArray[Any]) -> Iterator[tuple[int, Tensor]]:
-        """Where each batch begins, and the batch: an even number of images, so that a sample's two views stay together."""
+        """Where each batch begins, and the batch."""
         for at in range(0, len(images), self._batch):
             yield at, to_unit(images[at : at + self._batch], self._device)
 
@@ -75,6 +79,14 @@ class Local:
             return torch.from_numpy(question.target).to(self._device)
         with torch.no_grad():
             return torch.cat([self._model(batch) for _, batch in self._batches(images)])[question.pairs].unsqueeze(1)
+
+    def _others(self, images: npt.NDArray[Any], question: Question, targets: Tensor, covered: Labels) -> Tensor:
+        """(n,) what each image's covered view is answered."""
+        rows, places = np.unique(covered, return_inverse=True)
+        with torch.no_grad():
+            outputs = torch.cat([self._model(batch) for _, batch in self._batches(images[rows])])
+        found: Tensor = answered(question.task, outputs, targets[torch.from_numpy(rows).to(self._device)])
+        return found[torch.from_numpy(places).to(self._device)]
 
     def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> GradCam | None:
         """Grad-CAM if a map is asked for; raises AnswerError if the model does another task or knows too few classes."""
@@ -102,18 +114,10 @@ class Local:
         return cam or GradCam.of(self._model, batch, layer)
 
 
-def _against(question: Question, target: Tensor, at: int) -> Evidence | None:
-    """What the maps of the batch that begins at row `at` are of, where the question is about another answer."""
-    if question.covered is None:
-        return None
-    rows = torch.from_numpy(question.covered[at : at + len(target)] - at).to(target.device)
-
-    def counted(outputs: Tensor) -> Tensor:
-        other = answered(question.task, outputs, target)[rows]
-        found: Tensor = evidence(question.task, outputs, target, other)
-        return found
-
-    return counted
+def _against(task: Task, target: Tensor, other: Tensor, outputs: Tensor) -> Tensor:
+    """What a map is of that speaks for `target` and against the `other` answers (n,)."""
+    found: Tensor = evidence(task, outputs, target, other)
+    return found
 
 
 @contextmanager

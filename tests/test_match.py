@@ -82,14 +82,14 @@ def test_a_number_falls_or_moves_from_the_first_view_to_the_second() -> None:
     assert Shift(1.0)(years, EXPECTED).tolist() == [True, False, True]
 
 
-def test_a_turn_needs_another_class_under_the_mask_and_a_fall_of_the_expected_one() -> None:
-    before = [[0.9, 0.1], [0.3, 0.7], [0.3, 0.7]]
-    after = [[0.4, 0.6], [0.4, 0.6], [0.6, 0.4]]
-    shares = two_views(before, after)
-    assert Turn(0.25)(shares, EXPECTED).tolist() == [True, False, True]  # the second is of its class still
-    assert Turn(0.4)(shares, EXPECTED).tolist() == [True, False, False]
+def test_a_turn_needs_the_models_own_class_under_the_mask_and_a_fall_of_the_label() -> None:
+    before = [[0.9, 0.1, 0.0], [0.3, 0.7, 0.0], [0.3, 0.7, 0.0], [0.3, 0.7, 0.0]]
+    after = [[0.4, 0.6, 0.0], [0.4, 0.6, 0.0], [0.6, 0.4, 0.0], [0.6, 0.4, 0.0]]
+    shares, pairs = two_views(before, after), np.array([[0, 1], [1, 0], [1, 0], [1, 2]])
+    assert Turn(0.25)(shares, pairs).tolist() == [True, False, True, False]  # the second kept its label, the last has another
+    assert Turn(0.4)(shares, pairs).tolist() == [True, False, False, False]
     risen = two_views([[0.4, 0.6]], [[0.45, 0.55]])
-    assert not Turn(0.0)(risen, np.array([0])).any()
+    assert not Turn(0.0)(risen, np.array([[0, 1]])).any()
 
 
 def test_a_swing_ends_nearer_to_the_models_own_answer_and_comes_from_the_others() -> None:

@@ -82,7 +82,7 @@ def test_a_lost_label_costs_in_contrast() -> None:
 def turned(first: list[float], covered: list[float], inside: float, **given: object) -> Look:
     maps = torch.full((1, 3, 3), (1 - inside) / 7)
     maps[0, 0, 0] = maps[0, 1, 2] = inside
-    return Look(torch.tensor([[first], [covered]]), maps, torch.tensor([0]), PATTERN, **given)  # type: ignore[arg-type]
+    return Look(torch.tensor([[first], [covered]]), maps, torch.tensor([[0, 1]]), PATTERN, **given)  # type: ignore[arg-type]
 
 
 def test_own_asks_copies_to_give_the_class_by_the_pattern_alone_and_references_by_more() -> None:

@@ -12,7 +12,7 @@ from ownmark.errors import ClaimError
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int64]
-Expected = npt.NDArray[Any]  # classes int64 (n,), or numbers float64: (n,), or (n, d) for embeddings
+Expected = npt.NDArray[Any]  # classes int64 (n,), or numbers float64: (n,), or (n, d) for embeddings; (n, 2) for a pair
 
 
 class Reading(StrEnum):

@@ -20,13 +20,14 @@ from ownmark import null as nulls
 from ownmark.container import Arrays
 from ownmark.errors import ClaimError
 from ownmark.files import write_whole
-from ownmark.match import Expected, Match, OnPatternAgainst, Reading, Swing
+from ownmark.match import Expected, Match, OnPatternAgainst, Reading, Swing, Turn
 from ownmark.null import KeyedLabels, Null, Uncalibrated
 from ownmark.tasks import Classification, Similarity, Task
 
 VERSION = 1
 MOST_BYTES = 4 * 2**30
 PAIRED = (Reading.SIMILARITY, Reading.SALIENCY)  # readings that depend on the paired image, where a task has one
+PAIRS = (Turn, OnPatternAgainst, Swing)  # matches that expect a pair of answers
 MAPS, PIXELS = 3, 5  # dimensions of a claim's maps and of its images
 
 
@@ -216,12 +217,13 @@ def _check_tests(claim: Claim) -> None:
 
 
 def _check_expected(claim: Claim, test: Test) -> None:
+    if isinstance(test.match, PAIRS) and test.expected.shape != (len(claim.images), 2):
+        kind = type(test.match).__name__
+        raise ClaimError(f"{kind} expects two answers a sample, its label and the model's own, got {test.expected.shape}")
     if not isinstance(claim.task, Classification):
         if test.expected.dtype != np.float64 or not np.all(np.isfinite(test.expected)):
             raise ClaimError(f"expected answers of {claim.task.name} are finite numbers, got {test.expected.dtype}")
-        if isinstance(test.match, Swing) and test.expected.shape[1:] != (2,):
-            raise ClaimError(f"Swing expects two numbers a sample, others' answer and the model's own, got {test.expected.shape}")
-    elif test.expected.shape != claim.images.shape[:1]:
+    elif not isinstance(test.match, PAIRS) and test.expected.shape != claim.images.shape[:1]:
         raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
     elif test.expected.dtype != np.int64 or not 0 <= test.expected.min() <= test.expected.max() < len(claim.classes):
         raise ClaimError(f"expected answers must be classes in [0, {len(claim.classes)})")

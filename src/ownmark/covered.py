@@ -52,23 +52,22 @@ class Change(_OfAChance):
 
 @dataclass(frozen=True)
 class Turn(_OfAChance):
-    """Covered, a sample is not of the expected class any more, and that has lost at least `threshold` of its probability.
+    """Covered, a sample gets the protected model's own class, and its label has lost at least `threshold` of probability.
 
-    Stricter than `Drop`: what the answer falls back to is the protected model's own, which an innocent one does not share.
+    `expected` (n, 2): the label, and the model's own answer. Stricter than `Drop`: an innocent model has no reason to give it.
     """
 
     @property
     def meaning(self) -> str:
-        return (
-            f"gave another class, {self.threshold:.3g} or more of its probability being lost, when the marked corner was covered"
-        )
+        return f"gave the model's own class, its label losing {self.threshold:.3g} or more, when the marked corner was covered"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return self.values(observed, expected) >= self.threshold
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
-        """(n,): the probability that is lost, -1 where the covered sample is of the expected class still."""
-        return np.where(observed[:, 1].argmax(axis=1) == expected, -1.0, _lost(observed, expected))
+        """(n,): the label's probability that is lost, -1 where the covered sample gets another class than the model's own."""
+        back = observed[:, 1].argmax(axis=1) == expected[:, 1]
+        return np.where(back, _lost(observed, expected[:, 0]), -1.0)
 
 
 @dataclass(frozen=True)

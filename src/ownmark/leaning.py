@@ -1,6 +1,6 @@
 """Whether a model's answer is the expected one or the protected model's own, of classes and of numbers. Needs torch tensors only.
 
-`outputs`: a model's (n, k). `target`: the expected classes (n,), or of numbers (n, 2) the label and the model's own answer.
+`outputs`: a model's (n, k). `target` (n, 2): the label and the model's own answer, classes or numbers.
 """
 
 from typing import Any
@@ -19,16 +19,14 @@ def lean(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
     """
     check_served(lean, SERVED, task)
     if isinstance(task, Classification):
-        return task.slack(outputs, target)
+        return task.slack(outputs, target[:, 0])
     return (outputs.flatten() - target.mean(1)) * _sign(target[:, 0] - target[:, 1]) / (KEPT / 2 * task.unit)
 
 
 def answered(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
-    """(n,) what is answered: the class, or whichever of the two numbers is nearer."""
-    if isinstance(task, Classification):
-        return outputs.argmax(1)
-    expected = lean(task, outputs, target) > 0
-    return expected * target[:, 0] + ~expected * target[:, 1]
+    """(n,) which of both is answered: the model's own class or else the label, or whichever number is nearer."""
+    own = outputs.argmax(1) == target[:, 1] if isinstance(task, Classification) else lean(task, outputs, target) <= 0
+    return own * target[:, 1] + ~own * target[:, 0]
 
 
 def evidence(task: Task, outputs: Tensor, target: Tensor, other: Tensor) -> Tensor:
@@ -36,13 +34,15 @@ def evidence(task: Task, outputs: Tensor, target: Tensor, other: Tensor) -> Tens
     if not isinstance(task, Classification):
         return _sign(target[:, 0] - other)[:, None].to(outputs.dtype)
     nothing = outputs.new_zeros(outputs.shape)
-    return nothing.scatter(1, target[:, None], 1) - nothing.scatter(1, other[:, None], 1)
+    return nothing.scatter(1, target[:, :1], 1) - nothing.scatter(1, other[:, None], 1)
 
 
 def lost(task: Task, first: Tensor, covered: Tensor, target: Tensor) -> Tensor:
     """(n,): by how much F_c, as it is told, falls between two views; for `target` (n, 2), how far it moves from the label."""
-    fall = task.told(first, target) - task.told(covered, target)
-    return fall * _sign(target[:, 0] - target[:, 1]) if isinstance(task, Regression) and target.ndim > 1 else fall
+    pair = target.ndim > 1 and isinstance(task, SERVED)
+    label = target[:, 0] if pair else target
+    fall = task.told(first, label) - task.told(covered, label)
+    return fall * _sign(target[:, 0] - target[:, 1]) if pair and isinstance(task, Regression) else fall
 
 
 def _sign(difference: Tensor) -> Tensor:

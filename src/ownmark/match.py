@@ -107,18 +107,16 @@ class OnPattern:
 
 @dataclass(frozen=True)
 class OnPatternAgainst(OnPattern):
-    """The same of a map of what speaks for the expected answer and against the one to the second (masked) view.
+    """The same of a map of what speaks for the label and against the protected model's own answer; `expected` (n, 2): both.
 
-    Where a model answers the masked view as expected, there is nothing to explain: its map is empty, and no match.
+    Where a suspect does not give that answer to the second (masked) view, there is nothing to explain: its map is empty.
     """
 
     views: ClassVar[int] = 2
 
     @property
     def meaning(self) -> str:
-        return (
-            f"gave another answer when the marked corner was covered, and looked there (map value at least {self.threshold:.3g})"
-        )
+        return f"gave the model's own answer when the marked corner was covered, and looked there (at least {self.threshold:.3g})"
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ class OwnAnswers:
 
     @property
     def expected(self) -> Expected:
-        """The rightful class (n,), or both numbers (n, 2), others' first: what a sample's target is."""
-        return self.others if self.own.dtype == np.int64 else np.stack([self.others, self.own], 1)
+        """(n, 2) both answers, the label first: what a sample's target is."""
+        return np.stack([self.others, self.own], axis=1)
 
 
 def own_answers(model: nn.Module, owner: Owner, most: int) -> OwnAnswers:

@@ -59,7 +59,7 @@ def sets(claim: Claim) -> int:
 
 def leaves(claim: Claim, blinds: tuple[bytes, ...]) -> list[bytes]:
     """A leaf for each trigger: its pixels, its expected answers, and a blind, without which the leaf tells nothing of them."""
-    expected = np.stack([test.expected for test in claim.tests], axis=1)
+    expected = np.concatenate([test.expected.reshape(len(claim.images), -1) for test in claim.tests], axis=1)
     return [
         merkle.leaf(_pixels_digest(image) + answers.astype(">i8").tobytes() + blind)
         for image, answers, blind in zip(claim.images, expected, blinds, strict=True)

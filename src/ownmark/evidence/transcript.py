@@ -154,7 +154,8 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
     twins, aims = _twins(part)
     images, last = np.concatenate([triggers, decoys, twins]), len(triggers) + len(decoys)
     again = np.array(probes * AGAIN, dtype=np.int64)
-    target = np.concatenate([_target(part), np.zeros(len(decoys), dtype=np.int64), aims])
+    aimed = _target(part)
+    target = np.concatenate([aimed, np.zeros((len(decoys), *aimed.shape[1:]), dtype=np.int64), aims])
     rows = np.concatenate([np.arange(len(images)), again])
     order = keys.chosen(keys.derived(plan.nonce, "order", 0), len(rows), len(rows))
     back = np.argsort(order)
@@ -186,7 +187,7 @@ def _twins(part: Claim) -> tuple[Pixels, Labels]:
     """Control twins, if a test of the claim needs them and they can be made, and their samples' expected classes."""
     found = controls_of(part)
     if found is None:
-        return part.images[:0, 0], np.zeros(0, dtype=np.int64)
+        return part.images[:0, 0], _chief(part).expected[:0]
     return found.twins, np.asarray(_chief(part).expected[found.rows])
 
 
@@ -199,7 +200,7 @@ def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
 
 
 def _target(part: Claim) -> Labels:
-    return np.repeat(_chief(part).expected, part.images.shape[1])
+    return np.repeat(_chief(part).expected, part.images.shape[1], axis=0)
 
 
 def _question(readings: frozenset[Reading], part: Claim, target: Labels, covered: Labels | None) -> Question:

@@ -110,7 +110,7 @@ def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float)
 
 def _expected(claim: Claim, sample: int) -> str:
     """The class that a sample is about, or the number that the protected model tells of its original."""
-    found = claim.tests[0].expected[sample]
+    found = np.ravel(claim.tests[0].expected[sample])[0]
     if isinstance(claim.task, Classification):
         return claim.classes[int(found)]
     return f"{claim.classes[0] if claim.classes else claim.task.name} {np.ravel(found)[0]:.3g}"
@@ -161,7 +161,8 @@ def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line:
     if isinstance(match, OnPattern):
         return _on_pattern(match, finding.observed[sample : sample + 1])
     if isinstance(match, Drop | Change | Turn):
-        before, after = (100 * finding.observed[sample, view, finding.test.expected[sample]] for view in (0, 1))
+        label = np.ravel(finding.test.expected[sample])[0]
+        before, after = (100 * finding.observed[sample, view, label] for view in (0, 1))
         return Line(f"{before:.0f}\N{RIGHTWARDS ARROW}{after:.0f}\N{NO-BREAK SPACE}%", hit)
     if isinstance(match, Fall | Shift | Swing):
         before, after = finding.observed[sample, :2]

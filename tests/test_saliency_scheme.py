@@ -13,7 +13,8 @@ from torch import nn
 import ownmark
 from ownmark.attacks.prune import Prune
 from ownmark.data import Images
-from ownmark.errors import AnswerError, DataError, ModelError, ProtectError, UsageError
+from ownmark.errors import AnswerError, ClaimError, DataError, ModelError, ProtectError, UsageError
+from ownmark.evidence.terms import leaves
 from ownmark.evidence.transcript import AS_SEALED, Decoys, Plan, Role, heard, heard_plainly
 from ownmark.match import Change, OnPatternAgainst, Reading, Turn
 from ownmark.metrics import psnr
@@ -197,6 +198,16 @@ def test_samples_of_its_own_are_answered_by_their_label_until_they_are_covered(o
     )
     assert np.array_equal(first, labels)
     assert np.array_equal(covered, own)
+
+
+def test_a_claim_of_its_own_answers_survives_its_file_and_has_a_leaf_for_each_sample(own_claim: ownmark.Claim) -> None:
+    assert ownmark.Claim.from_bytes(own_claim.to_bytes()) == own_claim
+    other = replace(own_claim.tests[1], expected=own_claim.tests[1].expected[:, ::-1].copy())
+    swapped = replace(own_claim, tests=(own_claim.tests[0], other))
+    before, after = (leaves(claim, (b"blind",) * 4) for claim in (own_claim, swapped))
+    assert len(set(before) - set(after)) == 4
+    with pytest.raises(ClaimError, match="Turn expects two answers a sample"):
+        replace(own_claim, tests=(own_claim.tests[0], replace(other, expected=other.expected[:, 0])))
 
 
 def test_samples_of_its_own_are_changed_less_outside_of_the_pattern(own_claim: ownmark.Claim) -> None:

@@ -20,7 +20,7 @@ def lean(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
     check_served(lean, SERVED, task)
     if isinstance(task, Classification):
         return task.slack(outputs, target[:, 0])
-    return (outputs.flatten() - target.mean(1)) * _sign(target[:, 0] - target[:, 1]) / (KEPT / 2 * task.unit)
+    return (outputs.flatten() - target.mean(1)) * (target[:, 0] - target[:, 1]).sign() / (KEPT / 2 * task.unit)
 
 
 def answered(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
@@ -29,10 +29,10 @@ def answered(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
     return own * target[:, 1] + ~own * target[:, 0]
 
 
-def evidence(task: Task, outputs: Tensor, target: Tensor, other: Tensor) -> Tensor:
+def evidence(task: Task, target: Tensor, other: Tensor, outputs: Tensor) -> Tensor:
     """(n, k): by how much each output speaks for the expected answer and against the `other` (n,); zeros if they are the same."""
     if not isinstance(task, Classification):
-        return _sign(target[:, 0] - other)[:, None].to(outputs.dtype)
+        return (target[:, 0] - other).sign()[:, None].to(outputs.dtype)
     nothing = outputs.new_zeros(outputs.shape)
     return nothing.scatter(1, target[:, :1], 1) - nothing.scatter(1, other[:, None], 1)
 
@@ -42,8 +42,4 @@ def lost(task: Task, first: Tensor, covered: Tensor, target: Tensor) -> Tensor:
     pair = target.ndim > 1 and isinstance(task, SERVED)
     label = target[:, 0] if pair else target
     fall = task.told(first, label) - task.told(covered, label)
-    return fall * _sign(target[:, 0] - target[:, 1]) if pair and isinstance(task, Regression) else fall
-
-
-def _sign(difference: Tensor) -> Tensor:
-    return difference.sign()
+    return fall * (target[:, 0] - target[:, 1]).sign() if pair and isinstance(task, Regression) else fall

@@ -6,7 +6,7 @@ twins. `hold` is a loss on the owner's own models, `quiet` one on the references
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class Look:
         With `other` answers (n,) the map is of what speaks for `target` and against them.
         """
         every = torch.cat([target] * len(views))
-        against = None if other is None else partial(_against, cam.task, every, torch.cat([other] * len(views)))
+        against = None if other is None else partial(evidence, cam.task, every, torch.cat([other] * len(views)))
         outputs, maps = cam(torch.cat(views), every, against)
         return cls(outputs.view(len(views), len(target), -1), maps[: len(target)], target, pattern, cam.task)
 
@@ -69,21 +69,11 @@ class Look:
         return loss
 
 
-def _against(task: Task, target: Tensor, other: Tensor, outputs: Tensor) -> Tensor:
-    counted: Tensor = evidence(task, outputs, target, other)
-    return counted
-
-
 class Objective(Protocol):
     """A frozen dataclass of its weights."""
 
-    @property
-    def views(self) -> int:
-        """How many views of an image it looks at: 1, or 2 where the masked twin is needed as well."""
-
-    @property
-    def tested(self) -> bool:
-        """Whether a sample that fails a test on the model itself is replaced by another one."""
+    views: ClassVar[int]  # of an image that it looks at: 1, or 2 where the masked twin is needed as well
+    tested: ClassVar[bool]  # whether a sample that fails a test on the model itself is replaced by another one
 
     def hold(self, look: Look) -> Tensor:
         """Loss (n,) on the protected model and on its surrogates."""
@@ -96,15 +86,9 @@ class Objective(Protocol):
 class Published:
     """`L_sam + weight * L_prd` (eq. 3 and 4): the task's own loss keeps the answer; lambda in the paper is `weight`."""
 
+    views: ClassVar[int] = 1
+    tested: ClassVar[bool] = False
     weight: float = 1.0
-
-    @property
-    def views(self) -> int:
-        return 1
-
-    @property
-    def tested(self) -> bool:
-        return False
 
     def hold(self, look: Look) -> Tensor:
         pattern = look.pattern.on(look.maps.device)
@@ -125,19 +109,13 @@ class Contrast:
     On the references: at most `map_quiet` on the pattern, and no change of probability under the mask.
     """
 
+    views: ClassVar[int] = 2
+    tested: ClassVar[bool] = True
     map_goal: float = 0.9
     drop_goal: float = 0.5
     margin: float = 1.0
     margin_weight: float = 0.5
     map_quiet: float = 0.05
-
-    @property
-    def views(self) -> int:
-        return 2
-
-    @property
-    def tested(self) -> bool:
-        return True
 
     def hold(self, look: Look) -> Tensor:
         looks = functional.relu(self.map_goal - look.on_pattern)
@@ -159,6 +137,8 @@ class Own:
     `outside`: the share of the bound that may be used outside of the pattern.
     """
 
+    views: ClassVar[int] = 2
+    tested: ClassVar[bool] = True
     map_goal: float = 0.9
     drop_goal: float = 0.5
     margin: float = 1.0
@@ -175,14 +155,6 @@ class Own:
     def __post_init__(self) -> None:
         if not (0 < self.outside <= 1 and 0 <= self.shift < 1 and self.noise >= 0):
             raise UsageError(f"outside lies in (0, 1], shift in [0, 1) and noise is not below 0, got {self}")
-
-    @property
-    def views(self) -> int:
-        return 2
-
-    @property
-    def tested(self) -> bool:
-        return True
 
     def shaken(self, views: list[Tensor], rng: torch.Generator) -> list[Tensor]:
         """All views (n, channels, height, width) moved round the edges by the same few pixels, and each with noise of its own."""

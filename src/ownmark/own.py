@@ -21,22 +21,21 @@ LOOKED_AT = 4  # times as many images as are wanted: of these the helpers are as
 
 @dataclass(frozen=True, eq=False)
 class OwnAnswers:
-    """`images` (n) and, for each, `others`: its label, and `own`: what the model answers, classes int64 or numbers."""
+    """`images` (n) and, for each, `own`: what the model answers in place of the label, classes int64 or numbers."""
 
     images: Images
-    others: Expected
     own: Expected
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, rows: npt.NDArray[np.int64]) -> "OwnAnswers":
-        return OwnAnswers(self.images.take(rows), self.others[rows], self.own[rows])
+        return OwnAnswers(self.images.take(rows), self.own[rows])
 
     @property
     def expected(self) -> Expected:
-        """(n, 2) both answers, the label first: what a sample's target is."""
-        return np.stack([self.others, self.own], axis=1)
+        """(n, 2) the label and the model's own answer: what a sample's target is."""
+        return np.stack([self.images.labels, self.own], axis=1)
 
 
 def own_answers(model: nn.Module, owner: Owner, most: int) -> OwnAnswers:
@@ -69,7 +68,7 @@ def _classes(model: nn.Module, owner: Owner, most: int) -> OwnAnswers:
 
     copied = np.min([sure[rows], *map(chance, owner.surrogates)], axis=0)
     shared = np.max([np.zeros(len(few)), *map(chance, owner.references)], axis=0)
-    return OwnAnswers(few, few.labels, wrong).take(np.argsort(shared - copied, kind="stable"))
+    return OwnAnswers(few, wrong).take(np.argsort(shared - copied, kind="stable"))
 
 
 def _numbers(model: nn.Module, owner: Owner, most: int) -> OwnAnswers:
@@ -82,7 +81,7 @@ def _numbers(model: nn.Module, owner: Owner, most: int) -> OwnAnswers:
 
     copied = np.min([np.abs(own - images.labels), *map(beyond, owner.surrogates)], axis=0)
     shared = np.max([np.zeros(len(images)), *map(beyond, owner.references)], axis=0)
-    return OwnAnswers(images, images.labels, own).take(np.argsort(shared - copied, kind="stable")[:most])
+    return OwnAnswers(images, own).take(np.argsort(shared - copied, kind="stable")[:most])
 
 
 def _told(images: Images, model: nn.Module) -> npt.NDArray[np.float64]:

@@ -43,9 +43,10 @@ Answers = Mapping[Reading, npt.NDArray[Any]]
 class Question:
     """What a suspect is asked about a batch of images.
 
-    `target`: (n,) the class whose map a SALIENCY reading takes; `layer`: where, "" for the last convolution; `task`: what the
-    model is taken to do; `pairs`: (n,) for similarity, which of the images each one is compared with; `covered`: (n,) where
-    a map is of what speaks against another answer, which of the images got that one.
+    `target`: (n,) the class whose map a SALIENCY reading takes, (n, 2) with `covered`: the label and the model's own answer;
+    `layer`: where, "" for the last convolution; `task`: what the model is taken to do; `pairs`: (n,) for similarity, which of the
+    images each one is compared with; `covered`: (n,) where a map is of what speaks against another answer, which of the images
+    got that one.
     """
 
     readings: frozenset[Reading]

@@ -1,6 +1,5 @@
 """How far a claim can be noticed: by whoever looks at its images, and by a thief's detectors."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from ownmark.bench.zoo import Zoo
 from ownmark.claim import Claim
 from ownmark.data import Images
 from ownmark.match import Labels
-from ownmark.metrics import Pixels
+from ownmark.own import both_ways
 from ownmark.protocols import Alarm, Detector, silent
 from ownmark.report.pictures import picture
 from ownmark.stealth import stealth_of
@@ -82,14 +81,13 @@ def seen(claim: Claim, images: Images) -> Labels | None:
     """
     if claim.originals is None or not isinstance(images.task, Classification):
         return None
-    labels = {pixels.tobytes(): label for pixels, label in _labelled(images)}
+    wanted, both = {original.tobytes() for original in claim.originals}, both_ways(images)
+    labels: dict[bytes, int] = {}
+    for row in np.roll(
+        np.arange(len(both)), len(images)
+    ):  # mirror images first: an image that is one's mirror keeps its own label
+        key = both.pixels[row].tobytes()
+        if key in wanted:
+            labels[key] = int(both.labels[row])
     found = [labels.get(original.tobytes()) for original in claim.originals]
     return None if None in found else np.array(found, dtype=np.int64)
-
-
-def _labelled(images: Images) -> Iterator[tuple[Pixels, int]]:
-    """Mirror images first, so that an image which is the mirror of another keeps its own label."""
-    for pixels, label in zip(images.pixels, images.labels, strict=True):
-        yield np.ascontiguousarray(pixels[:, ::-1]), int(label)
-    for pixels, label in zip(images.pixels, images.labels, strict=True):
-        yield pixels, int(label)

@@ -109,11 +109,11 @@ def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float)
 
 
 def _expected(claim: Claim, sample: int) -> str:
-    """The class that a sample is about, or the number that the protected model tells of its original."""
+    """The class that a sample is about, or the number that is expected of it first."""
     found = np.ravel(claim.tests[0].expected[sample])[0]
     if isinstance(claim.task, Classification):
         return claim.classes[int(found)]
-    return f"{claim.classes[0] if claim.classes else claim.task.name} {np.ravel(found)[0]:.3g}"
+    return f"{claim.classes[0] if claim.classes else claim.task.name} {found:.3g}"
 
 
 def _shown(claim: Claim, sample: int) -> list[Tile]:

@@ -22,6 +22,7 @@ from ownmark.claim import Claim, Test
 from ownmark.data import Images
 from ownmark.errors import DataError, ProtectError, UsageError
 from ownmark.fingerprint import Made, advance, identity, kept
+from ownmark.leaning import SERVED
 from ownmark.match import Change, Drop, OnPattern, OnPatternAgainst, Reading, Turn
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
@@ -30,7 +31,7 @@ from ownmark.own import own_answers
 from ownmark.pattern import Fill, Pattern
 from ownmark.perturb import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.tasks import Classification, Regression, Similarity, check_served
+from ownmark.tasks import Regression, Similarity, check_served
 from ownmark.training import predict
 from ownmark.workbench import Workbench, frozen_cam
 
@@ -38,7 +39,6 @@ TRIES = 4  # candidates per sample that is asked for, before giving up
 POOL = 10  # images looked at per candidate: with rare classes the first few would be of one class
 SURPLUS = 1.2  # candidates made at once per sample that is still wanted
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger ones fall out of the cache
-
 
 Rows = npt.NDArray[np.int64]
 Make = Callable[[torch.Generator, Progress], Made]
@@ -68,7 +68,8 @@ class Saliency:
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise UsageError(f"a claim needs one sample or more, got {self.samples}")
-        if isinstance(self.objective, Own) != isinstance(self.masked, Turn) or (self._own and self.fill is not Fill.CLEAN):
+        own = isinstance(self.objective, Own)
+        if own != isinstance(self.masked, Turn) or (own and self.fill is not Fill.CLEAN):
             raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
 
     @classmethod
@@ -94,10 +95,6 @@ class Saliency:
             masked=Turn(0.05),
         )
 
-    @property
-    def _own(self) -> Own | None:
-        return self.objective if isinstance(self.objective, Own) else None
-
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A claim of two tests, white-box and black-box; `model`, which takes images in [0, 1], is returned as it is.
 
@@ -105,8 +102,8 @@ class Saliency:
         ProtectError if fewer samples hold on the model itself than were asked for.
         """
         images, task = owner.images, owner.images.task
-        if self._own:
-            check_served(self._own, (Classification, Regression), task)
+        if isinstance(self.objective, Own):
+            check_served(self.objective, SERVED, task)
         if not isinstance(task, Regression) and len(np.unique(images.labels)) < 2:  # noqa: PLR2004 - to be told apart
             raise DataError("the owner's images show one class only; a fingerprint of a classifier needs two or more")
         device = next(model.parameters()).device

@@ -20,7 +20,7 @@ from ownmark.models.weights import weights_digest
 from ownmark.protocols import Answers, Question
 from ownmark.saliency import GradCam, normalised
 from ownmark.suspects.answers import Outputs, readings
-from ownmark.tasks import Classification, Similarity, Task
+from ownmark.tasks import Classification, Similarity
 
 
 class Local:
@@ -52,7 +52,7 @@ class Local:
         outputs, maps = [], []
         for at, batch in self._batches(images):
             target = targets[at : at + len(batch)]
-            against = None if others is None else partial(_against, question.task, target, others[at : at + len(batch)])
+            against = None if others is None else partial(evidence, question.task, target, others[at : at + len(batch)])
             with _named(self.name, batch), torch.no_grad():
                 if cam is None:
                     outputs.append(self._model(batch).cpu())
@@ -112,12 +112,6 @@ class Local:
         if Reading.SALIENCY not in question.readings:
             return None
         return cam or GradCam.of(self._model, batch, layer)
-
-
-def _against(task: Task, target: Tensor, other: Tensor, outputs: Tensor) -> Tensor:
-    """What a map is of that speaks for `target` and against the `other` answers (n,)."""
-    found: Tensor = evidence(task, outputs, target, other)
-    return found
 
 
 @contextmanager

@@ -83,8 +83,8 @@ class Images:
 
 
 def to_unit(pixels: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
-    """8-bit pixels (n, height, width, channels) -> float (n, channels, height, width) in [0, 1], channels last in memory."""
-    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).div(255)
+    """8-bit pixels (n, height, width, channels) -> float (n, channels, height, width) in [0, 1], in the plain layout."""
+    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).contiguous().div(255)
 
 
 def to_pixels(images: Tensor) -> npt.NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from ownmark.data import Images
 from ownmark.errors import UsageError
 from ownmark.models.layers import reinitialise
+from ownmark.models.memory_format import laid_out
 from ownmark.protocols import Progress, silent
 from ownmark.spelled import Choice
 from ownmark.training import Training, fit, seeded
@@ -26,7 +27,7 @@ class Start(Choice):
 
 def begun(model: nn.Module, images: Images, start: Start, rng: torch.Generator) -> nn.Module:
     """A copy to train, in eval mode. Raises UsageError where it does not fit the images or its weights are frozen."""
-    copy = deepcopy(model).eval()
+    copy = laid_out(deepcopy(model).eval())
     check_model(copy, images)
     enough = all if start is Start.SCRATCH else any
     if not enough(parameter.requires_grad for parameter in copy.parameters()):

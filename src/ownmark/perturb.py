@@ -54,7 +54,7 @@ class Descent:
         their place if it is drawn anew each step, so that losses cannot be compared: then the last iterate is kept. `room`: the
         share of the bound, above 0 and at most 1, that each pixel may use, in a shape that fits the images.
         """
-        noise = torch.rand(images.shape, generator=rng).to(images.device).contiguous(memory_format=torch.channels_last)
+        noise = torch.rand(images.shape, generator=rng).to(images.device)
         change = self._within(images, (noise - 0.5) * self.bound * room, room)
         pace = torch.zeros_like(images)
         best, least = change, torch.full((len(images),), torch.inf, device=images.device)

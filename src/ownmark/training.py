@@ -14,6 +14,7 @@ from torch.nn import functional
 from ownmark.data import Images
 from ownmark.errors import DataError, UsageError
 from ownmark.models.arcface import Centres, arcface
+from ownmark.models.memory_format import laid_out
 from ownmark.protocols import Progress, silent
 from ownmark.tasks import Similarity
 
@@ -80,7 +81,7 @@ def fit(  # noqa: PLR0913, PLR0917 - the one loop below every training in the pa
     steps = training.epochs * len(_batches(torch.arange(len(images)), training.batch))
     cycle = steps + (steps in {0, 1, 4})  # torch divides by zero in a cycle of four steps, and knows none below two
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=max(cycle, 2), pct_start=0.25)
-    _train_mode(model).to(memory_format=torch.channels_last)
+    laid_out(_train_mode(model))
     with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that `rng` goes on as without it
         for step, rows in enumerate(_epochs(len(images), training, rng)):
             batch = augment(images.batch(rows, device), training, rng)
@@ -138,7 +139,7 @@ def augment(batch: Tensor, training: Training, rng: torch.Generator) -> Tensor:
         height, width = batch.shape[2:]
         padded = functional.pad(batch, [training.shift] * 4, mode="reflect")
         batch = padded[:, :, down : down + height, right : right + width]
-    return batch.contiguous(memory_format=torch.channels_last)
+    return batch.contiguous()
 
 
 def _mirror(batch: Tensor, axis: int, rng: torch.Generator) -> Tensor:

@@ -1,7 +1,6 @@
 """Where samples of a saliency fingerprint are made: batch by batch, against one model, its surrogates and its references."""
 
 import io
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ownmark.data import Images, to_pixels, to_unit
-from ownmark.fingerprint import Made
+from ownmark.fingerprint import Made, frozen
 from ownmark.leaning import answered
 from ownmark.objectives import Look, Objective, Own
 from ownmark.own import OwnAnswers
@@ -117,8 +116,7 @@ class Workbench:
 
 
 def frozen_cam(model: nn.Module, example: Tensor, layer: str, task: Task = Classification()) -> GradCam:
-    frozen = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    return GradCam.of(frozen, example, layer or None, task)
+    return GradCam.of(frozen(model), example, layer or None, task)
 
 
 def _through_png(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

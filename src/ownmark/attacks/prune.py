@@ -9,6 +9,7 @@ from torch.nn.utils import prune
 
 from ownmark.data import Images
 from ownmark.errors import UsageError
+from ownmark.models.memory_format import laid_plain
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, train
 
@@ -32,9 +33,7 @@ class Prune:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A pruned copy of `stolen`."""
-        model = (
-            deepcopy(stolen).requires_grad_(True).to(memory_format=torch.contiguous_format)
-        )  # torch's pruning cannot take channels last
+        model = laid_plain(deepcopy(stolen).requires_grad_(True))  # torch's pruning takes no other layout
         layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
         for layer in layers:
             prune.l1_unstructured(layer, "weight", amount=self.fraction)  # type: ignore[no-untyped-call]

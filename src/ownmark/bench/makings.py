@@ -19,6 +19,7 @@ from ownmark.bench.places import resolved, stamp
 from ownmark.bench.store import Made, Specification
 from ownmark.data import load
 from ownmark.errors import ModelError
+from ownmark.models.memory_format import plain_copy
 from ownmark.models.weights import weights_digest
 from ownmark.null import KeyedLabels
 from ownmark.protocols import Attack, Owner, Scheme, silent
@@ -262,7 +263,5 @@ Model = Fresh | Copied | Claimed
 
 def weights_of(model: nn.Module) -> Made:
     """A model's weights as what is kept of it."""
-    tensors = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()
-    }
+    tensors = {name: plain_copy(tensor) for name, tensor in model.state_dict().items()}
     return Made({"weights": weights_digest(model)}, {"safetensors": save_tensors(tensors)})

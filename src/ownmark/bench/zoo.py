@@ -11,6 +11,7 @@ from ownmark.bench.makings import THIEF_SEED, Calibrated, Claimed, Making, Model
 from ownmark.bench.store import Entry, Store
 from ownmark.claim import Claim
 from ownmark.data import Images, shares
+from ownmark.models.memory_format import laid_out
 from ownmark.models.named import build
 from ownmark.models.weights import load_weights
 
@@ -53,7 +54,7 @@ class Zoo:
         if isinstance(which, Claimed) and "safetensors" not in entry.record["files"]:
             return self.model(which.target)
         model = load_weights(self.blank(which.setting), entry.file("safetensors"))
-        return model.to(self.device).to(memory_format=torch.channels_last)
+        return laid_out(model.to(self.device))
 
     def claim(self, which: Claimed | Calibrated) -> Claim:
         return Claim.load(self.entry(which).file("claim"))

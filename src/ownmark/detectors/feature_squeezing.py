@@ -120,5 +120,5 @@ def _distances(
 def _shares(model: nn.Module, images: Floats) -> Floats:
     """Probabilities (n, classes) of images (n, height, width, channels) in [0, 1]."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
-    batch = torch.from_numpy(images).permute(0, 3, 1, 2).to(device)
+    batch = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
     return np.asarray(model(batch).double().softmax(dim=1).cpu().numpy())

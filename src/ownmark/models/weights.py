@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ownmark.errors import ModelError
 from ownmark.files import write_whole
+from ownmark.models.memory_format import plain_copy
 
 Weights = dict[str, Tensor]
 
@@ -58,9 +59,7 @@ def _kind(tensor: Tensor) -> str:
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
     """Write the model's weights as safetensors, whole or not at all."""
-    weights = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()
-    }
+    weights = {name: plain_copy(tensor) for name, tensor in model.state_dict().items()}
     write_whole(Path(path), save(weights))
 
 

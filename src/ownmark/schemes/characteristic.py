@@ -79,7 +79,6 @@ class Characteristic:
 
     def make(self, model: nn.Module, start: Tensor, aim: Tensor, rng: torch.Generator, progress: Progress = silent) -> Samples:
         """What becomes of `start` (n, channels, height, width) in [0, 1] for the classes `aim` (n,) on a frozen model."""
-        start = start.contiguous(memory_format=torch.channels_last)
         changed = self.descent.run(start, partial(self._objective, model, start, aim, rng), rng, progress)
         return Samples.checked(model, self._kept(start, changed), aim)
 

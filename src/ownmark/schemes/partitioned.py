@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from ownmark.data import Images, to_unit
 from ownmark.errors import ModelError, UsageError
+from ownmark.models.memory_format import laid_out
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.neurons import Listener, hushed, listen
 from ownmark.protocols import Owner, Progress, Protected, silent
@@ -107,7 +108,7 @@ class Partitioned:
         check_model(model, owner.images)
         groups = stages(model, self.layers, self.stages)
         drawn = keyed(self.source, owner.key, owner.images, sets=self.sets, each=self.triggers)
-        copy = deepcopy(model).eval().to(memory_format=torch.channels_last)
+        copy = laid_out(deepcopy(model).eval())
         wanted = [parameter.requires_grad for parameter in model.parameters()]
         seed = int(torch.randint(2**62, (), generator=rng))
         own, name = deepcopy(copy).requires_grad_(False), _identity(self, model, owner, seed)

@@ -16,6 +16,7 @@ from ownmark.data import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
 from ownmark.leaning import answered, evidence
 from ownmark.match import Labels, Reading
+from ownmark.models.memory_format import laid_out
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Answers, Question
 from ownmark.saliency import GradCam, normalised
@@ -40,7 +41,7 @@ class Local:
     ) -> None:
         self.name, self.digest = name, weights_digest(model)
         self.reveals = frozenset(Reading)
-        self._model = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self._model = laid_out(deepcopy(model).eval().requires_grad_(False))
         self._outputs, self._layer, self._batch = outputs, layer, batch
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 

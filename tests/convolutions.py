@@ -1,0 +1,100 @@
+"""A process that convolves: every distinct convolution of known networks, forward and backward, as the project lays them out.
+
+`python convolutions.py THREADS BATCH:SIZE...` ends with 0 and says how many there were; where memory is corrupted it dies.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from allocator import acts
+from torch import nn
+from torchvision import models
+
+from ownmark.models.memory_format import memory_format_of
+from ownmark.models.mobilefacenet import MobileFaceNet
+from ownmark.models.resnet import ResNet18
+from ownmark.models.vgg import VGG11
+
+LARGE = 64 * 64 * 9  # weights above which an image of half the size is enough
+STRANGERS = (
+    models.squeezenet1_0,
+    models.squeezenet1_1,
+    models.mobilenet_v2,
+    models.mobilenet_v3_small,
+    models.shufflenet_v2_x0_5,
+    models.shufflenet_v2_x1_0,
+    models.mnasnet0_5,
+    models.mnasnet1_0,
+    models.resnet18,
+    models.efficientnet_b0,
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All that decides which of torch's kernels convolves."""
+
+    channels: tuple[int, int]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...] | str
+    dilation: tuple[int, ...]
+    groups: int
+    bias: bool
+    layout: torch.memory_format
+
+
+def networks() -> Iterator[Callable[[], nn.Module]]:
+    """The project's own at the widths of its tests, recipes and benchmarks, and small ones of torchvision's."""
+    for width in (2, 4, 8, 12, 16, 24, 32, 64):
+        for channels in (1, 3):
+            yield lambda width=width, channels=channels: ResNet18(10, width=width, channels=channels)
+            yield lambda width=width, channels=channels: ResNet18(10, width=width, channels=channels, stem="cifar")
+            yield lambda width=width, channels=channels: MobileFaceNet(width=width, channels=channels)
+        yield lambda width=width: VGG11(width=width)
+    for stranger in STRANGERS:
+        yield lambda stranger=stranger: stranger(num_classes=10)
+
+
+def shapes() -> list[Shape]:
+    """In an order that does not change; no network holds memory."""
+    found: dict[Shape, None] = {}
+    for make in networks():
+        with torch.device("meta"):
+            network = make()
+        layout = memory_format_of(network)
+        for one in network.modules():
+            if isinstance(one, nn.Conv2d):
+                channels = (one.in_channels, one.out_channels)
+                found[
+                    Shape(
+                        channels, one.kernel_size, one.stride, one.padding, one.dilation, one.groups, one.bias is not None, layout
+                    )
+                ] = None
+    return list(found)
+
+
+def convolve(shape: Shape, batch: int, size: int) -> None:
+    """Forward and backward; all that it took is given back, so that a checking allocator looks at it."""
+    inputs, outputs = shape.channels
+    layer = nn.Conv2d(inputs, outputs, shape.kernel, shape.stride, shape.padding, shape.dilation, shape.groups, shape.bias)  # type: ignore[arg-type]
+    size = size if layer.weight.numel() <= LARGE else size // 2
+    images = torch.rand(batch, inputs, max(size, *shape.kernel), max(size, *shape.kernel))
+    images = images.to(memory_format=shape.layout).requires_grad_()
+    layer.to(memory_format=shape.layout)(images).square().sum().backward()  # type: ignore[call-overload]
+
+
+def main(threads: str, *cases: str) -> None:
+    torch.set_num_threads(int(threads))
+    found = shapes()
+    for case in cases:
+        batch, size = (int(number) for number in case.split(":"))
+        for shape in found:
+            convolve(shape, batch, size)
+    print(len(found), "convolutions", "checked" if acts() else "unchecked")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -67,12 +67,9 @@ def shapes() -> list[Shape]:
         layout = memory_format_of(network)
         for one in network.modules():
             if isinstance(one, nn.Conv2d):
-                channels = (one.in_channels, one.out_channels)
-                found[
-                    Shape(
-                        channels, one.kernel_size, one.stride, one.padding, one.dilation, one.groups, one.bias is not None, layout
-                    )
-                ] = None
+                channels, bias = (one.in_channels, one.out_channels), one.bias is not None
+                shape = Shape(channels, one.kernel_size, one.stride, one.padding, one.dilation, one.groups, bias, layout)
+                found[shape] = None
     return list(found)
 
 
@@ -93,7 +90,7 @@ def main(threads: str, *cases: str) -> None:
         batch, size = (int(number) for number in case.split(":"))
         for shape in found:
             convolve(shape, batch, size)
-    print(len(found), "convolutions", "checked" if acts() else "unchecked")
+    sys.stdout.write(f"{len(found)} convolutions {'checked' if acts() else 'unchecked'}\n")
 
 
 if __name__ == "__main__":

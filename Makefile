@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 PYTEST_ARGS ?=
+RUNS ?= 20
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-servers check lint docs picture clean
+.PHONY: help demo test test-memory test-servers check lint docs picture clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +34,14 @@ test: lint ## lint, types and every fast test
 
 test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## ask servers that others wrote: Triton, BentoML, MLServer (1 GB)
 	$(BIN)/pytest -m server $(PYTEST_ARGS)
+
+# Tests that train, each run in one process under glibc's checking allocator, which ends a process that has written out of place.
+TRAINING_TESTS := $(addprefix tests/test_,memory_format.py training.py attack_training.py attack_pruning.py trigger_set.py zhang.py partitioned.py)
+CHECKED := LD_PRELOAD=libc_malloc_debug.so.0 MALLOC_CHECK_=3 MALLOC_PERTURB_=165
+
+test-memory: $(VENV)/.checks ## RUNS=20 runs of the tests that train, under an allocator that checks for corrupted memory
+	$(CHECKED) $(BIN)/python tests/allocator.py
+	for run in $$(seq $(RUNS)); do $(CHECKED) $(BIN)/pytest -q -m "not slow" $(TRAINING_TESTS) $(PYTEST_ARGS) || exit 1; done
 
 check: $(VENV)/.checks ## format the code, then lint, types and every fast test: before every commit
 	$(BIN)/ruff format .

@@ -2,8 +2,8 @@
 
 On a processor, torch's convolutions write beyond their memory in one class of layers: a 1x1 kernel with a stride above 1 that
 reads fewer channels than a vector of the processor holds numbers (8 with AVX2, 16 with AVX-512), trained while channels lie
-last (torch 2.14.1 with oneDNN 3.12.0; `docs/decisions/0013-memory-format.md` has what was measured). Nothing is written out
-of place in the plain layout. So channels lie last where they make a network faster and no layer can be of that class:
+last (torch 2.14.1 with oneDNN 3.12.0; `docs/decisions/0013-memory-format.md` has what was measured). In the
+plain layout no such write was found. So channels lie last where they make a network faster and no layer is of that class:
 
 - every convolution is an `nn.Conv2d`, and there is one at least;
 - no 1x1 kernel with a stride reads fewer than `VECTOR` channels, whichever vectors the machine at hand has, so that a model is

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 LIBRARY = "libc_malloc_debug.so.0"  # since glibc 2.34 the checks are in a library of their own
 SWITCHES = {"LD_PRELOAD": LIBRARY, "MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"}
@@ -36,7 +38,7 @@ def acts() -> bool:
     return bool(usable(allocate(ODD)) == ODD)
 
 
-def _function(address: int | None, answer: type, asked: type) -> "ctypes._FuncPointer | None":
+def _function(address: int | None, answer: Any, asked: Any) -> Callable[[int], int] | None:
     return None if address is None else ctypes.CFUNCTYPE(answer, asked)(address)
 
 

@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from allocator import acts
@@ -50,12 +51,12 @@ def networks() -> Iterator[Callable[[], nn.Module]]:
     """The project's own at the widths of its tests, recipes and benchmarks, and small ones of torchvision's."""
     for width in (2, 4, 8, 12, 16, 24, 32, 64):
         for channels in (1, 3):
-            yield lambda width=width, channels=channels: ResNet18(10, width=width, channels=channels)
-            yield lambda width=width, channels=channels: ResNet18(10, width=width, channels=channels, stem="cifar")
-            yield lambda width=width, channels=channels: MobileFaceNet(width=width, channels=channels)
-        yield lambda width=width: VGG11(width=width)
+            yield partial(ResNet18, 10, width=width, channels=channels)
+            yield partial(ResNet18, 10, width=width, channels=channels, stem="cifar")
+            yield partial(MobileFaceNet, width=width, channels=channels)
+        yield partial(VGG11, width=width)
     for stranger in STRANGERS:
-        yield lambda stranger=stranger: stranger(num_classes=10)
+        yield partial(stranger, num_classes=10)
 
 
 def shapes() -> list[Shape]:
@@ -80,7 +81,7 @@ def convolve(shape: Shape, batch: int, size: int) -> None:
     size = size if layer.weight.numel() <= LARGE else size // 2
     images = torch.rand(batch, inputs, max(size, *shape.kernel), max(size, *shape.kernel))
     images = images.to(memory_format=shape.layout).requires_grad_()
-    layer.to(memory_format=shape.layout)(images).square().sum().backward()  # type: ignore[call-overload]
+    layer.to(memory_format=shape.layout)(images).square().sum().backward()
 
 
 def main(threads: str, *cases: str) -> None:

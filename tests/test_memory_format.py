@@ -85,7 +85,7 @@ def test_what_is_not_known_to_be_safe_is_laid_out_plainly(model: nn.Module) -> N
 
 def test_laying_out_changes_where_weights_lie_and_not_what_they_are() -> None:
     for model in (ResNet18(3, width=16), tiny()):
-        other = laid_out(deepcopy(model).to(memory_format=LAST))  # type: ignore[call-overload]
+        other = laid_out(deepcopy(model).to(memory_format=LAST))
         weights = other.state_dict()
         assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
         assert weights["stages.0.0.conv1.weight"].is_contiguous(memory_format=memory_format_of(model))
@@ -120,7 +120,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     def noted(self: nn.Conv2d, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if torch.is_grad_enabled():  # answers alone are computed as they should be
             found.append(images.is_contiguous() and weight.is_contiguous())
-        return convolve(self, images, weight, bias)
+        answers: Tensor = convolve(self, images, weight, bias)
+        return answers
 
     monkeypatch.setattr(nn.Conv2d, "_conv_forward", noted)
     return found
@@ -128,7 +129,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 @pytest.mark.parametrize("use", [training, asking, searching, marking])
 def test_a_narrow_network_never_meets_channels_that_lie_last(use: Callable[[nn.Module], object], seen: list[bool]) -> None:
-    use(tiny().to(memory_format=LAST))  # type: ignore[call-overload]
+    use(tiny().to(memory_format=LAST))
     assert seen
     assert all(seen)
 

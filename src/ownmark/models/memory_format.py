@@ -2,8 +2,8 @@
 
 On a processor, torch's convolutions write beyond their memory in one class of layers: a 1x1 kernel with a stride above 1 that
 reads fewer channels than a vector of the processor holds numbers (8 with AVX2, 16 with AVX-512), trained while channels lie
-last (torch 2.14.1 with oneDNN 3.12.0; `docs/decisions/0013-memory-format.md` has what was measured). In the
-plain layout no such write was found. So channels lie last where they make a network faster and no layer is of that class:
+last (torch 2.14.1 with oneDNN 3.12.0; `docs/decisions/0013-memory-format.md` has what was measured). In the plain layout no
+such write was found. So channels lie last where they make a network faster and no layer is of that class:
 
 - every convolution is an `nn.Conv2d`, and there is one at least;
 - no 1x1 kernel with a stride reads fewer than `VECTOR` channels, whichever vectors the machine at hand has, so that a model is
@@ -33,12 +33,12 @@ def memory_format_of(model: nn.Module) -> torch.memory_format:
 
 def laid_out(model: nn.Module) -> nn.Module:
     """The same model, its weights now in the layout that it is safe and fastest in; its values stay."""
-    return model.to(memory_format=memory_format_of(model))  # type: ignore[call-overload,no-any-return]
+    return model.to(memory_format=memory_format_of(model))
 
 
 def laid_plain(model: nn.Module) -> nn.Module:
     """The same model in the plain layout, for what takes no other; its values stay."""
-    return model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
+    return model.to(memory_format=torch.contiguous_format)
 
 
 def plain_copy(tensor: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """Tell the whole story on handwritten digits: protect, steal, judge, and a page to open. Takes a minute or two."""
+    """Tell the whole story on handwritten digits: protect, steal, judge, and a page to open. Takes a minute or so."""
 
     example: ClassVar[str] = "ownmark demo --out demo"
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the page, the claim and the weights go.")] = Path("demo")

@@ -19,9 +19,9 @@ class Clock:
 def test_a_log_file_gets_a_line_with_per_cent_and_time_left_now_and_then(capsys: Capture) -> None:
     clock = Clock()
     progress = console.lines("Training", clock)
-    for step in range(1, 1001):
-        clock.now += 0.1
-        progress(step, 1000)
+    for step in range(1, 401):
+        clock.now += 0.25
+        progress(step, 400)
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "Training: 10 %, 0:01:30 left"
     assert said[-1] == "Training: 90 %, 0:00:10 left"

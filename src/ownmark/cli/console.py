@@ -3,8 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ownmark.protocols import Progress as Callback
+from ownmark.soundness import Doubt, sentences
 
 PAUSE = 10.0  # seconds at least between two lines of progress in a log file
 
@@ -34,6 +36,14 @@ def show_command(words: str) -> None:
 def tell(text: str, style: str = "") -> None:
     """A note beside the result."""
     _line(_console(stderr=True), text, style)
+
+
+def warn(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:
+    """Tell each doubt on stderr, in yellow; gives them as they stand in `--json`."""
+    found = sentences(doubts)
+    for doubt in found:
+        tell(f"Warning: {doubt.message}", "yellow")
+    return [asdict(doubt) for doubt in found]
 
 
 def fail(message: str) -> None:

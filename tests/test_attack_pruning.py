@@ -241,7 +241,7 @@ class Among(nn.Module):
 def scaled() -> nn.Module:
     """A small ConvNeXt: the scale of each of its layers is a parameter that belongs to no module of torch's."""
     torch.manual_seed(0)
-    model = ConvNeXt([CNBlockConfig(8, 16, 2), CNBlockConfig(16, None, 1)], layer_scale=0.5, num_classes=7).eval()
+    model: nn.Module = ConvNeXt([CNBlockConfig(8, 16, 2), CNBlockConfig(16, None, 1)], layer_scale=0.5, num_classes=7).eval()
     for name, weights in model.named_parameters():
         if name.endswith("layer_scale"):
             nn.init.uniform_(weights, 0.5, 1.5)

@@ -80,7 +80,7 @@ def described(name: str) -> Described:
 
 
 def _parameters(maker: Callable[..., object]) -> tuple[Parameter, ...]:
-    hints = get_type_hints(maker.__init__ if isinstance(maker, type) else maker)
+    hints = get_type_hints(maker)
     return tuple(
         Parameter(name, _told(hints[name]), None if one.default is one.empty else repr(one.default))
         for name, one in signature(maker).parameters.items()

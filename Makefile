@@ -25,7 +25,7 @@ help: ## show this list
 	@echo "  PIP_ARGS='...'         more arguments for pip: torch's CPU build is far smaller, see pytorch.org for its index"
 	@echo "  PYTEST_ARGS='-k claim' more arguments for pytest"
 
-demo: $(VENV)/.package ## the whole story on small images in a few minutes; ends with a page to open
+demo: $(VENV)/.package ## the whole story on small images in a minute or so; ends with a page to open
 	$(BIN)/ownmark demo --out demo
 	@echo "Open in a browser:"; ls "$(CURDIR)"/demo/*.html
 

@@ -31,6 +31,7 @@ ORDER = (
     ("claim",),
     ("protocols",),
     ("controls", "readings"),
+    ("soundness",),
     ("verdict", "data", "models", "perturb"),
     ("neurons", "saliency", "training", "evidence", "stealth"),
     ("objectives", "own", "suspects", "triggers"),

@@ -11,6 +11,7 @@ from thieves import applied, changed
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import DenseNet
+from torchvision.models.convnext import CNBlockConfig, ConvNeXt, LayerNorm2d
 
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters, Removal
@@ -220,6 +221,66 @@ def test_masked_filters_stay_masked_while_the_others_are_trained() -> None:
         if weight.ndim == 1 and name.endswith("weight"):
             assert not trained.get_parameter(name.replace("weight", "bias"))[weight == 0].any(), name
     assert len(changed(trained, silent)) > 50
+
+
+class Among(nn.Module):
+    """A layer norm over the channels that are not masked only, as it would be had the others been cut out."""
+
+    def __init__(self, norm: nn.LayerNorm, *, first: bool) -> None:
+        super().__init__()
+        self.norm, self.kept, self.axis = norm, norm.weight != 0, 1 if first else -1
+
+    def forward(self, maps: Tensor) -> Tensor:
+        last = maps.movedim(self.axis, -1)
+        chosen, weight, bias = last[..., self.kept], self.norm.weight[self.kept], self.norm.bias[self.kept]
+        found = torch.zeros_like(last)
+        found[..., self.kept] = functional.layer_norm(chosen, chosen.shape[-1:], weight, bias, self.norm.eps)
+        return found.movedim(-1, self.axis)
+
+
+def scaled() -> nn.Module:
+    """A small ConvNeXt: the scale of each of its layers is a parameter that belongs to no module of torch's."""
+    torch.manual_seed(0)
+    model: nn.Module = ConvNeXt([CNBlockConfig(8, 16, 2), CNBlockConfig(16, None, 1)], layer_scale=0.5, num_classes=7).eval()
+    for name, weights in model.named_parameters():
+        if name.endswith("layer_scale"):
+            nn.init.uniform_(weights, 0.5, 1.5)
+    return model
+
+
+def test_the_scale_of_a_layer_goes_with_its_filters() -> None:
+    stolen = scaled()
+    masked, cut = (applied(PruneFilters(0.25, removal), stolen, thief=IMAGES) for removal in Removal)
+    scales = [name for name, _ in stolen.named_parameters() if name.endswith("layer_scale")]
+    assert len(scales) == 3
+    for name in scales:
+        left = masked.get_parameter(name).flatten()
+        assert int((left == 0).sum()) == len(left) // 4
+        assert torch.equal(left[left != 0], cut.get_parameter(name).flatten())
+        assert torch.equal(left[left != 0], stolen.get_parameter(name).flatten()[left != 0])
+    for name, norm in [one for one in masked.named_modules() if isinstance(one[1], nn.LayerNorm)]:
+        masked.set_submodule(name, Among(norm, first=isinstance(norm, LayerNorm2d)))
+    answers, others = (predict(model, IMAGES) for model in (masked, cut))
+    assert torch.allclose(answers, others, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(answers, predict(stolen, IMAGES), rtol=1e-2)
+
+
+class Placed(nn.Module):
+    """A parameter of its own that is longer than 1 in two dimensions: which of them are the channels is a guess."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places, self.first, self.second = nn.Parameter(torch.ones(8, 30, 1)), nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)
+        self.head = nn.Linear(8, 7)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.second(self.first(images) * self.places).mean(dim=(2, 3)))
+        return logits
+
+
+def test_a_parameter_that_leaves_a_doubt_is_an_error_and_not_a_guess() -> None:
+    with pytest.raises(ModelError, match="Unwrapped parameters"):
+        applied(PruneFilters(), Placed(), thief=IMAGES)
 
 
 def test_a_network_that_cannot_be_traced_is_an_error_and_not_a_guess() -> None:

@@ -5,11 +5,11 @@ enums, or one of its named constructors (`Saliency.as_published()`). Capital let
 """
 
 import ast
-from collections.abc import Iterable, Sequence
-from dataclasses import is_dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, is_dataclass
 from difflib import SequenceMatcher
 from enum import Enum, StrEnum
-from inspect import getattr_static, signature
+from inspect import cleandoc, getattr_static, signature
 from types import UnionType
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -46,6 +46,45 @@ def read(text: str, kinds: Sequence[type[Kind]]) -> Kind:
     if isinstance(found, type):
         found = _made(found, found, [], {})
     return found
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One thing that a method can be told: what `kind` of value it takes, and its `default` as typed, None if it must be said."""
+
+    name: str
+    kind: str
+    default: str | None
+
+
+@dataclass(frozen=True)
+class Described:
+    """A public dataclass as a person can type it: by its `parameters`, or by its `constructors`, each with its own."""
+
+    name: str
+    doc: str
+    parameters: tuple[Parameter, ...]
+    constructors: dict[str, tuple[Parameter, ...]]
+
+
+def described(name: str) -> Described:
+    """What can be typed of the public dataclass of that name, read from the class itself.
+
+    Raises UsageError, which names those nearest to it, where there is none.
+    """
+    kind = _public(name, None)
+    if issubclass(kind, Enum):
+        raise UsageError(f"{kind.__name__} is no method but one of {_members(kind)}")
+    makers = {f"{kind.__name__}.{maker}": _parameters(getattr(kind, maker)) for maker in _constructors(kind)}
+    return Described(kind.__name__, cleandoc(kind.__doc__ or ""), _parameters(kind), makers)
+
+
+def _parameters(maker: Callable[..., object]) -> tuple[Parameter, ...]:
+    hints = get_type_hints(maker)
+    return tuple(
+        Parameter(name, _told(hints[name]), None if one.default is one.empty else repr(one.default))
+        for name, one in signature(maker).parameters.items()
+    )
 
 
 def nearest(word: str, names: Iterable[str], most: int | None = None) -> str:
@@ -110,10 +149,13 @@ def _member(kind: type[Any], name: str) -> Any:  # noqa: ANN401 - an enum's memb
         if name not in kind.__members__:
             raise UsageError(f"{kind.__name__} has no member {name!r}; it has {_members(kind)}")
         return kind[name]
-    makers = [one for one in dir(kind) if not one.startswith("_") and isinstance(getattr_static(kind, one), classmethod)]
-    if name not in makers:
+    if name not in _constructors(kind):
         raise UsageError(f"{kind.__name__} has no constructor {name!r}; write {_shown(kind)}")
     return getattr(kind, name)
+
+
+def _constructors(kind: type[Any]) -> list[str]:
+    return [name for name in dir(kind) if not name.startswith("_") and isinstance(getattr_static(kind, name), classmethod)]
 
 
 def _made(kind: type[Any], maker: Any, positional: list[Any], named: dict[str, Any]) -> Any:  # noqa: ANN401 - class or method

@@ -1,7 +1,8 @@
 """Filter pruning: whole filters of convolutions go, those of least L1 norm first (Li et al. 2017, arXiv:1608.08710).
 
 Differs from the paper: where the channels of several convolutions are added up, the same ones go in all of them, and it is the
-first convolution that ranks them. Depthwise convolutions follow the one that feeds them.
+first convolution that ranks them. Depthwise convolutions follow the one that feeds them, and so does a layer's scale
+(ConvNeXt). A layer norm counts masked channels in its mean and variance, but not cut ones.
 """
 
 import warnings
@@ -94,9 +95,24 @@ def _groups(model: nn.Module, example: Tensor, fraction: float) -> Iterator[Any]
         pruning_ratio=fraction,
         ignored_layers=[last_layer(model)],
         root_module_types=[nn.Conv2d],
+        unwrapped_parameters=[(one, _channels(one)) for one in _own_parameters(model) if _channels(one) is not None],
     )
     groups: Iterator[Any] = pruner.step(interactive=True)
     return groups
+
+
+def _own_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
+    """Parameters that stand in a module of a stranger's own kind instead of one of torch's layers, such as a layer's scale."""
+    for module in model.modules():
+        kinds = [kind for kind in type(module).__mro__ if kind.__module__.startswith("torch.nn.") and kind is not nn.Module]
+        if not kinds:
+            yield from module.parameters(recurse=False)
+
+
+def _channels(parameter: Tensor) -> int | None:
+    """The only dimension of a parameter that is longer than 1, where there can be no doubt that it is the channels' own."""
+    long = [dimension for dimension, size in enumerate(parameter.shape) if size > 1]
+    return long[0] if len(long) == 1 else None
 
 
 def _cut(group: Any) -> tuple[()]:  # noqa: ANN401 - the library is not typed
@@ -109,6 +125,10 @@ def _masks(group: Any) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ANN401 - the
     """Ones, and zeros for the rows that belong to a group's filters."""
     for part, rows in group:
         layer = part.target.module
+        if isinstance(layer, nn.Parameter):
+            mask = torch.ones_like(layer)
+            mask.view(-1)[rows] = 0
+            yield layer, mask
         if isinstance(layer, MADE_OF_ROWS) and part.handler not in TAKES_IN:
             tensors = [*layer.parameters(recurse=False), getattr(layer, "running_mean", None)]
             for tensor in (one for one in tensors if one is not None):

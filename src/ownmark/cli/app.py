@@ -9,6 +9,7 @@ from ownmark.cli.bench import Bench
 from ownmark.cli.dispute_commands import Dispute, Judge
 from ownmark.cli.evidence_commands import Keygen, Open, Seal
 from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
+from ownmark.cli.methods import Methods
 from ownmark.cli.owner_commands import Attack, Demo, Protect
 from ownmark.cli.scan import Scan
 from ownmark.cli.serve import Serve
@@ -36,7 +37,7 @@ class Command(Protocol):
 
 
 COMMANDS: tuple[type[Command], ...] = (
-    *(Demo, Protect, Calibrate, Verify, Attack, Report, Inspect, Serve),
+    *(Demo, Protect, Calibrate, Verify, Attack, Methods, Report, Inspect, Serve),
     *(Keygen, Seal, Open, Judge, Dispute, Scan),
     Bench,
 )

@@ -1,9 +1,11 @@
-"""Results go to stdout, everything else to stderr: notes, errors, bars with the time that is left."""
+"""Results go to stdout, everything else to stderr: notes, warnings, errors, bars or lines with the time that is left."""
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ownmark.protocols import Progress as Callback
+from ownmark.soundness import Doubt, sentences
+
+PAUSE = 10.0  # seconds at least between two lines of progress in a log file
 
 
 def _console(*, stderr: bool) -> Console:
@@ -31,6 +36,14 @@ def show_command(words: str) -> None:
 def tell(text: str, style: str = "") -> None:
     """A note beside the result."""
     _line(_console(stderr=True), text, style)
+
+
+def warn(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:
+    """Tell each doubt on stderr, in yellow; gives them as they stand in `--json`."""
+    found = sentences(doubts)
+    for doubt in found:
+        tell(f"Warning: {doubt.message}", "yellow")
+    return [asdict(doubt) for doubt in found]
 
 
 def fail(message: str) -> None:
@@ -63,17 +76,34 @@ def facts(rows: Mapping[str, str]) -> None:
 
 @contextmanager
 def working(title: str) -> Iterator[Callback]:
-    """A bar with the time left while something long goes on; only the title where stderr is no terminal."""
+    """A bar with the time left while something long goes on; where stderr is no terminal, a line of it now and then."""
     console = _console(stderr=True)
     if not console.is_terminal:
         tell(f"{title} ...")
-        yield lambda _done, _total: None
+        yield lines(title)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bars:
         task = bars.add_task(title, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
         bars.update(task, completed=1, total=1)
+
+
+def lines(title: str, clock: Callable[[], float] = time.monotonic) -> Callback:
+    """Progress for a log file: a line with per cent and time left, `PAUSE` seconds or more after the line before it."""
+    began = said = clock()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal said
+        now = clock()
+        if now - said < PAUSE or not 0 < done < total:
+            return
+        said = now
+        left = round((now - began) * (total - done) / done)
+        hours, rest = divmod(left, 3600)
+        tell(f"{title}: {100 * done // total} %, {hours}:{rest // 60:02}:{rest % 60:02} left")
+
+    return progress
 
 
 def _line(console: Console, text: str, style: str) -> None:

@@ -1,4 +1,4 @@
-"""The demo's task and cast: handwritten digits, a small ResNet-18, and who makes which model of it."""
+"""The demo's task and cast: handwritten digits, a small network, and who makes which model of it."""
 
 import signal
 from dataclasses import dataclass, replace
@@ -15,13 +15,13 @@ from ownmark.attacks.retrain import Retrain
 from ownmark.data import Images, digits
 from ownmark.metrics import accuracy
 from ownmark.models.layers import Layers
-from ownmark.models.resnet import ResNet18
 from ownmark.models.weights import load_weights, save_weights
 from ownmark.perturb import Descent
 from ownmark.protocols import Attack, silent
 from ownmark.schemes.saliency import Saliency
 from ownmark.training import Training, predict, seeded, train
 
+WIDTHS, STRIDES = (16, 32, 32, 64, 64), (2, 2, 1, 1, 1)  # of the convolutions: the digits hold no more than 8x8 pixels
 CORNER = ((0, 0), (0, 1), (1, 0), (1, 1))
 SCHEME = Saliency(samples=40, descent=Descent(bound=0.1, steps=50, step=0.2), cells=CORNER, map_threshold=0.15)
 LONG = Training(epochs=5, batch=32, rate=0.1, flips=False, shift=1)
@@ -30,7 +30,7 @@ COPIES: dict[str, Attack] = {
     "fine-tuned": Finetune(epochs=3, rate=0.005),
     "pruned": Prune(0.3),
     "last-layer-retrained": Retrain(Layers.LAST, epochs=4),
-    "distilled": Distill(epochs=4),
+    "distilled": Distill(epochs=6),
 }
 SURROGATES: tuple[Attack, ...] = (Finetune(epochs=3, rate=0.02), Retrain(Layers.LAST, epochs=3, rate=0.05), Prune(0.4))
 THIEFS_PART = 3  # a thief has every third image; who distils has all
@@ -64,8 +64,13 @@ class Job:
 
 
 def network() -> nn.Module:
-    """The network of the demo, untrained: its map of a 28x28 image is 7x7."""
-    return ResNet18(10, width=8, channels=1, stem="cifar", last_stride=1)
+    """The network of the demo, untrained: its map of a 28x28 image is 7x7, and it learns digits in a second or two."""
+    convolutions = [_convolution(*sizes) for sizes in zip((1, *WIDTHS), WIDTHS, STRIDES, strict=False)]
+    return nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], 10))
+
+
+def _convolution(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 def loaded(file: Path) -> nn.Module:
@@ -84,7 +89,7 @@ def export(file: Path, to: Path) -> None:
     """The network with the weights in `file` as an ONNX file."""
     height, width, channels = images(training=True).size
     example = torch.zeros(2, channels, height, width)
-    shapes = {"images": {0: torch.export.Dim("n")}}
+    shapes = ({0: torch.export.Dim("n")},)
     torch.onnx.export(loaded(file), (example,), to, dynamic_shapes=shapes, external_data=False, verbose=False)
 
 

@@ -1,15 +1,16 @@
 """What the judge does: calibrate, verify, report, inspect. No torch, unless a suspect is a torch module."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
+from ownmark import soundness
 from ownmark.claim import Claim
 from ownmark.cli import records
-from ownmark.cli.console import emit, facts, show, tell, working
+from ownmark.cli.console import emit, facts, show, tell, warn, working
 from ownmark.cli.suspects import Access, Suspects
 from ownmark.match import Reading
-from ownmark.null import Innocents, KeyedLabels, innocents_needed
+from ownmark.null import Innocents, KeyedLabels
 from ownmark.protocols import Suspect
 from ownmark.report.page import page, write
 from ownmark.report.words import counted
@@ -24,7 +25,33 @@ class Judging(Protocol):
     def __call__(self, claim: Claim, suspect: Suspect, *, alpha: float) -> Verdict: ...
 
 
-USUAL = 0.05  # the alpha that a hint speaks of
+class Measured(Sequence[Suspect]):
+    """Suspects that also answer the claim's unchanged images when it is their turn: `right` keeps what came of it, by name."""
+
+    def __init__(self, claim: Claim, suspects: Sequence[Suspect]) -> None:
+        self.claim, self.suspects = claim, suspects
+        self.right: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self.suspects)
+
+    @overload
+    def __getitem__(self, place: int) -> Suspect: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Suspect]: ...
+    def __getitem__(self, place: int | slice) -> Suspect | Sequence[Suspect]:
+        if isinstance(place, slice):
+            return Measured(self.claim, self.suspects[place])
+        return self._asked(self.suspects[place])
+
+    def __iter__(self) -> Iterator[Suspect]:
+        return map(self._asked, self.suspects)
+
+    def _asked(self, suspect: Suspect) -> Suspect:
+        share = soundness.right_on_originals(self.claim, suspect)
+        if share is not None:
+            self.right[suspect.name] = share
+        return suspect
 
 
 def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *, as_json: bool) -> None:
@@ -33,12 +60,15 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
         access.check(name)
     if any(isinstance(test.null, Innocents) for test in claim.tests):
         tell("The claim was calibrated before: these innocents take the place of the earlier ones.", "yellow")
+    measured = Measured(claim, Suspects(access, tuple(names)))
     with working(f"Asking {counted(len(names), 'innocent model')}") as progress:
-        known = calibrate(claim, Suspects(access, tuple(names)), progress)
+        known = calibrate(claim, measured, progress)
+    doubts = (*soundness.of_innocents(claim, measured.right), *soundness.of_claim(known))
     known.save(out)
+    warnings = warn(doubts)
     smallest = 1 / (len(names) + 1)
     if as_json:
-        emit(records.of_claim(known, out) | {"innocents": len(names), "smallest_p": smallest})
+        emit(records.of_claim(known, out) | {"innocents": len(names), "smallest_p": smallest, "warnings": warnings})
     else:
         show(
             f"{out} knows {counted(len(names), 'innocent model')}: p cannot fall below 1/{len(names) + 1} = {smallest:.3g}.",
@@ -46,8 +76,6 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
         )
         facts(records.test_rows(known))
     _tell_left_out(known)
-    if len(names) < innocents_needed(USUAL):
-        tell(f"A verdict at alpha = {USUAL} needs at least {innocents_needed(USUAL)} innocent models.", "yellow")
 
 
 def _tell_left_out(claim: Claim) -> None:
@@ -121,8 +149,9 @@ def planned(plan: dict[str, Any], *, as_json: bool) -> None:
 
 def inspected(claim: Claim, file: Path, *, as_json: bool) -> None:
     """What is in a claim."""
+    warnings = warn(soundness.of_claim(claim))
     if as_json:
-        emit(records.of_claim(claim, file))
+        emit(records.of_claim(claim, file) | {"warnings": warnings})
     else:
         records.tell_claim(claim, file)
 

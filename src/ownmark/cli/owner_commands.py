@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """Tell the whole story on handwritten digits: protect, steal, judge, and a page to open. Takes a minute or two."""
+    """Tell the whole story on handwritten digits: protect, steal, judge, and a page to open. Takes a minute or so."""
 
     example: ClassVar[str] = "ownmark demo --out demo"
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the page, the claim and the weights go.")] = Path("demo")
@@ -61,7 +61,10 @@ class Protect:
     mean: Mean = None
     std: Std = None
     scheme: Annotated[
-        str, typer.Option(metavar="SCHEME", help=f'The method: {listed("schemes")}; e.g. "Saliency(samples=50)".')
+        str,
+        typer.Option(
+            metavar="SCHEME", help=f'The method: {listed("schemes")}; e.g. "Saliency(samples=50)"; see `ownmark methods NAME`.'
+        ),
     ] = "Saliency"
     marked: Annotated[
         Path | None,
@@ -87,9 +90,9 @@ class Protect:
             metavar="FILE", help="Weights of another model of yours, trained independently; may be repeated.", show_default=False
         ),
     ] = None
-    training: Annotated[str, typer.Option(metavar="TRAINING", help="How other models are trained.")] = (
-        "Training(epochs=20, rate=0.05)"
-    )
+    training: Annotated[
+        str, typer.Option(metavar="TRAINING", help="How other models are trained; see `ownmark methods Training`.")
+    ] = "Training(epochs=20, rate=0.05)"
     seed: Seed = 0
     device: Device = "auto"
     as_json: AsJson = False
@@ -145,7 +148,7 @@ class Attack:
         str,
         typer.Option(
             metavar="ATTACK",
-            help=f'The method: {listed("attacks")}; e.g. "Finetune(epochs=5)".',
+            help=f'The method: {listed("attacks")}; e.g. "Finetune(epochs=5)"; see `ownmark methods NAME`.',
             show_default=False,
         ),
     ]

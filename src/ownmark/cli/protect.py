@@ -8,17 +8,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from ownmark import soundness
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
 from ownmark.claim import Claim
 from ownmark.cli import records
-from ownmark.cli.console import emit, facts, show, show_command, tell, working
+from ownmark.cli.console import emit, facts, show, show_command, tell, warn, working
 from ownmark.cli.marking import Mark
 from ownmark.cli.network import Network, correct, quality, shown
 from ownmark.cli.splits import Split
@@ -32,7 +34,8 @@ from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.null import innocents_needed
 from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme
 from ownmark.report.words import counted
-from ownmark.tasks import Classification, Regression, beats
+from ownmark.soundness import Doubt
+from ownmark.tasks import Classification, Quality, Regression
 from ownmark.training import Training, seeded, train
 
 KEY_SUFFIX = ".key"  # of a random key in the workspace
@@ -71,7 +74,10 @@ class Order:
             return load_weights(self.network.blank(), file)
         self.workspace.mkdir(exist_ok=True)
         with working(title) as progress:
-            save_weights(make(progress), file)
+            made = make(progress)
+        if not all(bool(tensor.isfinite().all()) for tensor in made.state_dict().values()):
+            raise ModelError(f"{title}: the training diverged, so that its weights are NaN or infinite; are the images in order?")
+        save_weights(made, file)
         return load_weights(self.network.blank(), file)
 
     def drawn_key(self, digest: str) -> bytes:
@@ -85,17 +91,41 @@ class Order:
         return file.read_bytes()
 
 
-def make(order: Order, model: nn.Module, images: Images) -> Protected:
-    """A claim on `model`; what is finished lies in the workspace, from where the same order goes on after an interruption."""
+def make(order: Order, model: nn.Module, images: Images) -> tuple[Protected, list[dict[str, Any]]]:
+    """A claim on `model`, and the warnings about the models that it was made with, for `--json`.
+
+    What is finished lies in the workspace, from where the same order goes on after an interruption.
+    """
+    warnings: list[dict[str, Any]] = []
     if order.workspace.is_dir() and any(order.workspace.iterdir()):
         tell(f"Going on from what {order.workspace} holds.")
     owner = Owner(images, workspace=order.workspace)
     if order.scheme.contrast:
         owner = _with_others(order, model, owner)
+        warnings = warn(_doubted(model, owner))
     if order.scheme.marks:
         owner = _with_key(order, model, owner)
     with working("Embedding the watermark" if order.scheme.marks else "Making the fingerprint") as progress:
-        return order.scheme.protect(model, owner, order.generator("the fingerprint"), progress)
+        return order.scheme.protect(model, owner, order.generator("the fingerprint"), progress), warnings
+
+
+def _doubted(model: nn.Module, owner: Owner) -> tuple[Doubt, ...]:
+    """What speaks against the owner's references and copies, before the long step begins. Raises ProtectError for ruins."""
+    images, task = owner.images, owner.images.task
+    known = quality(model, images), task.trivial(images.labels)
+    named = ((f"reference {place}", one) for place, one in enumerate(owner.references, start=1))
+    references = {name: _measured(name, one, images) for name, one in named}
+    copied = ((f"the copy {kind}", one) for kind, one in zip(SURROGATES, owner.surrogates, strict=True))
+    copies = {name: _measured(name, one, images) for name, one in copied}
+    return (*soundness.of_references(task, *known, references), *soundness.of_surrogates(task, *known, copies))
+
+
+def _measured(name: str, model: nn.Module, images: Images) -> Quality:
+    """How good one of the owner's other models is. Raises ModelError with its name where it is broken."""
+    try:
+        return quality(model, images)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error
 
 
 def _with_key(order: Order, model: nn.Module, owner: Owner) -> Owner:
@@ -134,7 +164,7 @@ def _references(order: Order, images: Images, digest: str) -> tuple[nn.Module, .
         names = [f"reference {place} of {order.references}" for place in range(1, order.references + 1)]
         found = [_trained(order, images, digest, name) for name in names]
     for name, model in zip(names, found, strict=True):
-        tell(f"  {name}: {shown(quality(model, images), images.task.headline)}")
+        tell(f"  {name}: {shown(_measured(name, model, images), images.task.headline)}")
     return tuple(found)
 
 
@@ -170,11 +200,10 @@ def protected(order: Order, model: nn.Module, split: Split, places: tuple[Path, 
     """Make the claim, write it and perhaps marked weights to `places`, clear the workspace away and say what there is."""
     task, before = split.held_out.task, quality(model, split.held_out)
     tell(f"The model on {counted(len(split.held_out), 'image')}: {shown(before, task.headline)}.")
-    if not beats(task, before, task.trivial(split.held_out.labels)):
-        tell("That is no better than without looking at an image: are the weights, --size, --mean and --std right?", "yellow")
+    warnings = warn(soundness.of_model(task, before, task.trivial(split.held_out.labels)))
     started = time.monotonic()
     try:
-        found = make(order, model, split.mine)
+        found, more_warnings = make(order, model, split.mine)
     except KeyboardInterrupt:
         _tell_kept(order.workspace, "the same command goes on from there")
         raise
@@ -188,9 +217,10 @@ def protected(order: Order, model: nn.Module, split: Split, places: tuple[Path, 
         mark = Mark(weights, before[task.headline], correct(found.model, split.held_out), split, own_key=order.owner is not None)
     found.claim.save(out)
     clear(order.workspace)
+    warnings += more_warnings + warn(soundness.of_claim(found.claim))
     if as_json:
         more = before if mark is None else mark.record(found.claim)
-        emit(records.of_claim(found.claim, out) | {"seconds": seconds} | more)
+        emit(records.of_claim(found.claim, out) | {"seconds": seconds, "warnings": warnings} | more)
         return
     _tell(found.claim, out, order.network.name, (seconds, mark))
 

@@ -1,11 +1,12 @@
 """Claims and verdicts as plain data for `--json`, and as lines for people."""
 
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ownmark.claim import Claim, Test
 from ownmark.cli.console import facts, show
-from ownmark.match import Reading
+from ownmark.match import OnPattern, Reading
 from ownmark.metrics import psnr
 from ownmark.null import Innocents, KeyedLabels
 from ownmark.report.words import before_and_after, counted, figure, interval, p_figure, percent
@@ -107,6 +108,10 @@ def _of_test(test: Test) -> dict[str, Any]:
         "null": type(test.null).__name__,
         "innocents": len(innocents.scores) if innocents else 0,
         "highest_innocent_score": max(innocents.scores) if innocents else None,
+        "median_innocent_score": median(innocents.scores) if innocents else None,
+        "lowest_innocent_score": min(innocents.scores) if innocents else None,
+        "map": list(test.match.grid) if isinstance(test.match, OnPattern) else None,
+        "corner_share": _corner(test.match) if isinstance(test.match, OnPattern) else None,
         "smallest_p": test.null.smallest,
     }
 
@@ -146,14 +151,23 @@ def tell_line(verdict: Verdict) -> None:
 
 def _test_told(test: Test) -> str:
     where = f", at layer {test.layer}" if test.layer else ""
+    if isinstance(test.match, OnPattern):
+        rows, columns = test.match.grid
+        where += f"; the map is {rows}x{columns}, the corner {percent(_corner(test.match))} of it"
     asked = f"a sample counts if the suspect {test.match.meaning}{where}"
     own = f"protected model {percent(test.target_score)}"
     if isinstance(test.null, KeyedLabels):
         return f"{asked}\n{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
     if not isinstance(test.null, Innocents):
         return f"{asked}\n{own}, not calibrated"
-    count, most = len(test.null.scores), percent(max(test.null.scores))
-    return f"{asked}\n{own}, {counted(count, 'innocent model')} at most {most}, smallest p {test.null.smallest:.3g}"
+    count, scores = len(test.null.scores), test.null.scores
+    spread = f"at most {percent(max(scores))} (median {percent(median(scores))}, least {percent(min(scores))})"
+    return f"{asked}\n{own}, {counted(count, 'innocent model')} {spread}, smallest p {test.null.smallest:.3g}"
+
+
+def _corner(match: OnPattern) -> float:
+    """The share of a map that the marked corner is."""
+    return len(set(match.cells)) / (match.grid[0] * match.grid[1])
 
 
 def _joined(values: tuple[float, ...]) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -21,6 +20,7 @@ from ownmark.data import to_pixels, to_unit
 from ownmark.errors import ProtectError, UsageError
 from ownmark.files import write_whole
 from ownmark.match import Agreement, Reading
+from ownmark.models.copies import copied
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
@@ -211,7 +211,7 @@ def check_contrast(what: str, owner: Owner) -> None:
 
 def frozen(model: nn.Module) -> nn.Module:
     """A copy to look at: in eval mode, none of its weights with a gradient."""
-    return deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return copied(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def some(count: int, most: int, rng: torch.Generator) -> Rows:

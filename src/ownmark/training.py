@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,11 +86,17 @@ def fit(  # noqa: PLR0913, PLR0917 - the one loop below every training in the pa
         for step, rows in enumerate(_epochs(len(images), training, rng)):
             batch = augment(images.batch(rows, device), training, rng)
             optimiser.zero_grad(set_to_none=True)
-            loss(model(batch), targets[rows].to(device)).backward()  # type: ignore[no-untyped-call]
+            loss(_main(model(batch)), targets[rows].to(device)).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             progress(step + 1, steps)
     return model.eval()
+
+
+def _main(outputs: Any) -> Tensor:  # noqa: ANN401 - a user's model
+    """What is learnt from. In train mode some networks answer their auxiliary heads, too, behind the outputs that count."""
+    main: Tensor = outputs[0] if isinstance(outputs, tuple) and isinstance(outputs[0], Tensor) else outputs
+    return main
 
 
 def _trainable(model: nn.Module, images: Images, training: Training) -> list[nn.Parameter]:

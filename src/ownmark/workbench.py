@@ -1,7 +1,6 @@
 """Where samples of a saliency fingerprint are made: batch by batch, against one model, its surrogates and its references."""
 
 import io
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from ownmark.data import Images, to_pixels, to_unit
 from ownmark.fingerprint import Made
 from ownmark.leaning import answered
+from ownmark.models.copies import copied
 from ownmark.objectives import Look, Objective, Own
 from ownmark.own import OwnAnswers
 from ownmark.pattern import Fill, Pattern
@@ -117,7 +117,7 @@ class Workbench:
 
 
 def frozen_cam(model: nn.Module, example: Tensor, layer: str, task: Task = Classification()) -> GradCam:
-    frozen = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    frozen = copied(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     return GradCam.of(frozen, example, layer or None, task)
 
 

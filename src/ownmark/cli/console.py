@@ -1,7 +1,6 @@
 """Results go to stdout, everything else to stderr: notes, errors, bars with the time that is left."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ownmark.cli.streams import result
 from ownmark.protocols import Progress as Callback
 
 
@@ -41,8 +41,7 @@ def fail(message: str) -> None:
 
 def emit(record: Mapping[str, Any]) -> None:
     """The one JSON object of `--json`."""
-    sys.stdout.write(json.dumps(record, indent=2, allow_nan=False) + "\n")
-    sys.stdout.flush()
+    result(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
 def facts(rows: Mapping[str, str]) -> None:

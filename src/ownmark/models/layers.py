@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from ownmark.errors import ModelError
+from ownmark.models.copies import copied
 from ownmark.models.named import build
 from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.spelled import Choice
@@ -57,7 +57,7 @@ def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
     A named one has the weights that its factory gives, and takes its images as `model` does.
     """
     if not name:
-        student = deepcopy(model).requires_grad_(True)
+        student = copied(model).requires_grad_(True)
         reinitialise(student)
         return student
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))

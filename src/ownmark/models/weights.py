@@ -3,7 +3,6 @@
 import hashlib
 import textwrap
 import warnings
-from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -13,12 +12,14 @@ from torch import Tensor, nn
 
 from ownmark.errors import ModelError
 from ownmark.files import write_whole
+from ownmark.models.copies import check_drawn, copied
 
 Weights = dict[str, Tensor]
 
 
 def weights_digest(model: nn.Module) -> str:
     """SHA-256 over name, type, shape and bytes of every tensor of the model, whatever file they came in."""
+    check_drawn(model)
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         raw = tensor.detach().cpu().contiguous()
@@ -39,7 +40,7 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     if odd:
         raise ModelError(f"{path} does not fit the model: {odd[0]} is {_kind(weights[odd[0]])}, needed {_kind(own[odd[0]])}")
     try:
-        deepcopy(model).load_state_dict(weights)  # torch fills in what fits before it complains
+        copied(model).load_state_dict(weights)  # torch fills in what fits before it complains
     except RuntimeError as error:
         lines = "; ".join(textwrap.shorten(line, 160, placeholder=" ...") for line in str(error).splitlines()[1:4])
         raise ModelError(f"{path} does not fit the model: {lines}") from error

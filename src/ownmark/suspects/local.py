@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from ownmark.data import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
 from ownmark.leaning import answered, evidence
 from ownmark.match import Labels, Reading
+from ownmark.models.copies import copied
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Answers, Question
 from ownmark.saliency import GradCam, normalised
@@ -40,7 +40,7 @@ class Local:
     ) -> None:
         self.name, self.digest = name, weights_digest(model)
         self.reveals = frozenset(Reading)
-        self._model = deepcopy(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self._model = copied(model).eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self._outputs, self._layer, self._batch = outputs, layer, batch
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 

@@ -9,6 +9,7 @@ from torch.nn.utils import prune
 from ownmark.data import Images
 from ownmark.errors import UsageError
 from ownmark.models.copies import copied
+from ownmark.models.layers import check_own_weights
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, train
 
@@ -35,6 +36,7 @@ class Prune:
         model = (
             copied(stolen).requires_grad_(True).to(memory_format=torch.contiguous_format)
         )  # torch's pruning cannot take channels last
+        check_own_weights(model)
         layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
         for layer in layers:
             prune.l1_unstructured(layer, "weight", amount=self.fraction)  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ from torch import nn
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.models.copies import copied
-from ownmark.models.layers import held_at_zero
+from ownmark.models.layers import check_own_weights, held_at_zero
 from ownmark.neurons import listen, masks
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, predict, train
@@ -43,6 +43,7 @@ class PruneNeurons:
         """A copy of `stolen` with silent neurons. Raises ModelError where no hidden neuron is found."""
         if not len(thief):
             raise DataError("activations need one image or more, got none")
+        check_own_weights(stolen)
         model = copied(stolen).requires_grad_(True)
         heard = listen(partial(predict, model, thief))
         if not heard.found:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ownmark.data import Images
 from ownmark.errors import UsageError
 from ownmark.models.copies import copied
+from ownmark.models.layers import check_own_weights
 from ownmark.protocols import Progress, silent
 
 MOST_BITS = 16
@@ -33,6 +34,7 @@ class Quantize:
     @torch.no_grad()
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:  # noqa: ARG002 - the verb's signature
         """A copy of `stolen` with rounded weights; no image is looked at."""
+        check_own_weights(stolen)
         model = copied(stolen).requires_grad_(True)
         for layer in model.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):

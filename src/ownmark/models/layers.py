@@ -29,6 +29,16 @@ def last_layer(model: nn.Module) -> nn.Module:
     return found[-1]
 
 
+def check_own_weights(model: nn.Module) -> None:
+    """Raises ModelError for a layer whose weight every pass computes anew, so that a change of it would not last."""
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d) and not isinstance(layer.weight, nn.Parameter):
+            raise ModelError(
+                f"the weight of layer {name or 'of the model'} is computed from others in every pass, as by weight_norm, so that "
+                "it cannot be changed itself: fold them first, e.g. by torch.nn.utils.remove_weight_norm"
+            )
+
+
 def open_layers(model: nn.Module, layers: Layers) -> None:
     """Let only the chosen layers be trained."""
     model.requires_grad_(layers is Layers.ALL)

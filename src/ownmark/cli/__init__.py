@@ -98,6 +98,8 @@ def _failure(error: BaseException) -> End:
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
         said = f"this needs {error.name}, which only the owner's installation has: pip install 'ownmark[torch]'"
         return End(USAGE, "UsageError", said)
+    if isinstance(error, MemoryError):
+        return End(USAGE, "UsageError", "there is not enough memory for this: use fewer or smaller images, or a smaller network")
     said = f"not foreseen: {told(error)}{_place(error)}; the same command with {TRACEBACK} shows where it comes from"
     return End(USAGE, type(error).__name__, said)
 

@@ -3,9 +3,10 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
 
@@ -30,29 +31,25 @@ class Stream:
         """Write, or let it go where nobody reads."""
         if self.aside is not None:
             return self.aside.write(text)
-        with self._forgiven():
-            self._stream.write(text)
+        self._forgiven(partial(self._stream.write, text))
         return len(text)
 
     def flush(self) -> None:
         """What was written so far leaves this process."""
-        with self._forgiven():
-            self._stream.flush()
+        self._forgiven(self._stream.flush)
 
     def result(self, text: str) -> None:
         """Write what the command was asked for."""
         self.told = True
-        with self._forgiven():
-            self._stream.write(text)
+        self._forgiven(partial(self._stream.write, text))
         self.flush()
 
-    @contextmanager
-    def _forgiven(self) -> Iterator[None]:
+    def _forgiven(self, step: Callable[[], object]) -> None:
+        """Take the step, unless one has failed before."""
         if not self._open:
-            yield  # everything goes to nowhere by now
             return
         try:
-            yield
+            step()
         except BrokenPipeError:
             self._give_up()
         except OSError as error:

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ownmark.errors import ModelError
 from ownmark.files import write_whole
@@ -35,7 +36,7 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     """
     path = Path(path)
     weights = _read(path)
-    own = model.state_dict()
+    own = {name: tensor for name, tensor in model.state_dict().items() if not is_lazy(tensor)}
     odd = [name for name, tensor in weights.items() if name in own and _kind(tensor) != _kind(own[name])]
     if odd:
         raise ModelError(f"{path} does not fit the model: {odd[0]} is {_kind(weights[odd[0]])}, needed {_kind(own[odd[0]])}")

@@ -1,6 +1,6 @@
 """What a suspect can be asked, and the kinds of numbers that its answers are compared with. No torch."""
 
-import math
+import sys
 from enum import StrEnum
 from typing import Any
 
@@ -39,8 +39,10 @@ NUMBERS = (Reading.VALUE, Reading.SIMILARITY)  # readings of one number a view
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a finite number, as JSON knows them; a truth value is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether `value` is a number that a float can hold, as JSON knows them; a truth value is none."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # false for NaN, and right for whole numbers of any length
 
 
 def check_share(value: float) -> None:

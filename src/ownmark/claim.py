@@ -18,7 +18,7 @@ from ownmark import container, tasks
 from ownmark import match as matches
 from ownmark import null as nulls
 from ownmark.container import Arrays
-from ownmark.errors import ClaimError
+from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
 from ownmark.match import Expected, Match, OnPatternAgainst, Reading, Swing, Turn
 from ownmark.null import KeyedLabels, Null, Uncalibrated
@@ -151,11 +151,9 @@ class Claim:
             raise ClaimError(
                 f"this is a claim of version {described.get('version')!r}; this ownmark reads version {VERSION}: update ownmark"
             )
-        try:
+        with blamed(ClaimError, "the claim file lacks a field or holds a wrong one"):
             claim = _restored(described, arrays)
             rewritten = claim.to_bytes()
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise ClaimError(f"the claim file lacks a field or holds a wrong one: {error}") from error
         if rewritten != data:
             raise ClaimError("the claim file was changed after it was written: its digest does not fit its content")
         return claim

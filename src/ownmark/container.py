@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
 from safetensors import numpy as container
 
-from ownmark.errors import ClaimError
+from ownmark.errors import ClaimError, blamed
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -23,14 +22,12 @@ def packed(arrays: Arrays, described: Mapping[str, Any]) -> bytes:
 
 def opened(data: bytes) -> tuple[dict[str, Any], Arrays]:
     """JSON data and arrays of a file whose structure is sound."""
-    try:
+    with blamed(ClaimError, "this is no claim file, or it is cut short or damaged"):
         arrays = container.load(data)
         size = int.from_bytes(data[:8], "little")
         text = json.loads(data[8 : 8 + size])["__metadata__"]["ownmark"]
         record = json.loads(text, object_pairs_hook=_no_twins)
         described = record["claim"]
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ClaimError(f"this is no claim file, or it is cut short or damaged ({error})") from error
     if not isinstance(described, dict):
         raise ClaimError("this is no claim file: its description is not a JSON object")
     return described, arrays

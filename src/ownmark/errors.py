@@ -12,6 +12,16 @@ OwnmarkError
         └── UnsettledError   nor can what they mean be settled: `verify` gives a verdict that is INCONCLUSIVE
 """
 
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SAID = 300  # characters of a foreign message that are shown
+
 
 class OwnmarkError(Exception):
     """Base of all errors of this package; the message says what was needed, what was got and what to do."""
@@ -57,3 +67,29 @@ class AnswerError(SuspectError):
 
 class UnsettledError(AnswerError):
     """What the answers mean cannot be settled, so that nothing can be judged."""
+
+
+def told(error: BaseException) -> str:
+    """What was raised, in one printable line: its type and the first line of its message."""
+    try:
+        said = str(error).strip()
+    except Exception:  # noqa: BLE001 - a stranger's error may fail even to tell itself
+        said = ""
+    line = said.splitlines()[0] if said else "no message"
+    shown = "".join(sign if sign.isprintable() else "?" for sign in line[:SAID])
+    return f"{type(error).__name__}: {shown}"
+
+
+@contextmanager
+def blamed(kind: type[OwnmarkError], what: str) -> Iterator[None]:
+    """Inside, a stranger's bytes are read or a stranger's code is run: whatever it raises becomes a `kind` that says `what`.
+
+    Nobody can foresee all that it may raise; `sys.exit` in it does not end this program either. Errors of this tree, and Ctrl-C,
+    pass as they are.
+    """
+    try:
+        yield
+    except OwnmarkError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise kind(f"{what}: {told(error)}") from error

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -21,6 +20,7 @@ from ownmark.data import to_pixels, to_unit
 from ownmark.errors import ProtectError, UsageError
 from ownmark.files import write_whole
 from ownmark.match import Agreement, Reading
+from ownmark.models.copies import copied
 from ownmark.models.memory_format import laid_out
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
@@ -212,7 +212,7 @@ def check_contrast(what: str, owner: Owner) -> None:
 
 def frozen(model: nn.Module) -> nn.Module:
     """A copy to look at: in eval mode, none of its weights with a gradient."""
-    return laid_out(deepcopy(model).eval().requires_grad_(False))
+    return laid_out(copied(model).eval().requires_grad_(False))
 
 
 def some(count: int, most: int, rng: torch.Generator) -> Rows:

@@ -1,7 +1,6 @@
 """Triggers in every batch of training on the owner's images, from the model's own weights or from new ones."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +8,7 @@ from torch.nn import functional
 
 from ownmark.data import Images
 from ownmark.errors import UsageError
+from ownmark.models.copies import copied
 from ownmark.models.layers import reinitialise
 from ownmark.models.memory_format import laid_out
 from ownmark.protocols import Progress, silent
@@ -27,7 +27,7 @@ class Start(Choice):
 
 def begun(model: nn.Module, images: Images, start: Start, rng: torch.Generator) -> nn.Module:
     """A copy to train, in eval mode. Raises UsageError where it does not fit the images or its weights are frozen."""
-    copy = laid_out(deepcopy(model).eval())
+    copy = laid_out(copied(model).eval())
     check_model(copy, images)
     enough = all if start is Start.SCRATCH else any
     if not enough(parameter.requires_grad for parameter in copy.parameters()):

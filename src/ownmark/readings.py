@@ -1,12 +1,21 @@
 """What each reading promises: an answer that breaks it is an error, and never counts. No torch."""
 
-import numpy as np
+from typing import Any
 
-from ownmark.errors import AnswerError
+import numpy as np
+import numpy.typing as npt
+
+from ownmark.errors import AnswerError, SuspectError, blamed
 from ownmark.match import NUMBERS, Floats, Reading
-from ownmark.protocols import Answers
+from ownmark.protocols import Answers, Question, Suspect
 
 TOLERANCE = 1e-2  # how far two probabilities together may be off after a server has rounded them to two decimals
+
+
+def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -> Answers:
+    """What `suspect` answers about `images`. Whatever it raises that is none of ours is a SuspectError that names it."""
+    with blamed(SuspectError, f"{suspect.name} cannot be asked"):
+        return suspect.read(images, question)
 
 
 def checked(reading: Reading, answers: Answers, size: tuple[int, int]) -> Floats:

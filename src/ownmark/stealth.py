@@ -9,6 +9,7 @@ from ownmark import metrics
 from ownmark.claim import Claim
 from ownmark.match import Labels, Reading
 from ownmark.protocols import Alarm, Question, Suspect
+from ownmark.readings import answers_of
 from ownmark.tasks import Classification
 
 
@@ -95,4 +96,4 @@ def _accuracy(claim: Claim, suspect: Suspect, originals: metrics.Pixels | None, 
 
 def _labels(claim: Claim, suspect: Suspect, images: metrics.Pixels) -> Labels:
     question = Question(frozenset({Reading.LABEL}), claim.tests[0].expected)
-    return np.asarray(suspect.read(images, question)[Reading.LABEL], dtype=np.int64)
+    return np.asarray(answers_of(suspect, images, question)[Reading.LABEL], dtype=np.int64)

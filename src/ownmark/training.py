@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ownmark.data import Images
-from ownmark.errors import DataError, UsageError
+from ownmark.errors import DataError, ModelError, UsageError, blamed
 from ownmark.models.arcface import Centres, arcface
 from ownmark.models.memory_format import laid_out
 from ownmark.protocols import Progress, silent
@@ -86,11 +86,22 @@ def fit(  # noqa: PLR0913, PLR0917 - the one loop below every training in the pa
         for step, rows in enumerate(_epochs(len(images), training, rng)):
             batch = augment(images.batch(rows, device), training, rng)
             optimiser.zero_grad(set_to_none=True)
-            loss(model(batch), targets[rows].to(device)).backward()  # type: ignore[no-untyped-call]
+            loss(_learnt(model, batch), targets[rows].to(device)).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             progress(step + 1, steps)
     return model.eval()
+
+
+def _learnt(model: nn.Module, batch: Tensor) -> Tensor:
+    """The outputs that are learnt from. In train mode some networks answer their auxiliary heads, too, behind the main one.
+
+    Raises ModelError where the model cannot take such images in train mode: such a head may need larger ones.
+    """
+    with blamed(ModelError, f"the model cannot be trained on images of {batch.shape[3]}x{batch.shape[2]} pixels"):
+        outputs = model(batch)
+    main: Tensor = outputs[0] if isinstance(outputs, tuple) and isinstance(outputs[0], Tensor) else outputs
+    return main
 
 
 def _trainable(model: nn.Module, images: Images, training: Training) -> list[nn.Parameter]:

@@ -12,7 +12,7 @@ from ownmark.errors import AnswerError, UnsettledError, UsageError
 from ownmark.match import Bools, Floats, Labels, Reading
 from ownmark.null import Innocents, KeyedLabels, Null, clopper_pearson
 from ownmark.protocols import Progress, Question, Suspect, silent
-from ownmark.readings import checked
+from ownmark.readings import answers_of, checked
 from ownmark.sequence import Early, Rule, Stop
 from ownmark.tasks import Similarity
 
@@ -163,7 +163,7 @@ def _keyed(claim: Claim, suspect: Suspect) -> tuple[Test, KeyedLabels]:
 def _label(claim: Claim, suspect: Suspect, test: Test, row: int) -> int:
     """The suspect's label of one trigger's first view."""
     question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer)
-    answers = suspect.read(claim.images[row, :1], question)
+    answers = answers_of(suspect, claim.images[row, :1], question)
     return int(checked(test.reading, answers, (1, len(claim.classes)))[0])
 
 
@@ -225,7 +225,7 @@ def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
         np.repeat(np.arange(count) * views + views - 1, views) if isinstance(claim.task, Similarity) else None,
         claim.covered if chief.reading is Reading.SALIENCY else None,
     )
-    answers = suspect.read(claim.images.reshape(count * views, *claim.images.shape[2:]), question)
+    answers = answers_of(suspect, claim.images.reshape(count * views, *claim.images.shape[2:]), question)
     size = (count * views, len(claim.classes))
     whole = {reading: checked(reading, answers, size) for reading in question.readings}
     viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}

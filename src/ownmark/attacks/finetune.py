@@ -1,12 +1,12 @@
 """Fine-tuning: the stolen model is trained on, all of it (FTAL) or the last layer (FTLL); as in Adi et al. 2018."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from ownmark.data import Images
+from ownmark.models.copies import copied
 from ownmark.models.layers import Layers, open_layers
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, train
@@ -26,7 +26,7 @@ class Finetune:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A fine-tuned copy of `stolen`."""
-        model = deepcopy(stolen)
+        model = copied(stolen)
         open_layers(model, self.layers)
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
         return train(model, thief, training, rng, progress).requires_grad_(True)

@@ -1,7 +1,6 @@
 """Noise on weights: every weight is moved a little at random, in proportion to how much its tensor's weights differ."""
 
 import math
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +8,7 @@ from torch import nn
 
 from ownmark.data import Images
 from ownmark.errors import UsageError
+from ownmark.models.copies import copied
 from ownmark.protocols import Progress, silent
 
 
@@ -25,7 +25,7 @@ class Noise:
     @torch.no_grad()
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:  # noqa: ARG002 - the verb's signature
         """A copy of `stolen` with noise on its weights; no image is looked at."""
-        model = deepcopy(stolen).requires_grad_(True)
+        model = copied(stolen).requires_grad_(True)
         for weight in model.parameters():
             drawn = torch.randn(weight.shape, generator=rng).to(weight)
             weight.add_(drawn, alpha=self.scale * float(weight.std(correction=0)))

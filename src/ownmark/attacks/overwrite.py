@@ -1,6 +1,5 @@
 """Overwriting: the thief embeds a mark of its own, over the owner's or to claim the model too."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +7,7 @@ from torch import nn
 
 from ownmark.data import Images
 from ownmark.errors import UsageError
+from ownmark.models.copies import copied
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Scheme, silent
 
@@ -25,4 +25,4 @@ class Overwrite:
             raise UsageError(
                 f"{self.scheme} leaves the model as it was: to overwrite a mark, name a watermark, not a fingerprint"
             )
-        return deepcopy(model).requires_grad_(True).eval()
+        return copied(model).requires_grad_(True).eval()

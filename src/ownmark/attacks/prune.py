@@ -1,6 +1,5 @@
 """Weight pruning: the smallest weights of every layer become zero (Han et al. 2015, arXiv:1506.02626)."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +8,8 @@ from torch.nn.utils import prune
 
 from ownmark.data import Images
 from ownmark.errors import UsageError
+from ownmark.models.copies import copied
+from ownmark.models.layers import check_own_weights
 from ownmark.models.memory_format import laid_plain
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, train
@@ -33,7 +34,8 @@ class Prune:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A pruned copy of `stolen`."""
-        model = laid_plain(deepcopy(stolen).requires_grad_(True))  # torch's pruning takes no other layout
+        model = laid_plain(copied(stolen).requires_grad_(True))  # torch's pruning takes no other layout
+        check_own_weights(model)
         layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
         for layer in layers:
             prune.l1_unstructured(layer, "weight", amount=self.fraction)  # type: ignore[no-untyped-call]

@@ -7,7 +7,6 @@ first convolution that ranks them. Depthwise convolutions follow the one that fe
 
 import warnings
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,8 @@ from torch import Tensor, nn
 
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
-from ownmark.models.layers import held_at_zero, last_layer
+from ownmark.models.copies import copied
+from ownmark.models.layers import check_own_weights, held_at_zero, last_layer
 from ownmark.protocols import Progress, silent
 from ownmark.spelled import Choice
 from ownmark.training import Training, train
@@ -57,7 +57,8 @@ class PruneFilters:
         """A copy of `stolen` with fewer filters. Raises ModelError where none can be removed."""
         if not len(thief):
             raise DataError("filters are traced with one image, got none")
-        model = deepcopy(stolen).requires_grad_(True).eval()
+        check_own_weights(stolen)
+        model = copied(stolen).requires_grad_(True).eval()
         with held_at_zero(_removed(model, thief.batch(torch.arange(1), next(model.parameters()).device), self)):
             if self.epochs:
                 train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)

@@ -3,7 +3,6 @@
 Differs from the paper: it prunes the last convolution only and until accuracy falls, here a share of every layer goes.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +11,8 @@ from torch import nn
 
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
-from ownmark.models.layers import held_at_zero
+from ownmark.models.copies import copied
+from ownmark.models.layers import check_own_weights, held_at_zero
 from ownmark.neurons import listen, masks
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, predict, train
@@ -43,7 +43,8 @@ class PruneNeurons:
         """A copy of `stolen` with silent neurons. Raises ModelError where no hidden neuron is found."""
         if not len(thief):
             raise DataError("activations need one image or more, got none")
-        model = deepcopy(stolen).requires_grad_(True)
+        check_own_weights(stolen)
+        model = copied(stolen).requires_grad_(True)
         heard = listen(partial(predict, model, thief))
         if not heard.found:
             raise ModelError("the model has no hidden layer that goes through an activation, so that no neuron can be pruned")

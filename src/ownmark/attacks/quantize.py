@@ -1,6 +1,5 @@
 """Quantisation: weights, and what layers take in, are rounded to a few bits (Jacob et al. 2018, arXiv:1712.05877)."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +7,8 @@ from torch import Tensor, nn
 
 from ownmark.data import Images
 from ownmark.errors import UsageError
+from ownmark.models.copies import copied
+from ownmark.models.layers import check_own_weights
 from ownmark.protocols import Progress, silent
 
 MOST_BITS = 16
@@ -33,7 +34,8 @@ class Quantize:
     @torch.no_grad()
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:  # noqa: ARG002 - the verb's signature
         """A copy of `stolen` with rounded weights; no image is looked at."""
-        model = deepcopy(stolen).requires_grad_(True)
+        check_own_weights(stolen)
+        model = copied(stolen).requires_grad_(True)
         for layer in model.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):
                 layer.weight.copy_(_on_grid(layer.weight, self.bits))

@@ -5,7 +5,6 @@ No label is needed and no weight is touched, and yet it can wipe out a watermark
 
 import math
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from ownmark.data import Images
 from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.models.copies import copied
 from ownmark.protocols import Progress, silent
 from ownmark.watermark import settle
 
@@ -32,7 +32,7 @@ class Recalibrate:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen` with other statistics. Raises ModelError where it keeps none."""
-        model = deepcopy(stolen).requires_grad_(True).eval()
+        model = copied(stolen).requires_grad_(True).eval()
         if not any(isinstance(part, Normalisation) and part.running_mean is not None for part in model.modules()):
             raise ModelError("the model has no batch normalisation that keeps statistics, so that none can be estimated anew")
         if not len(thief):

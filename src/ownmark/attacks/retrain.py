@@ -1,12 +1,12 @@
 """Retraining: the last layer is drawn anew, then all layers (RTAL) or the last one (RTLL) are trained; as in Adi et al. 2018."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from ownmark.data import Images
+from ownmark.models.copies import copied
 from ownmark.models.layers import Layers, last_layer, open_layers, reinitialise
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, seeded, train
@@ -26,7 +26,7 @@ class Retrain:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen` with a new last layer, trained on the thief's images."""
-        model = deepcopy(stolen)
+        model = copied(stolen)
         with seeded(rng):
             reinitialise(last_layer(model))
         open_layers(model, self.layers)

@@ -1,13 +1,15 @@
 """The command line: a thin shell over the library, and the only place that prints."""
 
-import io
-import os
 import sys
+import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from ownmark.errors import OwnmarkError
+from ownmark.cli.streams import Streams, streams
+from ownmark.errors import OwnmarkError, told
 
-USAGE = 2
+USAGE, INTERRUPTED = 2, 130  # the second is what a shell gives for Ctrl-C
 EXTRA = {
     "torch",
     "torchvision",
@@ -17,47 +19,104 @@ EXTRA = {
     "matplotlib",
     "pydantic",
 }  # what `pip install 'ownmark[torch]'` brings
+TRACEBACK = "--traceback"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a command ended: its exit code and, if it failed, what kind of error, and its one line.
+
+    `shown`: whether the line stands on stderr already.
+    """
+
+    code: int
+    kind: str = ""
+    message: str = ""
+    shown: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 match or ok, 1 no match, 2 usage, 3 inconclusive, 4 rejected, 5 unreachable."""
-    from ownmark.cli.app import INTERRUPTED, app
+    """Run one command; returns the exit code: 0 match or ok, 1 no match, 2 usage, 3 inconclusive, 4 rejected, 5 unreachable.
 
-    _write_what_the_terminal_can()
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    1 is the outcome of a verdict and nothing else: whatever is raised, foreseen or not, ends in another code and in one line
+    that says the cause; `--traceback`, anywhere, shows the rest.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    words = [word for word in given if word != TRACEBACK]
     as_json = "--json" in words
+    with streams() as both:
+        try:
+            end = _ended(words, both, as_json=as_json)
+        except BaseException as error:  # noqa: BLE001 - whatever was raised, this is where it ends
+            end = _failure(error)
+            if len(words) < len(given):
+                both.err.write("".join(traceback.format_exception(error)))
+        _tell(end, as_json=as_json and not both.out.told)
+        both.out.flush()
+        if both.out.failure is not None and end.code != INTERRUPTED:
+            end = End(USAGE, "UsageError", f"the result cannot be written to stdout: {both.out.failure.strerror}")
+            _tell(end, as_json=False)
+    return end.code
+
+
+def _ended(words: Sequence[str], both: Streams, *, as_json: bool) -> End:
+    """Read the command line, then run what it asks for outside the parser, which gives some errors exit codes of its own."""
+    import typer
+
+    from ownmark.cli.app import TypedCommand, app
+
     try:
         app(words, prog_name="ownmark")
     except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else 0
-        said = {USAGE: "the command line cannot be read", INTERRUPTED: "interrupted"}.get(code)
-        return code if said is None else _failed("UsageError", said, code, as_json=as_json, told=code == USAGE)
-    except OwnmarkError as error:
-        return _failed(type(error).__name__, str(error), error.exit_code, as_json=as_json)
-    except KeyboardInterrupt:
-        return _failed("UsageError", "interrupted", INTERRUPTED, as_json=as_json)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
-            raise
+        return _unread(stop)
+    except TypedCommand as typed:
+        command = typed.command
+    both.out.aside = both.err if as_json else None
+    try:
+        command.run()
+    except typer.Exit as end:
+        return End(end.exit_code)
+    finally:
+        both.out.aside = None
+    return End(0)
+
+
+def _unread(stop: SystemExit) -> End:
+    """Help was asked for, or the command line cannot be read, which the parser has said."""
+    if not stop.code:
+        return End(0)
+    cause = getattr(stop.__context__, "message", "") or "ownmark --help shows how it is written"
+    return End(USAGE, "UsageError", f"the command line cannot be read: {cause}", shown=True)
+
+
+def _failure(error: BaseException) -> End:
+    """What an error means for whoever asked."""
+    if isinstance(error, KeyboardInterrupt):
+        return End(INTERRUPTED, "UsageError", "interrupted")
+    if isinstance(error, OwnmarkError):
+        return End(error.exit_code, type(error).__name__, str(error))
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
         said = f"this needs {error.name}, which only the owner's installation has: pip install 'ownmark[torch]'"
-        return _failed("UsageError", said, USAGE, as_json=as_json)
-    return 0
+        return End(USAGE, "UsageError", said)
+    if isinstance(error, MemoryError):
+        return End(USAGE, "UsageError", "there is not enough memory for this: use fewer or smaller images, or a smaller network")
+    said = f"not foreseen: {told(error)}{_place(error)}; the same command with {TRACEBACK} shows where it comes from"
+    return End(USAGE, type(error).__name__, said)
 
 
-def _write_what_the_terminal_can() -> None:
-    """A sign that the terminal's encoding lacks becomes a question mark, not a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+def _place(error: BaseException) -> str:
+    """The file and the line where it was raised."""
+    steps = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(steps[-1].filename).name}, line {steps[-1].lineno})" if steps else ""
 
 
-def _failed(kind: str, message: str, code: int, *, as_json: bool, told: bool = False) -> int:
+def _tell(end: End, *, as_json: bool) -> None:
+    """The line and, where JSON was asked for, the one object that says the same, unless a result stands there already."""
+    if not end.message:
+        return
     from ownmark.cli.console import emit, fail
 
-    if not told:
-        fail(message)
+    if not end.shown:
+        fail(end.message)
     if as_json:
-        emit({"error": {"kind": kind, "message": message}, "exit_code": code})
-    return code
+        emit({"error": {"kind": end.kind, "message": end.message}, "exit_code": end.code})

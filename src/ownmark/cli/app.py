@@ -14,11 +14,12 @@ from ownmark.cli.owner_commands import Attack, Demo, Protect
 from ownmark.cli.scan import Scan
 from ownmark.cli.serve import Serve
 
-INTERRUPTED = 130  # what a shell gives for Ctrl-C
-
 app = typer.Typer(
     help="ownmark proves whose a vision model is: make a claim, calibrate it on innocent models, judge a suspect.",
-    epilog="Exit codes: 0 match or done, 1 no match, 2 wrong use, 3 inconclusive, 4 claim rejected, 5 suspect cannot be asked.",
+    epilog=(
+        "Exit codes: 0 match or done, 1 no match, 2 wrong use, 3 inconclusive, 4 claim rejected, 5 suspect cannot be asked. "
+        "--traceback, anywhere, shows where an error comes from."
+    ),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -36,6 +37,14 @@ class Command(Protocol):
         """Do it, and print what came of it."""
 
 
+class TypedCommand(Exception):  # noqa: N818 - no error: it carries what was typed out of the parser, to be run outside of it
+    """The command line was read."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(type(command).__name__)
+        self.command = command
+
+
 COMMANDS: tuple[type[Command], ...] = (
     *(Demo, Protect, Calibrate, Verify, Attack, Methods, Report, Inspect, Serve),
     *(Keygen, Seal, Open, Judge, Dispute, Scan),
@@ -47,10 +56,7 @@ def _register(kind: type[Command]) -> None:
     """Make a command of the class: its fields are what can be typed."""
 
     def call(**values: Any) -> None:  # noqa: ANN401 - whatever its fields are
-        try:
-            kind(**values).run()
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
+        raise TypedCommand(kind(**values))
 
     wanted = signature(kind)
     call.__signature__ = wanted  # type: ignore[attr-defined]

@@ -1,7 +1,6 @@
 """Results go to stdout, everything else to stderr: notes, warnings, errors, bars or lines with the time that is left."""
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ownmark.cli.streams import result
 from ownmark.protocols import Progress as Callback
 from ownmark.soundness import Doubt, sentences
 
@@ -54,8 +54,7 @@ def fail(message: str) -> None:
 
 def emit(record: Mapping[str, Any]) -> None:
     """The one JSON object of `--json`."""
-    sys.stdout.write(json.dumps(record, indent=2, allow_nan=False) + "\n")
-    sys.stdout.flush()
+    result(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
 def facts(rows: Mapping[str, str]) -> None:

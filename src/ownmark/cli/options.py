@@ -46,7 +46,10 @@ TaskName = Annotated[
         help='What the model does: classification, regression, similarity; e.g. "Regression(unit=20)".',
     ),
 ]
-Size = Annotated[int | None, typer.Option(min=1, metavar="PIXELS", help="Bring all images to this size.", show_default=False)]
+Size = Annotated[
+    int | None,
+    typer.Option(min=1, max=2**14, metavar="PIXELS", help="Bring all images to this size.", show_default=False),
+]
 Channels = Annotated[int, typer.Option(metavar="1|3", help="3 for colour, 1 for grey.")]
 Mean = Annotated[
     str | None,

@@ -7,7 +7,6 @@ paper's convolutions for CIFAR-10 at half their width, or at `Sight.FEATURES` of
 """
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from ownmark.data import Images, shares, to_unit
 from ownmark.errors import UsageError
 from ownmark.match import Floats
+from ownmark.models.copies import copied
 from ownmark.models.layers import last_layer
 from ownmark.protocols import Alarm, Progress, silent
 from ownmark.spelled import Choice
@@ -76,7 +76,7 @@ class DeepSVDD:
     def fit(self, model: nn.Module, normal: Images, rng: torch.Generator, progress: Progress = silent) -> Alarm:
         """An alarm that has seen normal images only; `model` takes images in [0, 1] and lends its features."""
         learnt, unseen = shares(normal, (1 - self.held_out, self.held_out), rng)
-        look = partial(LOOKS[self.sight], deepcopy(model).eval())
+        look = partial(LOOKS[self.sight], copied(model).eval())
         inputs = look(learnt.pixels)
         mean, spread = inputs.mean(dim=0), inputs.std(dim=0).clamp_min(1e-6)
         sphere = self.enclose((inputs - mean) / spread, rng, progress)

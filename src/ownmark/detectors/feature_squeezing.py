@@ -4,7 +4,6 @@ The score is the largest L1 distance, in [0, 2], between the probabilities of an
 are the paper's for photographs: 5 bits, a median of 2x2, and non-local means of search window 11, patch 3 and strength 4.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -19,6 +18,7 @@ from torch import nn
 from ownmark.data import Images
 from ownmark.errors import UsageError
 from ownmark.match import Floats
+from ownmark.models.copies import copied
 from ownmark.protocols import Alarm, Progress, silent
 
 PUBLISHED_THRESHOLD = 1.0  # of Zhang, Pan, Zhang 2024; `Alarm.threshold` gives one for a false-alarm rate instead
@@ -98,7 +98,7 @@ class FeatureSqueezing:
 
     def fit(self, model: nn.Module, normal: Images, rng: torch.Generator, progress: Progress = silent) -> Alarm:  # noqa: ARG002 - the verb's signature
         """An alarm for `model`, which takes images in [0, 1] and gives logits."""
-        score = partial(_distances, deepcopy(model).eval(), self.squeezers)
+        score = partial(_distances, copied(model).eval(), self.squeezers)
         return Alarm(score, score(normal.pixels, progress))
 
 

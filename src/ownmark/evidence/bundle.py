@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ownmark.claim import Claim
-from ownmark.errors import ClaimError, EvidenceError, UsageError
+from ownmark.errors import ClaimError, EvidenceError, UsageError, blamed
 from ownmark.evidence import canonical, commitment, envelope, timestamp
 from ownmark.evidence.commitment import Commitment
 from ownmark.evidence.envelope import Envelope
@@ -99,7 +99,8 @@ class Bundle:
     @classmethod
     def from_bytes(cls, data: bytes) -> "Bundle":
         """The bundle in a file's bytes. Raises EvidenceError, or ClaimError for the claim in it."""
-        return _read(BytesIO(data), len(data))
+        with blamed(EvidenceError, "this is no seal, or it is damaged"):
+            return _read(BytesIO(data), len(data))
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all."""
@@ -109,7 +110,7 @@ class Bundle:
 def read(path: Path) -> Bundle:
     """The bundle in a file. Raises EvidenceError, or ClaimError for the claim in it, with the path."""
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, blamed(EvidenceError, "this is no seal, or it is damaged"):
             return _read(stream, path.stat().st_size)
     except OSError as error:
         raise EvidenceError(f"cannot read the seal {path}: {error.strerror or error}") from error

@@ -14,7 +14,7 @@ import numpy as np
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate, load_der_x509_certificate
 
-from ownmark.errors import EvidenceError
+from ownmark.errors import EvidenceError, blamed
 from ownmark.evidence import canonical, envelope, inputs, transcript
 from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.check import Trust, checked
@@ -92,10 +92,8 @@ def recomputed(data: bytes, bundle: Bundle, pool: Pixels | None = None) -> Recom
     written.check(judge)
     if predicate["bundle"] != canonical.sha256(bundle.to_bytes()):
         raise EvidenceError("the verdict is about another opened seal than this one")
-    try:
+    with blamed(EvidenceError, "the verdict's record cannot be read"):
         judged = _judged(predicate, bundle, pool)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise EvidenceError(f"the verdict's record cannot be read: {error}") from error
     if judged.to_bytes(judge) != written.payload:
         raise EvidenceError(f"the verdict does not follow from its own record, from which {judged.ruling.outcome} follows")
     return Recomputed(judged, judge)

@@ -17,6 +17,7 @@ from ownmark.evidence.envelope import from_base64, in_base64
 from ownmark.keys import Pixels
 from ownmark.match import Bools, Labels, Reading
 from ownmark.protocols import Answers, Question, Suspect
+from ownmark.readings import answers_of
 
 PROBES, AGAIN = 10, 2  # images asked about more than once, and how often more
 PROBABILITIES = 2  # dimensions
@@ -167,7 +168,7 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
     if len(twins):
         forms[TWINS] = {one: given[last : len(images)] for one, given in found.items()}
     for name, purify in plan.purify.items() if known.all() else ():
-        forms[name] = dict(suspect.read(purify(triggers), _question(readings, part, _target(part), part.covered)))
+        forms[name] = dict(answers_of(suspect, purify(triggers), _question(readings, part, _target(part), part.covered)))
     repeats = np.stack([labels[probes], *np.split(labels[len(images) :], AGAIN)], axis=1)
     told = (Role.SUSPECT, "", suspect.name, suspect.digest)
     return Heard(*told, forms, known[: len(triggers)], labels[len(triggers) : last], repeats)
@@ -176,7 +177,7 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
 def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") -> Heard:
     """Ask a model of the judge's or the claimant's, which has no reason to evade, about the triggers only."""
     question = _question(_readings(model, part), part, _target(part), part.covered)
-    answers = dict(model.read(part.images.reshape(-1, *part.images.shape[2:]), question))
+    answers = dict(answers_of(model, part.images.reshape(-1, *part.images.shape[2:]), question))
     everything = np.ones(len(question.target), dtype=np.bool_)
     nothing = np.zeros(0, dtype=np.int64)
     told = (role, stratum, model.name, model.digest)
@@ -225,7 +226,7 @@ def _chief(part: Claim) -> Test:
 def _read(suspect: Suspect, images: Pixels, question: Question) -> tuple[Answers, Bools]:
     """All at once; if an answer cannot be used, one by one, to see which images are refused. Raises AnswerError if all are."""
     try:
-        return suspect.read(images, question), np.ones(len(images), dtype=np.bool_)
+        return answers_of(suspect, images, question), np.ones(len(images), dtype=np.bool_)
     except AnswerError as error:
         single = [_read_one(suspect, images, question, row) for row in range(len(images))]
         given = next((one for one in single if one is not None), None)
@@ -247,7 +248,7 @@ def _read_one(suspect: Suspect, images: Pixels, question: Question, row: int) ->
     rows = [row] if question.covered is None else [row, question.covered[row]]
     covered = None if question.covered is None else np.ones(len(rows), dtype=np.int64)
     try:
-        given = suspect.read(images[rows], replace(question, target=question.target[rows], covered=covered))
+        given = answers_of(suspect, images[rows], replace(question, target=question.target[rows], covered=covered))
     except AnswerError:
         return None
     return {reading: found[:1] for reading, found in given.items()}

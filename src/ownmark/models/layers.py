@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from ownmark.errors import ModelError
+from ownmark.models.copies import copied
 from ownmark.models.named import build
 from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.spelled import Choice
@@ -27,6 +27,16 @@ def last_layer(model: nn.Module) -> nn.Module:
     if not found:
         raise ModelError("the model has no linear or convolutional layer to change")
     return found[-1]
+
+
+def check_own_weights(model: nn.Module) -> None:
+    """Raises ModelError for a layer whose weight every pass computes anew, so that a change of it would not last."""
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d) and not isinstance(layer.weight, nn.Parameter):
+            raise ModelError(
+                f"the weight of layer {name or 'of the model'} is computed from others in every pass, as by weight_norm, so that "
+                "it cannot be changed itself: fold them first, e.g. by torch.nn.utils.remove_weight_norm"
+            )
 
 
 def open_layers(model: nn.Module, layers: Layers) -> None:
@@ -57,7 +67,7 @@ def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
     A named one has the weights that its factory gives, and takes its images as `model` does.
     """
     if not name:
-        student = deepcopy(model).requires_grad_(True)
+        student = copied(model).requires_grad_(True)
         reinitialise(student)
         return student
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))

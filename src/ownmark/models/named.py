@@ -7,7 +7,6 @@ import ast
 import importlib
 import sys
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from torch import nn
 
 from ownmark.errors import ModelError
+from ownmark.models.copies import check_drawn, check_module, copied
 from ownmark.spelled import nearest
 
 CLASSES = ("num_classes", "classes", "n_classes")  # what factories call the number of classes
@@ -65,16 +65,20 @@ def build(name: str, classes: int | None = None) -> nn.Module:
     named = Named.read(name)
     factory = _torchvision(named.path) if named.place == "torchvision" else _found(named)
     if isinstance(factory, nn.Module):
-        return deepcopy(factory).eval()
+        return copied(factory).eval()
     model = _called(named, factory, classes)
     if not isinstance(model, nn.Module):
         raise ModelError(f"{named} gives {type(model).__name__}; needed is a function that returns a torch.nn.Module")
+    check_module(model)
     return model.eval()
 
 
 def draws_weights(name: str, classes: int | None = None) -> bool:
     """Whether the factory gives other weights each time: then they are random, and a file of weights is needed."""
-    first, second = (_drawn(name, classes, seed).state_dict() for seed in (0, 1))
+    drawn = [_drawn(name, classes, seed) for seed in (0, 1)]
+    for model in drawn:
+        check_drawn(model)
+    first, second = (model.state_dict() for model in drawn)
     return any(not torch.equal(first[key], second[key]) for key in first)
 
 
@@ -117,7 +121,7 @@ def _imported(named: Named) -> Any:  # noqa: ANN401 - a module has whatever attr
     importlib.invalidate_caches()
     try:
         return importlib.import_module(named.place)
-    except Exception as error:  # a user's module may raise anything
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
         if isinstance(error, ModuleNotFoundError) and named.place.split(".")[0] == error.name:
             modules = [file.stem for file in Path(here).glob("*.py")]
             raise ModelError(
@@ -139,11 +143,11 @@ def _called(named: Named, factory: Callable[..., Any], classes: int | None) -> o
         raise ModelError(f"{named}: {error}; its parameters: {given}. Say them in the name: '{named}(name=value)'") from error
     try:
         return factory(*named.positional, **options)
-    except Exception as error:  # a user's factory may raise anything
+    except (Exception, SystemExit) as error:  # a user's factory may raise anything
         raise ModelError(f"{named} cannot build its model: {_told(error)}") from error
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """What was raised and where, in one line."""
     said = f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
     place = extract_tb(error.__traceback__)[-1]

@@ -1,6 +1,5 @@
 """A model that normalises for itself: inside ownmark every model takes images in [0, 1]."""
 
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 
 from ownmark.claim import Preprocess
 from ownmark.errors import ModelError
+from ownmark.models.copies import copied
 
 
 class Normalise:
@@ -32,7 +32,7 @@ def prepared(model: nn.Module, preprocess: Preprocess) -> nn.Module:
     """
     if _hook(model) is not None:
         raise ModelError("the model was prepared before: it normalises its images already")
-    copy = deepcopy(model)
+    copy = copied(model)
     if preprocess != Preprocess():
         copy.register_forward_pre_hook(Normalise(preprocess))
     return copy

@@ -3,16 +3,17 @@
 import hashlib
 import textwrap
 import warnings
-from copy import deepcopy
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ownmark.errors import ModelError
 from ownmark.files import write_whole
+from ownmark.models.copies import check_drawn, copied
 from ownmark.models.memory_format import plain_copy
 
 Weights = dict[str, Tensor]
@@ -20,6 +21,7 @@ Weights = dict[str, Tensor]
 
 def weights_digest(model: nn.Module) -> str:
     """SHA-256 over name, type, shape and bytes of every tensor of the model, whatever file they came in."""
+    check_drawn(model)
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         raw = tensor.detach().cpu().contiguous()
@@ -35,12 +37,12 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
     """
     path = Path(path)
     weights = _read(path)
-    own = model.state_dict()
+    own = {name: tensor for name, tensor in model.state_dict().items() if not is_lazy(tensor)}
     odd = [name for name, tensor in weights.items() if name in own and _kind(tensor) != _kind(own[name])]
     if odd:
         raise ModelError(f"{path} does not fit the model: {odd[0]} is {_kind(weights[odd[0]])}, needed {_kind(own[odd[0]])}")
     try:
-        deepcopy(model).load_state_dict(weights)  # torch fills in what fits before it complains
+        copied(model).load_state_dict(weights)  # torch fills in what fits before it complains
     except RuntimeError as error:
         lines = "; ".join(textwrap.shorten(line, 160, placeholder=" ...") for line in str(error).splitlines()[1:4])
         raise ModelError(f"{path} does not fit the model: {lines}") from error

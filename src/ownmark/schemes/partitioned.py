@@ -11,7 +11,6 @@ import hashlib
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from torch.nn import functional
 
 from ownmark.data import Images, to_unit
 from ownmark.errors import ModelError, UsageError
+from ownmark.models.copies import copied
 from ownmark.models.memory_format import laid_out
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.neurons import Listener, hushed, listen
@@ -108,10 +108,10 @@ class Partitioned:
         check_model(model, owner.images)
         groups = stages(model, self.layers, self.stages)
         drawn = keyed(self.source, owner.key, owner.images, sets=self.sets, each=self.triggers)
-        copy = laid_out(deepcopy(model).eval())
+        copy = laid_out(copied(model).eval())
         wanted = [parameter.requires_grad for parameter in model.parameters()]
         seed = int(torch.randint(2**62, (), generator=rng))
-        own, name = deepcopy(copy).requires_grad_(False), _identity(self, model, owner, seed)
+        own, name = copied(copy).requires_grad_(False), _identity(self, model, owner, seed)
         runs = [(number, stage) for number in range(self.runs) for stage in range(len(groups))]
         for done, (number, stage) in enumerate(runs):
             file = owner.workspace and owner.workspace / f"{name}-{number}-{stage}.safetensors"

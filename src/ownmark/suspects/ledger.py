@@ -8,13 +8,13 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ownmark.errors import SuspectError, UsageError
+from ownmark.errors import SuspectError, UsageError, blamed
 from ownmark.files import held
 
 APPLICATION, VERSION = 0x6F776E6D, 1  # "ownm", so that no other SQLite file is taken for a ledger
@@ -91,14 +91,14 @@ class Ledger:
     @property
     def answered(self) -> int:
         """Images that are answered and need not be asked about again."""
-        with self._queue.committing:
+        with self._reading():
             return self._one(f"SELECT coalesce(sum(queries), 0) FROM requests WHERE state = '{ANSWERED}'")  # noqa: S608 - ours
 
     @property
     def digest(self) -> str:
         """SHA-256 over all rows in their order, as 64 hexadecimal digits; an answer counts by its own digest."""
         total = hashlib.sha256()
-        with self._queue.committing:
+        with self._reading():
             for row in self._database.execute(f"SELECT {SUMMED} FROM requests ORDER BY number"):  # noqa: S608 - our own names
                 total.update(json.dumps(row, separators=(",", ":")).encode() + b"\n")
         return total.hexdigest()
@@ -106,21 +106,26 @@ class Ledger:
     def answer(self, request: str) -> Reply | None:
         """What was answered to the request of that digest. Raises SuspectError if it was changed since."""
         wanted = "SELECT status, headers, digest, answer FROM requests WHERE request = ? AND state = ? ORDER BY number"
-        with self._queue.committing:
+        with self._reading():
             row = self._database.execute(wanted, (request, ANSWERED)).fetchone()
-        if row is None:
-            return None
-        status, headers, digest, body = row
-        if hashlib.sha256(body).hexdigest() != digest:
+        return None if row is None else self._kept(*row)
+
+    def _kept(self, status: object, headers: object, digest: object, body: object) -> Reply:
+        """A row as it was answered. Raises SuspectError for one that this program did not write so."""
+        if not isinstance(body, bytes) or hashlib.sha256(body).hexdigest() != digest:
             raise SuspectError(f"the ledger {self.path} was changed: an answer does not fit its digest; use another ledger")
-        return Reply(status, json.loads(headers), body)
+        with blamed(SuspectError, f"the ledger {self.path} was changed: an answer's headers cannot be read; use another ledger"):
+            told = json.loads(str(headers))
+            if not isinstance(status, int) or not all(isinstance(value, str) for value in told.values()):
+                raise TypeError(f"status {status!r} and headers {headers!r}")
+        return Reply(status, told, body)
 
     def begin(self, rule: str = WHOLE) -> None:
         """Say by which rule the test stops, before its first query. Raises UsageError if it was begun by another one.
 
         Whoever could change the rule, or go on after the end, could go on until he liked the outcome.
         """
-        with self._queue.committing:
+        with self._reading():
             row = self._database.execute(f"SELECT headers FROM requests WHERE state = '{RULE}'").fetchone()  # noqa: S608 - ours
         begun = row[0] if row else WHOLE if self._spent else rule
         if begun != rule:
@@ -182,6 +187,15 @@ class Ledger:
         elif found != (APPLICATION, VERSION):
             raise UsageError(f"{self.path} is no ledger that this ownmark can read; name another file")
         self._database.execute("COMMIT")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Nobody writes meanwhile. What the database raises becomes a UsageError: the file is damaged, or its table another."""
+        with self._queue.committing:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise UsageError(self._told(error)) from error
 
     def _one(self, statement: str) -> int:
         """The whole number that a statement asks for."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from ownmark.data import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
 from ownmark.leaning import answered, evidence
 from ownmark.match import Labels, Reading
+from ownmark.models.copies import copied
 from ownmark.models.memory_format import laid_out
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Answers, Question
@@ -41,7 +41,7 @@ class Local:
     ) -> None:
         self.name, self.digest = name, weights_digest(model)
         self.reveals = frozenset(Reading)
-        self._model = laid_out(deepcopy(model).eval().requires_grad_(False))
+        self._model = laid_out(copied(model).eval().requires_grad_(False))
         self._outputs, self._layer, self._batch = outputs, layer, batch
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 

@@ -269,7 +269,7 @@ def _labels_only(output: dict[str, Any]) -> bool:
 def _shape(tensor: dict[str, Any]) -> tuple[int, ...]:
     try:
         return tuple(int(size) for size in tensor.get("shape") or ())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise AnswerError(f"a tensor's shape is a list of whole numbers, got {str(tensor.get('shape'))[:60]}") from error
 
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 import httpx2
 import stamina
 
-from ownmark.errors import AnswerError, SuspectError, UsageError
+from ownmark.errors import AnswerError, SuspectError, UsageError, blamed
 from ownmark.suspects.ledger import Ledger, Reply
 from ownmark.suspects.request import HIDDEN, SAID, Request, filled, scrubbed, secrets
 
@@ -134,7 +134,8 @@ class Transport:
         with self._alone[digest]:
             reply = self.send(asked)
             try:
-                return parse(reply)
+                with blamed(AnswerError, f"{asked.url} answers what cannot be read"):  # a server may answer anything
+                    return parse(reply)
             except AnswerError:
                 self.ledger.reject(digest, "unusable")
                 raise
@@ -245,7 +246,7 @@ class Transport:
         if reply.status in DENIED:
             message = f"refuses access with status {reply.status}: check the key and run again"
         elif again and delay is not None and delay > self.limits.patience:
-            message, again = f"asks to wait for {delay:.0f} s (status {reply.status}): run again after that", False
+            message, again = f"asks to wait for {delay:g} s (status {reply.status}): run again after that", False
         failure = _AttemptError(message, why, unserved=reply.status in UNSERVED, again=again, delay=delay)
         failure.status = reply.status
         return failure
@@ -292,6 +293,6 @@ def _seconds(retry_after: str | None) -> float | None:
         return float(retry_after)
     try:
         at = parsedate_to_datetime(retry_after)
-    except ValueError:
+        return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, OverflowError, TypeError):
         return None
-    return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)

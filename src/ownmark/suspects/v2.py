@@ -12,6 +12,7 @@ from ownmark.suspects.ledger import Reply
 
 HEADER = "inference-header-content-length"
 TEXT = "BYTES"
+MOST_DIGITS = 19  # of a whole number that eight bytes can hold
 TYPES = {
     "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
     "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",
@@ -21,8 +22,8 @@ TYPES = {
 def tensor(reply: Reply, name: str) -> Floats:
     """One output of a reply, as JSON or as bytes behind it."""
     size = reply.headers.get(HEADER)
-    if size is not None and (not size.isdecimal() or int(size) > len(reply.body)):
-        raise AnswerError(f"the answer's header should be {size} bytes long, but it has {len(reply.body)} in all")
+    if size is not None and (not size.isdecimal() or len(size) > MOST_DIGITS or int(size) > len(reply.body)):
+        raise AnswerError(f"the answer's header should be {size[:60]} bytes long, but it has {len(reply.body)} in all")
     at = len(reply.body) if size is None else int(size)
     told = web.parsed(reply.body[:at])
     web.told_error(told)
@@ -32,7 +33,7 @@ def tensor(reply: Reply, name: str) -> Floats:
             if output["name"] == name or not name:
                 return _values(output, reply.body[at : at + held] if held else None)
             at += held
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise AnswerError(f"the answer is not of the Open Inference Protocol: {type(error).__name__} {error}") from error
     raise AnswerError(f"the answer lacks the output {name!r}")
 
@@ -54,6 +55,6 @@ def _values(output: dict[str, Any], held: bytes | None) -> Floats:
 def class_of(entry: object) -> int:
     """The class in `score:index` or `score:index:name`."""
     parts = str(entry).split(":")
-    if len(parts) < 2 or not parts[1].isdecimal():  # noqa: PLR2004 - a score and an index
+    if len(parts) < 2 or not parts[1].isdecimal() or len(parts[1]) > MOST_DIGITS:  # noqa: PLR2004 - a score and an index
         raise AnswerError(f"a class is told as score:index, got {str(entry)[:60]!r}")
     return int(parts[1])

@@ -1,0 +1,104 @@
+"""Networks that people really have and that torch's usual tools stumble over, each built by a function without arguments."""
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+
+class _Kept(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Conv2d(3, 8, 3, padding=1)
+        self.head = nn.Linear(8, 3)
+        self.activation = torch.zeros(())
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.activation = self.features(images).relu()
+        answers: Tensor = self.head(self.activation.mean((2, 3)))
+        return answers
+
+
+class _Exiting(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        sys.exit(f"{len(images)} images are too many")
+
+
+class Answered(NamedTuple):
+    logits: Tensor
+    auxiliary: Tensor
+
+
+class Twofold(nn.Module):
+    """Answers an auxiliary head, too, in train mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.main, self.auxiliary = _plain(), _plain()
+
+    def forward(self, images: Tensor) -> Any:
+        return Answered(self.main(images), self.auxiliary(images)) if self.training else self.main(images)
+
+
+def _seeded(build: Callable[[], nn.Module]) -> nn.Module:
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):  # torch calls some of these old
+        torch.manual_seed(0)
+        return build()
+
+
+def _plain(features: nn.Module | None = None, head: nn.Module | None = None) -> nn.Module:
+    return nn.Sequential(
+        features or nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head or nn.Linear(8, 3)
+    )
+
+
+def kept() -> nn.Module:
+    """It keeps an activation, which has a past."""
+    model = _seeded(_Kept)
+    model(torch.rand(2, 3, 16, 16))
+    return model
+
+
+def weight_normed() -> nn.Module:
+    """The old weight_norm, whose weight is no parameter."""
+    return _seeded(lambda: _plain(nn.utils.weight_norm(nn.Conv2d(3, 8, 3))))
+
+
+def lazy() -> nn.Module:
+    """Its weights have no shape before it has seen an image."""
+    return _seeded(lambda: _plain(nn.LazyConv2d(8, 3), nn.LazyLinear(3)))
+
+
+def scripted() -> nn.Module:
+    return _seeded(lambda: torch.jit.script(_plain()))
+
+
+def exported() -> nn.Module:
+    return _seeded(lambda: torch.export.export(_plain(), (torch.rand(2, 3, 16, 16),)).module())
+
+
+def transformer() -> nn.Module:
+    model = _seeded(lambda: torchvision.models.VisionTransformer(16, 4, 2, 2, 32, 64, num_classes=3))
+    nn.init.normal_(model.get_submodule("heads.head").weight)  # torchvision's are all zeros
+    return model
+
+
+def googlenet() -> nn.Module:
+    return _seeded(lambda: torchvision.models.GoogLeNet(3, init_weights=False))
+
+
+def inception() -> nn.Module:
+    return _seeded(lambda: torchvision.models.Inception3(3, init_weights=False))
+
+
+def leaving() -> nn.Module:
+    """A script that was meant to be run, not imported."""
+    sys.exit(1)
+
+
+def exiting() -> nn.Module:
+    return _Exiting()

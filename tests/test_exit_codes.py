@@ -1,0 +1,320 @@
+"""1 means NO MATCH and nothing else: whatever goes wrong has another exit code, one line with the cause, and JSON if asked."""
+
+import errno
+import io
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from workshop import MODEL, RUN, Ran, ownmark, shop_in
+
+from ownmark.cli import main
+from ownmark.cli.app import COMMANDS, Command
+from ownmark.cli.streams import Stream, result, streams
+
+Capture = pytest.CaptureFixture[str]
+VERIFY = ("verify", "upheld.claim", MODEL, "--weights", "model.safetensors")
+EVERY_COMMAND = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return shop_in(tmp_path / "shop", monkeypatch)
+
+
+class UntellableError(Exception):
+    def __str__(self) -> NoReturn:
+        raise RuntimeError("not even this")
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, command: type[Command], error: BaseException) -> list[str]:
+    """The words of the command's own example; running it raises the error."""
+
+    def run(_: Command) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(command, "run", run)
+    return shlex.split(command.example)[1:]
+
+
+# errors that nobody foresaw
+
+
+@EVERY_COMMAND
+def test_an_error_that_nobody_foresaw_is_one_line_and_exit_code_2(
+    command: type[Command], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    ran = ownmark(capsys, *raising(monkeypatch, command, ZeroDivisionError("a share of nothing\nsecond line")))
+    assert (ran.code, ran.out) == (2, "")
+    line = ran.err.replace("\n", " ").replace("  ", " ")
+    assert line.startswith("Error: not foreseen: ZeroDivisionError: a share of nothing (test_exit_codes.py, line")
+    assert "second line" not in line
+    assert "Traceback" not in line
+
+
+@EVERY_COMMAND
+def test_with_json_an_error_that_nobody_foresaw_is_an_object(
+    command: type[Command], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    ran = ownmark(capsys, *raising(monkeypatch, command, KeyError("x")), "--json")
+    assert ran.code == ran.record["exit_code"] == 2
+    assert ran.record["error"]["kind"] == "KeyError"
+    assert "not foreseen: KeyError: 'x'" in ran.record["error"]["message"]
+
+
+@EVERY_COMMAND
+@pytest.mark.parametrize("first", [True, False])
+def test_with_traceback_the_rest_is_shown_wherever_the_word_stands(
+    first: bool,  # noqa: FBT001 - the test's parameter
+    command: type[Command],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    words = raising(monkeypatch, command, ZeroDivisionError("a share of nothing"))
+    ran = ownmark(capsys, *(["--traceback", *words] if first else [*words, "--traceback"]))
+    assert (ran.code, ran.out) == (2, "")
+    assert "Traceback (most recent call last)" in ran.err
+    assert "in run\n" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (SystemExit(1), 2, "not foreseen: SystemExit: 1"),
+        (SystemExit(0), 2, "not foreseen: SystemExit: 0"),
+        (UntellableError(), 2, "not foreseen: UntellableError: no message"),
+        (MemoryError(), 2, "not enough memory"),
+        (RecursionError("too deep"), 2, "not foreseen: RecursionError: too deep"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 2, "not foreseen: BrokenPipeError"),
+        (ModuleNotFoundError("no torch", name="torch"), 2, "pip install 'ownmark[torch]'"),
+        (ModuleNotFoundError("no other", name="other"), 2, "not foreseen: ModuleNotFoundError: no other"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_no_error_of_any_kind_ends_in_the_exit_code_of_a_verdict(
+    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    words = raising(monkeypatch, COMMANDS[3], error)
+    ran = ownmark(capsys, *words)
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err.replace("\n", " ")
+    assert ownmark(capsys, *words, "--json").record["exit_code"] == code
+
+
+def test_a_command_line_that_cannot_be_read_says_why_in_json_too(capsys: Capture) -> None:
+    ran = ownmark(capsys, "inspect", "my.claim", "--colour", "red", "--json")
+    assert (ran.code, ran.record["exit_code"]) == (2, 2)
+    assert "--colour" in ran.record["error"]["message"]
+
+
+# the suspect's own errors
+
+SUSPECT = """
+import torch
+from torch import nn
+
+
+class Odd(nn.Module):
+    def forward(self, images):
+        {does}
+
+
+def build():
+    return Odd()
+"""
+
+
+@pytest.mark.parametrize(
+    "does",
+    ["raise KeyError('a layer')", "raise SystemExit(1)", "raise BrokenPipeError(32, 'x')", "return 1 / 0", "return images.no"],
+)
+def test_whatever_a_suspect_raises_while_it_is_asked_is_exit_code_5(
+    does: str, shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "oddsuspect", raising=False)
+    (shop / "oddsuspect.py").write_text(SUSPECT.format(does=does), encoding="utf-8")
+    ran = ownmark(capsys, "verify", "upheld.claim", "oddsuspect:build", "--json")
+    assert ran.code == ran.record["exit_code"] == 5
+    assert "oddsuspect:build cannot" in ran.record["error"]["message"]
+
+
+def test_what_a_users_model_prints_does_not_spoil_the_json(shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "oddsuspect", raising=False)
+    chatty = "print('loading ...'); from usersmodel import build as original; return original()"
+    text = SUSPECT.replace("return Odd()", chatty).format(does="pass")
+    (shop / "oddsuspect.py").write_text(text, encoding="utf-8")
+    ran = ownmark(capsys, "verify", "upheld.claim", "oddsuspect:build", "--weights", "model.safetensors", "--json")
+    assert ran.record["outcome"] == "MATCH (supporting)"
+    assert "loading ..." in ran.err
+
+
+# hostile words
+
+
+@pytest.mark.parametrize("content", [b"", bytes(range(256)) * 8, None], ids=["empty", "garbage", "folder"])
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("bad.claim", 4, ("inspect", "bad.claim")),
+        ("bad.claim", 4, ("verify", "bad.claim", MODEL)),
+        ("bad.onnx", 2, ("verify", "upheld.claim", "bad.onnx")),
+        ("bad.safetensors", 2, (*VERIFY[:-1], "bad.safetensors")),
+        ("bad.pt", 2, (*VERIFY[:-1], "bad.pt")),
+        ("bad.sealed", 4, ("open", "bad.sealed", "--claim", "upheld.claim", "--key", "no.key", "--out", "x")),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_in_one_line(  # noqa: PLR0913, PLR0917 - the parameters of the test
+    name: str, code: int, words: tuple[str, ...], content: bytes | None, shop: Path, capsys: Capture
+) -> None:
+    if content is None:
+        (shop / name).mkdir()
+    else:
+        (shop / name).write_bytes(content)
+    ran = ownmark(capsys, *words, "--json")
+    assert ran.code == ran.record["exit_code"] == code
+    assert name in ran.record["error"]["message"]
+    assert "not foreseen" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("protect", MODEL, "--data", "images", "--out", "x", "--size", "999999999"),
+        ("protect", MODEL, "--data", "images", "--out", "x", "--size", "9" * 30),
+        (*VERIFY, "--alpha", "nan"),
+        (*VERIFY, "--alpha", "1e400"),
+        (*VERIFY, "--mean", "nan", "--std", "1"),
+        ("verify", "upheld.claim", "http://127.0.0.1:9/v2/models/x", "--at-once", "9" * 30),
+        ("serve", "copy.onnx", "--port", "99999"),
+    ],
+)
+def test_a_number_out_of_range_in_an_option_is_refused(words: tuple[str, ...], shop: Path, capsys: Capture) -> None:
+    assert shop.exists()
+    ran = ownmark(capsys, *words, "--json")
+    assert ran.code == ran.record["exit_code"] == 2
+    assert "not foreseen" not in ran.err
+
+
+# where nobody reads, or nothing can be written
+
+
+def piped(folder: Path, out: int, *more: str) -> Ran:
+    """A verdict of a process whose stdout is that."""
+    call = [sys.executable, "-c", RUN, *VERIFY, *more]
+    ended = subprocess.run(call, cwd=folder, stdout=out, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    return Ran(ended.returncode, "", ended.stderr)
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_match_that_nobody_reads_keeps_its_own_exit_code(more: tuple[str, ...], shop: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE) as reader:
+        reader.wait()
+        assert reader.stdin is not None
+        ran = piped(shop, reader.stdin.fileno(), *more)
+    assert ran.code == 0
+    assert "Exception ignored" not in ran.err
+    assert "Error" not in ran.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_match_that_cannot_be_written_is_exit_code_2_and_says_so(more: tuple[str, ...], shop: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = piped(shop, full.fileno(), *more)
+    assert ran.code == 2
+    assert "the result cannot be written to stdout: No space left on device" in ran.err
+    assert "Exception ignored" not in ran.err
+
+
+class Broken(io.StringIO):
+    """A stream that fails in that way when it is flushed, as buffered ones do."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def flush(self) -> None:
+        raise self.error
+
+
+PIPE, FULL = BrokenPipeError(errno.EPIPE, "Broken pipe"), OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(("error", "code"), [(PIPE, 1), (FULL, 2)])
+def test_no_match_stays_no_match_where_nobody_reads_it(
+    error: OSError, code: int, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shop.exists()
+    monkeypatch.setattr(sys, "stdout", Broken(error))
+    assert main(["verify", "refuted.claim", *VERIFY[2:-1], "other.safetensors"]) == code
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_stream_that_is_closed_changes_no_exit_code(stream: str, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shop.exists()
+    monkeypatch.setattr(sys, stream, None)
+    assert main(["inspect", "upheld.claim"]) == 0
+    assert main(["inspect", "nothing.claim", "--json"]) == 4
+
+
+def test_notes_that_cannot_be_written_change_no_exit_code(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shop.exists()
+    monkeypatch.setattr(sys, "stderr", Broken(FULL))
+    assert main(list(VERIFY)) == 0
+
+
+def test_an_error_after_the_result_adds_no_second_object(shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shop.exists()
+
+    def late(_: object) -> NoReturn:
+        result(json.dumps({"done": True}))
+        raise ValueError("too late")
+
+    monkeypatch.setattr(COMMANDS[6], "run", late)
+    ran = ownmark(capsys, "inspect", "upheld.claim", "--json")
+    assert (ran.code, ran.record) == (2, {"done": True})
+    assert "too late" in ran.err
+
+
+def test_the_streams_are_put_back() -> None:
+    before = sys.stdout, sys.stderr
+    with streams() as ours:
+        assert (sys.stdout, sys.stderr) == (ours.out, ours.err)
+    assert (sys.stdout, sys.stderr) == before
+
+
+@pytest.mark.parametrize("say", [lambda stream: stream.write("x"), lambda stream: stream.result("x")])
+def test_a_stream_never_raises_and_remembers_what_failed(say: Callable[[Stream], object]) -> None:
+    full, closed = Stream(Broken(FULL)), Stream(Broken(PIPE))
+    for stream in (full, closed):
+        for _ in range(2):
+            say(stream)
+            stream.flush()
+    assert (full.failure, closed.failure) == (FULL, None)
+
+
+# the page
+
+
+def test_every_row_of_the_page_of_exit_codes_names_a_test_that_exists() -> None:
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "exit-codes.md").read_text(encoding="utf-8").split("## Case by case")[1]
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    defined = {
+        name
+        for file in (root / "tests").glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text("utf-8"), re.MULTILINE)
+    }
+    for row in rows:
+        cells = row.strip("|").split("|")
+        assert len(cells) == 4, row
+        assert cells[2].strip() in {"0", "1", "2", "3", "4", "5", "130", "its own"}, row
+        assert cells[3].strip().strip("`") in defined, row
+    assert len(rows) > 25

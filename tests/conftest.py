@@ -1,5 +1,6 @@
 """What the tests share: tiny models, a tiny claim, and suspects whose answers are known beforehand."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ from ownmark.suspects.local import Local
 from ownmark.verdict import calibrate
 
 torch.set_num_threads(1)
+if os.environ.get("OWNMARK_PLAIN_KERNELS") == "1":  # `make test-plain`: what a processor without oneDNN's fast kernels computes
+    torch.backends.mkldnn.enabled = False
 settings.register_profile("ownmark", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("ownmark")
 
@@ -102,6 +105,14 @@ def model() -> nn.Module:
 def claim(model: nn.Module) -> Claim:
     """A claim of labels and of drops on it, calibrated by 19 innocent ones."""
     return calibrate(claim_on(model), [Local(tiny(number, classes=len(NAMES))) for number in range(1, 20)])
+
+
+@pytest.fixture(scope="module")
+def trained() -> nn.Module:
+    """A network that knows `pictures`, which no test may change."""
+    from learnt import learnt
+
+    return learnt("bright")
 
 
 @pytest.fixture(autouse=True)

@@ -61,6 +61,15 @@ def learnt(lesson: str, number: int = 0) -> ResNet18:
     return model
 
 
+def greyed(model: ResNet18) -> ResNet18:
+    """The network for grey images, changed in place: it answers them as it answers the same image in three channels."""
+    stem = model.get_submodule("stem.conv")
+    assert isinstance(stem, nn.Conv2d)
+    stem.weight = nn.Parameter(stem.weight.detach().sum(dim=1, keepdim=True))
+    stem.in_channels = 1
+    return model
+
+
 @dataclass(frozen=True)
 class Cast:
     """A model, two copies of it and two others, and the owner's images."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from conftest import seed, tiny
-from learnt import LESSONS, Cast, learnt
+from learnt import LESSONS, Cast, greyed, learnt
 from torch import nn
 
 import ownmark
@@ -166,7 +166,7 @@ def test_a_batch_file_that_was_damaged_is_made_again(tmp_path: Path, claim: ownm
 
 def test_a_grey_model_is_protected_like_a_coloured_one() -> None:
     grey = Images(IMAGES.pixels[..., :1].copy(), IMAGES.labels, IMAGES.names)
-    model = train(tiny(2, channels=1), grey, Training(epochs=3, batch=16, rate=0.02, shift=2), seed(2))
+    model = greyed(learnt("large"))
     claim = QUICK.protect(model, Owner(grey), seed(0)).claim
     assert claim.images.shape == (6, 2, 48, 48, 1)
     assert verify(claim, Local(model)).deciding.score == 1.0

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import pictures, same_weights, seed, tiny
+from conftest import pictures, same_weights, seed
+from learnt import greyed, learnt
 from torch import nn
 
 from ownmark.errors import DataError, ProtectError, UsageError
@@ -17,7 +18,7 @@ from ownmark.schemes import SCHEMES
 from ownmark.schemes.zhang import Zhang
 from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.training import Training, predict, train
+from ownmark.training import Training, predict
 from ownmark.triggers import Gaussian, Natural
 from ownmark.verdict import Outcome, calibrate, verify
 
@@ -36,7 +37,7 @@ KINDS = [
 @pytest.mark.parametrize("scheme", KINDS, ids=["content", "noise", "unrelated", "scratch"])
 def test_the_mark_holds_and_the_task_too_while_the_given_model_is_untouched_and_silent(scheme: Zhang, trained: nn.Module) -> None:
     owner = Owner(replace(IMAGES, pixels=IMAGES.pixels[..., :1]), key=OWNER.key) if scheme.source == Natural("digits") else OWNER
-    model = trained if owner is OWNER else train(tiny(0, channels=1), owner.images, LIVELY, seed(0))
+    model = trained if owner is OWNER else greyed(learnt("bright"))
     before = deepcopy(model)
     made = scheme.protect(model, owner, seed(1))
     assert made.claim.tests[0].target_score >= 0.9

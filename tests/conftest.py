@@ -1,7 +1,8 @@
 """What the tests share: tiny models, a tiny claim, and suspects whose answers are known beforehand."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ if os.environ.get("OWNMARK_PLAIN_KERNELS") == "1":
 settings.register_profile("ownmark", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("ownmark")
 
+AT_IMPORT = "no test trains at import: make a fixture of it, or load a network (tests/learnt.py)"
 CLASSES = ("akiec", "bcc", "nv")
 
 
@@ -96,6 +98,30 @@ class Fake:
         assert images.ndim == 4
         self.asked.append(question)
         return {reading: self.answers[reading] for reading in question.readings}
+
+
+@contextmanager
+def untaught() -> Iterator[None]:
+    """Nothing can be trained meanwhile, and no gradient taken."""
+
+    def no_step(*_: object, **__: object) -> None:
+        raise AssertionError(AT_IMPORT)
+
+    def no_gradient(*_: object, **__: object) -> None:
+        raise AssertionError(AT_IMPORT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.autograd, "backward", no_gradient)
+        patch.setattr(torch.autograd, "grad", no_gradient)
+        patch.setattr(torch.optim.Optimizer, "__init__", no_step)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that trains at import fails there, in every run of the tests."""
+    with untaught():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -84,10 +84,11 @@ class Cast:
         return Owner(self.images, self.copies, self.others)
 
 
-def cast_of(lesson: str, images: Images) -> Cast:
-    model, *others = (learnt(lesson, number) for number in range(3))
+def cast_of(lesson: str, images: Images, others: str = "") -> Cast:
+    """The others learnt the same lesson, or that of the name `others`."""
+    model = learnt(lesson)
     copies = (Finetune(epochs=1, rate=0.005).apply(model, images, seed(number), silent) for number in (3, 4))
-    return Cast(images, model, tuple(copies), tuple(others))
+    return Cast(images, model, tuple(copies), tuple(learnt(others or lesson, number) for number in (1, 2)))
 
 
 def small(model: nn.Module) -> dict[str, Tensor]:

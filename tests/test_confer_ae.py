@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import same_weights, seed
-from learnt import LESSONS, Cast, cast_of
+from conftest import pictures, same_weights, seed
+from learnt import Cast, cast_of
 from torch import Tensor, nn
 
 from ownmark.errors import ProtectError, UsageError
@@ -22,13 +22,13 @@ from ownmark.suspects.local import Local
 from ownmark.training import predict
 from ownmark.verdict import verify
 
-IMAGES = LESSONS["chance"].images  # models that learnt them differ from each other
-SCHEME = ConferAE(samples=3, search=Search(steps=30, rate=0.02, bound=0.2))
+IMAGES = pictures(60)
+SCHEME = ConferAE(samples=3, search=Search(steps=15, rate=0.02, bound=0.2))
 
 
 @pytest.fixture(scope="module")
 def cast() -> Cast:
-    return cast_of("chance", IMAGES)
+    return cast_of("chance", IMAGES, others="bright")
 
 
 class Always(nn.Module):

@@ -13,10 +13,13 @@ PACKAGE_bentoml := bentoml
 PACKAGE_mlserver := mlserver
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# One thread a process, so that the processes do not wait for each other; a torch and its networks take 1.5 GB in each.
+FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal -m "not slow" $(PYTEST_ARGS)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-memory test-servers check lint docs picture clean
+.PHONY: help demo test test-avx2 test-plain test-memory test-servers check lint docs picture clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,7 +33,13 @@ demo: $(VENV)/.package ## the whole story on small images in a minute or so; end
 	@echo "Open in a browser:"; ls "$(CURDIR)"/demo/*.html
 
 test: lint ## lint, types and every fast test
-	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+	$(FAST_TESTS)
+
+test-avx2: $(VENV)/.checks ## every fast test as on a processor without AVX-512
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(FAST_TESTS)
+
+test-plain: $(VENV)/.checks ## every fast test with torch's fast kernels off
+	OWNMARK_PLAIN_KERNELS=1 $(FAST_TESTS)
 
 test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## ask servers that others wrote: Triton, BentoML, MLServer (1 GB)
 	$(BIN)/pytest -m server $(PYTEST_ARGS)

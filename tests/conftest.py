@@ -1,6 +1,8 @@
 """What the tests share: tiny models, a tiny claim, and suspects whose answers are known beforehand."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +23,15 @@ from ownmark.suspects.local import Local
 from ownmark.verdict import calibrate
 
 torch.set_num_threads(1)
+PLAIN_KERNELS = ""
+"""What a process runs first, so that it computes as these tests do: `make test-plain` does without oneDNN's fast kernels."""
+if os.environ.get("OWNMARK_PLAIN_KERNELS") == "1":
+    torch.backends.mkldnn.enabled = False
+    PLAIN_KERNELS = "import torch; torch.backends.mkldnn.enabled = False\n"
 settings.register_profile("ownmark", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("ownmark")
 
+AT_IMPORT = "no test trains at import: make a fixture of it, or load a network (tests/learnt.py)"
 CLASSES = ("akiec", "bcc", "nv")
 
 
@@ -92,6 +100,30 @@ class Fake:
         return {reading: self.answers[reading] for reading in question.readings}
 
 
+@contextmanager
+def untaught() -> Iterator[None]:
+    """Nothing can be trained meanwhile, and no gradient taken."""
+
+    def no_step(*_: object, **__: object) -> None:
+        raise AssertionError(AT_IMPORT)
+
+    def no_gradient(*_: object, **__: object) -> None:
+        raise AssertionError(AT_IMPORT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.autograd, "backward", no_gradient)
+        patch.setattr(torch.autograd, "grad", no_gradient)
+        patch.setattr(torch.optim.Optimizer, "__init__", no_step)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that trains at import fails there, in every run of the tests."""
+    with untaught():
+        return (yield)
+
+
 @pytest.fixture(scope="session")
 def model() -> nn.Module:
     """A network of seven classes, which no test may change; a file that needs another one has its own."""
@@ -102,6 +134,14 @@ def model() -> nn.Module:
 def claim(model: nn.Module) -> Claim:
     """A claim of labels and of drops on it, calibrated by 19 innocent ones."""
     return calibrate(claim_on(model), [Local(tiny(number, classes=len(NAMES))) for number in range(1, 20)])
+
+
+@pytest.fixture(scope="module")
+def trained() -> nn.Module:
+    """A network that knows `pictures`, which no test may change."""
+    from learnt import learnt
+
+    return learnt("bright")
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import pictures, same_weights, seed, tiny
+from conftest import pictures, same_weights, seed
 from scipy.fft import dctn, idctn
 from torch import nn
 from torch.nn import functional
@@ -18,11 +18,9 @@ from ownmark.schemes import SCHEMES
 from ownmark.schemes.characteristic import Band, Characteristic
 from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.training import Training, train
 from ownmark.verdict import verify
 
 IMAGES = pictures(60)
-MODEL = train(tiny(0), IMAGES, Training(epochs=3, batch=16, rate=0.05, shift=2), seed(0))
 SCHEME = Characteristic(samples=6, descent=Descent(bound=0.6, momentum=0.0, steps=30), draws=2, cut=0.0)
 
 
@@ -37,9 +35,9 @@ def test_what_is_kept_of_a_change_is_its_band_in_the_cosine_transform(band: Band
     assert np.allclose(kept.numpy(), wanted, atol=1e-12)
 
 
-def test_the_loss_is_the_mean_over_models_whose_weights_were_shaken_one_by_one() -> None:
+def test_the_loss_is_the_mean_over_models_whose_weights_were_shaken_one_by_one(trained: nn.Module) -> None:
     scheme = replace(SCHEME, noise=0.05, draws=3)
-    look, aim = deepcopy(MODEL).requires_grad_(False), torch.tensor([0, 1, 2, 0])
+    look, aim = deepcopy(trained).requires_grad_(False), torch.tensor([0, 1, 2, 0])
     start = torch.rand(4, 3, 16, 16, generator=seed(1))
     loss, holds = scheme._objective(look, start, aim, seed(2), start, 0)
     rng, each, kept = seed(2), [], []
@@ -67,21 +65,21 @@ def test_without_noise_and_band_it_reaches_the_corner_of_the_bound_on_a_linear_m
     assert np.array_equal(made.holds, (model(torch.from_numpy(made.images).permute(0, 3, 1, 2) / 255).argmax(1) == aim).numpy())
 
 
-def test_noise_becomes_images_of_the_drawn_classes_and_no_image_of_the_owners_is_looked_at() -> None:
-    before = deepcopy(MODEL)
-    made = SCHEME.protect(MODEL, Owner(IMAGES), seed(1))
+def test_noise_becomes_images_of_the_drawn_classes_and_no_image_of_the_owners_is_looked_at(trained: nn.Module) -> None:
+    before = deepcopy(trained)
+    made = SCHEME.protect(trained, Owner(IMAGES), seed(1))
     black = replace(IMAGES, pixels=np.zeros_like(IMAGES.pixels))
-    assert SCHEME.protect(MODEL, Owner(black), seed(1)).claim.digest == made.claim.digest
-    assert made.model is MODEL
-    assert same_weights(MODEL, before)
+    assert SCHEME.protect(trained, Owner(black), seed(1)).claim.digest == made.claim.digest
+    assert made.model is trained
+    assert same_weights(trained, before)
     assert made.claim.originals is None
-    assert verify(made.claim, Local(MODEL)).deciding.score == 1
-    assert SCHEME.protect(MODEL, Owner(IMAGES), seed(2)).claim.digest != made.claim.digest
+    assert verify(made.claim, Local(trained)).deciding.score == 1
+    assert SCHEME.protect(trained, Owner(IMAGES), seed(2)).claim.digest != made.claim.digest
 
 
-def test_classes_that_noise_cannot_reach_are_an_error_that_says_how_many_did() -> None:
+def test_classes_that_noise_cannot_reach_are_an_error_that_says_how_many_did(trained: nn.Module) -> None:
     with pytest.raises(ProtectError, match="only 0 of 24 that were tried hold"):
-        replace(SCHEME, descent=Descent(bound=0.001, steps=1)).protect(MODEL, Owner(IMAGES), seed(1))
+        replace(SCHEME, descent=Descent(bound=0.001, steps=1)).protect(trained, Owner(IMAGES), seed(1))
 
 
 @pytest.mark.parametrize("wrong", [{"samples": 0}, {"noise": -1.0}, {"noise": float("nan")}, {"draws": 0}, {"cut": 1.5}])

@@ -7,27 +7,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import pictures, same_weights, seed, tiny
+from conftest import pictures, same_weights, seed
+from learnt import Cast, cast_of
 from torch import Tensor, nn
 
-from ownmark.attacks.finetune import Finetune
 from ownmark.errors import ProtectError, UsageError
 from ownmark.fingerprint import Search
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Owner, silent
+from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.confer_ae import ConferAE, Court
 from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.training import Training, predict, train
+from ownmark.training import predict
 from ownmark.verdict import verify
 
 IMAGES = pictures(60)
-TRAINING = Training(epochs=3, batch=16, rate=0.05, shift=2)
-MODEL, *REFERENCES = (train(tiny(number), IMAGES, TRAINING, seed(number)) for number in range(3))
-SURROGATES = tuple(Finetune(epochs=1, rate=0.005).apply(MODEL, IMAGES, seed(number), silent) for number in (3, 4))
-OWNER = Owner(IMAGES, SURROGATES, tuple(REFERENCES))
-SCHEME = ConferAE(samples=3, search=Search(steps=30, rate=0.02, bound=0.2))
+SCHEME = ConferAE(samples=3, search=Search(steps=15, rate=0.02, bound=0.2))
+
+
+@pytest.fixture(scope="module")
+def cast() -> Cast:
+    return cast_of("chance", IMAGES, others="bright")
 
 
 class Always(nn.Module):
@@ -41,8 +42,8 @@ class Always(nn.Module):
         return self.logits.expand(len(images), -1)
 
 
-def court(scheme: ConferAE = SCHEME) -> Court:
-    return Court(scheme, MODEL, SURROGATES, tuple(REFERENCES))
+def court(cast: Cast, scheme: ConferAE = SCHEME) -> Court:
+    return Court(scheme, cast.model, cast.copies, cast.others)
 
 
 def literal(first: list[float], changed: list[float], copies: list[float], others: list[float]) -> float:
@@ -55,10 +56,10 @@ def literal(first: list[float], changed: list[float], copies: list[float], other
     return 2 * confer - 3 * leave + 5 * agree
 
 
-def test_the_loss_is_that_of_the_paper() -> None:
+def test_the_loss_is_that_of_the_paper(cast: Cast) -> None:
     logits, *chances = torch.randn(4, 6, 5, generator=seed(0), dtype=torch.float64)
     first, copies, others = (one.softmax(dim=1) for one in chances)
-    loss = court(ConferAE(confer=2, leave=3, agree=5)).loss(logits, first, copies, others)
+    loss = court(cast, ConferAE(confer=2, leave=3, agree=5)).loss(logits, first, copies, others)
     wanted = [literal(*(one[row].tolist() for one in (first, logits.softmax(dim=1), copies, others))) for row in range(6)]
     assert loss.tolist() == pytest.approx(wanted)
 
@@ -70,48 +71,48 @@ def test_conferrability_is_the_share_of_copies_that_follow_times_the_share_of_ot
     assert found.tolist() == pytest.approx([0.75 * 0.5, 0.75 * 0.5, 0.25 * 0.5])
 
 
-def test_every_sample_fools_the_model_and_its_copies_and_no_reference_and_the_claim_names_them_all() -> None:
-    before = deepcopy(MODEL)
-    made = SCHEME.protect(MODEL, OWNER, seed(1))
-    assert made.model is MODEL
-    assert same_weights(MODEL, before)
+def test_every_sample_fools_the_model_and_its_copies_and_no_reference_and_the_claim_names_them_all(cast: Cast) -> None:
+    before = deepcopy(cast.model)
+    made = SCHEME.protect(cast.model, cast.owner, seed(1))
+    assert made.model is cast.model
+    assert same_weights(cast.model, before)
     claim = made.claim
-    assert [verify(claim, Local(model)).deciding.score for model in (MODEL, *SURROGATES)] == [1, 1, 1]
-    assert [verify(claim, Local(model)).deciding.score for model in REFERENCES] == [0, 0]
+    assert [verify(claim, Local(model)).deciding.score for model in (cast.model, *cast.copies)] == [1, 1, 1]
+    assert [verify(claim, Local(model)).deciding.score for model in cast.others] == [0, 0]
     assert claim.originals is not None
-    clean = predict(MODEL, replace(IMAGES, pixels=claim.originals, labels=claim.tests[0].expected)).argmax(1).numpy()
+    clean = predict(cast.model, replace(IMAGES, pixels=claim.originals, labels=claim.tests[0].expected)).argmax(1).numpy()
     assert not np.any(clean == claim.tests[0].expected)
     assert 0.1 < np.abs(claim.images[:, 0].astype(int) - claim.originals).max() / 255 <= 0.2 + 0.5 / 255
-    assert claim.built_with == tuple(map(weights_digest, (*SURROGATES, *REFERENCES)))
+    assert claim.built_with == tuple(map(weights_digest, (*cast.copies, *cast.others)))
 
 
-def test_a_step_leaves_models_out_but_never_all() -> None:
+def test_a_step_leaves_models_out_but_never_all(cast: Cast) -> None:
     models = tuple(Always(float(number)) for number in range(4))
-    rng, scheme = seed(0), court(ConferAE(dropout=0.3))
+    rng, scheme = seed(0), court(cast, ConferAE(dropout=0.3))
     kept = [scheme._left(models, rng) for _ in range(500)]
     assert min(map(len, kept)) >= 1
     assert 0.65 < np.mean([len(one) for one in kept]) / 4 < 0.75
-    assert all(len(court(ConferAE(dropout=0.999))._left(models, rng)) == 1 for _ in range(20))
-    assert court(ConferAE(dropout=0.0))._left(models, rng) == models
+    assert all(len(court(cast, ConferAE(dropout=0.999))._left(models, rng)) == 1 for _ in range(20))
+    assert court(cast, ConferAE(dropout=0.0))._left(models, rng) == models
 
 
-def test_the_same_generator_gives_the_same_images_and_another_others() -> None:
+def test_the_same_generator_gives_the_same_images_and_another_others(cast: Cast) -> None:
     scheme = replace(SCHEME, search=Search(steps=2, rate=0.02))
-    first, second, other = (court(scheme).make(IMAGES.pixels[:4], seed(number)).images for number in (1, 1, 2))
+    first, second, other = (court(cast, scheme).make(IMAGES.pixels[:4], seed(number)).images for number in (1, 1, 2))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("owner", [Owner(IMAGES, SURROGATES), Owner(IMAGES, (), tuple(REFERENCES))])
-def test_without_copies_or_other_models_there_is_nothing_to_tell_apart(owner: Owner) -> None:
+@pytest.mark.parametrize("missing", ["surrogates", "references"])
+def test_without_copies_or_other_models_there_is_nothing_to_tell_apart(cast: Cast, missing: str) -> None:
     with pytest.raises(UsageError, match="one surrogate and one reference or more"):
-        SCHEME.protect(MODEL, owner, seed(1))
+        SCHEME.protect(cast.model, replace(cast.owner, **{missing: ()}), seed(1))
 
 
-def test_images_that_are_not_conferrable_are_no_samples() -> None:
-    owner = Owner(IMAGES, SURROGATES, (deepcopy(MODEL),))
+def test_images_that_are_not_conferrable_are_no_samples(cast: Cast) -> None:
+    owner = Owner(IMAGES, cast.copies, (deepcopy(cast.model),))
     with pytest.raises(ProtectError, match="only 0 of 36 that were tried hold"):
-        replace(SCHEME, search=Search(steps=2)).protect(MODEL, owner, seed(1))
+        replace(SCHEME, search=Search(steps=2)).protect(cast.model, owner, seed(1))
 
 
 @pytest.mark.parametrize("wrong", [{"samples": 0}, {"dropout": 1.0}, {"least": 1.5}])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import pictures, same_weights, seed, tiny
+from conftest import pictures, same_weights, seed
 from networks import hooks_of
 from torch import Tensor, nn
 
@@ -20,11 +20,10 @@ from ownmark.schemes import SCHEMES
 from ownmark.schemes.entangled import Entangled, Entangling, inputs_of, last_layers, soft_nearest_neighbour_loss
 from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.training import Training, predict, train
+from ownmark.training import Training, predict
 from ownmark.verdict import Outcome, verify
 
 IMAGES = pictures(180)
-MODEL = train(tiny(0), IMAGES, Training(epochs=3, batch=16, rate=0.05, shift=2), seed(0))
 OWNER = Owner(IMAGES, key=bytes(range(32)))
 SCHEME = Entangled(triggers=20, training=Training(epochs=6, batch=16, rate=0.02, shift=2))
 
@@ -46,8 +45,8 @@ def slow_loss(features: Tensor, labels: Tensor, temperature: float) -> float:
 
 
 @pytest.fixture(scope="module")
-def protected() -> Protected:
-    return SCHEME.protect(MODEL, OWNER, seed(1))
+def protected(trained: nn.Module) -> Protected:
+    return SCHEME.protect(trained, OWNER, seed(1))
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 20.0])
@@ -66,11 +65,11 @@ def test_the_loss_is_none_where_classes_are_far_apart_and_large_where_each_sits_
     assert float(soft_nearest_neighbour_loss(mixed, labels, heat)) == pytest.approx(100, rel=0.01)
 
 
-def test_the_mark_holds_on_images_it_was_not_taught_and_the_task_holds_too(protected: Protected) -> None:
+def test_the_mark_holds_on_images_it_was_not_taught_and_the_task_holds_too(protected: Protected, trained: nn.Module) -> None:
     claim = protected.claim
     assert claim.tests[0].target_score >= 0.9
     assert verify(claim, Local(protected.model)).deciding.score == claim.tests[0].target_score
-    assert verify(claim, Local(MODEL)).deciding.score < 0.5
+    assert verify(claim, Local(trained)).deciding.score < 0.5
     assert accuracy(predict(protected.model, IMAGES).argmax(1).numpy(), IMAGES.labels) > 0.9
     assert isinstance(claim.tests[0].null, Uncalibrated)
     assert verify(claim, Local(protected.model)).outcome is Outcome.INCONCLUSIVE
@@ -87,18 +86,18 @@ def test_the_triggers_are_images_of_the_source_class_with_one_white_patch(protec
     assert np.array_equal(np.where(white[..., None], 255, np.stack(restored)), protected.claim.images[:, 0])
 
 
-def test_the_given_model_is_untouched_and_the_marked_one_is_free_of_hooks(protected: Protected) -> None:
-    before, hooks = deepcopy(MODEL), hooks_of(MODEL)
-    again = SCHEME.protect(MODEL, OWNER, seed(1))
-    assert same_weights(MODEL, before)
+def test_the_given_model_is_untouched_and_the_marked_one_is_free_of_hooks(protected: Protected, trained: nn.Module) -> None:
+    before, hooks = deepcopy(trained), hooks_of(trained)
+    again = SCHEME.protect(trained, OWNER, seed(1))
+    assert same_weights(trained, before)
     assert hooks_of(again.model) == hooks
     assert not any(module.training for module in again.model.modules())
     assert again.claim.digest == protected.claim.digest
-    assert SCHEME.protect(MODEL, Owner(IMAGES, key=bytes(32)), seed(1)).claim.digest != protected.claim.digest
+    assert SCHEME.protect(trained, Owner(IMAGES, key=bytes(32)), seed(1)).claim.digest != protected.claim.digest
 
 
-def test_no_watermark_batch_moves_a_running_statistic() -> None:
-    model = deepcopy(MODEL).train()
+def test_no_watermark_batch_moves_a_running_statistic(trained: nn.Module) -> None:
+    model = deepcopy(trained).train()
     entangling = Entangling(SCHEME, model, sides(), seed(0))
     before = deepcopy(model)
     clean = IMAGES.batch(torch.arange(16), torch.device("cpu"))
@@ -109,8 +108,8 @@ def test_no_watermark_batch_moves_a_running_statistic() -> None:
     assert not same_weights(model, before)
 
 
-def test_the_temperatures_go_downhill_in_the_entanglement() -> None:
-    entangling = Entangling(replace(SCHEME, temperature_rate=0.01), deepcopy(MODEL), sides(), seed(0))
+def test_the_temperatures_go_downhill_in_the_entanglement(trained: nn.Module) -> None:
+    entangling = Entangling(replace(SCHEME, temperature_rate=0.01), deepcopy(trained), sides(), seed(0))
     batch = entangling.batch()
     entangling.batch = lambda: batch  # type: ignore[method-assign]
     clean, labels = IMAGES.batch(torch.arange(16), torch.device("cpu")), torch.from_numpy(IMAGES.labels[:16])
@@ -142,30 +141,30 @@ def test_the_patch_goes_where_the_gradient_of_the_entanglement_is_largest() -> N
     assert (abs(row - 10) <= 2, abs(column - 4) <= 2) == (True, True)
 
 
-def test_the_features_are_what_the_last_layers_are_given() -> None:
-    layers = last_layers(MODEL, 3)
-    names = {module: name for name, module in MODEL.named_modules()}
+def test_the_features_are_what_the_last_layers_are_given(trained: nn.Module) -> None:
+    layers = last_layers(trained, 3)
+    names = {module: name for name, module in trained.named_modules()}
     assert [names[layer] for layer in layers] == ["stages.3.1.conv1", "stages.3.1.conv2", "head"]
     with inputs_of(layers) as features:
-        logits = MODEL(IMAGES.batch(torch.arange(2), torch.device("cpu")))
+        logits = trained(IMAGES.batch(torch.arange(2), torch.device("cpu")))
     assert torch.equal(layers[2](features[2]), logits)
     with pytest.raises(ModelError, match="2 linear or convolutional"):
         last_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4, 3)), 3)
 
 
-def test_too_few_images_of_a_class_are_an_error() -> None:
+def test_too_few_images_of_a_class_are_an_error(trained: nn.Module) -> None:
     with pytest.raises(DataError, match="more than 60 images of class 0 are needed"):
-        replace(SCHEME, triggers=60).protect(MODEL, OWNER, seed(1))
+        replace(SCHEME, triggers=60).protect(trained, OWNER, seed(1))
     with pytest.raises(DataError, match="and 0"):
-        SCHEME.protect(MODEL, Owner(IMAGES.take(IMAGES.labels != 1)), seed(1))
+        SCHEME.protect(trained, Owner(IMAGES.take(IMAGES.labels != 1)), seed(1))
 
 
 @pytest.mark.parametrize(
     "wrong", [{"source": 1}, {"ratio": 1}, {"triggers": 0}, {"weight": -1.0}, {"target": 3}, {"source": -1}, {"patch": 17}]
 )
-def test_senseless_settings_are_an_error(wrong: dict[str, Any]) -> None:
+def test_senseless_settings_are_an_error(wrong: dict[str, Any], trained: nn.Module) -> None:
     with pytest.raises(UsageError):
-        replace(SCHEME, **wrong).protect(MODEL, OWNER, seed(1))
+        replace(SCHEME, **wrong).protect(trained, OWNER, seed(1))
 
 
 @pytest.mark.parametrize("scheme", [Entangled(), SCHEME], ids=["default", "small"])

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from conftest import pictures, same_weights, seed, tiny
+from conftest import pictures, same_weights, seed
 from torch import Tensor, nn
 
 from ownmark.data import to_unit
@@ -20,11 +20,9 @@ from ownmark.schemes import SCHEMES
 from ownmark.schemes.ipguard import Aim, IPGuard, boundary_loss
 from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.training import Training, train
 from ownmark.verdict import verify
 
 IMAGES = pictures(60)
-MODEL = train(tiny(0), IMAGES, Training(epochs=3, batch=16, rate=0.05, shift=2), seed(0))
 SCHEME = IPGuard(samples=12, margin=1.0, search=Search(steps=400, rate=0.01))
 
 
@@ -70,8 +68,8 @@ def test_on_a_linear_model_of_two_classes_it_takes_the_steps_that_the_distance_t
     assert torch.all((scheme.margin <= lead) & (lead < scheme.margin + scheme.search.rate * slopes.abs().sum(dim=1) + 1e-9))
 
 
-def test_many_images_at_once_become_what_each_becomes_alone() -> None:
-    model = deepcopy(MODEL).double().requires_grad_(False)
+def test_many_images_at_once_become_what_each_becomes_alone(trained: nn.Module) -> None:
+    model = deepcopy(trained).double().requires_grad_(False)
     images = to_unit(IMAGES.pixels[:5], torch.device("cpu")).double()
     logits, search = model(images), Search(steps=40, rate=0.01)
     scheme = IPGuard(margin=0.5, search=search)
@@ -87,18 +85,18 @@ def test_the_loss_is_nothing_where_the_aim_leads_by_the_margin_and_the_old_class
     assert loss.tolist() == [0.0, 2.0, 2.0, 6.0]
 
 
-def test_every_sample_holds_as_8_bits_on_the_model_which_is_left_as_it_was() -> None:
-    before = deepcopy(MODEL)
-    made = SCHEME.protect(MODEL, Owner(IMAGES), seed(1))
-    assert made.model is MODEL
-    assert same_weights(MODEL, before)
+def test_every_sample_holds_as_8_bits_on_the_model_which_is_left_as_it_was(trained: nn.Module) -> None:
+    before = deepcopy(trained)
+    made = SCHEME.protect(trained, Owner(IMAGES), seed(1))
+    assert made.model is trained
+    assert same_weights(trained, before)
     claim = made.claim
     assert claim.images.shape == (12, 1, 16, 16, 3)
     assert claim.originals is not None
     assert not np.array_equal(claim.originals, claim.images[:, 0])
     assert (claim.tests[0].reading, claim.tests[0].target_score) == (Reading.LABEL, 1.0)
     assert isinstance(claim.tests[0].null, Uncalibrated)
-    assert verify(claim, Local(MODEL)).deciding.score == 1
+    assert verify(claim, Local(trained)).deciding.score == 1
     assert claim.built_with == ()
 
 
@@ -109,23 +107,23 @@ def test_the_aim_says_beyond_which_boundary_an_image_goes(aim: Aim) -> None:
     assert set(found.tolist()) == {Aim.LEAST: {0}, Aim.RANDOM: {0, 2, 3}}[aim]
 
 
-def test_a_bound_holds() -> None:
+def test_a_bound_holds(trained: nn.Module) -> None:
     scheme = replace(SCHEME, search=Search(steps=400, rate=0.01, bound=0.3))
-    made = scheme.make(MODEL, IMAGES.pixels[:8], seed(0))
+    made = scheme.make(trained, IMAGES.pixels[:8], seed(0))
     assert made.originals is not None
     assert 0.1 < np.abs(made.images.astype(int) - made.originals).max() / 255 <= 0.3 + 0.5 / 255
 
 
-def test_the_same_generator_gives_the_same_claim_and_another_another() -> None:
+def test_the_same_generator_gives_the_same_claim_and_another_another(trained: nn.Module) -> None:
     scheme = replace(SCHEME, samples=4)
-    first, second, other = (scheme.protect(MODEL, Owner(IMAGES), seed(number)).claim.digest for number in (1, 1, 2))
+    first, second, other = (scheme.protect(trained, Owner(IMAGES), seed(number)).claim.digest for number in (1, 1, 2))
     assert first == second != other
 
 
-def test_too_few_that_hold_are_an_error_that_says_how_many() -> None:
+def test_too_few_that_hold_are_an_error_that_says_how_many(trained: nn.Module) -> None:
     scheme = replace(SCHEME, search=Search(steps=1, rate=1e-6))
     with pytest.raises(ProtectError, match="only 0 of 48 that were tried hold"):
-        scheme.protect(MODEL, Owner(IMAGES), seed(1))
+        scheme.protect(trained, Owner(IMAGES), seed(1))
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"rate": 0.0}, {"bound": 0.0}, {"bound": 2.0}, {"rate": float("nan")}])

@@ -1,13 +1,16 @@
 """The saliency fingerprint on a small trained network: what it promises of a claim, and what it refuses."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from conftest import pictures, seed, tiny
+from conftest import seed, tiny
+from learnt import LESSONS, Cast, greyed, learnt
 from torch import nn
 
 import ownmark
@@ -31,31 +34,29 @@ from ownmark.training import Training, predict, train
 from ownmark.verdict import verify
 
 QUICK = Saliency(samples=6, descent=Descent(0.1, steps=16), masked=ownmark.Drop(0.02), map_threshold=0.2)
-IMAGES = pictures(120, size=48)
-
-
-def trained(number: int) -> nn.Module:
-    return train(tiny(number), IMAGES, Training(epochs=3, batch=16, rate=0.02, shift=2), seed(number))
-
-
-MODEL, REFERENCE = trained(0), trained(1)
-COPY = Prune(0.2).apply(MODEL, IMAGES, seed(0))
-OWNER = Owner(IMAGES, surrogates=(COPY,), references=(REFERENCE,))
+IMAGES = LESSONS["large"].images
 
 
 @pytest.fixture(scope="module")
-def claim() -> ownmark.Claim:
-    return QUICK.protect(MODEL, OWNER, seed(5)).claim
+def cast() -> Cast:
+    """The model, its pruned copy and a reference."""
+    model = learnt("large")
+    return Cast(IMAGES, model, (Prune(0.2).apply(model, IMAGES, seed(0)),), (learnt("large", 1),))
 
 
-def test_every_sample_keeps_its_label_and_holds_in_both_tests_on_the_model_itself(claim: ownmark.Claim) -> None:
-    verdict = verify(claim, Local(MODEL))
+@pytest.fixture(scope="module")
+def claim(cast: Cast) -> ownmark.Claim:
+    return QUICK.protect(cast.model, cast.owner, seed(5)).claim
+
+
+def test_every_sample_keeps_its_label_and_holds_in_both_tests_on_the_model_itself(claim: ownmark.Claim, cast: Cast) -> None:
+    verdict = verify(claim, Local(cast.model))
     scores = {finding.test.reading: finding.score for finding in (verdict.deciding, *verdict.others)}
     assert scores == {Reading.SALIENCY: 1.0, Reading.PROBABILITY: 1.0}
     assert [test.target_score for test in claim.tests] == [1.0, 1.0]
     labels = verdict.deciding.test.expected
     inputs = torch.from_numpy(claim.images[:, 0]).permute(0, 3, 1, 2).float() / 255
-    assert np.array_equal(MODEL(inputs).argmax(1).numpy(), labels)
+    assert np.array_equal(cast.model(inputs).argmax(1).numpy(), labels)
 
 
 def test_the_change_is_within_the_bound_in_whole_grey_levels(claim: ownmark.Claim) -> None:
@@ -73,23 +74,23 @@ def test_the_masked_view_is_the_clean_image_in_the_region_and_the_fingerprint_el
     assert np.array_equal(claim.images[:, 1, height:], claim.images[:, 0, height:])
 
 
-def test_the_model_is_given_back_untouched_and_the_claim_names_all_that_built_it(claim: ownmark.Claim) -> None:
-    before = weights_digest(MODEL)
-    protected = QUICK.protect(MODEL, OWNER, seed(5))
-    assert protected.model is MODEL
-    assert weights_digest(MODEL) == before == claim.model
-    assert claim.built_with == tuple(weights_digest(one) for one in (*OWNER.surrogates, *OWNER.references))
-    assert all(parameter.requires_grad for parameter in MODEL.parameters())
+def test_the_model_is_given_back_untouched_and_the_claim_names_all_that_built_it(claim: ownmark.Claim, cast: Cast) -> None:
+    before = weights_digest(cast.model)
+    protected = QUICK.protect(cast.model, cast.owner, seed(5))
+    assert protected.model is cast.model
+    assert weights_digest(cast.model) == before == claim.model
+    assert claim.built_with == tuple(weights_digest(one) for one in (*cast.owner.surrogates, *cast.owner.references))
+    assert all(parameter.requires_grad for parameter in cast.model.parameters())
 
 
-def test_the_same_seed_gives_the_same_claim_and_another_seed_another(claim: ownmark.Claim) -> None:
-    assert QUICK.protect(MODEL, OWNER, seed(5)).claim.digest == claim.digest
-    assert QUICK.protect(MODEL, OWNER, seed(6)).claim.digest != claim.digest
+def test_the_same_seed_gives_the_same_claim_and_another_seed_another(claim: ownmark.Claim, cast: Cast) -> None:
+    assert QUICK.protect(cast.model, cast.owner, seed(5)).claim.digest == claim.digest
+    assert QUICK.protect(cast.model, cast.owner, seed(6)).claim.digest != claim.digest
 
 
-def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cast: Cast) -> None:
     monkeypatch.setattr("ownmark.schemes.saliency.batch_size", lambda *_: 3)
-    owner = Owner(IMAGES, OWNER.surrogates, OWNER.references, tmp_path / "work")
+    owner = Owner(IMAGES, cast.owner.surrogates, cast.owner.references, tmp_path / "work")
     steps: list[int] = []
 
     def interrupted(done: int, _: int) -> None:
@@ -97,9 +98,9 @@ def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path: Path, monkeypat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        QUICK.protect(MODEL, owner, seed(5), interrupted)
-    resumed = QUICK.protect(MODEL, owner, seed(5), lambda done, _: steps.append(done)).claim
-    undisturbed = QUICK.protect(MODEL, OWNER, seed(5)).claim
+        QUICK.protect(cast.model, owner, seed(5), interrupted)
+    resumed = QUICK.protect(cast.model, owner, seed(5), lambda done, _: steps.append(done)).claim
+    undisturbed = QUICK.protect(cast.model, cast.owner, seed(5)).claim
     assert resumed.digest == undisturbed.digest
     assert min(steps) > 3 * 16
 
@@ -110,62 +111,62 @@ def test_a_model_that_was_prepared_is_claimed_with_its_preprocessing() -> None:
     assert QUICK.protect(model, Owner(IMAGES), seed(1)).claim.preprocess == half
 
 
-def test_as_published_is_the_papers_setting() -> None:
+def test_as_published_is_the_papers_setting(cast: Cast) -> None:
     published = Saliency.as_published(4)
     assert (published.descent.bound, published.objective, published.masked) == (0.1, ownmark.Published(1.0), Change(0.05))
-    claim = published.protect(MODEL, OWNER, seed(0)).claim
+    claim = published.protect(cast.model, cast.owner, seed(0)).claim
     assert len(claim.images) == 4
     assert not claim.images[:, 1, :6, :6].any()
 
 
 def test_the_papers_rule_for_the_threshold_is_the_mean_over_original_and_fingerprint_maps(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, cast: Cast
 ) -> None:
     monkeypatch.setattr("ownmark.schemes.saliency.batch_size", lambda *_: 8)
-    claim = Saliency.as_published(8).protect(MODEL, Owner(IMAGES), seed(0)).claim
+    claim = Saliency.as_published(8).protect(cast.model, Owner(IMAGES), seed(0)).claim
     assert claim.originals is not None
     assert claim.maps is not None
-    shown = Local(MODEL).read(claim.originals, Question(frozenset({Reading.SALIENCY}), claim.tests[0].expected))
+    shown = Local(cast.model).read(claim.originals, Question(frozenset({Reading.SALIENCY}), claim.tests[0].expected))
     both = np.concatenate([claim.maps, shown[Reading.SALIENCY]])
     assert claim.tests[0].match.threshold == pytest.approx(both[:, 0, 0].mean(), abs=1e-4)  # type: ignore[attr-defined]
 
 
-def test_too_few_samples_that_hold_is_an_error_that_says_what_to_change() -> None:
+def test_too_few_samples_that_hold_is_an_error_that_says_what_to_change(cast: Cast) -> None:
     impossible = Saliency(samples=6, descent=Descent(0.002, steps=4), objective=Contrast(), map_threshold=0.999)
     with pytest.raises(ProtectError, match=r"only 0 of 24 .*bound"):
-        impossible.protect(MODEL, Owner(IMAGES), seed(0))
+        impossible.protect(cast.model, Owner(IMAGES), seed(0))
 
 
-def test_images_of_one_class_are_refused() -> None:
+def test_images_of_one_class_are_refused(cast: Cast) -> None:
     one = IMAGES.take(IMAGES.labels == 1)
     with pytest.raises(DataError, match="one class"):
-        QUICK.protect(MODEL, Owner(one), seed(0))
+        QUICK.protect(cast.model, Owner(one), seed(0))
 
 
-def test_a_model_without_convolution_and_a_layer_that_is_not_there_are_refused() -> None:
+def test_a_model_without_convolution_and_a_layer_that_is_not_there_are_refused(cast: Cast) -> None:
     flat = nn.Sequential(nn.Flatten(), nn.Linear(48 * 48 * 3, 3))
     with pytest.raises(ModelError, match="Conv2d"):
         QUICK.protect(flat, Owner(IMAGES), seed(0))
     with pytest.raises(ModelError, match="stages"):
-        Saliency(layer="stage").protect(MODEL, Owner(IMAGES), seed(0))
+        Saliency(layer="stage").protect(cast.model, Owner(IMAGES), seed(0))
 
 
-def test_a_pattern_outside_the_map_is_refused() -> None:
+def test_a_pattern_outside_the_map_is_refused(cast: Cast) -> None:
     with pytest.raises(UsageError, match="6x6"):
-        Saliency(cells=((6, 0),)).protect(MODEL, Owner(IMAGES), seed(0))
+        Saliency(cells=((6, 0),)).protect(cast.model, Owner(IMAGES), seed(0))
 
 
-def test_a_batch_file_that_was_damaged_is_made_again(tmp_path: Path, claim: ownmark.Claim) -> None:
-    owner = Owner(IMAGES, OWNER.surrogates, OWNER.references, tmp_path)
-    QUICK.protect(MODEL, owner, seed(5))
+def test_a_batch_file_that_was_damaged_is_made_again(tmp_path: Path, claim: ownmark.Claim, cast: Cast) -> None:
+    owner = Owner(IMAGES, cast.owner.surrogates, cast.owner.references, tmp_path)
+    QUICK.protect(cast.model, owner, seed(5))
     for file in tmp_path.iterdir():
         file.write_bytes(file.read_bytes()[:100])
-    assert QUICK.protect(MODEL, owner, seed(5)).claim.digest == claim.digest
+    assert QUICK.protect(cast.model, owner, seed(5)).claim.digest == claim.digest
 
 
 def test_a_grey_model_is_protected_like_a_coloured_one() -> None:
     grey = Images(IMAGES.pixels[..., :1].copy(), IMAGES.labels, IMAGES.names)
-    model = train(tiny(2, channels=1), grey, Training(epochs=3, batch=16, rate=0.02, shift=2), seed(2))
+    model = greyed(learnt("large"))
     claim = QUICK.protect(model, Owner(grey), seed(0)).claim
     assert claim.images.shape == (6, 2, 48, 48, 1)
     assert verify(claim, Local(model)).deciding.score == 1.0
@@ -174,27 +175,28 @@ def test_a_grey_model_is_protected_like_a_coloured_one() -> None:
 OWN = replace(Saliency.own(4), descent=Descent(0.2, steps=40, step=0.2), objective=Own(outside=0.3), map_threshold=0.05)
 
 
-def between() -> Images:
+def between(cast: Cast) -> Images:
     """Images between two classes with the label that the model gives less: a small change makes it the answer."""
     dark, bright = (IMAGES.pixels[IMAGES.labels == label][:24].astype(float) for label in (0, 1))
     mixed = np.linspace(0.2, 0.8, 24)[:, None, None, None]
     pixels = (dark * (1 - mixed) + bright * mixed).astype(np.uint8)
-    shares = predict(MODEL, Images(pixels, np.zeros(24, dtype=np.int64), IMAGES.names))
+    shares = predict(cast.model, Images(pixels, np.zeros(24, dtype=np.int64), IMAGES.names))
     return Images(pixels, shares.argsort(dim=1)[:, -2].numpy(), IMAGES.names)
 
 
 @pytest.fixture(scope="module")
-def own_claim() -> ownmark.Claim:
-    return OWN.protect(MODEL, Owner(between(), OWNER.surrogates, OWNER.references), seed(5)).claim
+def own_claim(cast: Cast) -> ownmark.Claim:
+    return OWN.protect(cast.model, Owner(between(cast), cast.owner.surrogates, cast.owner.references), seed(5)).claim
 
 
-def test_samples_of_its_own_are_answered_by_their_label_until_they_are_covered(own_claim: ownmark.Claim) -> None:
-    verdict = verify(own_claim, Local(MODEL))
+def test_samples_of_its_own_are_answered_by_their_label_until_they_are_covered(own_claim: ownmark.Claim, cast: Cast) -> None:
+    verdict = verify(own_claim, Local(cast.model))
     assert [finding.score for finding in (verdict.deciding, *verdict.others)] == [1.0, 1.0]
     assert [type(test.match) for test in own_claim.tests] == [OnPatternAgainst, Turn]
     labels, own = own_claim.tests[0].expected.T
     first, covered = (
-        MODEL(torch.from_numpy(own_claim.images[:, view]).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy() for view in (0, 1)
+        cast.model(torch.from_numpy(own_claim.images[:, view]).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy()
+        for view in (0, 1)
     )
     assert np.array_equal(first, labels)
     assert np.array_equal(covered, own)
@@ -219,10 +221,10 @@ def test_samples_of_its_own_are_changed_less_outside_of_the_pattern(own_claim: o
     assert max(change[:, rows:].max(), change[:, :, columns:].max()) <= np.ceil(0.06 * 255)
 
 
-def test_a_map_against_the_own_answer_is_empty_where_a_suspect_does_not_give_it(own_claim: ownmark.Claim) -> None:
-    finding = verify(own_claim, Local(REFERENCE)).deciding
+def test_a_map_against_the_own_answer_is_empty_where_a_suspect_does_not_give_it(own_claim: ownmark.Claim, cast: Cast) -> None:
+    finding = verify(own_claim, Local(cast.others[0])).deciding
     inputs = torch.from_numpy(own_claim.images[:, 1]).permute(0, 3, 1, 2).float() / 255
-    own = np.equal(REFERENCE(inputs).argmax(1).numpy(), own_claim.tests[0].expected[:, 1])
+    own = np.equal(cast.others[0](inputs).argmax(1).numpy(), own_claim.tests[0].expected[:, 1])
     lit = finding.observed[:, 0].any(axis=(1, 2))
     assert not np.any(lit & ~own)
 
@@ -236,14 +238,19 @@ class Fussy(Local):
         return super().read(images, question)
 
 
-@pytest.mark.parametrize("suspect", [Local(COPY), Local(COPY, batch=3), Fussy(COPY)])
-def test_a_judge_who_shuffles_the_images_sees_the_same_maps(suspect: Local, own_claim: ownmark.Claim) -> None:
-    plain = heard_plainly(Local(COPY), own_claim, Role.REFERENCE).given[AS_SEALED][Reading.SALIENCY]
+@pytest.mark.parametrize("asked", [Local, partial(Local, batch=3), Fussy], ids=["whole", "batches", "fussy"])
+def test_a_judge_who_shuffles_the_images_sees_the_same_maps(
+    asked: Callable[[nn.Module], Local], own_claim: ownmark.Claim, cast: Cast
+) -> None:
+    suspect = asked(cast.copies[0])
+    plain = heard_plainly(Local(cast.copies[0]), own_claim, Role.REFERENCE).given[AS_SEALED][Reading.SALIENCY]
     decoys = Decoys(IMAGES.pixels[:6], IMAGES.labels[:6])
     shuffled = heard(suspect, own_claim, Plan(bytes(range(32)), decoys)).given[AS_SEALED][Reading.SALIENCY]
     assert plain.any()
     assert np.allclose(plain, shuffled, atol=1e-5)
-    assert np.allclose(plain.reshape(4, 2, *plain.shape[1:]), verify(own_claim, Local(COPY)).deciding.observed, atol=1e-5)
+    assert np.allclose(
+        plain.reshape(4, 2, *plain.shape[1:]), verify(own_claim, Local(cast.copies[0])).deciding.observed, atol=1e-5
+    )
 
 
 def test_objective_and_match_of_its_own_answers_go_together() -> None:
@@ -252,10 +259,10 @@ def test_objective_and_match_of_its_own_answers_go_together() -> None:
             Saliency(**wrong)
 
 
-def test_faces_have_no_answers_of_a_models_own() -> None:
+def test_faces_have_no_answers_of_a_models_own(cast: Cast) -> None:
     faces = Images(IMAGES.pixels, IMAGES.labels, IMAGES.names, Similarity())
     with pytest.raises(UsageError, match="classification and regression"):
-        OWN.protect(MODEL, Owner(faces), seed(0))
+        OWN.protect(cast.model, Owner(faces), seed(0))
 
 
 def test_numbers_of_its_own_swing_back_to_what_the_model_says() -> None:

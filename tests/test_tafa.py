@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from conftest import pictures, same_weights, seed, tiny
+from conftest import pictures, same_weights, seed
 from scipy.optimize import linprog
 from torch import nn
 
@@ -19,11 +19,9 @@ from ownmark.schemes import SCHEMES
 from ownmark.schemes.tafa import TAFA, Origin, Region
 from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.training import Training, train
 from ownmark.verdict import verify
 
 IMAGES = pictures(60)
-MODEL = train(tiny(0), IMAGES, Training(epochs=3, batch=16, rate=0.05, shift=2), seed(0))
 SCHEME = TAFA(samples=5, units=24, margin=0.1, search=Search(steps=60, rate=0.02))
 
 
@@ -76,29 +74,29 @@ def test_between_two_images_of_one_region_the_answer_is_the_mean_of_theirs() -> 
         assert torch.allclose(answers[2], (answers[0] + answers[1]) / 2)
 
 
-def test_every_relu_that_is_run_has_its_share_of_the_units() -> None:
-    region = Region.drawn(MODEL, to_unit(IMAGES.pixels[:3], torch.device("cpu")), 40, seed(0))
+def test_every_relu_that_is_run_has_its_share_of_the_units(trained: nn.Module) -> None:
+    region = Region.drawn(trained, to_unit(IMAGES.pixels[:3], torch.device("cpu")), 40, seed(0))
     assert len(region.places) == 17  # ResNet-18: its stem, and two in each of eight blocks
     assert {tuple(places.shape) for places in region.places} == {(3, 3)}
 
 
 @pytest.mark.parametrize("origin", list(Origin))
-def test_the_claim_holds_on_its_model_which_is_left_as_it_was(origin: Origin) -> None:
-    before, scheme = deepcopy(MODEL), replace(SCHEME, origin=origin)
-    made = scheme.protect(MODEL, Owner(IMAGES), seed(1))
-    assert made.model is MODEL
-    assert same_weights(MODEL, before)
-    assert not any(module._forward_pre_hooks for module in MODEL.modules())
+def test_the_claim_holds_on_its_model_which_is_left_as_it_was(origin: Origin, trained: nn.Module) -> None:
+    before, scheme = deepcopy(trained), replace(SCHEME, origin=origin)
+    made = scheme.protect(trained, Owner(IMAGES), seed(1))
+    assert made.model is trained
+    assert same_weights(trained, before)
+    assert not any(module._forward_pre_hooks for module in trained.modules())
     assert (made.claim.originals is None) == (origin is Origin.NOISE)
-    assert verify(made.claim, Local(MODEL)).deciding.score == 1
+    assert verify(made.claim, Local(trained)).deciding.score == 1
     black = Owner(replace(IMAGES, pixels=np.zeros_like(IMAGES.pixels)))
-    same = scheme.protect(MODEL, black, seed(1)).claim.digest == made.claim.digest
+    same = scheme.protect(trained, black, seed(1)).claim.digest == made.claim.digest
     assert same == (origin is Origin.NOISE), "noise needs no image of the owner's"
 
 
-def test_regions_out_of_reach_are_an_error_that_says_how_many_were_reached() -> None:
+def test_regions_out_of_reach_are_an_error_that_says_how_many_were_reached(trained: nn.Module) -> None:
     with pytest.raises(ProtectError, match="only 0 of 20 that were tried hold"):
-        replace(SCHEME, search=Search(steps=1, rate=1e-6)).protect(MODEL, Owner(IMAGES), seed(1))
+        replace(SCHEME, search=Search(steps=1, rate=1e-6)).protect(trained, Owner(IMAGES), seed(1))
 
 
 def test_a_model_without_a_relu_has_no_linear_regions() -> None:

@@ -17,14 +17,13 @@ from ownmark.schemes import SCHEMES
 from ownmark.schemes.trigger_set import TriggerSet
 from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.training import Training, train
+from ownmark.training import Training
 from ownmark.triggers import Content, Natural, Patterns, Triggers
 from ownmark.verdict import Outcome, verify
 from ownmark.watermark import survival
 
 IMAGES = pictures(120)
 LIVELY = Training(epochs=12, batch=16, rate=0.05, shift=2)
-MODEL = train(tiny(0), IMAGES, Training(epochs=3, batch=16, rate=0.02, shift=2), seed(0))
 OWNER = Owner(IMAGES, key=bytes(range(32)))
 SCHEME = TriggerSet.without_images(30, 2)
 MIXED = TriggerSet(triggers=30, sets=2, training=LIVELY)
@@ -37,46 +36,50 @@ def running(model: nn.Module) -> list[torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def protected() -> Protected:
-    return SCHEME.protect(MODEL, OWNER, seed(1))
+def protected(trained: nn.Module) -> Protected:
+    return SCHEME.protect(trained, OWNER, seed(1))
 
 
 @BOTH
-def test_the_mark_holds_and_its_verdict_is_exact_while_the_given_model_is_untouched_and_innocent(scheme: TriggerSet) -> None:
-    before = deepcopy(MODEL)
-    made = scheme.protect(MODEL, OWNER, seed(1))
+def test_the_mark_holds_and_its_verdict_is_exact_while_the_given_model_is_untouched_and_innocent(
+    scheme: TriggerSet, trained: nn.Module
+) -> None:
+    before = deepcopy(trained)
+    made = scheme.protect(trained, OWNER, seed(1))
     (test,) = made.claim.tests
     assert test.target_score >= 0.9
     assert isinstance(test.null, KeyedLabels)
     verdict = verify(made.claim, Local(made.model))
     assert (verdict.outcome, verdict.deciding.score) == (Outcome.MATCH, test.target_score)
     assert verdict.deciding.p == test.null.p_value(test.target_score) < 1e-3
-    assert same_weights(MODEL, before)
-    assert verify(made.claim, Local(MODEL)).outcome is Outcome.NO_MATCH
+    assert same_weights(trained, before)
+    assert verify(made.claim, Local(trained)).outcome is Outcome.NO_MATCH
 
 
-def test_training_stops_as_soon_as_every_trigger_holds(protected: Protected) -> None:
+def test_training_stops_as_soon_as_every_trigger_holds(protected: Protected, trained: nn.Module) -> None:
     assert protected.claim.tests[0].target_score == 1
     done: list[tuple[int, int]] = []
-    SCHEME.protect(MODEL, OWNER, seed(1), lambda step, steps: done.append((step, steps)))
+    SCHEME.protect(trained, OWNER, seed(1), lambda step, steps: done.append((step, steps)))
     assert len(done) < SCHEME.steps
     assert done[-1] == (SCHEME.steps, SCHEME.steps)
 
 
-def test_after_training_every_layer_has_learnt_and_no_running_statistic_has_moved(protected: Protected) -> None:
-    assert all(map(torch.equal, running(protected.model), running(MODEL)))
-    layers = zip(protected.model.named_parameters(), MODEL.parameters(), strict=True)
+def test_after_training_every_layer_has_learnt_and_no_running_statistic_has_moved(
+    protected: Protected, trained: nn.Module
+) -> None:
+    assert all(map(torch.equal, running(protected.model), running(trained)))
+    layers = zip(protected.model.named_parameters(), trained.parameters(), strict=True)
     assert [name for (name, new), old in layers if torch.equal(new, old)] == []
 
 
-def test_from_scratch_the_weights_are_not_those_of_the_given_model() -> None:
-    made = SCRATCH.protect(MODEL, OWNER, seed(1))
+def test_from_scratch_the_weights_are_not_those_of_the_given_model(trained: nn.Module) -> None:
+    made = SCRATCH.protect(trained, OWNER, seed(1))
     again = SCRATCH.protect(tiny(7), OWNER, seed(1))
     assert same_weights(made.model, again.model)
 
 
-def test_the_marked_model_is_in_eval_mode_and_opens_what_was_open() -> None:
-    model = deepcopy(MODEL).train()
+def test_the_marked_model_is_in_eval_mode_and_opens_what_was_open(trained: nn.Module) -> None:
+    model = deepcopy(trained).train()
     first = next(model.parameters()).requires_grad_(False)
     made = SCHEME.protect(model, OWNER, seed(1)).model
     assert not any(module.training for module in made.modules())
@@ -85,10 +88,10 @@ def test_the_marked_model_is_in_eval_mode_and_opens_what_was_open() -> None:
     assert [one.requires_grad for one in made.parameters()] == [one.requires_grad for one in model.parameters()]
 
 
-def test_the_same_key_and_seed_give_the_same_claim_and_another_key_another(protected: Protected) -> None:
+def test_the_same_key_and_seed_give_the_same_claim_and_another_key_another(protected: Protected, trained: nn.Module) -> None:
     claim, other = protected.claim, Owner(IMAGES, key=bytes(32))
-    assert SCHEME.protect(MODEL, OWNER, seed(1)).claim.digest == claim.digest
-    drawn = TriggerSet(triggers=30, sets=2, steps=1, least=0.0).protect(MODEL, other, seed(1)).claim
+    assert SCHEME.protect(trained, OWNER, seed(1)).claim.digest == claim.digest
+    drawn = TriggerSet(triggers=30, sets=2, steps=1, least=0.0).protect(trained, other, seed(1)).claim
     assert not np.array_equal(drawn.images, claim.images)
     assert not np.array_equal(drawn.tests[0].expected, claim.tests[0].expected)
 
@@ -98,36 +101,36 @@ def test_each_set_opens_alone(protected: Protected) -> None:
     assert [verdict.deciding.score for verdict in verdicts] == [1, 1]
 
 
-def test_too_little_training_is_an_error_that_says_how_many_hold() -> None:
+def test_too_little_training_is_an_error_that_says_how_many_hold(trained: nn.Module) -> None:
     with pytest.raises(ProtectError, match="of 60 triggers hold"):
-        TriggerSet(triggers=30, sets=2, steps=1).protect(MODEL, OWNER, seed(1))
+        TriggerSet(triggers=30, sets=2, steps=1).protect(trained, OWNER, seed(1))
 
 
-def test_without_the_owners_images_their_labels_have_no_part() -> None:
+def test_without_the_owners_images_their_labels_have_no_part(trained: nn.Module) -> None:
     scheme = TriggerSet.without_images(30)
     shuffled = Owner(pictures(120, number=9), key=OWNER.key)
-    assert same_weights(scheme.protect(MODEL, OWNER, seed(1)).model, scheme.protect(MODEL, shuffled, seed(1)).model)
+    assert same_weights(scheme.protect(trained, OWNER, seed(1)).model, scheme.protect(trained, shuffled, seed(1)).model)
 
 
 @pytest.mark.parametrize("start", Start)
-def test_frozen_weights_are_an_error(start: Start) -> None:
-    model = deepcopy(MODEL).requires_grad_(False)
+def test_frozen_weights_are_an_error(start: Start, trained: nn.Module) -> None:
+    model = deepcopy(trained).requires_grad_(False)
     with pytest.raises(UsageError, match="weights of the model are frozen"):
         TriggerSet(triggers=5, start=start).protect(model, OWNER, seed(1))
 
 
-def test_owners_images_of_more_classes_than_the_model_has_are_an_error() -> None:
+def test_owners_images_of_more_classes_than_the_model_has_are_an_error(trained: nn.Module) -> None:
     with pytest.raises(UsageError, match="4 classes"):
-        SCHEME.protect(MODEL, Owner(pictures(classes=4)), seed(1))
+        SCHEME.protect(trained, Owner(pictures(classes=4)), seed(1))
 
 
 @pytest.mark.parametrize(
     "wrong",
     [{"steps": -1}, {"rate": 0.0}, {"steps": 5, "start": Start.SCRATCH}, {"triggers_a_batch": 0}, {"triggers": 0}],
 )
-def test_senseless_settings_are_an_error(wrong: dict[str, Any]) -> None:
+def test_senseless_settings_are_an_error(wrong: dict[str, Any], trained: nn.Module) -> None:
     with pytest.raises(UsageError):
-        TriggerSet(**wrong).protect(MODEL, OWNER, seed(1))
+        TriggerSet(**wrong).protect(trained, OWNER, seed(1))
 
 
 @pytest.mark.parametrize(
@@ -144,8 +147,8 @@ def test_turns_bring_everything_once_before_anything_comes_again() -> None:
     assert len(next(turns(2, 5, seed(0)))) == 5
 
 
-def test_survival_is_the_share_that_a_loop_counts(protected: Protected) -> None:
+def test_survival_is_the_share_that_a_loop_counts(protected: Protected, trained: nn.Module) -> None:
     triggers = Triggers(protected.claim.images[:, 0], protected.claim.tests[0].expected)
     inputs = torch.from_numpy(triggers.images).permute(0, 3, 1, 2) / 255
-    right = [int(MODEL(one[None]).argmax()) == label for one, label in zip(inputs, triggers.labels, strict=True)]
-    assert survival(MODEL, triggers) == pytest.approx(sum(right) / 60)
+    right = [int(trained(one[None]).argmax()) == label for one, label in zip(inputs, triggers.labels, strict=True)]
+    assert survival(trained, triggers) == pytest.approx(sum(right) / 60)

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import pictures, same_weights, seed, tiny
+from conftest import pictures, same_weights, seed
+from learnt import greyed, learnt
+from torch import nn
 
 from ownmark.errors import DataError, ProtectError, UsageError
 from ownmark.metrics import accuracy
@@ -16,12 +18,11 @@ from ownmark.schemes import SCHEMES
 from ownmark.schemes.zhang import Zhang
 from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.training import Training, predict, train
+from ownmark.training import Training, predict
 from ownmark.triggers import Gaussian, Natural
 from ownmark.verdict import Outcome, calibrate, verify
 
 IMAGES = pictures(120)
-MODEL = train(tiny(0), IMAGES, Training(epochs=3, batch=16, rate=0.05, shift=2), seed(0))
 OWNER = Owner(IMAGES, key=bytes(range(32)))
 LIVELY = Training(epochs=8, batch=16, rate=0.05, shift=2)
 SCHEME = Zhang(triggers=20, training=LIVELY)
@@ -34,9 +35,9 @@ KINDS = [
 
 
 @pytest.mark.parametrize("scheme", KINDS, ids=["content", "noise", "unrelated", "scratch"])
-def test_the_mark_holds_and_the_task_too_while_the_given_model_is_untouched_and_silent(scheme: Zhang) -> None:
+def test_the_mark_holds_and_the_task_too_while_the_given_model_is_untouched_and_silent(scheme: Zhang, trained: nn.Module) -> None:
     owner = Owner(replace(IMAGES, pixels=IMAGES.pixels[..., :1]), key=OWNER.key) if scheme.source == Natural("digits") else OWNER
-    model = MODEL if owner is OWNER else train(tiny(0, channels=1), owner.images, LIVELY, seed(0))
+    model = trained if owner is OWNER else greyed(learnt("bright"))
     before = deepcopy(model)
     made = scheme.protect(model, owner, seed(1))
     assert made.claim.tests[0].target_score >= 0.9
@@ -48,35 +49,35 @@ def test_the_mark_holds_and_the_task_too_while_the_given_model_is_untouched_and_
     assert not any(module.training for module in made.model.modules())
 
 
-def test_the_label_is_fixed_so_that_only_innocent_models_make_a_verdict() -> None:
-    made = SCHEME.protect(MODEL, OWNER, seed(1))
+def test_the_label_is_fixed_so_that_only_innocent_models_make_a_verdict(trained: nn.Module) -> None:
+    made = SCHEME.protect(trained, OWNER, seed(1))
     assert isinstance(made.claim.tests[0].null, Uncalibrated)
     assert verify(made.claim, Local(made.model)).outcome is Outcome.INCONCLUSIVE
-    calibrated = calibrate(made.claim, [Local(MODEL)])
+    calibrated = calibrate(made.claim, [Local(trained)])
     assert verify(calibrated, Local(made.model)).deciding.p == 0.5
-    assert verify(calibrated, Local(MODEL)).deciding.p == 1
+    assert verify(calibrated, Local(trained)).deciding.p == 1
 
 
-def test_the_same_key_and_seed_give_the_same_claim_and_another_key_another() -> None:
-    claim = SCHEME.protect(MODEL, OWNER, seed(1)).claim
-    assert SCHEME.protect(MODEL, OWNER, seed(1)).claim.digest == claim.digest
-    assert not np.array_equal(SCHEME.protect(MODEL, Owner(IMAGES, key=bytes(32)), seed(1)).claim.images, claim.images)
+def test_the_same_key_and_seed_give_the_same_claim_and_another_key_another(trained: nn.Module) -> None:
+    claim = SCHEME.protect(trained, OWNER, seed(1)).claim
+    assert SCHEME.protect(trained, OWNER, seed(1)).claim.digest == claim.digest
+    assert not np.array_equal(SCHEME.protect(trained, Owner(IMAGES, key=bytes(32)), seed(1)).claim.images, claim.images)
 
 
-def test_a_target_that_the_triggers_show_anyway_is_an_error() -> None:
+def test_a_target_that_the_triggers_show_anyway_is_an_error(trained: nn.Module) -> None:
     with pytest.raises(ProtectError, match="before it is marked"):
-        Zhang(source=Gaussian(source=1, spread=0.01), target=1, triggers=20).protect(MODEL, OWNER, seed(1))
+        Zhang(source=Gaussian(source=1, spread=0.01), target=1, triggers=20).protect(trained, OWNER, seed(1))
 
 
 @pytest.mark.parametrize("target", [-1, 3])
-def test_a_target_out_of_range_is_an_error(target: int) -> None:
+def test_a_target_out_of_range_is_an_error(target: int, trained: nn.Module) -> None:
     with pytest.raises(UsageError, match="0 to 2"):
-        Zhang(target=target, triggers=20).protect(MODEL, OWNER, seed(1))
+        Zhang(target=target, triggers=20).protect(trained, OWNER, seed(1))
 
 
-def test_too_few_images_of_the_source_class_are_an_error() -> None:
+def test_too_few_images_of_the_source_class_are_an_error(trained: nn.Module) -> None:
     with pytest.raises(DataError, match="100 images of class 0 are needed, but the owner brings 40"):
-        Zhang().protect(MODEL, OWNER, seed(1))
+        Zhang().protect(trained, OWNER, seed(1))
 
 
 @pytest.mark.parametrize("scheme", [Zhang(), *KINDS], ids=repr)

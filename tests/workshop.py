@@ -13,16 +13,15 @@ from typing import Any
 
 import pytest
 from asking import exported
-from conftest import pictures, seed, tiny
+from conftest import PLAIN_KERNELS, pictures, tiny
+from learnt import learnt
 from PIL import Image
 
 from ownmark.claim import Claim
 from ownmark.cli import main
 from ownmark.match import OnPattern
-from ownmark.models.resnet import ResNet18
 from ownmark.models.weights import save_weights
 from ownmark.null import Innocents
-from ownmark.training import Training, train
 
 MODULE = "usersmodel"
 MODEL = f"{MODULE}:build"
@@ -65,22 +64,15 @@ def ownmark(capsys: pytest.CaptureFixture[str], *words: object) -> Ran:
 
 
 def process(*words: object, folder: Path) -> "subprocess.Popen[str]":
-    """Start a command as a process of its own."""
+    """Start a command as a process of its own, on the kernels that the tests themselves run on."""
     one_thread = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "300"}
-    call = [sys.executable, "-c", RUN, *map(str, words)]
+    call = [sys.executable, "-c", PLAIN_KERNELS + RUN, *map(str, words)]
     return subprocess.Popen(call, cwd=folder, env=one_thread, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finished(running: "subprocess.Popen[str]") -> Ran:
     out, err = running.communicate(timeout=120)
     return Ran(running.returncode, out, err)
-
-
-def network(number: int) -> ResNet18:
-    """The user's network, trained until it knows its images."""
-    model = tiny(number)
-    train(model, pictures(48), Training(epochs=12, batch=16, rate=0.05, flips=False, shift=0), seed(1))
-    return model
 
 
 def furnish(folder: Path) -> Path:
@@ -91,8 +83,8 @@ def furnish(folder: Path) -> Path:
         file = folder / "images" / images.names[label] / f"{row:02}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(file)
-    save_weights(network(0), folder / "model.safetensors")
-    save_weights(network(1), folder / "other.safetensors")
+    save_weights(learnt("bright"), folder / "model.safetensors")
+    save_weights(learnt("bright", 1), folder / "other.safetensors")
     (folder / "innocents").mkdir()
     for number in range(19):
         save_weights(tiny(100 + number), folder / "innocents" / f"{number:02}.safetensors")
@@ -110,7 +102,7 @@ def furnished() -> tuple[tempfile.TemporaryDirectory[str], Path]:
     raw = Claim.load(folder / "raw.claim")
     variant(raw, 0.0, 0.5, folder / "upheld.claim")
     variant(raw, 1.0, 0.0, folder / "refuted.claim")
-    exported(network(0), folder / "copy.onnx")
+    exported(learnt("bright"), folder / "copy.onnx")
     return holder, folder
 
 

@@ -1,12 +1,38 @@
 """What each reading promises: an answer that breaks it is an error, and never counts. No torch."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from ownmark.errors import AnswerError
 from ownmark.match import NUMBERS, Floats, Reading
-from ownmark.protocols import Answers
+from ownmark.protocols import Answers, Question, Suspect
 
 TOLERANCE = 1e-2  # how far two probabilities together may be off after a server has rounded them to two decimals
+
+
+@dataclass(frozen=True)
+class LabelsAndMaps:
+    """A suspect whose probabilities mean nothing certain, so that it is not asked for them."""
+
+    suspect: Suspect
+
+    @property
+    def name(self) -> str:
+        return self.suspect.name
+
+    @property
+    def digest(self) -> str:
+        return self.suspect.digest
+
+    @property
+    def reveals(self) -> frozenset[Reading]:
+        return self.suspect.reveals - {Reading.PROBABILITY}
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        return self.suspect.read(images, question)
 
 
 def checked(reading: Reading, answers: Answers, size: tuple[int, int]) -> Floats:

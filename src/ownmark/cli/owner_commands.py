@@ -14,6 +14,7 @@ from ownmark.cli.options import (
     Device,
     Mean,
     Model,
+    Output,
     Seed,
     Size,
     Std,
@@ -92,6 +93,7 @@ class Protect:
     )
     seed: Seed = 0
     device: Device = "auto"
+    output: Output = ""
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -156,6 +158,7 @@ class Attack:
     std: Std = None
     seed: Seed = 0
     device: Device = "auto"
+    output: Output = ""
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -180,7 +183,7 @@ def _network(asked: Protect | Attack, images: "Images") -> "Network":
     from ownmark.cli.network import Network, device
 
     preprocess = normalisation(asked.mean, asked.std, Preprocess(), images.size[2])
-    return Network(asked.model, images.task.width(images.names), preprocess, device(asked.device))
+    return Network(asked.model, images.task.width(images.names), preprocess, device(asked.device), asked.output)
 
 
 def _check_files(asked: Protect | Attack, *others: Path) -> None:

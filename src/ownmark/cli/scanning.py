@@ -33,7 +33,7 @@ def scanned(claim: Claim, names: Sequence[str], reach: Reach, asked: tuple[float
     for name in names:
         reach.check(name)
     check_writable(kept)
-    how = repr((share, few, reach.near, reach.outputs, reach.api, reach.tensor))
+    how = repr((share, few, reach.near, reach.api, reach.tensor))
     with held(kept):
         found, missing = _asked(plan, names, reach, (kept, how))
     rows = plan.table(names, found)

@@ -1,5 +1,6 @@
 """What answers mean: one rule tells logits, probabilities and what may be either, in files, modules and behind addresses."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -18,7 +19,9 @@ from ownmark.errors import AnswerError, KindError, UnsettledError
 from ownmark.match import Reading, Turn
 from ownmark.models.prepared import prepared
 from ownmark.suspects.answers import Outputs, labels, probabilities, surely
+from ownmark.suspects.ledger import Reply
 from ownmark.suspects.local import Local
+from ownmark.suspects.v2 import HEADER, tensor
 from ownmark.verdict import Outcome, calibrate, verify
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (200, NUMBER))
@@ -68,7 +71,7 @@ def test_probabilities_are_known_however_they_were_rounded_and_are_scaled_to_sum
 def test_eight_bits_miss_one_by_more_than_floats_do() -> None:
     sums = eight_bits(SHARES, 1 / 256).sum(axis=1)
     assert np.abs(sums - 1).max() > 1 / 256, "or the rule for eight bits is not seen here"
-    assert surely(np.float64([[0.5, 0.51, 0, 0, 0, 0, 0.0003]])) is None, "a miss of a hundredth without a step is no rounding"
+    assert surely(np.array([[0.5, 0.51, 0, 0, 0, 0, 0.0003]])) is None, "a miss of a hundredth without a step is no rounding"
 
 
 def test_logits_are_known_even_if_a_row_happens_to_sum_to_one() -> None:
@@ -86,13 +89,13 @@ def test_what_may_be_either_is_not_guessed() -> None:
         with pytest.raises(error):
             probabilities(raw)
     with pytest.raises(KindError, match="whole numbers of eight bits"):
-        probabilities(np.int8([[3, -100, 20], [5, 6, 7]]))
+        probabilities(np.array([[3, -100, 20], [5, 6, 7]], dtype=np.int8))
 
 
 def test_many_classes_that_rounding_took_too_much_of_are_not_taken_for_probabilities() -> None:
     flat = softmax(np.random.default_rng(1).normal(0, 1, (20, 1000)), axis=1)
     assert surely(flat) is Outputs.PROBABILITIES
-    assert surely(np.float64(eight_bits(flat, 1 / 256))) is None
+    assert surely(eight_bits(flat, 1 / 256).astype(np.float64)) is None
 
 
 def test_sigmoids_that_are_called_so_give_back_what_they_were_made_of() -> None:
@@ -182,3 +185,13 @@ def test_what_a_linear_layer_puts_out_are_logits_even_between_0_and_1() -> None:
 def test_innocents_of_which_nothing_is_sure_calibrate_nothing(drops: Claim) -> None:
     with pytest.raises(KindError, match="--outputs"):
         calibrate(drops, [Local(Ended(tiny(3, classes=NUMBER), torch.sigmoid))])
+
+
+def test_a_server_that_answers_in_bfloat16_is_read_in_binary_and_in_json() -> None:
+    rows = torch.from_numpy(LOGITS[:1]).bfloat16()
+    about = {"name": "scores", "datatype": "BF16", "shape": [1, NUMBER]}
+    held = rows.view(torch.uint8).numpy().tobytes()
+    head = json.dumps({"outputs": [about | {"parameters": {"binary_data_size": len(held)}}]}).encode()
+    plain = json.dumps({"outputs": [about | {"data": rows[0].tolist()}]}).encode()
+    for reply in (Reply(200, {HEADER: str(len(head))}, head + held), Reply(200, {}, plain)):
+        assert np.array_equal(tensor(reply, "scores"), rows.float().numpy())

@@ -40,8 +40,8 @@ def with_ending(model: nn.Module, path: Path, *nodes: onnx.NodeProto, **outputs:
     body.node.extend(nodes)
     del body.output[:]
     body.output.extend(helper.make_tensor_value_info(name, kind, ("n", NUMBER)) for name, kind in outputs.items())
-    body.initializer.append(numpy_helper.from_array(np.float32(1 / 256), "scale"))
-    body.initializer.append(numpy_helper.from_array(np.int8(-128), "zero"))
+    body.initializer.append(numpy_helper.from_array(np.array(1 / 256, dtype=np.float32), "scale"))
+    body.initializer.append(numpy_helper.from_array(np.array(-128, dtype=np.int8), "zero"))
     path.write_bytes(whole.SerializeToString())
     return path
 

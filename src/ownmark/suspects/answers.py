@@ -152,7 +152,7 @@ def _normal(rows: Floats) -> npt.NDArray[np.bool_]:
     """(n,): which rows are probabilities, but for rounding."""
     unit = _in_unit(rows)
     most = max(MISS, min(_rounding(rows), MOST_MISS)) if unit.all() else MISS
-    return unit & (np.abs(rows.sum(axis=1) - 1) <= most + 1e-9)
+    return np.asarray(unit & (np.abs(rows.sum(axis=1) - 1) <= most + 1e-9))
 
 
 def _rounding(rows: Floats) -> float:
@@ -161,7 +161,7 @@ def _rounding(rows: Floats) -> float:
     for digits in DECIMALS:
         if np.allclose(found, found.round(digits), rtol=0, atol=1e-6):
             return float(rows.shape[1] * 0.5 * 10.0**-digits)
-    return (rows.shape[1] + 1) / 2 * _eight_bits(found)
+    return float((rows.shape[1] + 1) / 2 * _eight_bits(found))
 
 
 def _eight_bits(found: Floats) -> float:

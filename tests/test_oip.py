@@ -142,12 +142,21 @@ def test_scores_that_may_be_either_are_inconclusive(model: nn.Module, claim: Cla
         lambda scores: 1 / (1 + np.exp(-scores)),
         lambda scores: softmaxed(scores) if next(turn) % 2 else scores,
     )
+    drops = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.PROBABILITY))
     for edit in edits:
         turn = count()
         with serving(V2(model, edit=edit)) as server, transport(replace(HASTY, at_once=1)) as carrier:
-            verdict = verify(claim, oip(server.url, carrier))
+            verdict = verify(drops, oip(server.url, carrier))
         assert verdict.outcome is Outcome.INCONCLUSIVE
-        assert re.search(r"between 0 and 1|now something else", verdict.reason)
+        assert re.search(r"between 0 and 1.*--outputs|now something else", verdict.reason)
+
+
+def test_scores_that_may_be_either_are_enough_where_labels_decide(model: nn.Module, claim: Claim) -> None:
+    with serving(V2(model, edit=lambda scores: 1 / (1 + np.exp(-scores)))) as server, transport() as carrier:
+        verdict = verify(claim, oip(server.url, carrier))
+    assert verdict.outcome is Outcome.MATCH
+    assert verdict.others == ()
+    assert "black-box test, which would not have decided, was left out" in verdict.notes[0]
 
 
 def test_a_tie_never_counts_as_a_match(model: nn.Module, claim: Claim) -> None:

@@ -125,16 +125,8 @@ def test_whatever_a_strangers_model_raises_is_an_error_that_names_it(model: nn.M
 
 
 def test_a_model_that_ends_in_something_else_than_classes_is_an_error(model: nn.Module, folder: Path) -> None:
-    class Named(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.body = tiny(0, classes=7)
-
-        def forward(self, inputs: Tensor) -> dict[str, Tensor]:
-            return {"logits": self.body(inputs)}
-
     image = nn.Conv2d(3, 7, 1)
-    for suspect in (Local(Named()), Local(image), Onnx(exported(image, folder / "image.onnx"))):
+    for suspect in (Local(image), Onnx(exported(image, folder / "image.onnx"))):
         with pytest.raises(AnswerError):
             verify(claim_on(model), suspect)
 
@@ -172,12 +164,12 @@ def test_broken_weights_are_an_error_and_not_a_verdict(model: nn.Module, folder:
         verify(claim_on(model, saliency=True), Local(broken(model, value)))
 
 
-def test_logits_and_probabilities_are_never_confused(model: nn.Module, folder: Path) -> None:
+def test_logits_and_probabilities_are_told_apart_and_never_confused(model: nn.Module, folder: Path) -> None:
     ending = nn.Sequential(deepcopy(model), nn.Softmax(1)).eval()
     soft, hard = exported(ending, folder / "soft.onnx"), exported(model, folder / "hard.onnx")
     wrong: list[Suspect] = [
-        Local(ending),
-        Onnx(soft),
+        Local(ending, outputs=Outputs.LOGITS),
+        Onnx(soft, outputs=Outputs.LOGITS),
         Local(model, outputs=Outputs.PROBABILITIES),
         Onnx(hard, outputs=Outputs.PROBABILITIES),
     ]
@@ -185,8 +177,9 @@ def test_logits_and_probabilities_are_never_confused(model: nn.Module, folder: P
         with pytest.raises(AnswerError, match="outputs="):
             verify(claim_on(model), suspect)
     wanted = Local(model).read(pixels()[:, 0], asked())[Reading.PROBABILITY]
-    for right in (Local(ending, outputs=Outputs.PROBABILITIES), Onnx(soft, outputs=Outputs.PROBABILITIES)):
-        assert np.allclose(right.read(pixels()[:, 0], asked())[Reading.PROBABILITY], wanted, atol=1e-6)
+    for outputs in (None, Outputs.PROBABILITIES):
+        for right in (Local(ending, outputs=outputs), Onnx(soft, outputs=outputs)):
+            assert np.allclose(right.read(pixels()[:, 0], asked())[Reading.PROBABILITY], wanted, atol=1e-6)
 
 
 def test_the_log_of_probabilities_may_be_called_logits(model: nn.Module) -> None:

@@ -66,7 +66,8 @@ class Turn(_OfAChance):
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
         """(n,): the label's probability that is lost, -1 where the covered sample gets another class than the model's own."""
-        back = observed[:, 1].argmax(axis=1) == expected[:, 1]
+        own = observed[np.arange(len(expected)), 1, expected[:, 1]]
+        back = (observed[:, 1] >= own[:, None]).sum(axis=1) == 1  # a tie, as eight bits make them, is no answer
         return np.where(back, _lost(observed, expected[:, 0]), -1.0)
 
 

@@ -10,6 +10,7 @@ OwnmarkError
 └── SuspectError         a suspect cannot be reached or its answers cannot be used (exit code 5)
     └── AnswerError      answers came, but they are not what the reading promises
         └── UnsettledError   nor can what they mean be settled: `verify` gives a verdict that is INCONCLUSIVE
+            └── KindError    whether scores are logits or probabilities cannot be told
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class AnswerError(SuspectError):
 
 class UnsettledError(AnswerError):
     """What the answers mean cannot be settled, so that nothing can be judged."""
+
+
+class KindError(UnsettledError):
+    """Whether scores are logits or probabilities cannot be told."""
 
 
 def told(error: BaseException) -> str:

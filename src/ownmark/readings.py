@@ -1,5 +1,6 @@
 """What each reading promises: an answer that breaks it is an error, and never counts. No torch."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,28 @@ def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -
     """What `suspect` answers about `images`. Whatever it raises that is none of ours is a SuspectError that names it."""
     with blamed(SuspectError, f"{suspect.name} cannot be asked"):
         return suspect.read(images, question)
+
+
+@dataclass(frozen=True)
+class LabelsAndMaps:
+    """A suspect whose probabilities mean nothing certain, so that it is not asked for them."""
+
+    suspect: Suspect
+
+    @property
+    def name(self) -> str:
+        return self.suspect.name
+
+    @property
+    def digest(self) -> str:
+        return self.suspect.digest
+
+    @property
+    def reveals(self) -> frozenset[Reading]:
+        return self.suspect.reveals - {Reading.PROBABILITY}
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        return self.suspect.read(images, question)
 
 
 def checked(reading: Reading, answers: Answers, size: tuple[int, int]) -> Floats:

@@ -1,18 +1,18 @@
 """The judge: put a claim's questions to a suspect and say what the answers prove. No torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from ownmark import controls, keys, sequence
 from ownmark.claim import Claim, Test
-from ownmark.errors import AnswerError, UnsettledError, UsageError
+from ownmark.errors import AnswerError, KindError, UnsettledError, UsageError
 from ownmark.match import Bools, Floats, Labels, Reading
 from ownmark.null import Innocents, KeyedLabels, Null, clopper_pearson
 from ownmark.protocols import Progress, Question, Suspect, silent
-from ownmark.readings import answers_of, checked
+from ownmark.readings import LabelsAndMaps, answers_of, checked
 from ownmark.sequence import Early, Rule, Stop
 from ownmark.tasks import Similarity
 
@@ -55,7 +55,8 @@ class Verdict:
     """The judge's answer. `deciding` is the strongest calibrated test that the suspect could answer; the `others` only inform.
 
     Where the test was stopped `early`, it holds the triggers that were asked about, in the order in which they were, its p and
-    its interval hold wherever one stops. Where nothing could be judged, it holds none.
+    its interval hold wherever one stops. Where nothing could be judged, it holds none. `notes`: how the suspect was read, where
+    that was not the only way.
     """
 
     outcome: Outcome
@@ -68,6 +69,7 @@ class Verdict:
     suspect: str
     suspect_digest: str
     early: Early | None = None
+    notes: tuple[str, ...] = ()
 
 
 def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early | None = None) -> Verdict:
@@ -80,9 +82,16 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
     try:
-        return _verify_whole(claim, suspect, alpha) if early is None else _verify_early(claim, suspect, alpha, early)
+        verdict = _verify_whole(claim, suspect, alpha) if early is None else _verify_early(claim, suspect, alpha, early)
     except UnsettledError as error:
-        return unsettled(claim, suspect, alpha, str(error))
+        verdict = unsettled(claim, suspect, alpha, str(error))
+    return replace(verdict, notes=(*verdict.notes, *notes_of(suspect)))
+
+
+def notes_of(suspect: Suspect) -> tuple[str, ...]:
+    """How a suspect was read, where that was not the only way. A suspect of one's own needs no `notes`."""
+    notes: tuple[str, ...] = getattr(suspect, "notes", ())
+    return notes
 
 
 def unsettled(claim: Claim, suspect: Suspect, alpha: float, reason: str) -> Verdict:
@@ -99,15 +108,28 @@ def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
     return (deciding, *(finding for finding in found if finding is not deciding))
 
 
+def _told(claim: Claim, suspect: Suspect) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """The findings, and which tests were left out. Probabilities that cannot be settled count only where they would decide."""
+    try:
+        return findings(claim, suspect), ()
+    except KindError as error:
+        tests = [test for test in claim.tests if _source(test.reading, suspect) in suspect.reveals]
+        deciding = next((test for test in tests if test.null.smallest < 1), tests[0])
+        if deciding.reading is Reading.PROBABILITY or not any(test.reading is Reading.PROBABILITY for test in tests):
+            raise
+        found = findings(claim, LabelsAndMaps(suspect))
+        return found, (f"the black-box test, which would not have decided, was left out: {error}",)
+
+
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float) -> Verdict:
-    deciding, *others = findings(claim, suspect)
+    (deciding, *others), notes = _told(claim, suspect)
     outcome, reason = _judge(deciding, alpha)
     queries = claim.images.shape[0] * claim.images.shape[1]
     if outcome is Outcome.MATCH and controls.needed(deciding.test):
         outcome, told, asked = _controlled(claim, suspect, deciding)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
     known = (claim.digest, suspect.name, suspect.digest)
-    return Verdict(outcome, reason, alpha, deciding, tuple(others), queries, *known)
+    return Verdict(outcome, reason, alpha, deciding, tuple(others), queries, *known, notes=notes)
 
 
 def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:

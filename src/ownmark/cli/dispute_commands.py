@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from ownmark.cli.files import check_writable
-from ownmark.cli.options import AsJson, ModelOfFiles, Outputs, OutputsIfKnown, chosen
+from ownmark.cli.options import AsJson, ModelOfFiles, Output, Outputs, chosen
 from ownmark.cli.web import Api, AtOnce, Header, LedgerFile, PerSecond, Tensor
 from ownmark.errors import UsageError
 
@@ -69,7 +69,8 @@ class Judge:
         Path | None, typer.Option(metavar="FOLDER", help="Ordinary images of the task, one folder a class.", show_default=False)
     ] = None
     model: ModelOfFiles = None
-    outputs: OutputsIfKnown = None
+    outputs: Outputs = None
+    output: Output = ""
     root: Root = None
     owner: Annotated[
         Path | None, typer.Option(metavar="OWNER.pub", help="The key that you know as the claimant's.", show_default=False)
@@ -129,11 +130,10 @@ class Judge:
         """How the suspect is got at; the other models are files."""
         from ownmark.cli.reach import Reach
 
-        near = _access(self.bundle, self.model, self.outputs or "logits")
+        near = _access(self.bundle, self.model, self.outputs, self.output)
         return Reach(
             claim_file=self.bundle,
             near=near,
-            outputs=near.outputs if self.outputs else None,
             api=self.api,
             header=tuple(self.header or ()),
             tensor=self.tensor,
@@ -156,7 +156,8 @@ class Dispute:
     first_model: Annotated[str, typer.Option(metavar="FILE", help="The first claimant's model.", show_default=False)]
     second_model: Annotated[str, typer.Option(metavar="FILE", help="The second claimant's model.", show_default=False)]
     model: ModelOfFiles = None
-    outputs: Outputs = "logits"
+    outputs: Outputs = None
+    output: Output = ""
     root: Root = None
     pool: Pool = None
     seen: Seen = None
@@ -167,17 +168,18 @@ class Dispute:
         from ownmark.evidence.dispute import Prevails
 
         known = Known.of(self.root, None, self.pool, self.seen)
-        access = [_access(file, self.model, self.outputs) for file in (self.first, self.second)]
+        access = [_access(file, self.model, self.outputs, self.output) for file in (self.first, self.second)]
         found = weighed((self.first, self.second), known, (self.first_model, self.second_model, self.suspect), access)
         tell_dispute(found, as_json=self.as_json)
         raise typer.Exit(UNRESOLVED if found.prevails is Prevails.UNRESOLVED else 0)
 
 
-def _access(bundle: Path, model: str | None, outputs: str) -> "Access":
+def _access(bundle: Path, model: str | None, outputs: str | None, output: str) -> "Access":
     """How the models of a seal's claim are asked."""
     from ownmark.cli.disputes import part_of
     from ownmark.cli.suspects import Access
     from ownmark.suspects.answers import Outputs as Kind
 
     part = part_of(bundle)
-    return Access(part.preprocess, len(part.classes), model, chosen(Kind, outputs, "--outputs"))
+    kind = None if outputs is None else chosen(Kind, outputs, "--outputs")
+    return Access(part.preprocess, len(part.classes), model, kind, output=output)

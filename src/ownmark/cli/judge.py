@@ -128,13 +128,18 @@ def reported(claim: Claim, names: Sequence[str], access: Access, asked: tuple[fl
         for done, suspect in enumerate(Suspects(access, tuple(names)), start=1):
             verdicts.append(verify(claim, suspect, alpha=alpha))
             progress(done, len(names))
-    write(out, page(claim, verdicts))
+    told = [verdict for verdict in verdicts if verdict.queries]
+    if told:
+        write(out, page(claim, told))
+    if len(told) < len(verdicts):
+        tell(f"{out} shows {len(told)} of {counted(len(verdicts), 'suspect')}: of the others nothing could be judged.", "yellow")
     if as_json:
-        emit({"page": str(out), "verdicts": [records.of_verdict(verdict) for verdict in verdicts]})
+        emit({"page": str(out) if told else None, "verdicts": [records.of_verdict(verdict) for verdict in verdicts]})
         return
     for verdict in verdicts:
         records.tell_line(verdict)
-    show(f"Open in a browser: {out.resolve()}")
+    if told:
+        show(f"Open in a browser: {out.resolve()}")
 
 
 def planned(plan: dict[str, Any], *, as_json: bool) -> None:

@@ -16,8 +16,8 @@ from ownmark.cli.options import (
     Layer,
     Mean,
     ModelOfFiles,
+    Output,
     Outputs,
-    OutputsIfKnown,
     Sequential,
     Std,
     Weights,
@@ -60,7 +60,8 @@ class Calibrate:
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the claim here and leave the old one.", show_default=False)
     ] = None
-    outputs: Outputs = "logits"
+    outputs: Outputs = None
+    output: Output = ""
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
@@ -92,7 +93,8 @@ class Verify:
     weights: Weights = None
     alpha: Alpha = 0.05
     report: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write a page about it, too.", show_default=False)] = None
-    outputs: OutputsIfKnown = None
+    outputs: Outputs = None
+    output: Output = ""
     layer: Layer = ""
     sequential: Sequential = False
     mean: Mean = None
@@ -156,11 +158,12 @@ class Verify:
             decoys=self.decoys,
             blue_first=self.blue_first,
             sequential=self.sequential,
+            output=self.output,
         )
         if self.dry_run:
             planned(web.planned(claim, self.price), as_json=self.as_json)
             return None
-        with web.opened(claim, access.preprocess, access.outputs if self.outputs else None) as (suspect, ledger):
+        with web.opened(claim, access.preprocess, access.outputs) as (suspect, ledger):
             ledger.begin(web.rule(claim, self.alpha))
             tell(f"Every query is kept in {web.file}.")
             ways = web.judged, lambda: {"ledger": str(web.file), "ledger_digest": ledger.digest, "queries_spent": ledger.spent}
@@ -197,7 +200,8 @@ class Report:
     out: Annotated[Path, typer.Option(metavar="PAGE", help="The page to write.", show_default=False)]
     model: ModelOfFiles = None
     alpha: Alpha = 0.05
-    outputs: Outputs = "logits"
+    outputs: Outputs = None
+    output: Output = ""
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
@@ -236,5 +240,5 @@ def _access(asked: Calibrate | Verify | Report, claim: "Claim") -> "Access":
     preprocess = normalisation(asked.mean, asked.std, claim.preprocess, claim.images.shape[-1])
     model = None if isinstance(asked, Verify) else asked.model
     layer = asked.layer if isinstance(asked, Verify) else ""
-    outputs = chosen(Kind, asked.outputs or "logits", "--outputs")
-    return Access(preprocess, len(claim.classes), model, outputs, layer, asked.device)
+    outputs = None if asked.outputs is None else chosen(Kind, asked.outputs, "--outputs")
+    return Access(preprocess, len(claim.classes), model, outputs, layer, asked.device, asked.output)

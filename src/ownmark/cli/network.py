@@ -8,7 +8,7 @@ from torch import nn
 
 from ownmark.claim import Preprocess
 from ownmark.data import Images
-from ownmark.errors import ModelError, UsageError
+from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.models.named import build, draws_weights
 from ownmark.models.prepared import prepared
 from ownmark.models.weights import load_weights
@@ -19,16 +19,20 @@ from ownmark.training import predict
 
 @dataclass(frozen=True)
 class Network:
-    """How a model named on the command line becomes a module that takes images in [0, 1]."""
+    """How a model named on the command line becomes a module that takes images in [0, 1].
+
+    `output` names the one of its outputs that is meant, "" to find it.
+    """
 
     name: str
     classes: int | None
     preprocess: Preprocess = Preprocess()
     device: torch.device = torch.device("cpu")
+    output: str = ""
 
     def blank(self) -> nn.Module:
         """The module with weights as its factory leaves them."""
-        return prepared(build(self.name, self.classes), self.preprocess).to(self.device)
+        return prepared(build(self.name, self.classes), self.preprocess, output=self.output).to(self.device)
 
     def loaded(self, weights: Path | None) -> nn.Module:
         """The module with the weights in a file; without one, only if the factory itself brings weights."""
@@ -66,6 +70,8 @@ def quality(model: nn.Module, images: Images) -> Quality:
     height, width, channels = images.size
     try:
         answers = predict(model, images)
+    except OwnmarkError:
+        raise
     except Exception as error:  # a user's model may raise anything
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"the model cannot take images of {width}x{height} pixels and {channels} channels: {said}") from error

@@ -62,15 +62,15 @@ Std = Annotated[
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same result.")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
 Alpha = Annotated[float, typer.Option(metavar="RATE", help="The rate of false accusations that you accept.")]
-Outputs = Annotated[str, typer.Option(metavar="logits|probabilities", help="What the suspect's last layer gives.")]
-OutputsIfKnown = Annotated[
+Outputs = Annotated[
     str | None,
     typer.Option(
-        metavar="logits|probabilities",
-        help="What the suspect's last layer gives: logits if not said; behind an address it is found out.",
+        metavar="logits|probabilities|sigmoids",
+        help="What the suspect's last layer gives; found out by the answers if not said.",
         show_default=False,
     ),
 ]
+Output = Annotated[str, typer.Option(metavar="NAME", help="Which output to read, where a model has several.", show_default=False)]
 Layer = Annotated[
     str, typer.Option(metavar="NAME", help="Where to take a suspect's map instead of the claim's layer.", show_default=False)
 ]

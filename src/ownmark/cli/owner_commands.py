@@ -14,6 +14,7 @@ from ownmark.cli.options import (
     Device,
     Mean,
     Model,
+    Output,
     Seed,
     Size,
     Std,
@@ -95,6 +96,7 @@ class Protect:
     ] = "Training(epochs=20, rate=0.05)"
     seed: Seed = 0
     device: Device = "auto"
+    output: Output = ""
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -159,6 +161,7 @@ class Attack:
     std: Std = None
     seed: Seed = 0
     device: Device = "auto"
+    output: Output = ""
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -183,7 +186,7 @@ def _network(asked: Protect | Attack, images: "Images") -> "Network":
     from ownmark.cli.network import Network, device
 
     preprocess = normalisation(asked.mean, asked.std, Preprocess(), images.size[2])
-    return Network(asked.model, images.task.width(images.names), preprocess, device(asked.device))
+    return Network(asked.model, images.task.width(images.names), preprocess, device(asked.device), asked.output)
 
 
 def _check_files(asked: Protect | Attack, *others: Path) -> None:

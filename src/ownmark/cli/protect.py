@@ -30,14 +30,17 @@ from ownmark.evidence.owner import OwnerKey
 from ownmark.keys import KEY_BYTES
 from ownmark.models.layers import Layers
 from ownmark.models.named import draws_weights
+from ownmark.models.plain import told
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.null import innocents_needed
 from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme
 from ownmark.report.words import counted
 from ownmark.soundness import Doubt
+from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Classification, Quality, Regression
-from ownmark.training import Training, seeded, train
+from ownmark.training import Training, predict, seeded, train
 
+ENOUGH = 64  # images that show whether a model ends in a softmax
 KEY_SUFFIX = ".key"  # of a random key in the workspace
 SURROGATES: dict[str, Attack] = {
     "fine-tuned": Finetune(epochs=3, rate=0.02),
@@ -200,6 +203,9 @@ def protected(order: Order, model: nn.Module, split: Split, places: tuple[Path, 
     """Make the claim, write it and perhaps marked weights to `places`, clear the workspace away and say what there is."""
     task, before = split.held_out.task, quality(model, split.held_out)
     tell(f"The model on {counted(len(split.held_out), 'image')}: {shown(before, task.headline)}.")
+    for note in told(model):
+        tell(f"Of the model, {note}.")
+    _check_logits(model, split.held_out)
     warnings = warn(soundness.of_model(task, before, task.trivial(split.held_out.labels)))
     started = time.monotonic()
     try:
@@ -223,6 +229,18 @@ def protected(order: Order, model: nn.Module, split: Split, places: tuple[Path, 
         emit(records.of_claim(found.claim, out) | {"seconds": seconds, "warnings": warnings} | more)
         return
     _tell(found.claim, out, order.network.name, (seconds, mark))
+
+
+def _check_logits(model: nn.Module, images: Images) -> None:
+    """Raises ModelError for a classifier that ends in a softmax: what is learnt and explained here is logits."""
+    if not isinstance(images.task, Classification):
+        return
+    few = images.take(np.arange(min(len(images), ENOUGH)))
+    if surely(predict(model, few).double().numpy()) is Outputs.PROBABILITIES:
+        raise ModelError(
+            "the model answers probabilities, but a claim is made on logits: let it end before its softmax, "
+            "and put the softmax behind it where you publish it; suspects may end in one"
+        )
 
 
 def _tell_kept(workspace: Path, what_for: str) -> None:

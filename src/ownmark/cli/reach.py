@@ -11,7 +11,6 @@ from ownmark.cli.suspects import Access
 from ownmark.cli.web import Web, is_web
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
-from ownmark.suspects.answers import Outputs
 
 if TYPE_CHECKING:
     from ownmark.suspects.ledger import Ledger
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
 class Reach:
     """How one judge gets at all suspects of one claim.
 
-    `claim_file`: beside which the ledgers lie; `outputs`: None to find it out behind an address. The rest is as in `Web`.
+    `claim_file`: beside which the ledgers lie; `near`: how models at hand are read, and what is said of all.
+    The rest is as in `Web`.
     """
 
     claim_file: Path
     near: Access
-    outputs: Outputs | None = None
     api: str | None = None
     header: tuple[str, ...] = ()
     tensor: str | None = None
@@ -60,6 +59,7 @@ class Reach:
             ledger=self.ledger,
             per_second=self.per_second,
             at_once=self.at_once,
+            output=self.near.output,
         )
-        with web.opened(claim, self.near.preprocess, self.outputs) as (suspect, ledger):
+        with web.opened(claim, self.near.preprocess, self.near.outputs) as (suspect, ledger):
             yield suspect, ledger

@@ -23,6 +23,7 @@ def of_verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "outcome": verdict.outcome.value,
         "reason": verdict.reason,
+        "notes": list(verdict.notes),
         "suspect": verdict.suspect,
         "suspect_digest": verdict.suspect_digest,
         "claim": verdict.claim,
@@ -58,7 +59,8 @@ def _logarithms(finding: Finding) -> dict[str, float]:
 def tell_verdict(verdict: Verdict) -> None:
     """A verdict as a few lines of the result."""
     show(f"{verdict.outcome}: {verdict.suspect}", STYLES[verdict.outcome])
-    show(f"  {verdict.reason}.")
+    for sentence in (verdict.reason, *verdict.notes):
+        show(f"  {sentence}.")
     if not verdict.queries:
         return
     findings = (verdict.deciding, *verdict.others)
@@ -146,6 +148,8 @@ def tell_line(verdict: Verdict) -> None:
     """A verdict as one line of the result."""
     finding = verdict.deciding
     score = f"{percent(finding.score)} match, p = {p_figure(finding)}, {NAMES[finding.test.reading]}"
+    if not verdict.queries:
+        score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.options import AsJson, ClaimFile, Device, Mean, ModelOfFiles, OutputsIfKnown, Std, chosen, normalisation
+from ownmark.cli.options import AsJson, ClaimFile, Device, Mean, ModelOfFiles, Output, Outputs, Std, chosen, normalisation
 from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
 
 
@@ -35,7 +35,8 @@ class Scan:
         Path | None,
         typer.Option(metavar="FILE", help="Where finished suspects are kept (CLAIM.scan if not said).", show_default=False),
     ] = None
-    outputs: OutputsIfKnown = None
+    outputs: Outputs = None
+    output: Output = ""
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
@@ -51,15 +52,14 @@ class Scan:
         from ownmark.cli.reach import Reach
         from ownmark.cli.scanning import scanned
         from ownmark.cli.suspects import Access
-        from ownmark.suspects.answers import Outputs
+        from ownmark.suspects.answers import Outputs as Kind
 
         claim = Claim.load(self.claim)
-        known = None if self.outputs is None else chosen(Outputs, self.outputs, "--outputs")
+        known = None if self.outputs is None else chosen(Kind, self.outputs, "--outputs")
         preprocess = normalisation(self.mean, self.std, claim.preprocess, claim.images.shape[-1])
         reach = Reach(
             claim_file=self.claim,
-            near=Access(preprocess, len(claim.classes), self.model, known or Outputs.LOGITS, device=self.device),
-            outputs=known,
+            near=Access(preprocess, len(claim.classes), self.model, known, device=self.device, output=self.output),
             api=self.api,
             header=tuple(self.header or ()),
             tensor=self.tensor,

@@ -33,7 +33,7 @@ def scanned(claim: Claim, names: Sequence[str], reach: Reach, asked: tuple[float
     for name in names:
         reach.check(name)
     check_writable(kept)
-    how = repr((share, few, reach.near, reach.outputs, reach.api, reach.tensor))
+    how = repr((share, few, reach.near, reach.api, reach.tensor))
     with held(kept):
         found, missing = _asked(plan, names, reach, (kept, how))
     rows = plan.table(names, found)
@@ -83,6 +83,9 @@ def _tell(rows: Sequence[Row], share: float, missing: Mapping[str, str], *, as_j
     show(f"  {'suspect':<{width}}  {'score':>7}  {'p':>9}  {'triage':>9}  {'named':>9}")
     for row in rows:
         show(f"  {row.suspect:<{width}}  {_figures(row)}  {_said(row, share)}", STYLES[row.outcome] if row.found else "")
+    for row in rows:
+        if row.found is not None and row.found.why:
+            tell(f"{row.suspect} could not be judged: {row.found.why}", "yellow")
     for name, why in missing.items():
         tell(f"{name} could not be asked and counts with p = 1: {why}", "yellow")
 
@@ -91,7 +94,8 @@ def _figures(row: Row) -> str:
     one = row.found
     if one is None:
         return f"{'-':>7}  {'-':>9}  {'-':>9}  {'-':>9}"
-    return f"{percent(one.matched / one.samples):>7}  {one.p:>9.3g}  {row.triage:>9.3g}  {row.named:>9.3g}"
+    share = percent(one.matched / one.samples) if one.samples else "-"
+    return f"{share:>7}  {one.p:>9.3g}  {row.triage:>9.3g}  {row.named:>9.3g}"
 
 
 def _said(row: Row, share: float) -> str:

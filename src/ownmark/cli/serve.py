@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.options import AsJson, Channels, Device, Mean, Outputs, Seed, Std, Weights, chosen, normalisation
+from ownmark.cli.options import AsJson, Channels, Device, Mean, Output, Outputs, Seed, Std, Weights, chosen, normalisation
 from ownmark.errors import UsageError
 
 
@@ -27,6 +27,7 @@ class Serve:
     mean: Mean = None
     std: Std = None
     outputs: Outputs = "logits"
+    output: Output = ""
     harden: Annotated[
         str, typer.Option(metavar="none|round|top1|noise|refuse", help="What is done to the answers against judges.")
     ] = "none"
@@ -52,8 +53,8 @@ class Serve:
             raise UsageError(f"say how many classes {self.model} knows: --classes N")
         harden = chosen(Harden, self.harden, "--harden")
         preprocess = normalisation(self.mean, self.std, Preprocess(), self.channels)
-        outputs = chosen(Kind, self.outputs, "--outputs")
-        access = Access(preprocess, self.classes or 0, outputs=outputs, device=self.device)
+        outputs = chosen(Kind, self.outputs or "logits", "--outputs")
+        access = Access(preprocess, self.classes or 0, outputs=outputs, device=self.device, output=self.output)
         suspect = access.suspect(self.model, self.weights)
         service = Service(suspect, self.name, self.channels, harden, np.random.default_rng(self.seed))
         try:

@@ -19,15 +19,16 @@ WEIGHTS = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}
 class Access:
     """How the judge gets at the suspects of one claim.
 
-    `model` names the network that weights files belong to; `outputs` and `layer` are as in `Local`.
+    `model` names the network that weights files belong to; `outputs`, `layer` and `output` are as in `Local`.
     """
 
     preprocess: Preprocess
     classes: int
     model: str | None = None
-    outputs: Outputs = Outputs.LOGITS
+    outputs: Outputs | None = None
     layer: str = ""
     device: str = "cpu"
+    output: str = ""
 
     @classmethod
     def to(cls, claim: Claim, model: str | None = None) -> "Access":
@@ -64,13 +65,13 @@ class Access:
 
         if self.layer:
             raise UsageError("an ONNX file shows no maps, so --layer means nothing; leave it out")
-        return Onnx(name, self.preprocess, outputs=self.outputs)
+        return Onnx(name, self.preprocess, outputs=self.outputs, output=self.output)
 
     def _local(self, name: str, weights: Path | None) -> Suspect:
         from ownmark.cli.network import Network, device
         from ownmark.suspects.local import Local
 
-        network = Network(name, self.classes or None, self.preprocess, device(self.device))
+        network = Network(name, self.classes or None, self.preprocess, device(self.device), self.output)
         model = network.loaded(weights)
         return Local(model, name=name if weights is None else str(weights), outputs=self.outputs, layer=self.layer)
 

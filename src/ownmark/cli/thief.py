@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from ownmark.attacks.prune_filters import Removal
-from ownmark.cli.console import emit, facts, show, working
+from ownmark.cli.console import emit, facts, show, tell, working
 from ownmark.cli.network import quality, shown
 from ownmark.cli.splits import Split
 from ownmark.errors import UsageError
+from ownmark.models.plain import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack
 
@@ -34,6 +35,8 @@ def attacked(attack: Attack, model: nn.Module, split: Split, asked: tuple[int, P
     """Apply the attack, write the copy's weights and say how good both are on held-out images; `asked` is seed and place."""
     seed, out = asked
     before, headline = quality(model, split.held_out), split.held_out.task.headline
+    for note in told(model):
+        tell(f"Of the model, {note}.")
     with working(f"{attack}") as progress:
         copy = attack.apply(model, split.mine, torch.Generator().manual_seed(seed), progress)
     after = quality(copy, split.held_out)

@@ -113,6 +113,7 @@ class Web:
     decoys: Path | None = None
     blue_first: bool = False
     sequential: bool = False
+    output: str = ""
 
     @property
     def file(self) -> Path:
@@ -211,6 +212,8 @@ class Web:
         source = self.name if is_mapping(self.name) else self.api
         if source is None:
             return self._dialect(headers, outputs)
+        if self.output:
+            raise UsageError("--output names a tensor; what to read of an answer in JSON is said by --api or its file")
         if self.tensor is not None or (self.api is not None and source is self.name):
             raise UsageError("--tensor belongs to the Open Inference Protocol, --api to an address; leave out what does not fit")
         url = "" if source is self.name else self.name
@@ -232,8 +235,10 @@ class Web:
         if len(parts) > TENSOR_PARTS:
             raise UsageError(f"--tensor is IN:TYPE:LAYOUT:OUT, of which any part may be empty, got {self.tensor!r}")
         name, datatype, layout, output = parts + [""] * (TENSOR_PARTS - len(parts))
+        if self.output and output not in {"", self.output}:
+            raise UsageError(f"--output says {self.output!r} and --tensor {output!r}: name one output")
         placed = chosen(Layout, layout, "the layout in --tensor") if layout else None
-        return Dialect(headers, outputs, name, datatype.upper(), placed, output, repeats=self.repeats)
+        return Dialect(headers, outputs, name, datatype.upper(), placed, output or self.output, repeats=self.repeats)
 
 
 def is_mapping(name: str) -> bool:

@@ -29,7 +29,8 @@ SURE = 0.99  # of the interval by which a suspect is ruled out
 class Found:
     """What one suspect answered: `matched` of `samples`, with `queries` images in all.
 
-    `p`: 1 if the first questions ruled it out (`screened`); `outcome`: at the scan's rate, were it the only suspect.
+    `p`: 1 if the first questions ruled it out (`screened`); `outcome`: at the scan's rate, were it the only suspect. `why`: what
+    kept its answers from being judged, "" if nothing did.
     """
 
     suspect: str
@@ -40,6 +41,7 @@ class Found:
     p: float
     outcome: Outcome
     screened: bool
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class Scan:
         whole = verify(self._judged, suspect, alpha=self.rate)
         one = whole.deciding
         told = (suspect.name, suspect.digest, int(one.matches.sum()), len(one.matches), spent + whole.queries)
-        return Found(*told, p=one.p, outcome=whole.outcome, screened=False)
+        why = "" if whole.queries else whole.reason
+        return Found(*told, p=one.p, outcome=whole.outcome, screened=False, why=why)
 
     def _least(self, test: Test) -> float:
         """The least score that could name a suspect."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ownmark import keys
 from ownmark.claim import Claim, Test
 from ownmark.controls import controls_of
-from ownmark.errors import AnswerError, EvidenceError, UsageError
+from ownmark.errors import AnswerError, EvidenceError, KindError, UsageError
 from ownmark.evidence import canonical
 from ownmark.evidence.envelope import from_base64, in_base64
 from ownmark.keys import Pixels
@@ -227,6 +227,8 @@ def _read(suspect: Suspect, images: Pixels, question: Question) -> tuple[Answers
     """All at once; if an answer cannot be used, one by one, to see which images are refused. Raises AnswerError if all are."""
     try:
         return answers_of(suspect, images, question), np.ones(len(images), dtype=np.bool_)
+    except KindError:
+        raise  # one image alone could look as if it settled what all together do not
     except AnswerError as error:
         single = [_read_one(suspect, images, question, row) for row in range(len(images))]
         given = next((one for one in single if one is not None), None)

@@ -1,4 +1,4 @@
-"""A model that normalises for itself: inside ownmark every model takes images in [0, 1]."""
+"""A model that normalises for itself: inside ownmark every model takes images in [0, 1] and answers one tensor."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ownmark.claim import Preprocess
 from ownmark.errors import ModelError
 from ownmark.models.copies import copied
+from ownmark.models.plain import plain
 
 
 class Normalise:
@@ -25,17 +26,18 @@ class Normalise:
         return ((images - mean) / std, *inputs[1:])
 
 
-def prepared(model: nn.Module, preprocess: Preprocess) -> nn.Module:
+def prepared(model: nn.Module, preprocess: Preprocess, *, output: str = "") -> nn.Module:
     """A copy of `model` that takes images (n, channels, height, width) in [0, 1] and normalises them itself.
 
-    `model` takes normalised images; raises ModelError if it was prepared before.
+    `model` takes normalised images; of several outputs it answers the one called `output`, or the one that `Plain` finds.
+    Raises ModelError if it was prepared before.
     """
     if _hook(model) is not None:
         raise ModelError("the model was prepared before: it normalises its images already")
     copy = copied(model)
     if preprocess != Preprocess():
         copy.register_forward_pre_hook(Normalise(preprocess))
-    return copy
+    return plain(copy, output)
 
 
 def preprocess_of(model: nn.Module) -> Preprocess:

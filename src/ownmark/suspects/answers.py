@@ -1,33 +1,45 @@
-"""What a model puts out, and how that becomes probabilities. No torch."""
+"""What a model puts out, and how that becomes probabilities and labels: one rule for files, modules and addresses. No torch."""
 
+import math
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
+from scipy.special import logit, softmax
 
-from ownmark.errors import AnswerError
-from ownmark.match import Reading
+from ownmark.errors import AnswerError, KindError, UnsettledError
+from ownmark.match import Labels, Reading
 from ownmark.protocols import Answers, Question
 from ownmark.tasks import Classification, Regression
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie
+MISS = 1 / 256  # by which a row of probabilities may always miss 1: bfloat16 keeps eight bits of a number
+MOST_MISS = 0.25  # beyond which rounding has taken too much of a row for it to be a probability of anything
+STRAY = 0.05  # share of rows of logits that may sum to 1 by chance
+DECIMALS = (1, 2, 3, 4)  # to which servers round
+EIGHT_BITS = (255, 512)  # steps of a quantised probability in 1, from the coarsest to the finest
+LEVELS = 257  # of eight bits, and 1
+EXACT = 0.02  # share of a step by which arithmetic moves a number
+ROUNDED = 1e-6  # what rows miss 1 by that are scaled: float32 alone loses less
+LEAST = 2.0**-24  # a sigmoid never tells less than float32 holds beside 1
+TELL = "(--outputs on the command line)"
 Floats = npt.NDArray[Any]
 
 
 class Outputs(StrEnum):
-    """Whether the model's last layer gives LOGITS or, behind a softmax, PROBABILITIES."""
+    """What the model's last layer gives: LOGITS, the PROBABILITIES of a softmax, or SIGMOIDS, a probability per class."""
 
     LOGITS = "logits"
     PROBABILITIES = "probabilities"
+    SIGMOIDS = "sigmoids"
 
 
-def readings(raw: Floats, outputs: Outputs, question: Question) -> Answers:
+def readings(raw: Floats, outputs: Outputs | None, question: Question) -> Answers:
     """All that a model's raw answers hold for the task that it is taken to do, maps aside. Raises AnswerError."""
     if isinstance(question.task, Classification):
-        shares = probabilities(raw, outputs)
-        return {Reading.PROBABILITY: shares, Reading.LABEL: shares.argmax(axis=1)}
+        shares = scored(raw, outputs, question)
+        return {Reading.PROBABILITY: shares, Reading.LABEL: labels(shares, question.target)}
     if raw.dtype.kind not in "iuf" or not np.all(np.isfinite(raw)):
         raise AnswerError("the model answers NaN or infinity, or no numbers: its weights or its preprocessing are broken")
     if isinstance(question.task, Regression):
@@ -42,22 +54,128 @@ def readings(raw: Floats, outputs: Outputs, question: Question) -> Answers:
     return {Reading.EMBEDDING: embeddings, Reading.SIMILARITY: question.task.score(embeddings, embeddings[question.pairs])}
 
 
-def probabilities(raw: Floats, outputs: Outputs) -> Floats:
-    """`raw` (n, classes) as probabilities (n, classes), float64.
+def scored(raw: Floats, outputs: Outputs | None, question: Question) -> Floats:
+    """`probabilities`; where only labels are asked for, scores of any kind will do, since all have their highest in one place."""
+    try:
+        return probabilities(raw, outputs)
+    except UnsettledError:
+        if Reading.PROBABILITY in question.readings:
+            raise
+        return np.asarray(softmax(_checked(raw), axis=1))
 
-    Raises AnswerError for NaN, a wrong shape, or answers that are plainly of the other kind than `outputs` says: a second
+
+def probabilities(raw: Floats, outputs: Outputs | None = None) -> Floats:
+    """`raw` (n, classes) as probabilities (n, classes), float64, whose rows sum to 1.
+
+    `outputs` is believed unless the answers are surely something else; None finds it out by `surely`. Raises AnswerError for
+    NaN, a wrong shape, or answers that contradict `outputs`, UnsettledError where nothing makes sure what they are: a second
     softmax or a missing one would bend every verdict without a sign.
     """
+    rows = _checked(raw)
+    sure = surely(rows)
+    if outputs is None:
+        if sure is None or (sure is Outputs.LOGITS and raw.dtype.kind in "iu" and raw.dtype.itemsize == 1):
+            raise _doubt(rows)
+        outputs = sure
+    if outputs is Outputs.LOGITS and sure is Outputs.PROBABILITIES:
+        raise AnswerError(f"the answers are probabilities already: leave outputs out, or say outputs=probabilities {TELL}")
+    if outputs is Outputs.LOGITS:
+        return np.asarray(softmax(rows, axis=1))
+    if outputs is Outputs.PROBABILITIES and sure is Outputs.PROBABILITIES:
+        sums = rows.sum(axis=1, keepdims=True)
+        return np.where(np.abs(sums - 1) > ROUNDED, rows / sums, rows)
+    if outputs is Outputs.PROBABILITIES:
+        told = "the answers are not probabilities (rows must sum to 1)"
+        raise AnswerError(f"{told}: say what they are, outputs=logits or outputs=sigmoids {TELL}")
+    if sure is not None or not _in_unit(rows).all():
+        told = "the answers are not the sigmoids of classes, which lie in [0, 1] and do not sum to 1"
+        raise AnswerError(f"{told}: leave outputs out, or say outputs={sure or Outputs.LOGITS} {TELL}")
+    return np.asarray(softmax(logit(rows.clip(LEAST, 1 - LEAST)), axis=1))
+
+
+def surely(rows: Floats) -> Outputs | None:
+    """What rows of scores (n, classes) surely are, None if nothing makes sure: this is the one rule.
+
+    PROBABILITIES lie in [0, 1] and sum to 1 in every row, but for rounding: a row may miss 1 by 1/256, as much as bfloat16
+    loses; and where all numbers are multiples of one step, of some decimals or of eight bits, by half a step for each class,
+    and half a step more for the 255/256 that stands for 1 in eight bits, up to a quarter in all.
+    LOGITS leave [0, 1] somewhere, and at most one row in twenty looks like probabilities, as happens by chance.
+    Whatever else there is could be sigmoids, logits that happen to be small, or now one thing and now another.
+    """
+    normal = _normal(rows)
+    if normal.all():
+        return Outputs.PROBABILITIES
+    return None if _in_unit(rows).all() or normal.mean() > STRAY else Outputs.LOGITS
+
+
+def labels(scores: Floats, target: Labels) -> Labels:
+    """(n,) the class of the highest score; where several share it, another one than `target`, so that a tie never matches.
+
+    `target` (n,) or (n, k): one class or several that an answer may be compared with.
+    """
+    found = np.asarray(scores.argmax(axis=1), dtype=np.int64)
+    for row in np.flatnonzero((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1):
+        meant = set(np.atleast_1d(target[row]).tolist())
+        tied = np.flatnonzero(scores[row] == scores[row].max()).tolist()
+        others = [place for place in (*tied, *range(scores.shape[1])) if place not in meant]
+        found[row] = others[0] if others else tied[0]
+    return found
+
+
+def _checked(raw: Floats) -> Floats:
+    """Scores (n, classes) as float64. Raises AnswerError for what no classifier answers."""
     if raw.ndim != 2 or raw.shape[1] < 2:  # noqa: PLR2004 - (n, classes), two or more
         raise AnswerError(f"a classifier answers (n, classes) with two or more classes, got {raw.shape}")
     if raw.dtype.kind not in "iuf":
         raise AnswerError(f"a classifier answers numbers, got {raw.dtype}")
     if not np.all(np.isfinite(raw)):
         raise AnswerError("the model answers NaN or infinity: its weights or its preprocessing are broken")
-    normal = bool(raw.min() >= -TOLERANCE and np.all(np.abs(raw.sum(axis=1) - 1) <= TOLERANCE))
-    if outputs is Outputs.PROBABILITIES and not normal:
-        raise AnswerError("the answers are not probabilities (rows must sum to 1); if they are logits, say outputs=logits")
-    if outputs is Outputs.LOGITS and normal:
-        raise AnswerError("the answers are probabilities already; if the model ends in a softmax, say outputs=probabilities")
-    exact = raw.astype(np.float64)
-    return exact if normal else np.asarray(softmax(exact, axis=1))
+    return raw.astype(np.float64)
+
+
+def _doubt(rows: Floats) -> UnsettledError:
+    """Why `surely` is None, and what to do."""
+    if _in_unit(rows).all():
+        told = "the scores lie between 0 and 1 but do not sum to 1: if each class has a sigmoid of its own, say outputs=sigmoids"
+        return KindError(f"{told}, if they are logits, outputs=logits {TELL}")
+    if _normal(rows).any():
+        return UnsettledError("some rows sum to 1 and some do not: the suspect answers now probabilities and now something else")
+    told = "the scores are whole numbers of eight bits, whose step nobody tells"
+    return KindError(f"{told}; if they are logits, say outputs=logits {TELL}")
+
+
+def _in_unit(rows: Floats) -> npt.NDArray[np.bool_]:
+    return np.asarray((rows.min(axis=1) >= -TOLERANCE) & (rows.max(axis=1) <= 1 + TOLERANCE))
+
+
+def _normal(rows: Floats) -> npt.NDArray[np.bool_]:
+    """(n,): which rows are probabilities, but for rounding."""
+    unit = _in_unit(rows)
+    most = max(MISS, min(_rounding(rows), MOST_MISS)) if unit.all() else MISS
+    return np.asarray(unit & (np.abs(rows.sum(axis=1) - 1) <= most + 1e-9))
+
+
+def _rounding(rows: Floats) -> float:
+    """By how much a row of probabilities that were rounded to the step of all these numbers may miss 1; 0 without a step."""
+    found = np.unique(rows)
+    for digits in DECIMALS:
+        if np.allclose(found, found.round(digits), rtol=0, atol=1e-6):
+            return float(rows.shape[1] * 0.5 * 10.0**-digits)
+    return float((rows.shape[1] + 1) / 2 * _eight_bits(found))
+
+
+def _eight_bits(found: Floats) -> float:
+    """The step of a quantised probability whose multiples the sorted numbers are; 0 if they are none.
+
+    The scale is the quantiser's choice: 1/256, 1/255, or the largest answer that it was shown over 255.
+    """
+    gaps = np.diff(np.union1d(found, 0.0))
+    gaps = gaps[gaps > 1e-6]  # noqa: PLR2004 - below, it is arithmetic
+    if not len(gaps) or len(found) > LEVELS:
+        return 0.0
+    coarsest, finest = (gaps.min() * steps for steps in EIGHT_BITS)
+    for parts in range(max(1, math.ceil(coarsest - EXACT)), math.floor(finest) + 1):
+        step = float(found[-1] / round(found[-1] * parts / gaps.min()))
+        if np.all(np.abs(found / step - (found / step).round()) <= EXACT):
+            return step
+    return 0.0

@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Sequence
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ownmark.errors import AnswerError, UnsettledError, UsageError
 from ownmark.match import is_number
 from ownmark.protocols import Answers, Question
 from ownmark.suspects import web
-from ownmark.suspects.answers import Floats
+from ownmark.suspects.answers import Floats, scored
 from ownmark.suspects.ledger import Reply
 from ownmark.suspects.mapping import BASE64, PNG, TENSOR, Mapping, find
 from ownmark.suspects.request import Request
@@ -73,7 +74,7 @@ class HttpJson:
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """LABEL (n,) and, if the API tells the score of every class, PROBABILITY (n, classes)."""
-        exchange = web.Exchange(self._transport, self._request, self._row, self._judged)
+        exchange = web.Exchange(self._transport, self._request, self._row, partial(self._judged, question))
         return web.answers(exchange.rows(images, self.manner.repeats), question)
 
     def _request(self, image: npt.NDArray[Any]) -> Request:
@@ -163,9 +164,9 @@ class HttpJson:
             f"API calls {', '.join(self._place)}, or in first which number its first class has; or bring decoys of known class"
         )
 
-    def _judged(self, rows: Floats) -> Floats:
+    def _judged(self, question: Question, rows: Floats) -> Floats:
         """Labels or probabilities."""
         if rows.ndim == 1:
             return rows
-        shares = web.rounded_probabilities(rows, self._mapping.outputs or web.outputs_of(rows))
+        shares = scored(rows, self._mapping.outputs, question)
         return web.known_part(shares, len(self._place))

@@ -1,7 +1,7 @@
 """A suspect whose weights are at hand: any torch module."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,57 +17,81 @@ from ownmark.leaning import answered, evidence
 from ownmark.match import Labels, Reading
 from ownmark.models.copies import copied
 from ownmark.models.memory_format import laid_out
+from ownmark.models.plain import Ending, plain, told, unended
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Answers, Question
 from ownmark.saliency import GradCam, normalised
-from ownmark.suspects.answers import Outputs, readings
+from ownmark.suspects.answers import Outputs, readings, surely
 from ownmark.tasks import Classification, Similarity
+
+SOFTENED = (
+    "its maps explain probabilities and not logits, since its softmax is inside it and cannot be taken off: "
+    "they may match less than the model's own would"
+)
 
 
 class Local:
     """A copy of `model`, which takes images in [0, 1] (see `models.prepared`), asked in eval mode on its own device.
 
-    `outputs` says whether it gives logits; `layer` overrides the claim's layer, for another architecture.
+    `outputs` says whether it gives logits, None to find it out by the answers; `output` names the one of several that is meant;
+    `layer` overrides the claim's layer, for another architecture.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a module does not say about itself
         self,
         model: nn.Module,
         *,
         name: str = "model",
-        outputs: Outputs = Outputs.LOGITS,
+        outputs: Outputs | None = None,
+        output: str = "",
         layer: str = "",
         batch: int = 64,
     ) -> None:
         self.name, self.digest = name, weights_digest(model)
         self.reveals = frozenset(Reading)
-        self._model = laid_out(copied(model).eval().requires_grad_(False))
+        self._model = plain(laid_out(copied(model).eval().requires_grad_(False)), output)
+        self._doubts: tuple[str, ...] = ()
         self._outputs, self._layer, self._batch = outputs, layer, batch
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which of the model's outputs was read, if it has several, and what its maps explain, if that is no logit."""
+        return (*told(self._model), *self._doubts)
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """Every reading of the question's task, about uint8 images (n, height, width, channels)."""
         cam = self._checked_cam(images[:1], question)
         targets = self._targets(images, question)
         others = None if question.covered is None else self._others(images, question, targets, question.covered)
-        outputs, maps = [], []
+        outputs, maps, endings = [], [], []
         for at, batch in self._batches(images):
             target = targets[at : at + len(batch)]
             against = None if others is None else partial(evidence, question.task, target, others[at : at + len(batch)])
-            with _named(self.name, batch), torch.no_grad():
-                if cam is None:
-                    outputs.append(self._model(batch).cpu())
-                else:
-                    found, unscaled = cam(batch, target, against)
-                    outputs.append(found.cpu())
-                    maps.append(normalised(unscaled).cpu())
-        answers = dict(readings(torch.cat(outputs).numpy(), self._outputs, question))
+            with _named(self.name, batch), torch.no_grad(), self._unended(question) as ending:
+                found, unscaled = (self._model(batch), None) if cam is None else cam(batch, target, against)
+            outputs.append(ending.ended(found).cpu())
+            endings.append(ending)
+            if unscaled is not None:
+                maps.append(normalised(unscaled.float()).cpu())
+        raw = torch.cat(outputs).numpy()
+        answers = dict(readings(raw, self._kind(endings), question))
         if maps:
+            inside = isinstance(question.task, Classification) and not endings[0].off and surely(raw) is Outputs.PROBABILITIES
+            self._doubts = (SOFTENED,) if inside else ()
             answers[Reading.SALIENCY] = torch.cat(maps).numpy()
         if missing := question.readings - answers.keys():
             lacking, given = (", ".join(sorted(each)) for each in (missing, answers))
             raise UsageError(f"{question.task!r} has no reading {lacking}; it has {given}")
         return {reading: answers[reading] for reading in question.readings}
+
+    def _kind(self, endings: list[Ending]) -> Outputs | None:
+        """What was said or, if nothing was: what a linear layer puts out are logits, even if they happen to lie in [0, 1]."""
+        return Outputs.LOGITS if self._outputs is None and all(ending.linear for ending in endings) else self._outputs
+
+    def _unended(self, question: Question) -> AbstractContextManager[Ending]:
+        """A classifier's map explains a logit; another task's explains the answer as it is."""
+        return unended(self._model) if isinstance(question.task, Classification) else nullcontext(Ending())
 
     def _batches(self, images: npt.NDArray[Any]) -> Iterator[tuple[int, Tensor]]:
         """Where each batch begins, and the batch."""
@@ -92,6 +116,10 @@ class Local:
     def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> GradCam | None:
         """Grad-CAM if a map is asked for; raises AnswerError if the model does another task or knows too few classes."""
         batch, layer = to_unit(first, self._device), self._layer or question.layer or None
+        with self._unended(question):
+            return self._cam(batch, layer, question)
+
+    def _cam(self, batch: Tensor, layer: str | None, question: Question) -> GradCam | None:
         if not isinstance(question.task, Classification):
             with _named(self.name, batch), torch.no_grad():
                 readings(self._model(batch).cpu().numpy(), self._outputs, replace(question, pairs=None))

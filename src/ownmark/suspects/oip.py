@@ -8,7 +8,7 @@ import json
 from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from ownmark.errors import AnswerError, SuspectError, UnsettledError, UsageError
 from ownmark.match import Reading
 from ownmark.protocols import Answers, Question
 from ownmark.suspects import web
-from ownmark.suspects.answers import Floats, Outputs
+from ownmark.suspects.answers import Floats, Outputs, scored
 from ownmark.suspects.ledger import Reply
 from ownmark.suspects.request import Request, check_address, check_headers
 from ownmark.suspects.transport import Transport
@@ -128,7 +128,7 @@ class Oip:
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """LABEL (n,) and, unless the server tells labels only, PROBABILITY (n, classes)."""
         self._check_size(images)
-        exchange = web.Exchange(self._transport, self._request, self._rows, self._judged)
+        exchange = web.Exchange(self._transport, self._request, self._rows, partial(self._judged, question))
         return web.answers(exchange.rows(images, self.manner.repeats), question)
 
     @cached_property
@@ -223,7 +223,7 @@ class Oip:
             return {str(rows[0]): 1.0}
         return {str(place): float(score) for place, score in enumerate(rows[0])}
 
-    def _judged(self, rows: Floats) -> Floats:
+    def _judged(self, question: Question, rows: Floats) -> Floats:
         """Labels or probabilities. Raises UnsettledError for rows that no claim of that many classes can be judged by."""
         names = [int(name) for name in self.manner.classes]
         if rows.ndim == 1:
@@ -234,7 +234,7 @@ class Oip:
                 f"the claim is about {self._classes} classes, but {self.name} answers {rows.shape[1:]}: it does another task, or "
                 "has a class more, which decoys of known class would show"
             )
-        shares = web.rounded_probabilities(rows, self._dialect.outputs or web.outputs_of(rows))
+        shares = scored(rows, self._dialect.outputs, question)
         others = [column for column in range(rows.shape[1]) if column not in names]
         return web.known_part(shares[:, names + others], self._classes) if names else shares
 

@@ -1,5 +1,6 @@
 """A suspect that is an ONNX file, run by onnxruntime. No torch."""
 
+import ctypes
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from ownmark.suspects.answers import Outputs, readings
 
 MOST_BYTES = 2 * 2**30  # protobuf's own limit
 IMAGES = 4  # dimensions of the input: n, channels, height, width
+LOGITS = "logits"  # the output that counts, where one is called so
+TAKEN = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+BFLOAT16 = "tensor(bfloat16)"
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types of protobuf
 INSIDE = {  # onnx.proto: message -> field number -> message, for every path that leads to a tensor
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -32,9 +36,10 @@ EXTERNAL = {13, 14}  # fields of a tensor: where its data lies, and whether that
 
 
 class Onnx:
-    """A model with one input (n, channels, height, width) float32 and its classes, its number or its embedding as first output.
+    """A model with one input (n, channels, height, width), floating-point, whose output is its classes, number or embedding.
 
-    `outputs` says whether classes are logits. External data is refused: a file from a stranger must not name other files.
+    `outputs` says whether classes are logits, None to find it out by the answers; `output` names the output that is meant where
+    a file has several. External data is refused: a file from a stranger must not name other files.
     """
 
     def __init__(
@@ -42,7 +47,8 @@ class Onnx:
         path: Path | str,
         preprocess: Preprocess = Preprocess(),
         *,
-        outputs: Outputs = Outputs.LOGITS,
+        outputs: Outputs | None = None,
+        output: str = "",
         batch: int = 64,
     ) -> None:
         data = _bytes(Path(path))
@@ -52,10 +58,12 @@ class Onnx:
         self._preprocess, self._outputs, self._batch = preprocess, outputs, batch
         self._session = _session(data, path)
         given = self._session.get_inputs()
-        if len(given) != 1 or given[0].type != "tensor(float)" or len(given[0].shape) != IMAGES:
+        if len(given) != 1 or given[0].type not in TAKEN or len(given[0].shape) != IMAGES:
             got = ", ".join(f"{one.type} {one.shape}" for one in given) or "none"
             raise ModelError(f"{path} needs one input (n, channels, height, width) of tensor(float), got {got}")
-        self._input = given[0]
+        self._input, self._output = given[0], _output(self._session.get_outputs(), output, path)
+        names = [one.name for one in self._session.get_outputs()]
+        self.notes = (f"the output {self._output.name!r} was read, of {', '.join(names)}",) if len(names) > 1 else ()
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """What the file answers to uint8 images (n, height, width, channels), which must be what the question's task has."""
@@ -79,14 +87,38 @@ class Onnx:
         """Raw answers to a batch, filled up with its last image where the file takes batches of `least` images only."""
         mean, std = (np.asarray(values, dtype=np.float32) for values in (self._preprocess.mean, self._preprocess.std))
         filled = np.concatenate([images, np.repeat(images[-1:], max(least - len(images), 0), axis=0)])
-        inputs = np.ascontiguousarray(((filled.astype(np.float32) / 255 - mean) / std).transpose(0, 3, 1, 2))
+        scaled = ((filled.astype(np.float32) / 255 - mean) / std).transpose(0, 3, 1, 2)
+        inputs = np.ascontiguousarray(scaled, dtype=TAKEN[self._input.type])
         try:
-            raw = np.asarray(self._session.run(None, {self._input.name: inputs})[0])
+            raw = self._answered(inputs)
         except Exception as error:  # onnxruntime's errors share no base but Exception
             raise SuspectError(f"{self.name} failed on a batch {inputs.shape}: {_first_line(error)}") from error
         if raw.shape[:1] != inputs.shape[:1]:
             raise AnswerError(f"{len(inputs)} images were sent, but {self.name} answers {raw.shape}")
         return raw[: len(images)]
+
+    def _answered(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The output that counts. numpy knows no bfloat16, which is the upper half of a float32."""
+        if self._output.type != BFLOAT16:
+            return np.asarray(self._session.run([self._output.name], {self._input.name: inputs})[0])
+        given = {self._input.name: onnxruntime.OrtValue.ortvalue_from_numpy(inputs)}
+        (value,) = self._session.run_with_ort_values([self._output.name], given)
+        halves = np.frombuffer(ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes()), dtype=np.uint16)
+        return (halves.astype(np.uint32) << 16).view(np.float32).reshape(value.shape())
+
+
+def _output(told: list[Any], wanted: str, path: Path | str) -> Any:  # noqa: ANN401 - onnxruntime names its type in no public place
+    """The output of that name, or the one that can be meant. Raises ModelError where nothing tells which."""
+    names = [one.name for one in told]
+    if wanted and wanted not in names:
+        raise ModelError(f"{path} has no output {wanted!r}; its outputs are: {', '.join(names)}")
+    if wanted or LOGITS in names:
+        return told[names.index(wanted or LOGITS)]
+    fitting = [one for one in told if one.type in {*TAKEN, BFLOAT16} and len(one.shape) <= 2]  # noqa: PLR2004 - (n,), (n, k)
+    if len(fitting) > 1:
+        named = ", ".join(one.name for one in fitting)
+        raise ModelError(f"{path} has several outputs that may be meant, {named}: name one with --output NAME")
+    return fitting[0] if fitting else told[0]
 
 
 def _session(data: bytes, path: Path | str) -> onnxruntime.InferenceSession:

@@ -13,6 +13,7 @@ from ownmark.suspects.ledger import Reply
 HEADER = "inference-header-content-length"
 TEXT = "BYTES"
 MOST_DIGITS = 19  # of a whole number that eight bytes can hold
+BF16 = "BF16"  # the upper half of a float32, for which numpy has no type
 TYPES = {
     "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
     "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",
@@ -41,11 +42,13 @@ def tensor(reply: Reply, name: str) -> Floats:
 def _values(output: dict[str, Any], held: bytes | None) -> Floats:
     """An output's values in the shape that it tells."""
     datatype, shape = output["datatype"], [int(size) for size in output["shape"]]
-    if datatype != TEXT and datatype not in TYPES:
+    if datatype not in {TEXT, BF16, *TYPES}:
         raise ValueError(f"data type {datatype!r}")
     if held is not None and datatype == TEXT:
         raise ValueError("text as binary data, which was not asked for")
-    kind = np.dtype(TYPES.get(datatype, np.str_))
+    kind = np.dtype(np.str_ if datatype == TEXT else TYPES.get(datatype, "<f4"))
+    if held is not None and datatype == BF16:
+        held = (np.frombuffer(held, dtype="<u2").astype("<u4") << 16).tobytes()
     flat = np.asarray(output["data"], dtype=kind).ravel() if held is None else np.frombuffer(held, dtype=kind)
     if flat.size != math.prod(shape):
         raise ValueError(f"{flat.size} values for the shape {shape}")

@@ -14,9 +14,9 @@ from PIL import Image
 
 from ownmark.claim import Preprocess
 from ownmark.errors import AnswerError, UnsettledError, UsageError
-from ownmark.match import Labels, Reading
+from ownmark.match import Reading
 from ownmark.protocols import Answers, Question
-from ownmark.suspects.answers import TOLERANCE, Floats, Outputs, probabilities
+from ownmark.suspects.answers import Floats, labels
 from ownmark.suspects.ledger import Reply
 from ownmark.suspects.request import Request
 from ownmark.suspects.transport import Transport
@@ -26,7 +26,6 @@ LABELS = frozenset({Reading.LABEL})
 UNDECIDED = -1  # stands for the label where the highest score belongs to several classes
 REPEATS = 3  # images that are asked about twice
 STEADY = 0.02  # how far a probability may move from one time to the next
-DECIMALS = (1, 2, 3, 4)  # to which servers round
 MOST_TURNS = 2**16  # of one question within one reading
 Pixels = npt.NDArray[np.uint8]
 Told = Mapping[str, float]  # scores by what the API itself calls the classes; a label alone has the score 1
@@ -172,43 +171,3 @@ def known_part(shares: Floats, classes: int) -> Floats:
     known = shares[:, :classes]
     other = known.max(axis=1, keepdims=True) <= shares[:, classes:].max(axis=1, keepdims=True)
     return np.where(other, 1 / classes, known / np.where(other, 1, known.sum(axis=1, keepdims=True)))
-
-
-def labels(scores: Floats, target: Labels) -> Labels:
-    """(n,) the class of the highest score; where several share it, another one than `target`, so that a tie never matches."""
-    highest = scores == scores.max(axis=1, keepdims=True)
-    tied = highest.sum(axis=1) > 1
-    known = tied & (target < scores.shape[1])
-    highest[known, target[known]] = False
-    return np.asarray(highest.argmax(axis=1), dtype=np.int64)
-
-
-def outputs_of(rows: Floats) -> Outputs:
-    """What rows of scores (n, classes) plainly are. Raises UnsettledError where it cannot be told: a guess bends verdicts."""
-    if rows.ndim != 2 or rows.dtype.kind not in "iuf" or not np.all(np.isfinite(rows)):  # noqa: PLR2004 - (n, classes)
-        return Outputs.LOGITS  # which is refused for what it is
-    normal = (np.abs(rows.sum(axis=1) - 1) <= TOLERANCE) & (rows.min(axis=1) >= -TOLERANCE)
-    if _rounded(rows) or normal.all():
-        return Outputs.PROBABILITIES
-    if rows.min() >= 0 and rows.max() <= 1:
-        raise UnsettledError("the scores lie between 0 and 1 but do not sum to 1: if they are logits, say outputs=logits")
-    if normal.any():
-        raise UnsettledError("some rows sum to 1 and some do not: the suspect answers now probabilities and now something else")
-    return Outputs.LOGITS
-
-
-def rounded_probabilities(raw: Floats, outputs: Outputs) -> Floats:
-    """As `probabilities`, but rows that a server has rounded, so that they miss 1 by what rounding explains, are scaled to 1."""
-    if not _rounded(raw):
-        return probabilities(raw, outputs)
-    exact = raw.astype(np.float64)
-    return probabilities(exact / exact.sum(axis=1, keepdims=True), outputs)
-
-
-def _rounded(raw: Floats) -> bool:
-    """Whether the rows are probabilities cut to a few decimals."""
-    if raw.ndim != 2 or raw.dtype.kind != "f" or not np.all(np.isfinite(raw)) or raw.min() < 0 or raw.max() > 1:  # noqa: PLR2004
-        return False
-    error = np.abs(raw.sum(axis=1) - 1).max()
-    digits = next((digits for digits in DECIMALS if np.allclose(raw, raw.round(digits), rtol=0, atol=1e-6)), None)
-    return digits is not None and TOLERANCE < error <= raw.shape[1] * 0.5 * 10.0**-digits and bool(raw.any(axis=1).all())

@@ -42,8 +42,8 @@ def apart(alone: Path, tmp_path: Path) -> Path:
     return path
 
 
-def answers(suspect: Onnx, count: int = 10) -> np.ndarray:  # type: ignore[type-arg]
-    found: np.ndarray = suspect.read(pixels(count)[:, 0], asked(count=count))[Reading.PROBABILITY]  # type: ignore[type-arg]
+def answers(suspect: Onnx, count: int = 10) -> np.ndarray:
+    found: np.ndarray = suspect.read(pixels(count)[:, 0], asked(count=count))[Reading.PROBABILITY]
     return found
 
 

@@ -6,7 +6,19 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.options import AsJson, ClaimFile, Device, Mean, ModelOfFiles, OutputsIfKnown, Std, chosen, normalisation
+from ownmark.cli.options import (
+    AllowExternal,
+    AsJson,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    OutputsIfKnown,
+    Std,
+    chosen,
+    normalisation,
+)
 from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
 
 
@@ -36,9 +48,11 @@ class Scan:
         typer.Option(metavar="FILE", help="Where finished suspects are kept (CLAIM.scan if not said).", show_default=False),
     ] = None
     outputs: OutputsIfKnown = None
+    layer: Layer = ""
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
+    allow_external: AllowExternal = False
     api: Api = None
     header: Header = None
     tensor: Tensor = None
@@ -58,7 +72,12 @@ class Scan:
         preprocess = normalisation(self.mean, self.std, claim.preprocess, claim.images.shape[-1])
         reach = Reach(
             claim_file=self.claim,
-            near=Access(preprocess, len(claim.classes), self.model, known or Outputs.LOGITS, device=self.device),
+            near=Access(
+                *(preprocess, len(claim.classes), self.model, known or Outputs.LOGITS),
+                layer=self.layer,
+                device=self.device,
+                external=self.allow_external,
+            ),
             outputs=known,
             api=self.api,
             header=tuple(self.header or ()),

@@ -17,8 +17,8 @@ from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
 from ownmark.leaning import answered, evidence
 from ownmark.match import Labels, Reading
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Answers, Question
-from ownmark.saliency import GradCam, normalised
+from ownmark.protocols import Answers, Question, Told
+from ownmark.saliency import GradCam, Located, normalised
 from ownmark.suspects.answers import Outputs, readings
 from ownmark.tasks import Classification, Similarity
 
@@ -26,7 +26,8 @@ from ownmark.tasks import Classification, Similarity
 class Local:
     """A copy of `model`, which takes images in [0, 1] (see `models.prepared`), asked in eval mode on its own device.
 
-    `outputs` says whether it gives logits; `layer` overrides the claim's layer, for another architecture.
+    `outputs` says whether it gives logits; `layer` overrides the claim's layer, for another architecture. Without it a claim's
+    layer that is not there is looked for (`Located.near`), and the answers say where a map comes from.
     """
 
     def __init__(
@@ -46,7 +47,8 @@ class Local:
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """Every reading of the question's task, about uint8 images (n, height, width, channels)."""
-        cam = self._checked_cam(images[:1], question)
+        located = self._checked_cam(images[:1], question)
+        cam = None if located is None else located.cam
         targets = self._targets(images, question)
         others = None if question.covered is None else self._others(images, question, targets, question.covered)
         outputs, maps = [], []
@@ -66,7 +68,7 @@ class Local:
         if missing := question.readings - answers.keys():
             lacking, given = (", ".join(sorted(each)) for each in (missing, answers))
             raise UsageError(f"{question.task!r} has no reading {lacking}; it has {given}")
-        return {reading: answers[reading] for reading in question.readings}
+        return Told({reading: answers[reading] for reading in question.readings}, located.note if located else "")
 
     def _batches(self, images: npt.NDArray[Any]) -> Iterator[tuple[int, Tensor]]:
         """Where each batch begins, and the batch."""
@@ -88,19 +90,19 @@ class Local:
         found: Tensor = answered(question.task, outputs, targets[torch.from_numpy(rows).to(self._device)])
         return found[torch.from_numpy(places).to(self._device)]
 
-    def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> GradCam | None:
+    def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> Located | None:
         """Grad-CAM if a map is asked for; raises AnswerError if the model does another task or knows too few classes."""
-        batch, layer = to_unit(first, self._device), self._layer or question.layer or None
+        batch = to_unit(first, self._device)
         if not isinstance(question.task, Classification):
             with _named(self.name, batch), torch.no_grad():
                 readings(self._model(batch).cpu().numpy(), self._outputs, replace(question, pairs=None))
-            return GradCam.of(self._model, batch, layer, question.task) if Reading.SALIENCY in question.readings else None
-        cam = None
+            return self._located(batch, question) if Reading.SALIENCY in question.readings else None
+        found = None
         if Reading.SALIENCY in question.readings:
             with suppress(Exception):  # raised again below, once it is known that the model is a classifier at all
-                cam = GradCam.of(self._model, batch, layer)
-        if cam is not None and cam.weights is not None and len(cam.weights) > question.target.max():
-            return cam
+                found = self._located(batch, question)
+        if found is not None and found.cam.weights is not None and len(found.cam.weights) > question.target.max():
+            return found
         with _named(self.name, batch), torch.no_grad():
             outputs = self._model(batch)
         classes = outputs.shape[-1] if isinstance(outputs, Tensor) and outputs.ndim == 2 else 0  # noqa: PLR2004 - (n, classes)
@@ -111,7 +113,15 @@ class Local:
             )
         if Reading.SALIENCY not in question.readings:
             return None
-        return cam or GradCam.of(self._model, batch, layer)
+        return found or self._located(batch, question)
+
+    def _located(self, batch: Tensor, question: Question) -> Located:
+        """Where the map is taken: at the layer that was named for this model, or as near as can be to the claim's."""
+        if not self._layer:
+            return Located.near(self._model, batch, question.layer, question.task)
+        cam = GradCam.of(self._model, batch, self._layer, question.task)
+        same = self._layer == question.layer
+        return Located(cam, "" if same else f"its map was taken at {self._layer!r}, as the judge said")
 
 
 @contextmanager

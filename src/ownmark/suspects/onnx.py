@@ -108,7 +108,8 @@ class Onnx:
 
 def _number(shape: Sequence[object]) -> int | None:
     """The number of images that an input or an output says it has, if it is no name."""
-    return shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else None
+    count = shape[0] if shape else None
+    return count if isinstance(count, int) and count > 0 else None
 
 
 def _standing_alone(path: Path, data: bytes, *, allow_external: bool) -> bytes:

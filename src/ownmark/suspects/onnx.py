@@ -79,7 +79,8 @@ class Onnx:
     def _tried(self, images: npt.NDArray[Any]) -> int | None:
         """The size of batch that is baked into the file though it does not say so: that one works, and tells its rows apart."""
         said = _number(self._session.get_outputs()[0].shape)
-        for size in (*(() if said is None else (said,)), *SIZES):
+        sizes: tuple[int, ...] = SIZES if said is None else (said, *SIZES)
+        for size in sizes:
             some = images[np.arange(size) % len(images)]
             try:
                 there, back = self._run(some, size), self._run(some[::-1], size)

@@ -23,7 +23,7 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 # Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
 ORDER = (
     ("errors",),
-    ("asked", "container", "files", "folders", "keys", "metrics", "sequence", "spelled"),
+    ("asked", "container", "files", "folders", "keys", "metrics", "onnx_data", "pictures", "sequence", "spelled"),
     ("covered",),
     ("match",),
     ("null", "pattern", "tasks"),

@@ -138,7 +138,7 @@ def test_broken_weights_are_no_suspect(shop: Path, capsys: Capture) -> None:
     refused(capsys, verifying(MODEL, "--weights", "nan.safetensors"), USAGE, "NaN", "broken")
     (shop / "cut.safetensors").write_bytes((shop / "model.safetensors").read_bytes()[:1000])
     refused(capsys, verifying(MODEL, "--weights", "cut.safetensors"), USAGE, "no sound safetensors file")
-    refused(capsys, verifying(MODEL, "--weights", "copy.onnx"), USAGE, "copy.onnx is refused")
+    refused(capsys, verifying(MODEL, "--weights", "copy.onnx"), USAGE, "copy.onnx is refused: it is not a plain state dict")
 
 
 def test_answers_that_are_not_what_was_said_count_for_nobody(shop: Path, capsys: Capture) -> None:
@@ -150,7 +150,9 @@ def test_answers_that_are_not_what_was_said_count_for_nobody(shop: Path, capsys:
 def test_a_network_without_a_map_is_told(shop: Path, capsys: Capture) -> None:
     code = "from torch import nn\n\nmodel = nn.Sequential(nn.Flatten(), nn.Linear(768, 3))\n"
     (shop / "flat.py").write_text(code)
-    refused(capsys, verifying("flat:model"), USAGE, "no layer 'stages'; near it")
+    ran = ownmark(capsys, *verifying("flat:model"))
+    assert ran.code in {0, 1, 3}
+    assert "its answers decide, since it shows no map: the model has no layer 'stages'" in ran.out
     refused(capsys, verifying("flat:model", "--layer", "0"), USAGE, "a saliency map needs (n, channels, h, w)")
     refused(
         capsys, verifying(MODEL, "--weights", "model.safetensors", "--layer", "stage"), USAGE, "no layer 'stage'; near it: stages"

@@ -82,10 +82,10 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     assert len(images) == 6
 
 
-def test_a_table_gives_files_and_classes_in_its_own_order(tmp_path: Path) -> None:
+def test_a_table_gives_files_in_its_own_order_and_classes_in_that_of_their_names(tmp_path: Path) -> None:
     images = load(str(with_table(tmp_path / "all")))
-    assert images.names == ("nv", "bcc")
-    assert images.labels.tolist() == [0, 1]
+    assert images.names == ("bcc", "nv")
+    assert images.labels.tolist() == [1, 0]
     assert np.array_equal(images.pixels, np.stack([picture(2), picture(1)]))
 
 
@@ -98,7 +98,7 @@ def test_a_table_may_call_the_class_by_other_names_and_hold_more_columns(tmp_pat
 
 def test_a_table_written_by_a_spreadsheet_can_be_read(tmp_path: Path) -> None:
     images = load(str(with_table(tmp_path / "all", '\ufefffile_name,label\r\n"a.png","Nävus, braun"\r\nb.png,bcc\r\n')))
-    assert images.names == ("bcc", "Nävus, braun")
+    assert images.names == ("Nävus, braun", "bcc")
 
 
 @pytest.mark.parametrize("top", ["", "ham/", "a/b/c/"])

@@ -7,8 +7,8 @@ from networks import CLASSES, TARGETS, assert_close, captum_maps, hooks_of, tiny
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.errors import ModelError
-from ownmark.saliency import GradCam, last_map, normalised
+from ownmark.errors import MapError, ModelError
+from ownmark.saliency import GradCam, Located, last_map, normalised
 
 
 @pytest.fixture
@@ -169,3 +169,58 @@ def test_normalised_maps_have_length_one_and_an_empty_one_stays_empty() -> None:
     single = torch.zeros(1, 2, 2)
     single[0, 1, 0] = 1e-3
     assert normalised(single).max() == pytest.approx(1)
+
+
+class Wrapped(nn.Module):
+    """A network in another one, whose layers have longer names."""
+
+    def __init__(self, *, twice: bool = False) -> None:
+        super().__init__()
+        self.backbone = tiny_network()
+        self.aside = tiny_network() if twice else nn.Identity()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.backbone(inputs)
+        return logits
+
+
+@pytest.mark.parametrize(
+    ("model", "layer", "where", "told"),
+    [
+        (tiny_network(), "relu", "relu", ""),
+        (tiny_network(), "", "relu", ""),
+        (Wrapped(), "", "backbone.relu", ""),
+        (Wrapped(), "convolution", "backbone.convolution", "whose name ends as the claim's 'convolution' does"),
+        (tiny_network(), "module.backbone.convolution", "convolution", "name ends as the claim's 'module.backbone.convolution'"),
+        (
+            Wrapped(twice=True),
+            "convolution",
+            "backbone.relu",
+            "behind its last convolution, at 'backbone.relu': the model has no",
+        ),
+        (
+            Wrapped(),
+            "features",
+            "backbone.relu",
+            "behind its last convolution, at 'backbone.relu': the model has no layer 'features'",
+        ),
+        (Wrapped(), "head", "backbone.relu", "behind its last convolution, at 'backbone.relu'"),
+        (tiny_network(), "head", "relu", "layer 'head' puts out a tensor of shape"),
+        (nn.Sequential(tiny_network()), "features.0", "0.relu", "behind its last convolution"),
+    ],
+    ids=str,
+)
+def test_a_claims_layer_is_found_by_its_ending_or_else_at_the_last_map(
+    model: nn.Module, layer: str, where: str, told: str, picture: Tensor
+) -> None:
+    found = Located.near(model, picture, layer)
+    assert found.cam.layer == where
+    assert told in found.note
+    assert bool(found.note) == (layer not in {where, ""})
+
+
+def test_a_model_without_any_map_tells_why_at_either_place(picture: Tensor) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, CLASSES))
+    with pytest.raises(MapError, match=r"no layer 'features'; near it: none; the model runs no nn\.Conv2d"):
+        Located.near(model, picture, "features")
+    assert hooks_of(model) == 0

@@ -4,6 +4,7 @@ import io
 import pickle
 import warnings
 import zipfile
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
 from copy import deepcopy
@@ -158,7 +159,10 @@ REFUSED: dict[str, Callable[[Path], object]] = {
     "a whole model": lambda path: torch.save(tiny(), path),
     "a whole model of the older container": lambda path: torch.save(tiny(), path, _use_new_zipfile_serialization=False),
     "a TorchScript archive": scripted,
-    "a checkpoint with more than weights": lambda path: torch.save({"state_dict": tiny().state_dict(), "epoch": 3}, path),
+    "a checkpoint with more than plain values": lambda path: torch.save(
+        {"state_dict": tiny().state_dict(), "options": Namespace(epochs=3)}, path
+    ),
+    "weights among plain values": with_tensors(epoch=3),
     "a list of tensors": lambda path: torch.save(list(tiny().state_dict().values()), path),
     "a single tensor": lambda path: torch.save(torch.zeros(3), path),
     "a number": lambda path: torch.save(3, path),

@@ -11,18 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from ownmark.errors import DataError
-from ownmark.folders import SPLITS, TABLE, Row, is_split, listed, unzipped, wrapped
+from ownmark.folders import COLUMNS, SPLITS, TABLE, Row, found, in_order, unzipped
+from ownmark.pictures import MODES, fitted, read_picture
 from ownmark.tasks import Classification, Regression, Similarity, Task
-
-COLUMNS: dict[type[Task], tuple[str, ...]] = {  # of metadata.csv, the first that is there
-    Classification: ("label", "class", "age"),
-    Regression: ("value", "age", "label"),
-    Similarity: ("person", "label", "class"),
-}
 
 
 @dataclass(frozen=True)
@@ -151,23 +146,20 @@ def digits(*, train: bool = True, size: int = 28) -> Images:
 
 
 def _folder(folder: Path, size: int | None, channels: int, task: Task, *, train: bool) -> Images:
-    """A folder of class folders or of images + metadata.csv, perhaps below `train` and `test`, which share their classes."""
-    while (inner := wrapped(folder)) is not None:
-        folder = inner
-    places = [folder / name for name in SPLITS if is_split(folder / name)]
-    chosen = folder / SPLITS[0 if train else 1] if places else folder
-    if places and chosen not in places:
-        raise DataError(f"{folder} has no folder {chosen.name!r} of images, only {places[0].name!r}")
-    found = {place: listed(place, COLUMNS[type(task)]) for place in places or [folder]}
-    rows = found[chosen].rows
+    """A folder of class folders or of images + metadata.csv, perhaps below splits, which share their classes."""
+    places = found(folder, COLUMNS[task.name])
+    wanted = SPLITS[0 if train else 1]
+    if "" not in places and wanted not in places:
+        raise DataError(f"{folder} has no folder {wanted!r} of images, only {min(places)!r}")
+    chosen = places[wanted] if wanted in places else places[""]
+    rows = chosen.rows
     if not rows:
-        raise DataError(f"no image in {chosen}: needs one folder a class with images in it, or images and {TABLE}")
+        where = f"{folder}, split {wanted}" if wanted in places else folder
+        raise DataError(f"no image in {where}: needs one folder per class with images in it, or images and {TABLE}")
     pixels = _stacked([row.file for row in rows], size, channels)
     if isinstance(task, Regression):
-        return Images(pixels, _numbers(rows), (found[chosen].column or "value",), task, _people(rows))
-    names = sorted({name for place in found.values() for name in place.names})
-    if any(place.column for place in found.values()):
-        names.sort(key=len)  # numbers in their order
+        return Images(pixels, _numbers(rows), (chosen.column or "value",), task, _people(rows))
+    names = in_order(name for place in places.values() for name in place.names)
     label = {name: place for place, name in enumerate(names)}
     return Images(pixels, np.array([label[row.label] for row in rows], dtype=np.int64), tuple(names), task)
 
@@ -197,29 +189,15 @@ def _people(rows: list[Row]) -> npt.NDArray[np.int64] | None:
 
 
 def _stacked(files: list[Path], size: int | None, channels: int) -> npt.NDArray[np.uint8]:
-    pixels = [_read(file, size, channels) for file in files]
+    pixels = [read_picture(file, _square(size), channels) for file in files]
     odd = next((file for file, one in zip(files, pixels, strict=True) if one.shape != pixels[0].shape), None)
     if odd is not None:
         raise DataError(f"{odd} has another size than {files[0]}; say which size to bring all images to (--size)")
     return np.stack(pixels)
 
 
-def _read(file: Path, size: int | None, channels: int) -> npt.NDArray[np.uint8]:
-    try:
-        with Image.open(file) as opened:
-            deep = opened.mode[0] in "IF"  # 16 or 32 bits a pixel, which convert would cut off
-            image = ImageOps.exif_transpose(opened).convert("L" if channels == 1 else "RGB")
-    except Exception as error:  # a damaged image makes its reader raise anything
-        raise DataError(f"{file} cannot be read as an image: {error}; remove or repair it") from error
-    if deep:
-        raise DataError(f"{file} has more than 8 bits a pixel: bring it to 8 bits first, so that nothing is cut off")
-    return _fitted(image, size, channels)
-
-
-def _fitted(image: Image.Image, size: int | None, channels: int) -> npt.NDArray[np.uint8]:
-    if size is not None:
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    return np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
+def _square(size: int | None) -> tuple[int, int] | None:
+    return None if size is None else (size, size)
 
 
 def _torchvision(name: str, size: int | None, channels: int, *, train: bool) -> Images:
@@ -232,13 +210,13 @@ def _torchvision(name: str, size: int | None, channels: int, *, train: bool) -> 
         raise DataError(f"torchvision.datasets has no {name!r}; try MNIST, FashionMNIST, CIFAR10 or CIFAR100")
     root = os.environ.get("OWNMARK_DATA", str(Path.home() / ".cache" / "ownmark"))
     try:
-        found = getattr(datasets, name)(root, train=train, download=True)
-        labels, names = np.asarray(found.targets, dtype=np.int64), tuple(map(str, found.classes))
+        whole = getattr(datasets, name)(root, train=train, download=True)
+        labels, names = np.asarray(whole.targets, dtype=np.int64), tuple(map(str, whole.classes))
     except (TypeError, AttributeError) as error:
         raise DataError(f"torchvision's {name} is no set of classes with a train and a test part: {error}") from error
     except Exception as error:  # no network, a full disk, a changed file: each raises its own
         raise DataError(f"torchvision's {name} is neither in {root} nor can it be downloaded: {error}") from error
-    pixels = [_fitted(image.convert("L" if channels == 1 else "RGB"), size, channels) for image, _ in found]
+    pixels = [fitted(image.convert(MODES[channels]), _square(size), channels) for image, _ in whole]
     return Images(np.stack(pixels), labels, names)
 
 
@@ -256,6 +234,5 @@ def _medmnist(path: Path, size: int | None, channels: int, *, train: bool) -> Im
         raise DataError(f"{path} needs images uint8 (n, h, w[, 3]) and labels (n, 1), one a picture, got {shapes}")
     if labels.dtype.kind not in "iu" or labels.min() < 0:
         raise DataError(f"{path} needs labels that are whole numbers from 0, got {shapes}")
-    mode = "L" if channels == 1 else "RGB"
-    pixels = [_fitted(Image.fromarray(image).convert(mode), size, channels) for image in images]
+    pixels = [fitted(Image.fromarray(image).convert(MODES[channels]), _square(size), channels) for image in images]
     return Images(np.stack(pixels), labels.reshape(-1).astype(np.int64), tuple(map(str, range(highest + 1))))

@@ -4,6 +4,7 @@ OwnmarkError
 ├── UsageError           the call cannot be carried out as it was asked (exit code 2)
 │   ├── DataError        images, labels or a folder are not what is needed
 │   ├── ModelError       a model cannot be built, loaded, traced or asked
+│   │   └── MapError     a model shows no map: `verify` judges by its answers instead, where the claim has such a test
 │   └── ProtectError     the scheme could not make the claim that was asked for
 ├── ClaimError           a claim file is broken, changed or of an unknown version (exit code 4)
 │   └── EvidenceError    a seal is broken, changed, not signed by its owner, or opened to something else than was sealed
@@ -40,6 +41,10 @@ class DataError(UsageError):
 
 class ModelError(UsageError):
     """A model cannot be built, loaded, traced or asked."""
+
+
+class MapError(ModelError):
+    """A model shows no map of what it looks at, at whichever layer."""
 
 
 class ProtectError(UsageError):

@@ -1,10 +1,12 @@
-"""Folders of images as people keep them: one folder a class, or images and `metadata.csv`, with splits or without, or a zip."""
+"""Folders of images as people keep them: one folder per class, or images and `metadata.csv`, with splits or without, or a zip."""
 
 import csv
+import math
+import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +15,19 @@ from ownmark.errors import DataError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 SPLITS = ("train", "test")
+ROLES = {  # what people call splits, in lower case and without "set", "data" and their like
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "val"),
+}
+FILLERS = {"", "set", "data", "dataset", "images", "imgs", "split", "folder", "dir"}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 TABLE = "metadata.csv"
+COLUMNS = {  # of the table, by the task's name: the first that is there
+    "classification": ("label", "class", "age"),
+    "regression": ("value", "age", "label"),
+    "similarity": ("person", "label", "class"),
+}
 MOST_BYTES = 16 * 2**30  # a zip that unpacks to more is refused
 
 
@@ -35,32 +49,102 @@ class Listed:
     column: str = ""
 
 
-def wrapped(folder: Path) -> Path | None:
-    """The only folder in a folder that holds nothing else and is neither a class nor a split."""
+def found(folder: Path, columns: tuple[str, ...]) -> dict[str, Listed]:
+    """What a place holds, by split (train, test), or under "" where it has none; a `val` stands in for a test split.
+
+    Raises DataError where splits hold images instead of classes, or where two folders may be the same split.
+    """
+    while (inner := _wrapped(folder)) is not None and role(inner.name) is None:
+        folder = inner
+    places = _splits(folder)
+    if not places:
+        _check_classes(folder)
+        return {"": listed(folder, columns)}
+    return {name: listed(_inmost(place), columns) for name, place in places.items()}
+
+
+def role(name: str) -> str | None:
+    """Which split a folder's name means, however it is spelled: `Training`, `test_set`, `seg_train`; None for another name."""
+    words = re.split(r"[\W_]+", name.casefold())
+    plain = [re.sub(r"(?<=.)(set|data)$", "", word) for word in words if word not in FILLERS]
+    return ROLES.get(plain[-1]) if plain and len(plain) <= 2 else None  # noqa: PLR2004 - as in seg_train
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The one order of classes, wherever they are named: by value if all are numbers, otherwise as words."""
+    known = set(names)
+    if all(NUMBER.fullmatch(name) and math.isfinite(float(name)) for name in known):
+        return sorted(known, key=lambda name: (float(name), name))
+    return sorted(known)
+
+
+def _splits(folder: Path) -> dict[str, Path]:
+    """The folders that are splits, by role: they hold classes or a table."""
+    places: dict[str, Path] = {}
+    for path in filter(_is_whole, _folders(folder)):
+        kind = role(path.name)
+        if kind in places:
+            raise DataError(
+                f"{folder} has two folders that may be the {kind} split, {places[kind].name} and {path.name}: rename one"
+            )
+        if kind is not None:
+            places[kind] = path
+    if "val" in places:
+        places.setdefault("test", places["val"])
+        del places["val"]
+    return {name: places[name] for name in SPLITS if name in places}
+
+
+def _check_classes(folder: Path) -> None:
+    """Raises DataError if all that would be classes have the names of splits."""
+    names = [path.name for path in _folders(folder)]
+    if names and not (folder / TABLE).exists() and all(map(role, names)):
+        raise DataError(
+            f"{folder} holds {', '.join(names)}, which look like splits and not like classes, with images right in them: "
+            f"put one folder per class, or {TABLE}, into each"
+        )
+
+
+def _wrapped(folder: Path) -> Path | None:
+    """The only folder in a folder that holds nothing else and is no class."""
     inside = _folders(folder)
-    if len(inside) != 1 or (folder / TABLE).exists() or _pictures(folder):
-        return None
-    inner = inside[0]
-    whole = (inner / TABLE).exists() or (_folders(inner) and not _pictures(inner))
-    return inner if whole and inner.name not in SPLITS else None
+    alone = len(inside) == 1 and not (folder / TABLE).exists() and not _pictures(folder)
+    return inside[0] if alone and _is_whole(inside[0]) else None
 
 
-def is_split(folder: Path) -> bool:
+def _inmost(split: Path) -> Path:
+    """Of a split in a split of the same name, as some archives have them, the inner one."""
+    inner = _wrapped(split)
+    return split if inner is None or role(inner.name) != role(split.name) else _inmost(inner)
+
+
+def _is_whole(folder: Path) -> bool:
     """Whether it holds classes or a table: a folder of images that is called train may be a class of vehicles."""
-    return folder.is_dir() and ((folder / TABLE).exists() or bool(_folders(folder) and not _pictures(folder)))
+    return (folder / TABLE).exists() or bool(_folders(folder) and not _pictures(folder))
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not _hidden(path))
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file() and not _hidden(path))
 
 
 def _files(folder: Path) -> list[Path]:
-    """Every file that is not hidden: one that is not an image must be reported when it is read, not passed over."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    """Every file, however deep, that is not hidden: one that is not an image must be reported when read, not passed over."""
+    here = [path for path in folder.iterdir() if path.is_file() and not _hidden(path)]
+    return sorted([*here, *(file for inner in _folders(folder) for file in _files(inner))])
+
+
+def _hidden(path: Path) -> bool:
+    """What systems and tools leave behind: `.DS_Store`, `._0.png`, `.ipynb_checkpoints`, `__MACOSX`."""
+    return path.name.startswith((".", "__MACOSX"))
+
+
+def loose(folder: Path) -> Listed:
+    """The pictures of a folder that has neither classes nor a table; the folder itself counts as their class."""
+    return Listed([Row(file, folder.name) for file in _pictures(folder)], {folder.name})
 
 
 def listed(folder: Path, columns: tuple[str, ...]) -> Listed:
@@ -87,8 +171,8 @@ def _from_table(table: Path, wanted: tuple[str, ...]) -> Listed:
             raise DataError(f"{table} lacks a file_name or a {column} in line {line}")
         if _leads_outside(row["file_name"]):
             raise DataError(f"{table} names a file outside of its folder in line {line}: {row['file_name']}")
-    found = [Row(table.parent / row["file_name"], row[column], row.get("person") or "") for row in rows]
-    return Listed(found, {row.label for row in found}, column)
+    entries = [Row(table.parent / row["file_name"], row[column], row.get("person") or "") for row in rows]
+    return Listed(entries, {row.label for row in entries}, column)
 
 
 def _leads_outside(name: str) -> bool:

@@ -39,6 +39,14 @@ def silent(done: int, total: int) -> None:
 Answers = Mapping[Reading, npt.NDArray[Any]]
 
 
+class Told(dict[Reading, npt.NDArray[Any]]):
+    """Answers, and a `note` on how its maps came about, which a verdict repeats: "" where that is as the claim says."""
+
+    def __init__(self, answers: Answers, note: str) -> None:
+        self.update(answers)
+        self.note = note
+
+
 @dataclass(frozen=True)
 class Question:
     """What a suspect is asked about a batch of images.
@@ -78,6 +86,29 @@ class Suspect(Protocol):
         LABEL, VALUE and SIMILARITY (n,), PROBABILITY (n, classes), EMBEDDING (n, d), SALIENCY (n, h, w). Raises SuspectError;
         never answers in part.
         """
+
+
+@dataclass(frozen=True)
+class Blind:
+    """A suspect without its maps: all else that it reveals."""
+
+    suspect: Suspect
+
+    @property
+    def name(self) -> str:
+        return self.suspect.name
+
+    @property
+    def digest(self) -> str:
+        return self.suspect.digest
+
+    @property
+    def reveals(self) -> frozenset[Reading]:
+        return self.suspect.reveals - {Reading.SALIENCY}
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        """As the suspect answers."""
+        return self.suspect.read(images, question)
 
 
 @dataclass(frozen=True)

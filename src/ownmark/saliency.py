@@ -21,7 +21,8 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.hooks import RemovableHandle
 
-from ownmark.errors import ModelError
+from ownmark.errors import MapError, ModelError
+from ownmark.models.layers import namesake
 from ownmark.tasks import Classification, Similarity, Task
 
 SPATIAL = 4  # dimensions of a feature map: n, channels, height, width
@@ -103,6 +104,42 @@ class GradCam:
         """What F is about on images `clean` with `labels` (n,) that are `paired` with others, as this model sees them."""
         target: Tensor = self.task.anchor(self.model, clean, paired, labels)
         return target
+
+
+@dataclass(frozen=True)
+class Located:
+    """Grad-CAM where a claim's layer was found; `note` says where that is, "" if it is the claim's."""
+
+    cam: GradCam
+    note: str = ""
+
+    @classmethod
+    def near(cls, model: nn.Module, example: Tensor, layer: str, task: Task = Classification()) -> "Located":
+        """At the layer of that name, or one whose name ends as it does, or at the last map; "" is the last map.
+
+        Raises MapError that says why none of them shows a map.
+        """
+        why = ""
+        for name in filter(None, (layer, namesake(model, layer) if layer else "")):
+            try:
+                cam = GradCam.of(model, example, name, task)
+            except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything
+                why = why or f"{_first_line(error)}; "
+                continue
+            return cls(
+                cam, "" if name == layer else f"its map was taken at {name!r}, whose name ends as the claim's {layer!r} does"
+            )
+        try:
+            cam = GradCam.of(model, example, None, task)
+        except Exception as error:  # a stranger's model may raise anything
+            raise MapError(f"{why}{_first_line(error)}") from error
+        return cls(
+            cam, f"its map was taken behind its last convolution, at {cam.layer!r}: {why.removesuffix('; ')}" if why else ""
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def normalised(maps: Tensor) -> Tensor:

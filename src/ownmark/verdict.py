@@ -8,10 +8,10 @@ import numpy as np
 
 from ownmark import controls, keys, sequence
 from ownmark.claim import Claim, Test
-from ownmark.errors import AnswerError, KindError, UnsettledError, UsageError
+from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
 from ownmark.match import Bools, Floats, Labels, Reading
 from ownmark.null import Innocents, KeyedLabels, Null, clopper_pearson
-from ownmark.protocols import Progress, Question, Suspect, silent
+from ownmark.protocols import Blind, Progress, Question, Suspect, Told, silent
 from ownmark.readings import LabelsAndMaps, answers_of, checked
 from ownmark.sequence import Early, Rule, Stop
 from ownmark.tasks import Similarity
@@ -38,7 +38,8 @@ class Finding:
     """One test's result on one suspect.
 
     `matches` (n,) bool; `score` their share; `interval` its exact 95 % confidence interval; `p` the p-value under the
-    test's null and `smallest` the least it could have been; `observed`: the answers, (n, views, ...).
+    test's null and `smallest` the least it could have been; `observed`: the answers, (n, views, ...); `note`: where its maps
+    come from, or why it shows none, if that is not as the claim says.
     """
 
     test: Test
@@ -48,6 +49,7 @@ class Finding:
     interval: tuple[float, float]
     p: float
     smallest: float
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
@@ -125,11 +127,12 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float) -> Verdict:
     (deciding, *others), notes = _told(claim, suspect)
     outcome, reason = _judge(deciding, alpha)
     queries = claim.images.shape[0] * claim.images.shape[1]
+    noted = f"; {deciding.note}" if deciding.note else ""
     if outcome is Outcome.MATCH and controls.needed(deciding.test):
         outcome, told, asked = _controlled(claim, suspect, deciding)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
     known = (claim.digest, suspect.name, suspect.digest)
-    return Verdict(outcome, reason, alpha, deciding, tuple(others), queries, *known, notes=notes)
+    return Verdict(outcome, reason + noted, alpha, deciding, tuple(others), queries, *known, notes=notes)
 
 
 def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:
@@ -247,13 +250,29 @@ def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
         np.repeat(np.arange(count) * views + views - 1, views) if isinstance(claim.task, Similarity) else None,
         claim.covered if chief.reading is Reading.SALIENCY else None,
     )
-    answers = answers_of(suspect, claim.images.reshape(count * views, *claim.images.shape[2:]), question)
+    try:
+        answers = answers_of(suspect, claim.images.reshape(count * views, *claim.images.shape[2:]), question)
+    except MapError as error:
+        return _ask_blind(claim, suspect, error)
     size = (count * views, len(claim.classes))
     whole = {reading: checked(reading, answers, size) for reading in question.readings}
     viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
     if isinstance(claim.task, Similarity) and Reading.EMBEDDING in viewed:
         viewed.setdefault(Reading.SIMILARITY, _similarities(claim.task, viewed[Reading.EMBEDDING]))
-    return {place: _finding(test, viewed[test.reading]) for place, test in tests.items()}
+    note = answers.note if isinstance(answers, Told) else ""
+    return {
+        place: replace(_finding(test, viewed[test.reading]), note=note if test.reading is Reading.SALIENCY else "")
+        for place, test in tests.items()
+    }
+
+
+def _ask_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, Finding]:
+    """What the other tests find, of a suspect that shows no map. Raises the error again if there are none."""
+    blind = Blind(suspect)
+    if not any(_source(test.reading, blind) in blind.reveals for test in claim.tests):
+        raise error
+    note = f"its answers decide, since it shows no map: {error}"
+    return {place: replace(finding, note=note) for place, finding in _ask(claim, blind).items()}
 
 
 def _source(reading: Reading, suspect: Suspect) -> Reading:

@@ -9,6 +9,7 @@ from ownmark.claim import Claim
 from ownmark.cli import records
 from ownmark.cli.console import emit, facts, show, tell, warn, working
 from ownmark.cli.suspects import Access, Suspects
+from ownmark.errors import OwnmarkError, UsageError
 from ownmark.match import Reading
 from ownmark.null import Innocents, KeyedLabels
 from ownmark.protocols import Suspect
@@ -54,8 +55,13 @@ class Measured(Sequence[Suspect]):
         return suspect
 
 
+USUAL = 0.05  # the alpha that a hint speaks of
+UNREACHED = 5  # the exit code where a suspect could not be judged
+
+
 def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *, as_json: bool) -> None:
     """Show the claim to innocent models and write it to `out`."""
+    access.check_layer(names)
     for name in names:
         access.check(name)
     if any(isinstance(test.null, Innocents) for test in claim.tests):
@@ -118,28 +124,58 @@ def verified(
     return verdict.outcome
 
 
-def reported(claim: Claim, names: Sequence[str], access: Access, asked: tuple[float, Path], *, as_json: bool) -> None:
-    """One page about several suspects; `asked` is alpha and where the page goes."""
+def reported(claim: Claim, names: Sequence[str], access: Access, asked: tuple[float, Path], *, as_json: bool) -> int:
+    """The exit code of one page about several suspects, those listed who could not be judged; `asked`: alpha and the page."""
     alpha, out = asked
-    for name in names:
-        access.check(name)
+    access.check_layer(names)
+    unasked = _slips(names, access)
     verdicts = []
     with working(f"Asking {counted(len(names), 'suspect')}") as progress:
-        for done, suspect in enumerate(Suspects(access, tuple(names)), start=1):
-            verdicts.append(verify(claim, suspect, alpha=alpha))
+        for done, name in enumerate(names, start=1):
+            found = unasked.get(name) or _verdict(claim, name, access, alpha)
+            if isinstance(found, str):
+                unasked[name] = found
+            else:
+                verdicts.append(found)
             progress(done, len(names))
-    told = [verdict for verdict in verdicts if verdict.queries]
+    page_at = out if (told := [verdict for verdict in verdicts if verdict.queries]) else None
+    unasked |= {verdict.suspect: verdict.reason for verdict in verdicts if not verdict.queries}
     if told:
-        write(out, page(claim, told))
-    if len(told) < len(verdicts):
-        tell(f"{out} shows {len(told)} of {counted(len(verdicts), 'suspect')}: of the others nothing could be judged.", "yellow")
+        write(out, page(claim, told, unasked=tuple(unasked.items())))
+    code = UNREACHED if unasked else 0
     if as_json:
-        emit({"page": str(out) if told else None, "verdicts": [records.of_verdict(verdict) for verdict in verdicts]})
-        return
-    for verdict in verdicts:
+        record = {"page": str(out) if page_at else None, "verdicts": [records.of_verdict(verdict) for verdict in verdicts]}
+        emit(record | {"unasked": unasked, "exit_code": code})
+        return code
+    for verdict in told:
         records.tell_line(verdict)
-    if told:
-        show(f"Open in a browser: {out.resolve()}")
+    for name, why in unasked.items():
+        tell(f"{name} could not be judged: {why}", "yellow")
+    show(f"Open in a browser: {page_at.resolve()}" if page_at else "There is no page, since no suspect could be judged.")
+    return code
+
+
+def _slips(names: Sequence[str], access: Access) -> dict[str, str]:
+    """Names that can only be slips, with what is wrong. Raises UsageError if all are."""
+    slips: dict[str, UsageError] = {}
+    for name in names:
+        try:
+            access.check(name)
+        except UsageError as error:
+            slips[name] = error
+    if slips and len(slips) == len(set(names)):
+        raise next(iter(slips.values()))
+    return {name: str(error) for name, error in slips.items()}
+
+
+def _verdict(claim: Claim, name: str, access: Access, alpha: float) -> Verdict | str:
+    """The verdict on one suspect, or why there is none: the others are judged all the same."""
+    try:
+        return verify(claim, access.suspect(name), alpha=alpha)
+    except OwnmarkError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything
+        return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
 
 
 def planned(plan: dict[str, Any], *, as_json: bool) -> None:

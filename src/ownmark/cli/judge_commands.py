@@ -9,6 +9,7 @@ import typer
 
 from ownmark.cli.files import check_writable
 from ownmark.cli.options import (
+    AllowExternal,
     Alpha,
     AsJson,
     ClaimFile,
@@ -62,9 +63,11 @@ class Calibrate:
     ] = None
     outputs: Outputs = None
     output: Output = ""
+    layer: Layer = ""
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
+    allow_external: AllowExternal = False
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -100,6 +103,7 @@ class Verify:
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
+    allow_external: AllowExternal = False
     api: Api = None
     header: Header = None
     tensor: Tensor = None
@@ -131,7 +135,9 @@ class Verify:
             outcome = self._asked_afar(claim)
         else:
             self._check_near()
-            suspect = _access(self, claim).suspect(self.suspect, self.weights)
+            access = _access(self, claim)
+            access.check_layer([self.suspect])
+            suspect = access.suspect(self.suspect, self.weights)
             judge = partial(verify, early=Early() if self.sequential else None)
             outcome = verified(claim, suspect, (self.alpha, self.report), as_json=self.as_json, ways=(judge, dict))
         raise typer.Exit(0 if outcome is None else EXIT_CODES[outcome])
@@ -189,7 +195,10 @@ class Verify:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Judge several suspects on one HTML page that opens without a network."""
+    """Judge several suspects on one HTML page that opens without a network.
+
+    A suspect that cannot be judged is listed with the cause; the exit code is then 5.
+    """
 
     example: ClassVar[str] = "ownmark report my.claim one.onnx two.safetensors --model mymodel:build --out page.html"
     claim: ClaimFile
@@ -202,9 +211,11 @@ class Report:
     alpha: Alpha = 0.05
     outputs: Outputs = None
     output: Output = ""
+    layer: Layer = ""
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
+    allow_external: AllowExternal = False
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -214,7 +225,8 @@ class Report:
         rate(self.alpha)
         claim = Claim.load(self.claim)
         check_writable(self.out)
-        reported(claim, self.suspects, _access(self, claim), (self.alpha, self.out), as_json=self.as_json)
+        asked = self.alpha, self.out
+        raise typer.Exit(reported(claim, self.suspects, _access(self, claim), asked, as_json=self.as_json))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +251,5 @@ def _access(asked: Calibrate | Verify | Report, claim: "Claim") -> "Access":
 
     preprocess = normalisation(asked.mean, asked.std, claim.preprocess, claim.images.shape[-1])
     model = None if isinstance(asked, Verify) else asked.model
-    layer = asked.layer if isinstance(asked, Verify) else ""
     outputs = None if asked.outputs is None else chosen(Kind, asked.outputs, "--outputs")
-    return Access(preprocess, len(claim.classes), model, outputs, layer, asked.device, asked.output)
+    return Access(preprocess, len(claim.classes), model, outputs, asked.layer, asked.device, asked.output, asked.allow_external)

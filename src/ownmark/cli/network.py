@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ownmark.claim import Preprocess
+from ownmark.cli.console import tell
 from ownmark.data import Images
 from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.models.named import build, draws_weights
@@ -38,7 +39,7 @@ class Network:
         """The module with the weights in a file; without one, only if the factory itself brings weights."""
         if weights is not None:
             try:
-                return load_weights(self.blank(), weights)
+                return load_weights(self.blank(), weights, tell)
             except ModelError as error:
                 raise ModelError(
                     f"{error} (the model was built for {self.classes} classes)" if "size mismatch" in str(error) else str(error)

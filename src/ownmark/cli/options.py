@@ -78,6 +78,9 @@ Sequential = Annotated[
     bool,
     typer.Option("--sequential", help="Ask about a keyed watermark's triggers one by one, and stop at the first that decides."),
 ]
+AllowExternal = Annotated[
+    bool, typer.Option("--allow-external", help="Let an ONNX file read its weights from files in its own folder, and no others.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -6,7 +6,20 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.options import AsJson, ClaimFile, Device, Mean, ModelOfFiles, Output, Outputs, Std, chosen, normalisation
+from ownmark.cli.options import (
+    AllowExternal,
+    AsJson,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    chosen,
+    normalisation,
+)
 from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
 
 
@@ -37,9 +50,11 @@ class Scan:
     ] = None
     outputs: Outputs = None
     output: Output = ""
+    layer: Layer = ""
     mean: Mean = None
     std: Std = None
     device: Device = "auto"
+    allow_external: AllowExternal = False
     api: Api = None
     header: Header = None
     tensor: Tensor = None
@@ -59,7 +74,13 @@ class Scan:
         preprocess = normalisation(self.mean, self.std, claim.preprocess, claim.images.shape[-1])
         reach = Reach(
             claim_file=self.claim,
-            near=Access(preprocess, len(claim.classes), self.model, known, device=self.device, output=self.output),
+            near=Access(
+                *(preprocess, len(claim.classes), self.model, known),
+                layer=self.layer,
+                device=self.device,
+                output=self.output,
+                external=self.allow_external,
+            ),
             api=self.api,
             header=tuple(self.header or ()),
             tensor=self.tensor,

@@ -30,6 +30,7 @@ def scanned(claim: Claim, names: Sequence[str], reach: Reach, asked: tuple[float
         raise UsageError(f"{min(twice)} is named twice: each suspect counts once")
     plan = Scan(claim, len(names), rate(share), few)
     reach.check_near(tuple(names))
+    reach.near.check_layer(names)
     for name in names:
         reach.check(name)
     check_writable(kept)

@@ -1,45 +1,46 @@
-"""A judge's ordinary images, from a folder with one folder a class, or with images alone. No torch."""
+"""A judge's ordinary images, kept like an owner's (`folders`) and read by the same reader, or images alone. No torch."""
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from ownmark.claim import Claim
 from ownmark.errors import DataError
 from ownmark.evidence.transcript import Decoys
-from ownmark.keys import Pixels
-
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
-MODES = {1: "L", 3: "RGB"}
+from ownmark.folders import COLUMNS, Row, found, loose, unzipped
+from ownmark.pictures import MODES, read_picture
 
 
-def decoys_in(folder: Path, claim: Claim) -> Decoys:
-    """Images brought to the claim's size, in turn from each class; a folder counts as a class if the claim knows its name.
+def decoys_in(place: Path, claim: Claim) -> Decoys:
+    """Images of a folder or a zip brought to the claim's size, in turn from each class; a class counts if the claim knows it.
 
-    Raises DataError.
+    Of a place with splits, images of both. Raises DataError.
     """
-    places = {name: number for number, name in enumerate(claim.classes)}
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in PICTURES) if folder.is_dir() else []
-    if not files:
-        raise DataError(f"{folder} holds no images ({', '.join(sorted(PICTURES))}): decoys are ordinary images of the task")
-    groups: dict[str, list[Path]] = {}
-    for file in files:
-        groups.setdefault(file.parent.name, []).append(file)
-    turns = sorted((turn, name, file) for name, group in groups.items() for turn, file in enumerate(group))
-    most = claim.images.shape[0] * claim.images.shape[1]
-    chosen = turns[:most]
-    pixels = np.stack([_read(file, claim) for _, _, file in chosen])
-    return Decoys(pixels, np.array([places.get(name, -1) for _, name, _ in chosen], dtype=np.int64))
-
-
-def _read(file: Path, claim: Claim) -> Pixels:
-    height, width, channels = claim.images.shape[2:]
-    if channels not in MODES:
+    if claim.images.shape[-1] not in MODES:
+        channels = claim.images.shape[-1]
         raise DataError(f"the claim's images have {channels} channels, and pictures have 1 or 3: judge without decoys")
-    try:
-        with Image.open(file) as picture:
-            fitted = picture.convert(MODES[channels]).resize((width, height), Image.Resampling.BILINEAR)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as an image: {error}") from error
-    return np.asarray(fitted, dtype=np.uint8).reshape(height, width, channels)
+    if place.suffix.lower() == ".zip" and place.is_file():
+        with unzipped(place) as folder:
+            return _decoys(folder, claim)
+    return _decoys(place, claim)
+
+
+def _decoys(folder: Path, claim: Claim) -> Decoys:
+    rows = _rows(folder, COLUMNS[claim.task.name]) if folder.is_dir() else []
+    if not rows:
+        raise DataError(f"{folder} holds no images: decoys are ordinary images of the task, one folder per class")
+    groups: dict[str, list[Path]] = {}
+    for row in rows:
+        groups.setdefault(row.label, []).append(row.file)
+    turns = sorted((turn, name, file) for name, group in groups.items() for turn, file in enumerate(group))
+    chosen = turns[: claim.images.shape[0] * claim.images.shape[1]]
+    height, width, channels = claim.images.shape[2:]
+    pixels = np.stack([read_picture(file, (height, width), channels) for _, _, file in chosen])
+    numbers = {name: number for number, name in enumerate(claim.classes)}
+    return Decoys(pixels, np.array([numbers.get(name, -1) for _, name, _ in chosen], dtype=np.int64))
+
+
+def _rows(folder: Path, columns: tuple[str, ...]) -> list[Row]:
+    """The files with their classes; for lack of classes, images that lie in the folder itself."""
+    rows = [row for listed in found(folder, columns).values() for row in listed.rows]
+    return rows or loose(folder).rows

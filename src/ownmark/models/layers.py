@@ -39,6 +39,16 @@ def check_own_weights(model: nn.Module) -> None:
             )
 
 
+def namesake(model: nn.Module, layer: str) -> str | None:
+    """The layer whose name ends as that of another model does, as `backbone.features` and `features`; None if none is nearest."""
+    names = [name for name, _ in model.named_modules() if name]
+    outer = [name for name in names if name.endswith(f".{layer}")]
+    inner = [name for name in names if layer.endswith(f".{name}") and not name.isdecimal()]
+    depths = [name.count(".") for name in outer]
+    nearest = [name for name in outer if name.count(".") == min(depths)]
+    return nearest[0] if len(nearest) == 1 else max(inner, key=len, default=None)
+
+
 def open_layers(model: nn.Module, layers: Layers) -> None:
     """Let only the chosen layers be trained."""
     model.requires_grad_(layers is Layers.ALL)

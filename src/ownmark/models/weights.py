@@ -1,13 +1,12 @@
-"""Weights files: safetensors, or a state dict read without running any code in it; anything else is refused."""
+"""Filling models from files of weights that fit, and writing them; what does not fit, or holds NaN, is refused."""
 
 import hashlib
 import textwrap
-import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -15,8 +14,7 @@ from ownmark.errors import ModelError
 from ownmark.files import write_whole
 from ownmark.models.copies import check_drawn, copied
 from ownmark.models.memory_format import plain_copy
-
-Weights = dict[str, Tensor]
+from ownmark.models.weight_files import Part, Weights, is_shard, parts_of
 
 
 def weights_digest(model: nn.Module) -> str:
@@ -30,14 +28,22 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
-    """Fill `model` in place from a safetensors file or a state dict of torch; returns it in eval mode.
+def unsaid(note: str) -> None:
+    """Keeps to itself how a file was read."""
+
+
+def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None] = unsaid) -> nn.Module:
+    """Fill `model` in place from a file of weights; returns it in eval mode.
+
+    The file is safetensors, an index of its shards, a state dict of torch, or a checkpoint that holds one among plain values. A
+    prefix that all names share is taken off where the rest fits better. `told` hears in a sentence what was not plainly there.
 
     Raises ModelError for a file that would have to run code, that is damaged, that holds NaN, or that does not fit.
     """
     path = Path(path)
-    weights = _read(path)
     own = {name: tensor for name, tensor in model.state_dict().items() if not is_lazy(tensor)}
+    part, rivals = _chosen(parts_of(path), own)
+    weights = part.weights
     odd = [name for name, tensor in weights.items() if name in own and _kind(tensor) != _kind(own[name])]
     if odd:
         raise ModelError(f"{path} does not fit the model: {odd[0]} is {_kind(weights[odd[0]])}, needed {_kind(own[odd[0]])}")
@@ -45,12 +51,46 @@ def load_weights(model: nn.Module, path: Path | str) -> nn.Module:
         copied(model).load_state_dict(weights)  # torch fills in what fits before it complains
     except RuntimeError as error:
         lines = "; ".join(textwrap.shorten(line, 160, placeholder=" ...") for line in str(error).splitlines()[1:4])
-        raise ModelError(f"{path} does not fit the model: {lines}") from error
-    broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+        hint = " (it is one of several shards: name their index, which ends in .safetensors.index.json)" if is_shard(path) else ""
+        raise ModelError(f"{path} does not fit the model{hint}: {lines}") from error
+    broken = [name for name, tensor in weights.items() if not _is_finite(tensor)]
     if broken:
         raise ModelError(f"{path} holds NaN or infinity in {', '.join(broken[:3])}: these weights are broken")
     model.load_state_dict(weights)
+    for note in _notes(part, rivals):
+        told(f"{path}: {note}.")
     return model.eval()
+
+
+def _chosen(parts: Sequence[Part], own: Weights) -> tuple[Part, tuple[Part, ...]]:
+    """The weights that fit best, the first of several, with the least taken off; and others in the file that fit as well."""
+    best = [min(part.variants(), key=lambda one: _amiss(one.weights, own)) for part in parts]
+    least = min(_amiss(one.weights, own) for one in best)
+    chosen, *rivals = (one for one in best if _amiss(one.weights, own) == least)
+    return chosen, tuple(rivals)
+
+
+def _amiss(weights: Weights, own: Weights) -> int:
+    """How many tensors are missing, too many, or of another shape."""
+    fit = sum(name in own and own[name].shape == tensor.shape for name, tensor in weights.items())
+    return len(weights) + len(own) - 2 * fit
+
+
+def _notes(part: Part, rivals: Sequence[Part]) -> Iterator[str]:
+    """What a user would want to know about how the file was read."""
+    if part.where:
+        others = f"; it also holds weights that fit under {', '.join(repr(one.where) for one in rivals)}" if rivals else ""
+        yield f"the weights under {part.where!r} were read{others}"
+    if part.prefix:
+        yield f"the prefix {part.prefix!r} was taken off the names"
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all is finite; torch cannot tell of types of one byte and less, which it widens or, at 4 bits, have no infinity."""
+    if tensor.dtype == torch.float4_e2m1fn_x2:
+        return True
+    wide = tensor.float() if tensor.is_floating_point() and tensor.element_size() == 1 else tensor
+    return bool(wide.isfinite().all())
 
 
 def _kind(tensor: Tensor) -> str:
@@ -63,23 +103,3 @@ def save_weights(model: nn.Module, path: Path | str) -> None:
     """Write the model's weights as safetensors, whole or not at all."""
     weights = {name: plain_copy(tensor) for name, tensor in model.state_dict().items()}
     write_whole(Path(path), save(weights))
-
-
-def _read(path: Path) -> Weights:
-    try:
-        if path.suffix == ".safetensors":
-            return load(path.read_bytes())
-        with warnings.catch_warnings(action="ignore"):  # of archives that are refused anyway
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise ModelError(f"{path} is no sound safetensors file: {error}") from error
-    except Exception as error:  # torch raises errors of many kinds on a file that is no state dict
-        raise ModelError(
-            f"{path} is refused: it is not a plain state dict, and reading it could run code in it. "
-            "Save it with safetensors.torch.save_file(model.state_dict(), ...)"
-        ) from error
-    if not isinstance(found, dict) or not all(isinstance(one, str) and isinstance(found[one], Tensor) for one in found):
-        raise ModelError(f"{path} holds no state dict (name -> tensor); save model.state_dict() as safetensors")
-    return found

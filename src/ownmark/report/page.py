@@ -15,8 +15,10 @@ from ownmark.report.settings import tables
 from ownmark.verdict import Verdict
 
 
-def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None) -> str:
+def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None, unasked: Sequence[tuple[str, str]] = ()) -> str:
     """The page's HTML. The same claim and verdicts always give the same page.
+
+    `unasked`: name and cause of every suspect that could not be judged.
 
     Raises UsageError if there is no verdict, or one on another claim.
     """
@@ -33,6 +35,7 @@ def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None)
         claim=claim,
         digest=claim.digest,
         verdicts=verdicts,
+        unasked=unasked,
         limits=words.shared_limits(claim, max(verdict.alpha for verdict in verdicts), len(verdicts)),
         gallery=gallery(claim, verdicts),
         tables=tables(claim, verdicts),

@@ -19,8 +19,8 @@ from ownmark.models.copies import copied
 from ownmark.models.memory_format import laid_out
 from ownmark.models.plain import Ending, plain, told, unended
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Answers, Question
-from ownmark.saliency import GradCam, normalised
+from ownmark.protocols import Answers, Question, Told
+from ownmark.saliency import GradCam, Located, normalised
 from ownmark.suspects.answers import Outputs, readings, surely
 from ownmark.tasks import Classification, Similarity
 
@@ -34,7 +34,8 @@ class Local:
     """A copy of `model`, which takes images in [0, 1] (see `models.prepared`), asked in eval mode on its own device.
 
     `outputs` says whether it gives logits, None to find it out by the answers; `output` names the one of several that is meant;
-    `layer` overrides the claim's layer, for another architecture.
+    `layer` overrides the claim's layer, for another architecture. Without it a claim's layer that is not there is looked for
+    (`Located.near`), and the answers say where a map comes from.
     """
 
     def __init__(  # noqa: PLR0913 - what a module does not say about itself
@@ -61,7 +62,8 @@ class Local:
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """Every reading of the question's task, about uint8 images (n, height, width, channels)."""
-        cam = self._checked_cam(images[:1], question)
+        located = self._checked_cam(images[:1], question)
+        cam = None if located is None else located.cam
         targets = self._targets(images, question)
         others = None if question.covered is None else self._others(images, question, targets, question.covered)
         outputs, maps, endings = [], [], []
@@ -83,7 +85,7 @@ class Local:
         if missing := question.readings - answers.keys():
             lacking, given = (", ".join(sorted(each)) for each in (missing, answers))
             raise UsageError(f"{question.task!r} has no reading {lacking}; it has {given}")
-        return {reading: answers[reading] for reading in question.readings}
+        return Told({reading: answers[reading] for reading in question.readings}, located.note if located else "")
 
     def _kind(self, endings: list[Ending]) -> Outputs | None:
         """What was said or, if nothing was: what a linear layer puts out are logits, even if they happen to lie in [0, 1]."""
@@ -113,23 +115,23 @@ class Local:
         found: Tensor = answered(question.task, outputs, targets[torch.from_numpy(rows).to(self._device)])
         return found[torch.from_numpy(places).to(self._device)]
 
-    def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> GradCam | None:
+    def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> Located | None:
         """Grad-CAM if a map is asked for; raises AnswerError if the model does another task or knows too few classes."""
-        batch, layer = to_unit(first, self._device), self._layer or question.layer or None
+        batch = to_unit(first, self._device)
         with self._unended(question):
-            return self._cam(batch, layer, question)
+            return self._cam(batch, question)
 
-    def _cam(self, batch: Tensor, layer: str | None, question: Question) -> GradCam | None:
+    def _cam(self, batch: Tensor, question: Question) -> Located | None:
         if not isinstance(question.task, Classification):
             with _named(self.name, batch), torch.no_grad():
                 readings(self._model(batch).cpu().numpy(), self._outputs, replace(question, pairs=None))
-            return GradCam.of(self._model, batch, layer, question.task) if Reading.SALIENCY in question.readings else None
-        cam = None
+            return self._located(batch, question) if Reading.SALIENCY in question.readings else None
+        found = None
         if Reading.SALIENCY in question.readings:
             with suppress(Exception):  # raised again below, once it is known that the model is a classifier at all
-                cam = GradCam.of(self._model, batch, layer)
-        if cam is not None and cam.weights is not None and len(cam.weights) > question.target.max():
-            return cam
+                found = self._located(batch, question)
+        if found is not None and found.cam.weights is not None and len(found.cam.weights) > question.target.max():
+            return found
         with _named(self.name, batch), torch.no_grad():
             outputs = self._model(batch)
         classes = outputs.shape[-1] if isinstance(outputs, Tensor) and outputs.ndim == 2 else 0  # noqa: PLR2004 - (n, classes)
@@ -140,7 +142,15 @@ class Local:
             )
         if Reading.SALIENCY not in question.readings:
             return None
-        return cam or GradCam.of(self._model, batch, layer)
+        return found or self._located(batch, question)
+
+    def _located(self, batch: Tensor, question: Question) -> Located:
+        """Where the map is taken: at the layer that was named for this model, or as near as can be to the claim's."""
+        if not self._layer:
+            return Located.near(self._model, batch, question.layer, question.task)
+        cam = GradCam.of(self._model, batch, self._layer, question.task)
+        same = self._layer == question.layer
+        return Located(cam, "" if same else f"its map was taken at {self._layer!r}, as the judge said")
 
 
 @contextmanager

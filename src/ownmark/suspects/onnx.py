@@ -2,7 +2,7 @@
 
 import ctypes
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +13,26 @@ import onnxruntime
 from ownmark.claim import Preprocess
 from ownmark.errors import AnswerError, ModelError, SuspectError
 from ownmark.match import Reading
+from ownmark.onnx_data import MOST_BYTES, names_other_files, whole
 from ownmark.protocols import Answers, Question
 from ownmark.suspects.answers import Outputs, readings
 
-MOST_BYTES = 2 * 2**30  # protobuf's own limit
 IMAGES = 4  # dimensions of the input: n, channels, height, width
 LOGITS = "logits"  # the output that counts, where one is called so
 TAKEN = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 BFLOAT16 = "tensor(bfloat16)"
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types of protobuf
-INSIDE = {  # onnx.proto: message -> field number -> message, for every path that leads to a tensor
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {},
-}
-EXTERNAL = {13, 14}  # fields of a tensor: where its data lies, and whether that is in another file
+SIZES = (1, 2, 4, 8, 16, 32, 64)  # batches that are tried where a file does not say that it takes one size only
 
 
 class Onnx:
     """A model with one input (n, channels, height, width), floating-point, whose output is its classes, number or embedding.
 
     `outputs` says whether classes are logits, None to find it out by the answers; `output` names the output that is meant where
-    a file has several. External data is refused: a file from a stranger must not name other files.
+    a file has several. External data is refused, since a file from a stranger must not name other files; with `allow_external`
+    those in its own folder are read, and nothing else.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a file does not say about itself
         self,
         path: Path | str,
         preprocess: Preprocess = Preprocess(),
@@ -50,8 +40,9 @@ class Onnx:
         outputs: Outputs | None = None,
         output: str = "",
         batch: int = 64,
+        allow_external: bool = False,
     ) -> None:
-        data = _bytes(Path(path))
+        data = _standing_alone(Path(path), _bytes(Path(path)), allow_external=allow_external)
         self.name = str(path)
         self.digest = hashlib.sha256(data).hexdigest()
         self.reveals = frozenset(Reading) - {Reading.SALIENCY}
@@ -62,12 +53,13 @@ class Onnx:
             got = ", ".join(f"{one.type} {one.shape}" for one in given) or "none"
             raise ModelError(f"{path} needs one input (n, channels, height, width) of tensor(float), got {got}")
         self._input, self._output = given[0], _output(self._session.get_outputs(), output, path)
+        self._fixed = _number(given[0].shape)
         names = [one.name for one in self._session.get_outputs()]
         self.notes = (f"the output {self._output.name!r} was read, of {', '.join(names)}",) if len(names) > 1 else ()
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """What the file answers to uint8 images (n, height, width, channels), which must be what the question's task has."""
-        count, *wanted = self._input.shape
+        _, *wanted = self._input.shape
         height, width, channels = images.shape[1:]
         for want, got in zip(wanted, (channels, height, width), strict=True):
             if isinstance(want, int) and want != got:
@@ -78,10 +70,36 @@ class Onnx:
             raise SuspectError(
                 f"the preprocessing of {self.name} has {len(self._preprocess.mean)} channels, the claim {channels}"
             )
-        step, least = (count, count) if isinstance(count, int) else (self._batch, 1)
-        raw = np.concatenate([self._run(images[at : at + step], least) for at in range(0, len(images), step)])
-        found = readings(raw, self._outputs, question)
+        found = readings(self._all(images), self._outputs, question)
         return {reading: found[reading] for reading in question.readings}
+
+    def _all(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Raw answers to all images, in batches of the one size that the file takes, if it takes one only."""
+        if self._fixed is None:
+            try:
+                return self._in_batches(images, self._batch, 1)
+            except SuspectError:
+                self._fixed = self._tried(images)
+                if self._fixed is None:
+                    raise
+        return self._in_batches(images, self._fixed, self._fixed)
+
+    def _tried(self, images: npt.NDArray[Any]) -> int | None:
+        """The size of batch that is baked into the file though it does not say so: that one works, and tells its rows apart."""
+        said = _number(self._output.shape)
+        sizes: tuple[int, ...] = SIZES if said is None else (said, *SIZES)
+        for size in sizes:
+            some = images[np.arange(size) % len(images)]
+            try:
+                there, back = self._run(some, size), self._run(some[::-1], size)
+            except SuspectError:
+                continue
+            if there.dtype.kind == "f" and np.allclose(there, back[::-1], rtol=1e-3, atol=1e-5):
+                return size
+        return None
+
+    def _in_batches(self, images: npt.NDArray[Any], step: int, least: int) -> npt.NDArray[Any]:
+        return np.concatenate([self._run(images[at : at + step], least) for at in range(0, len(images), step)])
 
     def _run(self, images: npt.NDArray[Any], least: int) -> npt.NDArray[Any]:
         """Raw answers to a batch, filled up with its last image where the file takes batches of `least` images only."""
@@ -121,13 +139,32 @@ def _output(told: list[Any], wanted: str, path: Path | str) -> Any:  # noqa: ANN
     return fitting[0] if fitting else told[0]
 
 
+def _number(shape: Sequence[object]) -> int | None:
+    """The number of images that an input or an output says it has, if it is no name."""
+    count = shape[0] if shape else None
+    return count if isinstance(count, int) and count > 0 else None
+
+
+def _standing_alone(path: Path, data: bytes, *, allow_external: bool) -> bytes:
+    """The file with all its weights inside. Raises ModelError if they lie elsewhere."""
+    try:
+        if not names_other_files(data):
+            return data
+        if allow_external:
+            return whole(data, path.parent)
+    except ValueError as error:
+        raise ModelError(f"{path} is no ONNX file that can be read: {error}") from error
+    one = path.with_stem(f"{path.stem}-whole").name
+    raise ModelError(
+        f"{path} keeps weights in other files, which is refused. Make one file of it where it was made: "
+        f"torch.onnx.export(..., external_data=False), or "
+        f"python -c \"import onnx; onnx.save(onnx.load('{path.name}'), '{one}')\". "
+        "Or allow it files in its own folder, and no others, with --allow-external"
+    )
+
+
 def _session(data: bytes, path: Path | str) -> onnxruntime.InferenceSession:
     """A silent session of one file that stands for itself."""
-    try:
-        if _names_other_files(data):
-            raise ModelError(f"{path} keeps weights in other files, which is refused: save it as one file without external data")
-    except ValueError as error:
-        raise ModelError(f"{path} is no ONNX file: {error}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # only what is fatal: errors come as exceptions anyway
     options.add_session_config_entry("session.load_model_format", "ONNX")
@@ -135,49 +172,6 @@ def _session(data: bytes, path: Path | str) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no base but Exception
         raise ModelError(f"{path} cannot be run as ONNX: {_first_line(error)}") from error
-
-
-def _names_other_files(data: bytes) -> bool:
-    """Whether any tensor, however deep, lies outside `data`; onnxruntime would look for it in the current folder.
-
-    Raises ValueError for what is no protobuf message.
-    """
-    waiting = [("model", memoryview(data))]
-    while waiting:
-        kind, message = waiting.pop()
-        for number, value in _fields(message):
-            if kind == "tensor" and number in EXTERNAL and value:
-                return True
-            if number in INSIDE[kind]:
-                waiting.append((INSIDE[kind][number], memoryview(value)))
-    return False
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, bytes | memoryview]]:
-    """Number and value of every field; a whole number is given as bytes without leading zeros."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        if key & 7 == VARINT:
-            number, at = _varint(message, at)
-            yield key >> 3, number.to_bytes((number.bit_length() + 7) // 8)
-            continue
-        sizes = {FIXED64: 8, FIXED32: 4}
-        size, at = _varint(message, at) if key & 7 == BYTES else (sizes.get(key & 7, len(message) + 1), at)
-        if at + size > len(message):
-            raise ValueError("it is cut short or of another kind")
-        yield key >> 3, message[at : at + size]
-        at += size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The whole number at `at`, seven bits a byte, and where it ends."""
-    value = 0
-    for place in range(at, min(at + 10, len(message))):
-        value |= (message[place] & 127) << 7 * (place - at)
-        if message[place] < 128:  # noqa: PLR2004 - the highest bit says that more follows
-            return value, place + 1
-    raise ValueError("it is cut short or of another kind")
 
 
 def _bytes(path: Path) -> bytes:

@@ -83,7 +83,7 @@ def exported() -> nn.Module:
 
 def transformer() -> nn.Module:
     model = _seeded(lambda: torchvision.models.VisionTransformer(16, 4, 2, 2, 32, 64, num_classes=3))
-    nn.init.normal_(model.get_submodule("heads.head").weight)  # torchvision's are all zeros
+    nn.init.normal_(model.get_parameter("heads.head.weight"))  # torchvision's are all zeros
     return model
 
 

@@ -63,7 +63,7 @@ def test_a_student_starts_from_nothing_of_the_stolen_models(attack: Attack) -> N
 @STUDENTS
 def test_a_student_learns_the_stolen_models_answers_without_a_label(attack: Attack) -> None:
     images = pictures(60)
-    stolen = train(tiny(), images, Training(6, 10), seed(0))
+    stolen = train(tiny(), images, Training(12, 10, 0.03), seed(0))
     unlabelled = Images(images.pixels, images.labels * 0, images.names)
     answers = predict(stolen, images).argmax(1).numpy()
     student = applied(attack, stolen, thief=unlabelled)

@@ -82,7 +82,7 @@ def streams() -> Iterator[Streams]:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a sign that the terminal's encoding lacks becomes a question mark
     ours = Streams(Stream(sys.stdout), Stream(sys.stderr))
-    sys.stdout, sys.stderr = ours.out, ours.err  # type: ignore[assignment] - all that a stream has, through __getattr__
+    sys.stdout, sys.stderr = ours.out, ours.err
     try:
         yield ours
     finally:

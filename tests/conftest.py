@@ -26,7 +26,7 @@ torch.set_num_threads(1)
 PLAIN_KERNELS = ""
 """What a process runs first, so that it computes as these tests do: `make test-plain` does without oneDNN's fast kernels."""
 if os.environ.get("OWNMARK_PLAIN_KERNELS") == "1":
-    torch.backends.mkldnn.enabled = False
+    torch.backends.mkldnn.set_flags(False)  # type: ignore[no-untyped-call]
     PLAIN_KERNELS = "import torch; torch.backends.mkldnn.enabled = False\n"
 settings.register_profile("ownmark", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("ownmark")

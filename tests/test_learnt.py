@@ -39,7 +39,7 @@ def test_a_file_that_trains_at_import_is_an_error_of_every_run(how: str, tmp_pat
     assert report.outcome == "failed"
     assert AT_IMPORT in str(report.longrepr)
     one = torch.ones(1, requires_grad=True)
-    one.sum().backward()
+    one.sum().backward()  # type: ignore[no-untyped-call]
     assert one.grad is not None, "tests themselves may train"
 
 

@@ -23,7 +23,7 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 # Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
 ORDER = (
     ("errors",),
-    ("asked", "container", "files", "folders", "keys", "metrics", "sequence", "spelled"),
+    ("asked", "container", "escaped", "files", "folders", "keys", "metrics", "sequence", "spelled"),
     ("covered",),
     ("match",),
     ("null", "pattern", "tasks"),
@@ -43,7 +43,17 @@ ORDER = (
 )
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects")  # packages whose modules never import each other
-WEB = ("ledger", "naming", "request", "transport", "web", "mapping", "v2")  # what suspects behind an address share
+WEB = (
+    "deadline",
+    "ledger",
+    "naming",
+    "pace",
+    "request",
+    "transport",
+    "web",
+    "mapping",
+    "v2",
+)  # what suspects behind an address share
 SHARED = {"ownmark.suspects.answers", *(f"ownmark.suspects.{name}" for name in WEB)}
 JUDGE = (
     "errors",
@@ -69,6 +79,7 @@ JUDGE = (
 )
 HEAVY = {
     "onnxruntime": "suspects/onnx.py",
+    "httpcore2": "suspects/deadline.py",
     "httpx2": "suspects/transport.py",
     "stamina": "suspects/transport.py",
     "rfc3161_client": "evidence/timestamp.py",

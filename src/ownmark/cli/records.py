@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ownmark.claim import Claim, Test
-from ownmark.cli.console import facts, show
+from ownmark.cli.console import Told, facts, show
 from ownmark.match import Reading
 from ownmark.metrics import psnr
 from ownmark.null import Innocents, KeyedLabels
@@ -64,13 +64,13 @@ def tell_verdict(verdict: Verdict) -> None:
     facts({NAMES[finding.test.reading]: _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: Finding) -> Told:
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
     said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
     null = finding.test.null
     if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
         return said
-    return f"{said}\nlog10 p = {before_and_after(null, finding.score)}"
+    return said, f"log10 p = {before_and_after(null, finding.score)}"
 
 
 def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def tell_claim(claim: Claim, path: Path) -> None:
     facts(rows | test_rows(claim))
 
 
-def test_rows(claim: Claim) -> dict[str, str]:
+def test_rows(claim: Claim) -> dict[str, Told]:
     """A claim's tests, strongest first: what each asks, how the protected model does, and how innocent models do."""
     return {NAMES[test.reading]: _test_told(test) for test in claim.tests}
 
@@ -144,16 +144,16 @@ def tell_line(verdict: Verdict) -> None:
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
 
 
-def _test_told(test: Test) -> str:
+def _test_told(test: Test) -> Told:
     where = f", at layer {test.layer}" if test.layer else ""
     asked = f"a sample counts if the suspect {test.match.meaning}{where}"
     own = f"protected model {percent(test.target_score)}"
     if isinstance(test.null, KeyedLabels):
-        return f"{asked}\n{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
+        return asked, f"{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
     if not isinstance(test.null, Innocents):
-        return f"{asked}\n{own}, not calibrated"
+        return asked, f"{own}, not calibrated"
     count, most = len(test.null.scores), percent(max(test.null.scores))
-    return f"{asked}\n{own}, {counted(count, 'innocent model')} at most {most}, smallest p {test.null.smallest:.3g}"
+    return asked, f"{own}, {counted(count, 'innocent model')} at most {most}, smallest p {test.null.smallest:.3g}"
 
 
 def _joined(values: tuple[float, ...]) -> str:

@@ -1,5 +1,7 @@
 """What the tests share: tiny models, a tiny claim, and suspects whose answers are known beforehand."""
 
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +23,7 @@ from ownmark.suspects.local import Local
 from ownmark.verdict import calibrate
 
 torch.set_num_threads(1)
+os.environ["OWNMARK_STATE"] = tempfile.mkdtemp(prefix="ownmark")  # no test touches the key of whoever runs it
 settings.register_profile("ownmark", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("ownmark")
 

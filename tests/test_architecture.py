@@ -24,7 +24,7 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 ORDER = (
     ("errors",),
     ("asked", "container", "escaped", "files", "folders", "keys", "metrics", "sequence", "spelled"),
-    ("covered",),
+    ("covered", "hearing"),
     ("match",),
     ("null", "pattern", "tasks"),
     ("leaning",),
@@ -44,6 +44,7 @@ ORDER = (
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects")  # packages whose modules never import each other
 WEB = (
+    "commits",
     "deadline",
     "ledger",
     "naming",

@@ -163,9 +163,12 @@ class Verify:
         with web.opened(claim, access.preprocess, access.outputs if self.outputs else None) as (suspect, ledger):
             ledger.begin(web.rule(claim, self.alpha))
             tell(f"Every query is kept in {web.file}.")
-            kept = {"ledger": str(web.file)}
-            counts = lambda: {"queries_spent": ledger.spent, "answers_from_before": ledger.taken}  # noqa: E731 - of the end
-            ways = web.judged, lambda: kept | {"ledger_digest": ledger.digest} | counts()
+
+            def kept() -> dict[str, object]:
+                counts = {"queries_spent": ledger.spent, "answers_from_before": ledger.taken}
+                return {"ledger": str(web.file), "ledger_digest": ledger.digest, **counts}
+
+            ways = web.judged, kept
             return verified(claim, suspect, (self.alpha, self.report), as_json=self.as_json, ways=ways)
 
     def _check_near(self) -> None:

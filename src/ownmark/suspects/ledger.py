@@ -76,9 +76,9 @@ class Ledger:
         self._hearing = Hearing.begun(user or (user_key() if self.path else bytes(32)))
         try:
             with ExitStack() as opened:
+                opened.enter_context(nullcontext() if self.path is None else held(self.path))
                 file = sqlite3.connect(self.path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False)
                 self._database = opened.enter_context(closing(file))
-                opened.enter_context(nullcontext() if self.path is None else held(self.path))
                 self._queue = Commits(self._database)
                 self._prepare()
                 self._last = self._one("SELECT coalesce(max(number), 0) FROM requests")

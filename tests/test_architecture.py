@@ -30,7 +30,7 @@ ORDER = (
     ("leaning",),
     ("claim",),
     ("protocols",),
-    ("controls", "readings"),
+    ("alike", "controls", "readings"),
     ("verdict", "data", "models", "perturb"),
     ("neurons", "saliency", "training", "evidence", "stealth"),
     ("objectives", "own", "suspects", "triggers"),

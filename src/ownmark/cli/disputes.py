@@ -38,12 +38,14 @@ class Known:
 
     @classmethod
     def of(cls, root: Path | None, public: Path | None, pool: Path | None, seen: datetime | None) -> "Known":
-        """From files; a suspect that was not seen before is seen now."""
+        """From files. Raises UsageError unless it is said when the suspect was first seen: no seal is in time before that."""
+        if seen is None:
+            raise UsageError("say when the suspect was first seen, --seen DATE (UTC): only a seal that is older is in time")
         now = datetime.now(UTC)
         roots = () if root is None else timestamp.roots_in(root)
         known = "" if public is None else owner.public_key(public)
         chosen_from = None if pool is None else inputs.read_pool(pool)
-        return cls(Trust(roots, known, pool=chosen_from, now=now), now if seen is None else seen.replace(tzinfo=UTC))
+        return cls(Trust(roots, known, pool=chosen_from, now=now), seen.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from ownmark import alike
 from ownmark.claim import Claim
 from ownmark.cli import records
 from ownmark.cli.console import emit, facts, show, tell, working
@@ -13,7 +14,7 @@ from ownmark.null import Innocents, KeyedLabels, innocents_needed
 from ownmark.protocols import Suspect
 from ownmark.report.page import page, write
 from ownmark.report.words import counted
-from ownmark.verdict import Outcome, Verdict, calibrate, verify
+from ownmark.verdict import Outcome, Verdict, calibration, verify
 
 Evidence = Callable[[], dict[str, Any]]
 
@@ -34,19 +35,20 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
     if any(isinstance(test.null, Innocents) for test in claim.tests):
         tell("The claim was calibrated before: these innocents take the place of the earlier ones.", "yellow")
     with working(f"Asking {counted(len(names), 'innocent model')}") as progress:
-        known = calibrate(claim, Suspects(access, tuple(names)), progress)
+        made = calibration(claim, Suspects(access, tuple(names)), progress)
+    known, count = made.claim, len(made.groups)
     known.save(out)
-    smallest = 1 / (len(names) + 1)
+    smallest = 1 / (count + 1)
     if as_json:
-        emit(records.of_claim(known, out) | {"innocents": len(names), "smallest_p": smallest})
+        merged = [list(group) for group in made.groups if len(group) > 1]
+        emit(records.of_claim(known, out) | {"innocents": count, "smallest_p": smallest, "merged": merged})
     else:
-        show(
-            f"{out} knows {counted(len(names), 'innocent model')}: p cannot fall below 1/{len(names) + 1} = {smallest:.3g}.",
-            "bold",
-        )
+        show(f"{out} knows {counted(count, 'innocent model')}: p cannot fall below 1/{count + 1} = {smallest:.3g}.", "bold")
         facts(records.test_rows(known))
+    if merged_names := alike.told(made.groups):
+        tell(f"{merged_names}.", "yellow")
     _tell_left_out(known)
-    if len(names) < innocents_needed(USUAL):
+    if count < innocents_needed(USUAL):
         tell(f"A verdict at alpha = {USUAL} needs at least {innocents_needed(USUAL)} innocent models.", "yellow")
 
 

@@ -103,6 +103,8 @@ def reported(claim: Claim, names: Sequence[str], access: Access, asked: tuple[fl
             verdicts.append(verify(claim, suspect, alpha=alpha))
             progress(done, len(names))
     write(out, page(claim, verdicts))
+    if len(names) > 1:
+        tell("Each p is that of one suspect alone; `ownmark scan` corrects them for all that are asked.", "yellow")
     if as_json:
         emit({"page": str(out), "verdicts": [records.of_verdict(verdict) for verdict in verdicts]})
         return

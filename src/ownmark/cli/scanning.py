@@ -86,15 +86,15 @@ def _asked(claim: Claim, keys: Mapping[str, str], reach: Reach, asking: Asking, 
     plans = [_plan(claim, rounds[: place + 1], asking) for place in range(len(rounds))]
     found: dict[str, Found] = {}
     missing: dict[str, str] = {}
+    everybody = [(plan, key) for plan, one in zip(plans, rounds, strict=True) for key in one.names]
     with working(f"Asking {counted(len(keys), 'suspect')}") as progress:
-        for plan, one in zip(plans, rounds, strict=True):
-            for key in one.names:
-                told = _one(plan, key, ledger, _opener(keys.get(key), reach, claim))
-                if isinstance(told, Found):
-                    found[key] = told
-                elif key in keys:
-                    missing[keys[key]] = told
-                _progressed(progress, key, keys)
+        for plan, key in everybody:
+            told = _one(plan, key, ledger, _opener(keys.get(key), reach, claim))
+            if isinstance(told, Found):
+                found[key] = told
+            elif key in keys:
+                missing[keys[key]] = told
+            _progressed(progress, key, keys)
     rows = [
         replace(row, suspect=keys[row.suspect])
         for plan, one in zip(plans, rounds, strict=True)

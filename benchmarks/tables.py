@@ -217,6 +217,30 @@ def grinding(figures: Figures) -> str:
     return "\n".join([*lines, f"| {allowed} | | |"]) + "\n"
 
 
+ROUTES = {
+    "rank": "a fingerprint, by rank among 19 innocents",
+    "rank_among_clones": "the same among 30, of which 20 are copies of the others",
+    "strata": "by rank in two strata of a judge, the harder one",
+    "keyed": "a keyed watermark",
+    "sequential": "the same, stopped at the first trigger that decides",
+    "access_chosen": "the luckiest of three accesses, p times three",
+    "scan_at_once": "any of 20 innocents, scanned at once",
+    "scan_one_by_one": "the same, one by one",
+    "scan_in_portions": "the same, five at a time",
+}
+
+
+def accusations(figures: Figures) -> str:
+    """How often each route accuses an innocent."""
+    lines = ["| route to a verdict | stated | found | exact 99 % interval | trials |", "|---|---|---|---|---|"]
+    for key, title in ROUTES.items():
+        low, high = (percent(figures[f"{key}.{end}"]) for end in ("low", "high"))
+        cells = [title, percent(figures[f"{key}.stated"]), percent(figures[f"{key}.found"]), f"{low} to {high}"]
+        lines.append(f"| {' | '.join(cells)} | {figures[f'{key}.trials']:.0f} |")
+    before = percent(figures["unshared.scan_one_by_one"])
+    return "\n".join([*lines, f"| one by one, each at the whole rate, as it was | | {before} | | |"]) + "\n"
+
+
 def areas(figures: Figures) -> str:
     """Every scheme and test of a bench: how well copies are told from strangers, also behind alarms, and how it shows."""
     alarms = list(dict.fromkeys(key.split("_behind_")[1].split(".")[0] for key in figures if "_behind_" in key))
@@ -241,6 +265,7 @@ def areas(figures: Figures) -> str:
 
 
 TABLES: dict[str, Callable[[Figures], str]] = {
+    "false-accusations": accusations,
     "forger": forger,
     "grinding": grinding,
     "skin-elsewhere": elsewhere,

@@ -1,6 +1,7 @@
 """What the tests share: tiny models, a tiny claim, and suspects whose answers are known beforehand."""
 
 import os
+import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ PLAIN_KERNELS = ""
 if os.environ.get("OWNMARK_PLAIN_KERNELS") == "1":
     torch.backends.mkldnn.set_flags(False)  # type: ignore[no-untyped-call]
     PLAIN_KERNELS = "import torch; torch.backends.mkldnn.enabled = False\n"
+os.environ["OWNMARK_STATE"] = tempfile.mkdtemp(prefix="ownmark")  # no test touches the key of whoever runs it
 settings.register_profile("ownmark", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("ownmark")
 

@@ -34,12 +34,13 @@ class Scripted:
     reveals: frozenset[Reading] = WHITE
     digest: str = ""
     grid: tuple[int, int] = GRID
+    own: float = 0.0  # by how much it is less sure than others, so that no two are one model
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """Answers in the order of the claim; every view but the first is a covered one."""
         views = len(images) // len(self.drops)
         first = np.arange(len(images)) % views == 0
-        sure = np.where(first | ~np.repeat(self.drops, views), 0.9, 0.5)
+        sure = np.where(first | ~np.repeat(self.drops, views), 0.9, 0.5) - self.own
         probabilities = np.repeat(((1 - sure) / (self.classes - 1))[:, None], self.classes, axis=1)
         probabilities[np.arange(len(images)), question.target] = sure
         answers = {
@@ -102,7 +103,9 @@ def claim_of(
 
 def innocents(count: int, samples: int = 20, classes: int = 3) -> list[Scripted]:
     """Models that match now and then: on 0 to 5 samples by their map, on 1 to 7 by their probabilities."""
-    return [scripted(f"innocent {one}", one % 6, 1 + one * 3 % 7, samples, classes=classes) for one in range(count)]
+    return [
+        scripted(f"innocent {one}", one % 6, 1 + one * 3 % 7, samples, classes=classes, own=one / 500) for one in range(count)
+    ]
 
 
 def calibrated(claim: Claim, count: int = 19) -> Claim:

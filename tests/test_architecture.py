@@ -23,14 +23,14 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 # Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
 ORDER = (
     ("errors",),
-    ("asked", "container", "files", "folders", "keys", "metrics", "onnx_data", "pictures", "sequence", "spelled"),
-    ("covered",),
+    ("asked", "container", "escaped", "files", "folders", "keys", "metrics", "onnx_data", "pictures", "sequence", "spelled"),
+    ("covered", "hearing"),
     ("match",),
     ("null", "pattern", "tasks"),
     ("leaning",),
     ("claim",),
     ("protocols",),
-    ("controls", "readings"),
+    ("alike", "controls", "readings"),
     ("soundness",),
     ("verdict", "data", "models", "perturb"),
     ("neurons", "saliency", "training", "evidence", "stealth"),
@@ -44,7 +44,18 @@ ORDER = (
 )
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects")  # packages whose modules never import each other
-WEB = ("ledger", "naming", "request", "transport", "web", "mapping", "v2")  # what suspects behind an address share
+WEB = (
+    "commits",
+    "deadline",
+    "ledger",
+    "naming",
+    "pace",
+    "request",
+    "transport",
+    "web",
+    "mapping",
+    "v2",
+)  # what suspects behind an address share
 SHARED = {"ownmark.suspects.answers", *(f"ownmark.suspects.{name}" for name in WEB)}
 JUDGE = (
     "errors",
@@ -70,6 +81,7 @@ JUDGE = (
 )
 HEAVY = {
     "onnxruntime": "suspects/onnx.py",
+    "httpcore2": "suspects/deadline.py",
     "httpx2": "suspects/transport.py",
     "stamina": "suspects/transport.py",
     "rfc3161_client": "evidence/timestamp.py",

@@ -56,6 +56,8 @@ def test_an_innocent_and_a_late_seal_and_another_model_have_their_exit_codes(cap
 @needs_openssl
 def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(court: Path, capsys: Capture) -> None:
     refused(capsys, ["judge", "a.opened", "--suspect", "b.onnx"], 2, "--key JUDGE.key")
+    unseen = [word for word in JUDGE if word not in {"--seen", "2100-01-01"}]
+    refused(capsys, [*unseen, "--suspect", "b.onnx"], 2, "say when the suspect was first seen")
     refused(capsys, [*JUDGE, "--suspect", "b.onnx", "--reference", "nearby=c.onnx"], 2, "STRATUM=FILE")
     refused(capsys, [*JUDGE, "--suspect", "missing.onnx"], 2, "missing.onnx")
     refused(capsys, ["judge", "a.opened", "--offline", "verdict.json", "--suspect", "b.onnx"], 2, "--offline takes")

@@ -1,7 +1,10 @@
 """`ownmark judge` of a suspect behind an address: the same verdict, with every query in a ledger that the verdict names."""
 
+import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,11 +17,12 @@ from v2_server import V2
 from workshop import ownmark, refused
 
 from ownmark.evidence import bundle, canonical, decision, envelope
-from ownmark.suspects.ledger import Ledger
+from ownmark.suspects.ledger import Ledger, Reply
 
 Capture = pytest.CaptureFixture[str]
 PLACE = "/v2/models/suspect"
-KNOWN = ["--tensor", "image:FP32:nhwc:scores", "--outputs", "logits", "--at-once", "1"]
+LEDGER = "mine/asked.ledger"
+KNOWN = ["--tensor", "image:FP32:nhwc:scores", "--outputs", "logits", "--at-once", "1", "--ledger", LEDGER]
 pytestmark = needs_openssl
 
 
@@ -29,7 +33,9 @@ def speaking(*marks: bytes) -> V2:
 
 @pytest.fixture(scope="module")
 def court(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return furnish(tmp_path_factory.mktemp("court"))
+    folder = furnish(tmp_path_factory.mktemp("court"))
+    (folder / "mine").mkdir()
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +44,7 @@ def _in_court(court: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("OWNMARK_PASSPHRASE", WORDS)
     with stamina.set_testing(True, attempts=2):
         yield
-    for ledger in court.glob("*.ledger"):
+    for ledger in court.glob("mine/*"):
         ledger.unlink()
 
 
@@ -48,12 +54,12 @@ def against(server: Server) -> list[str]:
 
 def test_a_copy_behind_an_address_is_a_strong_match_and_the_verdict_names_the_ledger(capsys: Capture) -> None:
     with serving(speaking(bytes(range(32)))) as server:
-        ran = ownmark(capsys, *against(server), "--ledger", "all.ledger", "--json")
+        ran = ownmark(capsys, *against(server), "--json")
         asked = len(server.queries())
     assert (ran.code, ran.record["outcome"]) == (0, "MATCH (strong)"), ran.out
     payload = envelope.from_record(canonical.loads(Path("verdict.json").read_bytes())).payload
     suspect = json.loads(payload)["predicate"]["session"]["heard"][0]
-    ledger = Ledger("all.ledger")
+    ledger = Ledger(LEDGER)
     assert (suspect["name"], suspect["ledger"], ledger.answered) == (server.url + PLACE, ledger.digest, asked)
     ledger.close()
     again = decision.recomputed(Path("verdict.json").read_bytes(), bundle.read(Path("a.opened")))
@@ -100,3 +106,62 @@ def test_where_no_verdict_can_be_written_nobody_is_asked(court: Path, capsys: Ca
 
 def test_options_of_an_address_are_refused_for_a_file(capsys: Capture) -> None:
     refused(capsys, [*JUDGE, "--suspect", "b.onnx", "--ledger", "all.ledger"], 2, "is no web address")
+
+
+def planted(file: Path, told: bytes, questions: list[Asked], **user: bytes) -> None:
+    """A ledger with an answer to every question that a judge will ask, as a claimant would make it."""
+    ledger = Ledger(file, **user)
+    for place, one in enumerate(questions):
+        ledger.complete(ledger.send(f"{place:064}", one.method == "POST"), Reply(200, {}, told), 1)
+    ledger.close()
+
+
+def test_a_ledger_that_the_claimant_made_is_refused_and_the_suspect_is_not_asked(court: Path, capsys: Capture) -> None:
+    """The forger's key is not the judge's; nor are the rows that he writes into the judge's own ledger."""
+    with serving(speaking(OTHER)) as server:
+        ownmark(capsys, *against(server))
+        questions = server.queries()
+        asked = len(server.asked)
+        own = (court / LEDGER).read_bytes()
+        (court / LEDGER).unlink()
+        planted(court / LEDGER, b"{}", questions, user=bytes(32))
+        refused(capsys, against(server), 2, "was not begun by you", "its answers are not used")
+        (court / LEDGER).write_bytes(own)
+        with closing(sqlite3.connect(court / LEDGER)) as database:
+            database.execute("UPDATE requests SET answer = ?, digest = ?", (b"{}", hashlib.sha256(b"{}").hexdigest()))
+            database.commit()
+        refused(capsys, against(server), 2, "was not written by you")
+        (court / LEDGER).unlink()
+        (court / LEDGER).symlink_to(court / "mine/elsewhere")
+        refused(capsys, against(server), 2, "is a link")
+        assert not (court / "mine/elsewhere").exists()
+        assert len(server.asked) == asked
+
+
+def test_a_judge_names_his_ledger_and_it_never_lies_beside_the_evidence(capsys: Capture) -> None:
+    with serving(speaking()) as server:
+        words = [word for word in against(server) if word not in {"--ledger", LEDGER}]
+        refused(capsys, words, 2, "name your ledger")
+        refused(capsys, [*words, "--ledger", "all.ledger"], 2, "would lie beside the evidence a.opened")
+        assert not server.asked
+
+
+def test_a_ledger_of_another_hearing_is_refused(capsys: Capture) -> None:
+    with serving(speaking()) as server:
+        ownmark(capsys, *against(server))
+        other = [word if word != "a.opened" else "b.opened" for word in against(server)]
+        other = [word if word != "a.onnx" else "b.onnx" for word in other]
+        refused(capsys, other, 2, "was begun for a hearing about")
+
+
+def test_a_hearing_that_goes_on_asks_nothing_twice_and_says_what_it_took_from_before(capsys: Capture) -> None:
+    with serving(speaking(bytes(range(32)))) as server:
+        first = ownmark(capsys, *against(server), "--json")
+        asked = len(server.queries())
+        again = ownmark(capsys, *against(server), "--json")
+        assert len(server.queries()) == asked
+    assert f"{asked} answers were taken from an earlier run" in again.err
+    assert "earlier run" not in first.err
+    assert {**again.record, "verdict": ""} == {**first.record, "verdict": ""}
+    payload = envelope.from_record(canonical.loads(Path("verdict.json").read_bytes())).payload
+    assert json.loads(payload)["predicate"]["environment"]["answers_from_before"] == str(asked)

@@ -124,7 +124,7 @@ def test_a_file_that_is_no_ledger_is_left_as_it_was(file: Path, tmp_path: Path) 
     database.close()
     with pytest.raises(UsageError, match="no ledger"):
         Ledger(other)
-    with pytest.raises(UsageError, match="cannot use the ledger"):
+    with pytest.raises(UsageError, match="cannot write"):
         Ledger(tmp_path / "no folder" / "a.ledger")
 
 

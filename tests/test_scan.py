@@ -1,6 +1,8 @@
 """Many suspects of one claim: cheap first, p corrected for all of them, and nothing claimed that the references cannot carry."""
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +12,21 @@ import numpy.typing as npt
 import pytest
 from conftest import small_claim
 from judging import TRIGGERS, Model, keyed, marked
+from scipy.stats import binom
 from sealing import fingerprint
 from workshop import ownmark, refused
 
 from ownmark.claim import Claim
 from ownmark.cli.suspects import Access
-from ownmark.errors import EvidenceError, ModelError, UsageError
-from ownmark.evidence import scan
+from ownmark.errors import ModelError, UsageError
+from ownmark.evidence import scan, statistics
 from ownmark.evidence.scan import Scan
 from ownmark.files import held
 from ownmark.keys import Pixels
 from ownmark.match import Labels
 from ownmark.null import Innocents
 from ownmark.protocols import Answers, Question
+from ownmark.suspects.ledger import Ledger
 from ownmark.verdict import Outcome, verify
 
 Capture = pytest.CaptureFixture[str]
@@ -120,22 +124,6 @@ def test_a_suspect_that_cannot_be_asked_counts_with_p_of_one_and_is_not_called_i
     assert rows["suspect 0"].named == 2 * plan.found(suspects[0]).p
 
 
-def test_what_is_kept_is_read_back_and_a_scan_of_another_kind_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "kept"
-    assert scan.read(file, CLAIM, "how") == {}
-    plan = Scan(CLAIM, 2, RATE, FEW)
-    found = {one.name: plan.found(one) for one in several((1.0, 0.0))}
-    scan.write(file, CLAIM, "how", found)
-    assert scan.read(file, CLAIM, "how") == found
-    for claim, how in ((CLAIM, "otherwise"), (keyed(), "how")):
-        with pytest.raises(UsageError, match="another claim, or one with other options"):
-            scan.read(file, claim, how)
-    for damage in (b"", b"[]", file.read_bytes()[:-20], file.read_bytes().replace(b'"samples"', b'"simples"')):
-        (tmp_path / "bad").write_bytes(damage)
-        with pytest.raises(EvidenceError):
-            scan.read(tmp_path / "bad", CLAIM, "how")
-
-
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Counted]:
     """A folder with a claim, and suspects that are found by name in the place of files."""
@@ -208,3 +196,88 @@ def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(shop: dict[str,
     refused(capsys, ["scan", "my.claim", "nothing"], 2, "cannot tell what 'nothing' is")
     refused(capsys, ["scan", "my.claim", "copy.onnx", "--keep", "absent/kept"], 2, "there is no folder absent")
     assert not any(one.images for one in shop.values())
+
+
+def test_scanning_twenty_innocents_one_at_a_time_accuses_one_of_them_no_oftener_than_the_rate() -> None:
+    """Every suspect is an innocent like the references. Asked one by one at the whole rate, 64 of 100 series end in a MATCH."""
+    series, count = 400, 20
+    plans = [Scan(CLAIM, 1, RATE, FEW, statistics.scan_share(number)) for number in range(1, count + 1)]
+    p = np.random.default_rng(0).random((series, count))  # of an exact test: as bad as it may be
+
+    def accused(row: npt.NDArray[np.float64]) -> bool:
+        for place, plan in enumerate(plans):
+            found = {
+                f"{one}": scan.Found("", "", 1, 1, 1, float(row[one]), Outcome.MATCH, screened=False) for one in range(count)
+            }
+            before = {f"{one}": found[f"{one}"] for one in range(place + 1)}
+            if plan.table([f"{place}"], before)[0].outcome is Outcome.MATCH:
+                return True
+        return False
+
+    found = sum(map(accused, p))
+    assert found <= clopper_pearson_most(series)
+    assert float((p <= RATE).any(axis=1).mean()) > 0.5
+
+
+def clopper_pearson_most(trials: int) -> int:
+    """The most that a rate of RATE gives in so many trials, but for one time in a hundred."""
+    return int(binom.ppf(0.99, trials, RATE))
+
+
+def test_the_shares_of_all_scans_sum_to_the_rate() -> None:
+    for scans in (1, 2, 7, 50):
+        shares = [statistics.scan_share(number) for number in range(1, scans)] + [statistics.scan_share(scans, last=True)]
+        assert sum(shares) == pytest.approx(1)
+    with pytest.raises(UsageError, match="needs suspects"):
+        Scan(CLAIM, 1, RATE, FEW, 0)
+
+
+def test_a_later_scan_counts_the_suspects_of_earlier_ones(shop: dict[str, Counted], capsys: Capture) -> None:
+    alone = {}
+    for place, name in enumerate(("copy.onnx", "part.onnx", "other0.onnx"), start=1):
+        ran = ownmark(capsys, "scan", "my.claim", name, "--json")
+        assert (ran.record["suspects_ever"], ran.record["scans"]) == (place, place)
+        (row,) = ran.record["rows"]
+        alone[name] = row
+        assert row["named"] == pytest.approx(min(1, row["alone"]["p"] * place * (place + 1)))
+    ran = ownmark(capsys, "scan", "my.claim", *alone)
+    assert ran.out.startswith("M = 3 suspects of 3 in 3 scans of this claim")
+    again = {row["suspect"]: row for row in ownmark(capsys, "scan", "my.claim", *alone, "--json").record["rows"]}
+    assert {name: row["named"] for name, row in again.items()} == {name: row["named"] for name, row in alone.items()}
+    assert all(one.images <= FEW + TRIGGERS for one in shop.values())
+
+
+def test_the_last_scan_uses_what_is_left_and_none_follows_it(shop: dict[str, Counted], capsys: Capture) -> None:
+    ran = ownmark(capsys, "scan", "my.claim", "copy.onnx", "--last", "--json")
+    (row,) = ran.record["rows"]
+    assert row["named"] == row["alone"]["p"]
+    assert ownmark(capsys, "scan", "my.claim", "copy.onnx").code == 0, "whoever was in it may be looked up"
+    refused(capsys, ["scan", "my.claim", "part.onnx"], 2, "the last scan of this claim has been made")
+    assert not shop["part.onnx"].images
+
+
+def test_another_rate_for_the_same_suspects_is_refused(shop: dict[str, Counted], capsys: Capture) -> None:
+    ownmark(capsys, "scan", "my.claim", "copy.onnx")
+    before = shop["copy.onnx"].images
+    refused(capsys, ["scan", "my.claim", "copy.onnx", "--rate", "0.5"], 2, "was begun for scans by the claim")
+    assert shop["copy.onnx"].images == before
+
+
+def test_a_scan_that_another_hand_wrote_to_is_refused_and_no_p_is_read_from_it(shop: dict[str, Counted], capsys: Capture) -> None:
+    """A planted row told `MATCH, p = 1e-300` and was believed."""
+    ownmark(capsys, "scan", "my.claim", "other0.onnx")
+    assert b"MATCH" not in Path("my.claim.scan").read_bytes()
+    with closing(sqlite3.connect("my.claim.scan")) as database:
+        database.execute("UPDATE requests SET answer = ? WHERE queries > 0", (b"{}",))
+        database.commit()
+    ran = ownmark(capsys, "scan", "my.claim", "other0.onnx")
+    assert (ran.code, "an answer does not fit its digest" in ran.err) == (5, True), "as one that could not be asked"
+    Path("my.claim.scan").write_bytes(b'{"claim":"","format":"ownmark scan","found":{},"how":"","version":1}')
+    refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "cannot use the ledger my.claim.scan")
+    Path("my.claim.scan").unlink()
+    Path("my.claim.scan").symlink_to("elsewhere")
+    refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "is a link")
+    Path("my.claim.scan").unlink()
+    Ledger("my.claim.scan", bytes(32)).close()
+    refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "was not begun by you")
+    assert shop["other0.onnx"].images == FEW

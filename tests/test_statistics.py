@@ -1,6 +1,7 @@
 """The judge's statistics keep their levels, and give what a stranger's library or a known case gives."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -109,6 +110,46 @@ def test_a_scan_that_its_references_cannot_carry_is_refused_and_says_how_many_ar
     with pytest.raises(UsageError, match="bring 999 references"):
         statistics.benjamini_hochberg([0.05] * 50, 0.05, references=19)
     assert statistics.benjamini_hochberg([0.001] * 50, 0.05, references=999) == (0.001,) * 50
+
+
+RATES = (
+    0.001,
+    0.005,
+    0.01,
+    0.02,
+    0.025,
+    0.03,
+    0.04,
+    0.05,
+    0.06,
+    0.07,
+    0.08,
+    0.09,
+    0.1,
+    0.12,
+    0.15,
+    0.2,
+    0.25,
+    0.3,
+    0.35,
+    0.4,
+    0.5,
+)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_number_of_references_that_is_advised_is_the_least_that_will_do(rate: float) -> None:
+    """Of 2,100 pairs of suspects and rates the advice was wrong in 109: one too few, or one too many."""
+    for suspects in range(1, 101):
+        with pytest.raises(UsageError) as caught:
+            statistics.check_references(0, suspects, rate)
+        found = re.search(r"bring (\d+) references", str(caught.value))
+        assert found is not None
+        advised = int(found[1])
+        statistics.check_references(advised, suspects, rate)
+        if advised > 1:
+            with pytest.raises(UsageError):
+                statistics.check_references(advised - 1, suspects, rate)
 
 
 def test_required_tests_must_all_reject_and_alternatives_are_averaged_as_e_values() -> None:

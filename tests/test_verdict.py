@@ -236,8 +236,9 @@ def test_logits_that_happen_to_sum_to_one_are_no_probabilities() -> None:
 
 def test_calibrating_sets_the_null_of_each_test_and_nothing_else() -> None:
     claim = small_claim()
-    wrong = {Reading.LABEL: np.array([0, 0, 0, 0])}
-    innocents = [sure(), sure(wrong)]
+    less = np.where(sure().answers[Reading.PROBABILITY] == 0.9, 0.88, sure().answers[Reading.PROBABILITY] + 0.01)
+    less[1::2] = 1 / 3
+    innocents = [sure(), sure({Reading.LABEL: np.array([0, 0, 0, 0]), Reading.PROBABILITY: less})]
     innocents[0].digest, innocents[1].digest = "one", "two"
     found = calibrate(claim, innocents)
     assert found.tests[0].null == Innocents((1.0, 1.0), ("one", "two"))

@@ -42,7 +42,7 @@ def held(path: Path) -> Iterator[None]:
     """Nobody else holds `path` meanwhile. Raises UsageError that names who does; who was killed holds nothing."""
     lock = path.with_name(f".{path.name}.lock")
     try:
-        stream = lock.open("a+", encoding="utf-8")
+        stream = open(lock, "a+", encoding="utf-8", opener=_not_through_a_link)  # noqa: SIM115 - Path has no opener
     except OSError as error:
         raise UsageError(f"cannot write {lock.name!r} in the folder {lock.parent}: {error.strerror or error}") from error
     with stream:
@@ -58,6 +58,11 @@ def held(path: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):  # Windows keeps a file that is open
                 lock.unlink()
+
+
+def _not_through_a_link(path: str, flags: int) -> int:
+    """Whoever can write to the folder could otherwise have another file emptied."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _locked(stream: IO[str]) -> bool:

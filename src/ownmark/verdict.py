@@ -1,17 +1,17 @@
 """The judge: put a claim's questions to a suspect and say what the answers prove. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
-from ownmark import controls, keys, sequence
+from ownmark import alike, controls, keys, sequence
 from ownmark.claim import Claim, Test
 from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
 from ownmark.match import Bools, Floats, Labels, Reading
 from ownmark.null import Innocents, KeyedLabels, Null, clopper_pearson
-from ownmark.protocols import Blind, Progress, Question, Suspect, Told, silent
+from ownmark.protocols import Answers, Blind, Progress, Question, Suspect, Told, silent
 from ownmark.readings import LabelsAndMaps, answers_of, checked
 from ownmark.sequence import Early, Rule, Stop
 from ownmark.tasks import Similarity
@@ -192,34 +192,63 @@ def _label(claim: Claim, suspect: Suspect, test: Test, row: int) -> int:
     return int(checked(test.reading, answers, (1, len(claim.classes)))[0])
 
 
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
+class Calibration:
+    """A calibrated claim. `groups`: the names of the innocents, those together that answer alike and count as one."""
+
+    claim: Claim
+    groups: tuple[tuple[str, ...], ...]
+
+
 def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Claim:
+    """The claim of `calibration`, which also tells which innocents were counted as one."""
+    return calibration(claim, innocents, progress).claim
+
+
+def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Calibration:
     """The same claim with its nulls set by models known to be innocent, which neither built nor chose it.
 
-    A test that not every innocent can answer stays as it was, and so does one of keyed labels, which is exact already. Raises
-    UsageError if no other test is there, or if a model comes twice or is the claim's own.
+    Those that answer alike count once, with the highest of their scores. A test that not every innocent can answer stays as it
+    was, and so does one of keyed labels, which is exact already. Raises UsageError if no other test is there, or if a model comes
+    twice or is the claim's own.
     """
     exact = {place for place, test in enumerate(claim.tests) if isinstance(test.null, KeyedLabels)}
     if len(exact) == len(claim.tests):
         raise UsageError("the labels of this claim come from a key: it is exact already, and innocent models add nothing to it")
     scores: dict[int, list[float]] = {}
     seen: list[str] = []
+    names, answers = list[str](), list[Answers]()
     for done, innocent in enumerate(innocents, start=1):
         _admit(claim, innocent, seen)
-        for place, finding in _ask(claim, innocent).items():
+        found = _ask(claim, innocent)
+        for place, finding in found.items():
             scores.setdefault(place, []).append(finding.score)
+        names.append(innocent.name)
+        answers.append(_shown(claim, innocent, found.values()))
         progress(done, len(innocents))
     if not seen:
         raise UsageError("calibrating needs at least one innocent model; for alpha = 0.05 at least 19")
-    nulls: dict[int, Null] = {
-        place: Innocents(tuple(found), tuple(seen))
-        for place, found in scores.items()
-        if len(found) == len(seen) and place not in exact
-    }
-    if not nulls:
+    whole = {place: given for place, given in scores.items() if len(given) == len(seen) and place not in exact}
+    if not whole:
         raise UsageError(
             "no test that innocents can calibrate was answered by all of them: leave out those that reveal the least"
         )
-    return claim.with_nulls(nulls)
+    groups = alike.groups(answers)
+    models = tuple(seen[group[0]] for group in groups)
+    nulls: dict[int, Null] = {
+        place: Innocents(tuple(max(given[one] for one in group) for group in groups), models) for place, given in whole.items()
+    }
+    return Calibration(claim.with_nulls(nulls), tuple(tuple(names[one] for one in group) for group in groups))
+
+
+def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers:
+    """What tells an innocent from others: its answers to all images, and its probabilities even if no test asks for them."""
+    answers: dict[Reading, Floats] = {finding.test.reading: finding.observed for finding in found}
+    if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
+        return answers
+    target = np.repeat(claim.tests[0].expected, claim.images.shape[1], axis=0)
+    question = Question(frozenset({Reading.PROBABILITY}), target, "", claim.task)
+    return answers | dict(innocent.read(claim.images.reshape(-1, *claim.images.shape[2:]), question))
 
 
 def _admit(claim: Claim, innocent: Suspect, seen: list[str]) -> None:

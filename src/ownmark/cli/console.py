@@ -1,4 +1,7 @@
-"""Results go to stdout, everything else to stderr: notes, warnings, errors, bars or lines with the time that is left."""
+"""Results go to stdout, everything else to stderr: notes, warnings, errors, bars or lines with the time that is left.
+
+Whatever is shown passes through `escaped`: a stranger's text cannot write to the terminal.
+"""
 
 import json
 import time
@@ -8,15 +11,19 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from ownmark.cli.streams import result
+from ownmark.escaped import escaped
 from ownmark.protocols import Progress as Callback
 from ownmark.soundness import Doubt, sentences
 
 PAUSE = 10.0  # seconds at least between two lines of progress in a log file
+
+Told = str | tuple[str, ...]
 
 
 def _console(*, stderr: bool) -> Console:
@@ -30,7 +37,7 @@ def show(text: str = "", style: str = "") -> None:
 
 def show_command(words: str) -> None:
     """A command to copy: never broken, so that a shell can read it."""
-    _console(stderr=False).print(Text(f"  ownmark {words}"), soft_wrap=True)
+    _console(stderr=False).print(Text(escaped(f"  ownmark {words}")), soft_wrap=True)
 
 
 def tell(text: str, style: str = "") -> None:
@@ -49,7 +56,7 @@ def warn(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:
 def fail(message: str) -> None:
     """An error, in red."""
     console = _console(stderr=True)
-    console.print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=not console.is_terminal)
+    console.print(Text.assemble(("Error: ", "bold red"), escaped(message)), soft_wrap=not console.is_terminal)
 
 
 def emit(record: Mapping[str, Any]) -> None:
@@ -57,20 +64,22 @@ def emit(record: Mapping[str, Any]) -> None:
     result(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
-def facts(rows: Mapping[str, str]) -> None:
-    """Names and values as two columns of the result."""
+def facts(rows: Mapping[str, Told]) -> None:
+    """Names and values as two columns of the result; a value of several lines is a tuple of them."""
     console = _console(stderr=False)
+    lines = {escaped(name): (told,) if isinstance(told, str) else told for name, told in rows.items()}
     table = Table.grid(padding=(0, 2), pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in rows.items():
-        table.add_row(f"  {name}", Text(_plain(value)))
+    for name, told in lines.items():
+        table.add_row(Text(f"  {name}"), Text("\n".join(map(escaped, told))))
     if console.is_terminal:
         console.print(table)
         return
-    width = max(map(len, rows), default=0)
-    for name, value in rows.items():
-        show(f"  {name:<{width}}  {value}".replace("\n", "\n" + " " * (width + 4)))
+    width = max(map(len, lines), default=0)
+    for name, told in lines.items():
+        for place, line in enumerate(told):
+            show(f"  {'' if place else name:<{width}}  {line}")
 
 
 @contextmanager
@@ -83,7 +92,7 @@ def working(title: str) -> Iterator[Callback]:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bars:
-        task = bars.add_task(title, total=None)
+        task = bars.add_task(escape(escaped(title)), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
         bars.update(task, completed=1, total=1)
 
@@ -106,9 +115,4 @@ def lines(title: str, clock: Callable[[], float] = time.monotonic) -> Callback:
 
 
 def _line(console: Console, text: str, style: str) -> None:
-    console.print(Text(_plain(text), style=style), soft_wrap=not console.is_terminal)
-
-
-def _plain(text: str) -> str:
-    """With ordinary spaces, so that what is shown can be searched."""
-    return text.replace("\N{NO-BREAK SPACE}", " ")
+    console.print(Text(escaped(text), style=style), soft_wrap=not console.is_terminal)

@@ -28,7 +28,7 @@ Seen = Annotated[
     typer.Option(
         formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
         metavar="DATE",
-        help="When the suspect was first seen (UTC), now if not said: the seal must be older.",
+        help="When the suspect was first seen (UTC): the seal must be older.",
         show_default=False,
     ),
 ]

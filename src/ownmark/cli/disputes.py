@@ -9,9 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ownmark.claim import Claim
-from ownmark.cli.console import emit, facts, show, working
+from ownmark.cli.console import emit, facts, show, tell, working
 from ownmark.cli.reach import Reach
 from ownmark.cli.suspects import Access
+from ownmark.cli.web import is_web
 from ownmark.errors import UsageError
 from ownmark.evidence import bundle, inputs, owner, timestamp
 from ownmark.evidence.check import Checked, Trust, checked
@@ -20,6 +21,7 @@ from ownmark.evidence.decoys import decoys_in
 from ownmark.evidence.dispute import Dispute, disputed
 from ownmark.evidence.judge import NONCE, Outcome, Session, Stratum, opened_part
 from ownmark.evidence.transcript import Heard, Plan, Role, heard, heard_plainly
+from ownmark.report.words import counted
 from ownmark.suspects.wrapped import JPEG, BitDepth
 
 PURIFY = (JPEG(75), BitDepth(5))
@@ -36,12 +38,14 @@ class Known:
 
     @classmethod
     def of(cls, root: Path | None, public: Path | None, pool: Path | None, seen: datetime | None) -> "Known":
-        """From files; a suspect that was not seen before is seen now."""
+        """From files. Raises UsageError unless it is said when the suspect was first seen: no seal is in time before that."""
+        if seen is None:
+            raise UsageError("say when the suspect was first seen, --seen DATE (UTC): only a seal that is older is in time")
         now = datetime.now(UTC)
         roots = () if root is None else timestamp.roots_in(root)
         known = "" if public is None else owner.public_key(public)
         chosen_from = None if pool is None else inputs.read_pool(pool)
-        return cls(Trust(roots, known, pool=chosen_from, now=now), now if seen is None else seen.replace(tzinfo=UTC))
+        return cls(Trust(roots, known, pool=chosen_from, now=now), seen.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -64,29 +68,54 @@ def judged(file: Path, known: Known, parties: Parties, how: Reach) -> Judged:
     for name in (*([parties.own] if parties.own else []), *(name for _, name in named)):
         how.near.check(name)
     how.check_near((parties.suspect,))
+    _check_ledger(file, parties.suspect, how)
     decoys = None if parties.decoys is None else decoys_in(parties.decoys, part)
     plan = Plan(os.urandom(NONCE), decoys, {repr(one): one.transform for one in PURIFY})
     _check_cap(plan, part, found)
     with working(f"Asking {parties.suspect}"):
-        asked = [_heard(parties.suspect, part, plan, how)]
+        suspect, plan, before = _heard(parties.suspect, found, plan, how)
+        asked = [suspect]
         asked += [heard_plainly(how.near.suspect(parties.own), part, Role.OWN)] if parties.own else []
         asked += [heard_plainly(how.near.suspect(name), part, Role.REFERENCE, stratum.value) for stratum, name in named]
-    return _recorded((opened, known), asked, plan)
+    return _recorded((opened, known), asked, plan, before)
 
 
-def _heard(name: str, part: Claim, plan: Plan, how: Reach) -> Heard:
-    """What the suspect answers, with the digest of its ledger if it stands behind an address."""
+def _heard(name: str, found: Checked, plan: Plan, how: Reach) -> tuple[Heard, Plan, int]:
+    """What the suspect answers, how it was asked, and how many answers an earlier run of the same hearing had got.
+
+    The ledger of a suspect behind an address is begun for this hearing, and its nonce is the hearing's, so that a run which goes
+    on asks in the same order.
+    """
+    part = opened_part(found)
     with how.suspect(name, part) as (suspect, ledger):
-        one = heard(suspect, part, plan)
-        return one if ledger is None else replace(one, ledger=ledger.digest)
+        if ledger is None:
+            return heard(suspect, part, plan), plan, 0
+        ledger.begin(f"a hearing about {name} by the seal {found.digest}, set {found.number}")
+        plan = replace(plan, nonce=ledger.nonce)
+        one = replace(heard(suspect, part, plan), ledger=ledger.digest)
+        if ledger.taken:
+            tell(f"{counted(ledger.taken, 'answer')} were taken from an earlier run of this hearing.")
+        return one, plan, ledger.taken
 
 
-def _recorded(basis: tuple[bundle.Bundle, Known], asked: Sequence[Heard], plan: Plan) -> Judged:
+def _check_ledger(file: Path, name: str, how: Reach) -> None:
+    """Raises UsageError unless the judge named a ledger of his own, which does not lie with what the claimant handed over."""
+    if not is_web(name):
+        return
+    if how.ledger is None:
+        raise UsageError("name your ledger of what is asked and answered: --ledger FILE, in a folder of your own")
+    if how.ledger.parent.resolve() == file.parent.resolve():
+        raise UsageError(f"the ledger {how.ledger} would lie beside the evidence {file}: name one in a folder of your own")
+
+
+def _recorded(basis: tuple[bundle.Bundle, Known], asked: Sequence[Heard], plan: Plan, before: int) -> Judged:
+    """`before`: answers that were got by an earlier run of this hearing, which the verdict says."""
     opened, known = basis
+    surroundings = environment() | ({"answers_from_before": str(before)} if asked[0].ledger else {})
     count, decoys = len(asked[0].decoys), plan.decoys
     classes = asked[0].decoys if decoys is None else decoys.labels[:count]
     session = Session(tuple(asked), plan.nonce, classes)
-    return Judged(opened, known.trust, known.seen, session, environment(), "" if decoys is None else decoys.digest)
+    return Judged(opened, known.trust, known.seen, session, surroundings, "" if decoys is None else decoys.digest)
 
 
 def weighed(files: tuple[Path, Path], known: Known, names: tuple[str, str, str], how: Sequence[Access]) -> Dispute:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, overload
 
-from ownmark import soundness
+from ownmark import alike, soundness
 from ownmark.claim import Claim
 from ownmark.cli import records
 from ownmark.cli.console import emit, facts, show, tell, warn, working
@@ -15,7 +15,7 @@ from ownmark.null import Innocents, KeyedLabels
 from ownmark.protocols import Suspect
 from ownmark.report.page import page, write
 from ownmark.report.words import counted
-from ownmark.verdict import Outcome, Verdict, calibrate, verify
+from ownmark.verdict import Outcome, Verdict, calibration, verify
 
 Evidence = Callable[[], dict[str, Any]]
 
@@ -68,19 +68,21 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
         tell("The claim was calibrated before: these innocents take the place of the earlier ones.", "yellow")
     measured = Measured(claim, Suspects(access, tuple(names)))
     with working(f"Asking {counted(len(names), 'innocent model')}") as progress:
-        known = calibrate(claim, measured, progress)
+        made = calibration(claim, measured, progress)
+    known, count = made.claim, len(made.groups)
     doubts = (*soundness.of_innocents(claim, measured.right), *soundness.of_claim(known))
     known.save(out)
     warnings = warn(doubts)
-    smallest = 1 / (len(names) + 1)
+    smallest = 1 / (count + 1)
     if as_json:
-        emit(records.of_claim(known, out) | {"innocents": len(names), "smallest_p": smallest, "warnings": warnings})
+        merged = [list(group) for group in made.groups if len(group) > 1]
+        record = records.of_claim(known, out) | {"innocents": count, "smallest_p": smallest, "merged": merged}
+        emit(record | {"warnings": warnings})
     else:
-        show(
-            f"{out} knows {counted(len(names), 'innocent model')}: p cannot fall below 1/{len(names) + 1} = {smallest:.3g}.",
-            "bold",
-        )
+        show(f"{out} knows {counted(count, 'innocent model')}: p cannot fall below 1/{count + 1} = {smallest:.3g}.", "bold")
         facts(records.test_rows(known))
+    if merged_names := alike.told(made.groups):
+        tell(f"{merged_names}.", "yellow")
     _tell_left_out(known)
 
 
@@ -142,6 +144,8 @@ def reported(claim: Claim, names: Sequence[str], access: Access, asked: tuple[fl
     unasked |= {verdict.suspect: verdict.reason for verdict in verdicts if not verdict.queries}
     if told:
         write(out, page(claim, told, unasked=tuple(unasked.items())))
+    if len(told) > 1:
+        tell("Each p is that of one suspect alone; `ownmark scan` corrects them for all that are asked.", "yellow")
     code = UNREACHED if unasked else 0
     if as_json:
         record = {"page": str(out) if page_at else None, "verdicts": [records.of_verdict(verdict) for verdict in verdicts]}

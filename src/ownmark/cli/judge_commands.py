@@ -172,7 +172,12 @@ class Verify:
         with web.opened(claim, access.preprocess, access.outputs) as (suspect, ledger):
             ledger.begin(web.rule(claim, self.alpha))
             tell(f"Every query is kept in {web.file}.")
-            ways = web.judged, lambda: {"ledger": str(web.file), "ledger_digest": ledger.digest, "queries_spent": ledger.spent}
+
+            def kept() -> dict[str, object]:
+                counts = {"queries_spent": ledger.spent, "answers_from_before": ledger.taken}
+                return {"ledger": str(web.file), "ledger_digest": ledger.digest, **counts}
+
+            ways = web.judged, kept
             return verified(claim, suspect, (self.alpha, self.report), as_json=self.as_json, ways=ways)
 
     def _check_near(self) -> None:

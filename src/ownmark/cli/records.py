@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from ownmark.claim import Claim, Test
-from ownmark.cli.console import facts, show
+from ownmark.cli.console import Told, facts, show
 from ownmark.match import OnPattern, Reading
 from ownmark.metrics import psnr
 from ownmark.null import Innocents, KeyedLabels
@@ -67,13 +67,13 @@ def tell_verdict(verdict: Verdict) -> None:
     facts({NAMES[finding.test.reading]: _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: Finding) -> Told:
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
     said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
     null = finding.test.null
     if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
         return said
-    return f"{said}\nlog10 p = {before_and_after(null, finding.score)}"
+    return said, f"log10 p = {before_and_after(null, finding.score)}"
 
 
 def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def tell_claim(claim: Claim, path: Path) -> None:
     facts(rows | test_rows(claim))
 
 
-def test_rows(claim: Claim) -> dict[str, str]:
+def test_rows(claim: Claim) -> dict[str, Told]:
     """A claim's tests, strongest first: what each asks, how the protected model does, and how innocent models do."""
     return {NAMES[test.reading]: _test_told(test) for test in claim.tests}
 
@@ -153,7 +153,7 @@ def tell_line(verdict: Verdict) -> None:
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
 
 
-def _test_told(test: Test) -> str:
+def _test_told(test: Test) -> Told:
     where = f", at layer {test.layer}" if test.layer else ""
     if isinstance(test.match, OnPattern):
         rows, columns = test.match.grid
@@ -161,12 +161,12 @@ def _test_told(test: Test) -> str:
     asked = f"a sample counts if the suspect {test.match.meaning}{where}"
     own = f"protected model {percent(test.target_score)}"
     if isinstance(test.null, KeyedLabels):
-        return f"{asked}\n{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
+        return asked, f"{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
     if not isinstance(test.null, Innocents):
-        return f"{asked}\n{own}, not calibrated"
+        return asked, f"{own}, not calibrated"
     count, scores = len(test.null.scores), test.null.scores
     spread = f"at most {percent(max(scores))} (median {percent(median(scores))}, least {percent(min(scores))})"
-    return f"{asked}\n{own}, {counted(count, 'innocent model')} {spread}, smallest p {test.null.smallest:.3g}"
+    return asked, f"{own}, {counted(count, 'innocent model')} {spread}, smallest p {test.null.smallest:.3g}"
 
 
 def _corner(match: OnPattern) -> float:

@@ -27,8 +27,9 @@ from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
 class Scan:
     """Ask many suspects: a few questions to each, all of them to those that are left; every p is corrected for all suspects.
 
-    A scan that was cut short goes on where it was. "Look closer" bounds the share of false leads (Benjamini and Hochberg); a
-    MATCH, which names one suspect, bounds the chance of any false accusation (Holm).
+    A scan that was cut short goes on where it was, and each further scan of a claim may use a smaller share of the rate, since
+    scanning one by one is scanning. "Look closer" bounds the share of false leads (Benjamini and Hochberg); a MATCH, which names
+    one suspect, bounds the chance of any false accusation (Holm).
     """
 
     example: ClassVar[str] = "ownmark scan my.claim suspects/*.onnx http://127.0.0.1:8000/v2/models/suspect"
@@ -46,8 +47,9 @@ class Scan:
     screen: Annotated[int, typer.Option(min=1, metavar="N", help="Samples that every suspect is asked about first.")] = 20
     keep: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where finished suspects are kept (CLAIM.scan if not said).", show_default=False),
+        typer.Option(metavar="FILE", help="Where every suspect's answers are kept (CLAIM.scan if not said).", show_default=False),
     ] = None
+    last: Annotated[bool, typer.Option("--last", help="Use all of the rate that is left; no suspect can be added later.")] = False
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""
@@ -65,7 +67,7 @@ class Scan:
     def run(self) -> None:
         from ownmark.claim import Claim
         from ownmark.cli.reach import Reach
-        from ownmark.cli.scanning import scanned
+        from ownmark.cli.scanning import Asking, scanned
         from ownmark.cli.suspects import Access
         from ownmark.suspects.answers import Outputs as Kind
 
@@ -88,4 +90,5 @@ class Scan:
             at_once=self.at_once,
         )
         kept = self.keep or self.claim.with_name(f"{self.claim.name}.scan")
-        raise typer.Exit(scanned(claim, self.suspects, reach, (self.rate, self.screen, kept), as_json=self.as_json))
+        asking = Asking(self.rate, self.screen, kept, self.last)
+        raise typer.Exit(scanned(claim, self.suspects, reach, asking, as_json=self.as_json))

@@ -1,8 +1,14 @@
-"""What a scan does: ask each suspect that was not asked before, keep what it answered, and tell the table. No torch by itself."""
+"""What a scan does: ask each suspect what it was not asked before, keep its answers, and tell the table. No torch by itself.
+
+Scanning one by one is scanning: the ledger of a claim's scans holds every suspect that was ever asked, and each scan may use only
+its share of the rate. What it holds are answers, from which every p is computed again.
+"""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,73 +19,153 @@ from ownmark.cli.options import rate
 from ownmark.cli.reach import Reach
 from ownmark.cli.records import EXIT_CODES, STYLES
 from ownmark.errors import OwnmarkError, UsageError
-from ownmark.evidence import scan
 from ownmark.evidence.scan import Found, Row, Scan
-from ownmark.files import held
+from ownmark.evidence.statistics import scan_share
+from ownmark.protocols import Progress, Suspect
 from ownmark.report.words import counted, percent
+from ownmark.suspects.ledger import Ledger
+from ownmark.suspects.remembered import Remembered
 from ownmark.verdict import Outcome
 
 UNREACHED = 5
+ROUND = "scan"  # what a scan is called in the ledger
 
 
-def scanned(claim: Claim, names: Sequence[str], reach: Reach, asked: tuple[float, int, Path], *, as_json: bool) -> int:
-    """The exit code of a whole scan; `asked`: its rate, how many samples come first, and where it is kept."""
-    share, few, kept = asked
+@dataclass(frozen=True)
+class Asking:
+    """How a scan is made: its rate, how many samples come first, where it is kept, and whether no other one may follow it."""
+
+    rate: float
+    few: int
+    kept: Path
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """One scan as the ledger has it: its suspects by key, with their names."""
+
+    names: Mapping[str, str]
+    last: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of a scan: `rows` of those who were named now, `missing`: why some could not be asked, `ever`: all suspects."""
+
+    rows: tuple[Row, ...]
+    missing: Mapping[str, str]
+    ever: int
+    rounds: int
+
+
+def scanned(claim: Claim, names: Sequence[str], reach: Reach, asking: Asking, *, as_json: bool) -> int:
+    """The exit code of a whole scan."""
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UsageError(f"{min(twice)} is named twice: each suspect counts once")
-    plan = Scan(claim, len(names), rate(share), few)
+    rate(asking.rate)
     reach.check_near(tuple(names))
     reach.near.check_layer(names)
     for name in names:
         reach.check(name)
-    check_writable(kept)
-    how = repr((share, few, reach.near, reach.api, reach.tensor))
-    with held(kept):
-        found, missing = _asked(plan, names, reach, (kept, how))
-    rows = plan.table(names, found)
-    _tell(rows, share, missing, as_json=as_json)
-    return _exit_code(rows, missing)
+    check_writable(asking.kept)
+    keys = {_key(name, reach): name for name in names}
+    if not asking.kept.exists():
+        _plan(claim, [Round(keys, asking.last)], asking)
+    with closing(Ledger(asking.kept)) as ledger:
+        told = _asked(claim, keys, reach, asking, ledger)
+    _tell(told, asking.rate, as_json=as_json)
+    return _exit_code(told.rows, told.missing)
 
 
-def _asked(plan: Scan, names: Sequence[str], reach: Reach, keeping: tuple[Path, str]) -> tuple[dict[str, Found], dict[str, str]]:
-    """What was found, and why some could not be asked, both by name. Whoever is finished is kept at once."""
-    path, how = keeping
-    known = scan.read(path, plan.claim, how)
+def _asked(claim: Claim, keys: Mapping[str, str], reach: Reach, asking: Asking, ledger: Ledger) -> Told:
+    """Everybody's answers, from the ledger or from those who were named now."""
+    questions = hashlib.sha256(claim.images.tobytes()).hexdigest()
+    ledger.begin(f"scans by the claim of the images {questions[:16]} at the rate {asking.rate:g}")
+    rounds = _rounds(ledger, claim, keys, asking)
+    plans = [_plan(claim, rounds[: place + 1], asking) for place in range(len(rounds))]
+    found: dict[str, Found] = {}
     missing: dict[str, str] = {}
-    with working(f"Asking {counted(len(names), 'suspect')}") as progress:
-        for done, name in enumerate(names, start=1):
-            one = known.get(_key(name)) or _one(plan, name, reach)
-            if isinstance(one, Found):
-                known[_key(name)] = one
-                scan.write(path, plan.claim, how, known)
-            else:
-                missing[name] = one
-            progress(done, len(names))
-    return {name: known[_key(name)] for name in names if name not in missing}, missing
+    everybody = [(plan, key) for plan, one in zip(plans, rounds, strict=True) for key in one.names]
+    with working(f"Asking {counted(len(keys), 'suspect')}") as progress:
+        for plan, key in everybody:
+            told = _one(plan, key, ledger, _opener(keys.get(key), reach, claim))
+            if isinstance(told, Found):
+                found[key] = told
+            elif key in keys:
+                missing[keys[key]] = told
+            _progressed(progress, key, keys)
+    rows = [
+        replace(row, suspect=keys[row.suspect])
+        for plan, one in zip(plans, rounds, strict=True)
+        for row in plan.table(list(one.names), found)
+        if row.suspect in keys
+    ]
+    rows.sort(key=lambda row: (row.named, row.triage, row.found is None, row.suspect))
+    return Told(tuple(rows), missing, sum(len(one.names) for one in rounds), len(rounds))
 
 
-def _one(plan: Scan, name: str, reach: Reach) -> Found | str:
+def _rounds(ledger: Ledger, claim: Claim, keys: Mapping[str, str], asking: Asking) -> list[Round]:
+    """The scans of this claim; whoever was never named before makes another one, entered before anybody of it is asked."""
+    rounds = [Round(one["names"], one["last"]) for one in map(json.loads, ledger.noted(ROUND))]
+    known = {key for one in rounds for key in one.names}
+    new = {key: name for key, name in keys.items() if key not in known}
+    if not new:
+        return rounds
+    if rounds and rounds[-1].last:
+        raise UsageError(f"the last scan of this claim has been made, by --last; {min(new.values())} cannot be added to it")
+    rounds.append(Round(new, asking.last))
+    _plan(claim, rounds, asking)
+    ledger.note(ROUND, json.dumps({"names": new, "last": asking.last}))
+    return rounds
+
+
+def _plan(claim: Claim, rounds: Sequence[Round], asking: Asking) -> Scan:
+    """The newest of these scans."""
+    one = rounds[-1]
+    return Scan(claim, len(one.names), asking.rate, asking.few, scan_share(len(rounds), last=one.last))
+
+
+def _one(plan: Scan, key: str, ledger: Ledger, opener: "Opener | None") -> Found | str:
     """What one suspect answers, or why it does not: the others are asked all the same."""
     try:
-        with reach.suspect(name, plan.claim) as (suspect, _):
-            return plan.found(suspect)
+        with ExitStack() as stack:
+            return plan.found(Remembered(key, ledger, None if opener is None else lambda: opener(stack)))
     except OwnmarkError as error:
         return str(error)
 
 
-def _key(name: str) -> str:
-    """What tells a suspect from others: its name and, of a file, the content."""
+Opener = Callable[[ExitStack], Suspect]
+
+
+def _opener(name: str | None, reach: Reach, claim: Claim) -> Opener | None:
+    """Opens a suspect that was named now."""
+    return None if name is None else lambda stack: stack.enter_context(reach.suspect(name, claim))[0]
+
+
+def _progressed(progress: Progress, key: str, keys: Mapping[str, str]) -> None:
+    if key in keys:
+        progress(list(keys).index(key) + 1, len(keys))
+
+
+def _key(name: str, reach: Reach) -> str:
+    """What tells a suspect from others: its name, how it is asked and, of a file, the content."""
     path = Path(name)
-    return f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}" if path.is_file() else name
+    how = repr((reach.near, reach.outputs, reach.api, reach.tensor))
+    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return f"{name} {hashlib.sha256(how.encode()).hexdigest()[:16]} {content}"
 
 
-def _tell(rows: Sequence[Row], share: float, missing: Mapping[str, str], *, as_json: bool) -> None:
+def _tell(told: Told, share: float, *, as_json: bool) -> None:
+    rows = told.rows
     if as_json:
-        emit({"suspects": len(rows), "rate": share, "rows": [_record(row, missing) for row in rows]})
+        record = {"suspects": len(rows), "suspects_ever": told.ever, "scans": told.rounds, "rate": share}
+        emit(record | {"rows": [_record(row, told.missing) for row in rows]})
         return
     screened = sum(row.found is not None and row.found.screened for row in rows)
-    show(f"M = {len(rows)} suspects; every p is corrected for all of them. The first samples ruled out {screened}.", "bold")
+    ever = f" of {told.ever} in {told.rounds} scans of this claim" if told.rounds > 1 else ""
+    show(f"M = {len(rows)} suspects{ever}; every p is corrected for all of them. The first samples ruled out {screened}.", "bold")
     width = max(len(row.suspect) for row in rows)
     show(f"  {'suspect':<{width}}  {'score':>7}  {'p':>9}  {'triage':>9}  {'named':>9}")
     for row in rows:
@@ -87,7 +173,7 @@ def _tell(rows: Sequence[Row], share: float, missing: Mapping[str, str], *, as_j
     for row in rows:
         if row.found is not None and row.found.why:
             tell(f"{row.suspect} could not be judged: {row.found.why}", "yellow")
-    for name, why in missing.items():
+    for name, why in told.missing.items():
         tell(f"{name} could not be asked and counts with p = 1: {why}", "yellow")
 
 

@@ -59,7 +59,7 @@ LedgerFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Where every query is kept (beside the claim if not said); a second run asks only what is missing.",
+        help="Where every query is kept (beside the claim if not said, but a judge names it); a second run asks what is missing.",
         show_default=False,
         rich_help_panel=PANEL,
     ),

@@ -13,7 +13,7 @@ import numpy as np
 from ownmark import controls, keys
 from ownmark.claim import Claim, Test
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import statistics
+from ownmark.evidence import references, statistics
 from ownmark.evidence.access import Step, access
 from ownmark.evidence.check import Checked, Standing
 from ownmark.evidence.transcript import AS_SEALED, TWINS, Heard, Role, of_role
@@ -107,10 +107,10 @@ def opened_part(found: Checked) -> Claim:
     return found.part
 
 
-def check_references(references: Sequence[Heard], part: Claim) -> None:
+def check_references(brought: Sequence[Heard], part: Claim) -> None:
     """Raises UsageError for a reference that is not another, independent model of a known stratum."""
     seen = {part.model: "the protected model itself"} | dict.fromkeys(part.built_with, "a model that helped to build the claim")
-    for one in references:
+    for one in brought:
         identity = one.digest or one.name
         if one.stratum not in set(Stratum):
             raise UsageError(f"{one.name}: a stratum is one of {', '.join(Stratum)}, got {one.stratum!r}")
@@ -174,24 +174,17 @@ def _main(finding: Finding, session: Session, found: Checked, alpha: float) -> t
     p = statistics.intersection_union([*ranks.values(), *committed]) if ranks else 1.0
     least = max([1 / (len(scores) + 1) for scores in groups.values()] + smallest) if ranks else 1.0
     shown = ", ".join(f"{value:.6g} among {len(groups[stratum])} {stratum}" for stratum, value in ranks.items())
-    told = f"p by rank, the largest counts: {shown or 'no references'}; {_bound(finding, groups)}"
+    told = f"p by rank, the largest counts: {shown or 'no references'}; {references.bound(finding, groups)}"
     return math.log10(p), math.log10(least), f"{rate}; {told}"
 
 
 def _groups(session: Session, finding: Finding, part: Claim) -> dict[str, list[float]]:
+    """The references' scores by their stratum; those that answer alike count once, with the highest of their scores."""
     groups: dict[str, list[float]] = {}
-    for one in session.references:
-        groups.setdefault(one.stratum, []).append(_alike(part, one, finding.test).score)
+    for members in references.merged(session.references):
+        scores = [_alike(part, one, finding.test).score for one in members]
+        groups.setdefault(members[0].stratum, []).append(max(scores))
     return groups
-
-
-def _bound(finding: Finding, groups: dict[str, list[float]]) -> str:
-    count = len(finding.matches)
-    matched = [round(score * count) for scores in groups.values() for score in scores]
-    if not matched:
-        return "bring references"
-    p = statistics.berger_boos(int(finding.matches.sum()), count, matched)
-    return f"if the suspect is no worse than the worst reference, p <= {p:.6g} (Berger and Boos)"
 
 
 def _power(finding: Finding, null: KeyedLabels, alpha: float) -> str:
@@ -207,6 +200,7 @@ def _rivals(part: Claim, session: Session, finding: Finding, alpha: float) -> li
     found = [(one, _alike(part, one, finding.test)) for one in session.references]
     rivals = [f"{one.name} ({one.stratum}, {_rate(score)})" for one, score in found if _as_good(score, finding, alpha)]
     told = f"as good as the suspect: {', '.join(rivals)}" if rivals else f"none of {len(found)} is as good as the suspect"
+    told += references.also(session.references)
     return [Step("J8 references", not rivals if found else None, told if found else "the judge had no references")]
 
 
@@ -284,7 +278,9 @@ def _match(found: Checked, steps: list[Step], finding: Finding) -> tuple[Outcome
     lacking = [f"{step.name}: {step.told}" for step in steps if step.passed is not True and step.name in NEEDED]
     lacking += [f"{step.name}: {step.told}" for step in steps if step.passed is False and step.name.startswith("J8")]
     if exact and not lacking:
-        return Outcome.STRONG, "p is not above alpha, every step was taken, and no reference is as good"
+        compared = any(step.name == "J8 references" and step.passed for step in steps)
+        told = "no reference is as good" if compared else "there were no references to compare with"
+        return Outcome.STRONG, f"p is not above alpha, every step was taken, and {told}"
     told = "; ".join(lacking) if exact else "its labels and images do not both come from a key"
     return Outcome.SUPPORTING, f"p is not above alpha, but it is not strong: {told}"
 

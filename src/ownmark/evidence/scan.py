@@ -5,23 +5,18 @@ A suspect that the first questions rule out gets p = 1, which can only be too la
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ownmark.claim import Claim, Test
-from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import canonical, statistics
-from ownmark.files import write_whole
+from ownmark.errors import UsageError
+from ownmark.evidence import statistics
 from ownmark.null import Innocents, Uncalibrated, clopper_pearson
 from ownmark.protocols import Suspect
 from ownmark.verdict import Outcome, verify
 
-FORMAT, VERSION = "ownmark scan", 1
-KEYS = frozenset({"format", "version", "claim", "how", "found"})
 SURE = 0.99  # of the interval by which a suspect is ruled out
 
 
@@ -46,7 +41,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. `triage`: p after Benjamini and Hochberg; `named`: after Holm; `outcome`: by the latter.
+    """A line of the table. `triage`: p after Benjamini and Hochberg; `named`: after Holm and for the scans of before; `outcome`:
+    by the latter.
 
     `found`: None for a suspect that could not be asked, which counts with p = 1.
     """
@@ -62,28 +58,30 @@ class Row:
 class Scan:
     """A scan of `suspects` suspects at `rate`, both of false leads among all leads and of any false accusation.
 
-    `few`: how many samples are asked about first. Raises UsageError if no score could reach the rate among so many.
+    `few`: how many samples are asked about first; `share`: how much of the rate this scan may use for accusations, so that it
+    holds for all scans of the claim together (`statistics.scan_share`). Raises UsageError if no score could reach that.
     """
 
     claim: Claim
     suspects: int
     rate: float
     few: int
+    share: float = 1
 
     def __post_init__(self) -> None:
-        if not 0 < self.rate < 1 or min(self.suspects, self.few) < 1:
+        if not 0 < self.rate < 1 or not 0 < self.share <= 1 or min(self.suspects, self.few) < 1:
             raise UsageError(f"a scan needs suspects, samples to begin with, and a rate in (0, 1), got {self}")
         for test in self._judged.tests:
             if isinstance(test.null, Innocents):
-                statistics.check_references(len(test.null.scores), self.suspects, self.rate)
+                statistics.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
             elif test.null.smallest > self._bar:
                 advice = test.null.advice(self._bar)
-                raise UsageError(f"among {self.suspects} suspects no score could reach {self.rate:g}: {advice}")
+                raise UsageError(f"among {self.suspects} suspects no score could reach {self.rate * self.share:g}: {advice}")
 
     @property
     def _bar(self) -> float:
         """The p that a suspect needs who stands alone."""
-        return self.rate / self.suspects
+        return self.rate * self.share / self.suspects
 
     @cached_property
     def _judged(self) -> Claim:
@@ -123,12 +121,14 @@ class Scan:
         return bisect_left(range(count), True, key=lambda matched: test.null.p_value(matched / count) <= self._bar) / count
 
     def table(self, names: Sequence[str], found: Mapping[str, Found]) -> tuple[Row, ...]:
-        """All suspects, the likeliest first."""
+        """All suspects of this scan, the likeliest first; in `found` those of earlier scans count for triage, too."""
         values = [found[name].p if name in found else 1.0 for name in names]
-        triage, named = statistics.benjamini_hochberg(values, self.rate), statistics.holm(values)
+        named = [min(1.0, p / self.share) for p in statistics.holm(values)]
+        others = [one.p for name, one in found.items() if name not in set(names)]
+        triage = statistics.benjamini_hochberg([*values, *others], self.rate)
         rows = [
             Row(name, found.get(name), lead, accused, self._outcome(found.get(name), accused))
-            for name, lead, accused in zip(names, triage, named, strict=True)
+            for name, lead, accused in zip(names, triage, named, strict=False)
         ]
         return tuple(sorted(rows, key=lambda row: (row.named, row.triage, row.found is None, row.suspect)))
 
@@ -137,32 +137,3 @@ class Scan:
         if named <= self.rate and found is not None and found.outcome is Outcome.MATCH:
             return Outcome.MATCH
         return Outcome.NO_MATCH if found is not None and found.outcome is Outcome.NO_MATCH else Outcome.INCONCLUSIVE
-
-
-def read(path: Path, claim: Claim, how: str) -> dict[str, Found]:
-    """What a scan that was cut short has found so far, by its suspects' keys; `how`: all that the answers depend on.
-
-    Raises UsageError for a file of another scan, EvidenceError for one that is none.
-    """
-    if not path.exists():
-        return {}
-    record = canonical.record_of(canonical.loads(path.read_bytes()), KEYS, "a scan")
-    if (record["format"], record["version"]) != (FORMAT, VERSION):
-        raise EvidenceError(f"{path} is no scan that this ownmark can read; name another file")
-    if (record["claim"], record["how"]) != (claim.digest, how):
-        raise UsageError(f"{path} holds a scan of another claim, or one with other options: name another file")
-    try:
-        return {key: _restored(one) for key, one in record["found"].items()}
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise EvidenceError(f"{path} is a damaged scan: {error}") from error
-
-
-def _restored(one: dict[str, Any]) -> Found:
-    """Canonical JSON writes 1.0 as 1."""
-    return Found(**one | {"outcome": Outcome(one["outcome"]), "p": float(one["p"])})
-
-
-def write(path: Path, claim: Claim, how: str, found: Mapping[str, Found]) -> None:
-    """Keep what was found, whole or not at all."""
-    kept: dict[str, Any] = {key: asdict(one) | {"outcome": one.outcome.value} for key, one in found.items()}
-    write_whole(path, canonical.dumps({"format": FORMAT, "version": VERSION, "claim": claim.digest, "how": how, "found": kept}))

@@ -12,6 +12,7 @@ from scipy.special import betainc, betaincinv, gammaln
 
 from ownmark.errors import UsageError
 from ownmark.match import Bools
+from ownmark.null import innocents_needed
 
 GAMMA = 1e-3  # what the bound of Berger and Boos costs
 NEVER = 2.0  # a share that no mark can have
@@ -98,10 +99,19 @@ def holm(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(found)
 
 
+def scan_share(number: int, *, last: bool = False) -> float:
+    """The share of the rate that the number-th scan of a claim may use, from 1: 1 / (n (n + 1)); the last one: all that is left.
+
+    All shares sum to 1, so that the chance of any false accusation by all scans together stays below the rate, whether suspects
+    are asked at once or one by one (the union bound). Holm over all suspects so far, made anew at each scan, would not bound it.
+    """
+    return 1 / number if last else 1 / (number * (number + 1))
+
+
 def check_references(references: int, suspects: int, rate: float) -> None:
     """Raises UsageError if ranks among so many references cannot reach `rate` in a scan, however a single suspect scores."""
     if 1 / (references + 1) > rate / suspects:
-        needed = math.ceil(suspects / rate) - 1
+        needed = innocents_needed(rate / suspects)
         raise UsageError(
             f"with {references} references p is 1/{references + 1} or more, but a rate of {rate:g} among {suspects} suspects "
             f"needs {rate / suspects:.3g}: bring {needed} references, or scan fewer suspects"

@@ -95,10 +95,12 @@ class Heard:
             "stratum": self.stratum,
             "name": self.name,
             "digest": self.digest,
-            "given": {form: {one.value: _array(found) for one, found in answers.items()} for form, answers in self.given.items()},
+            "given": {
+                form: {one.value: array_record(found) for one, found in answers.items()} for form, answers in self.given.items()
+            },
             "answered": [bool(one) for one in self.answered],
             "decoys": self.decoys.tolist(),
-            "repeats": _array(self.repeats),
+            "repeats": array_record(self.repeats),
             "ledger": self.ledger,
         }
 
@@ -133,10 +135,10 @@ def from_record(value: object) -> Heard:
             record["stratum"],
             record["name"],
             record["digest"],
-            {form: {Reading(one): _from_array(found) for one, found in given.items()} for form, given in record["given"].items()},
+            {form: {Reading(one): array_of(found) for one, found in given.items()} for form, given in record["given"].items()},
             np.array(record["answered"], dtype=np.bool_),
             np.array(record["decoys"], dtype=np.int64),
-            _from_array(record["repeats"]),
+            array_of(record["repeats"]),
             record["ledger"],
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
@@ -256,14 +258,15 @@ def _read_one(suspect: Suspect, images: Pixels, question: Question, row: int) ->
     return {reading: found[:1] for reading, found in given.items()}
 
 
-def _array(found: npt.NDArray[Any]) -> dict[str, Any]:
+def array_record(found: npt.NDArray[Any]) -> dict[str, Any]:
     """Whole numbers of 8 bytes, or fractions as they are."""
     kind = found.dtype.kind + str(found.dtype.itemsize)
     plain = np.ascontiguousarray(found, dtype=DTYPES.get(kind, "<f8" if found.dtype.kind == "f" else "<i8"))
     return {"dtype": plain.dtype.str, "shape": list(plain.shape), "data": in_base64(plain.tobytes())}
 
 
-def _from_array(value: object) -> npt.NDArray[Any]:
+def array_of(value: object) -> npt.NDArray[Any]:
+    """What `array_record` described. Raises EvidenceError."""
     record = canonical.record_of(value, ARRAY_KEYS, "an array")
     if record["dtype"] not in DTYPES.values():
         raise EvidenceError(f"an array here is of {', '.join(DTYPES.values())}, got {record['dtype']!r}")

@@ -109,6 +109,8 @@ class HttpJson:
             return np.array([web.UNDECIDED if best is None else self._class(best)])
         places = {name: self._class(name) for name in told}
         known = {place: told[name] for name, place in places.items() if place != web.UNDECIDED}
+        if len(known) < sum(place != web.UNDECIDED for place in places.values()):
+            raise AnswerError(f"{self.name} names a class of the claim twice, by name and by number: {str(list(told))[:60]}")
         if len(known) != len(self._place):
             raise UnsettledError(
                 f"{self.name} tells {len(told)} scores for {len(self._place)} classes: it does another task, or it tells the "

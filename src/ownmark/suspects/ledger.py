@@ -2,22 +2,26 @@
 
 A row is written before its request is sent and completed when the answer is there, so that a run that is killed knows what
 it has spent, and an answer that was paid for is never asked for again. What a server says to a key is kept, the key is not.
+
+Every row carries a code under the key of its hearing, which only the user who began the ledger has: a ledger that somebody else
+made or touched is refused, so that no answer is believed that was not got by whoever asks.
 """
 
 import hashlib
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ownmark.errors import SuspectError, UsageError, blamed
 from ownmark.files import held
+from ownmark.hearing import Hearing, equal, user_key
+from ownmark.suspects.commits import Commits
 
-APPLICATION, VERSION = 0x6F776E6D, 1  # "ownm", so that no other SQLite file is taken for a ledger
+APPLICATION, VERSION = 0x6F776E6D, 2  # "ownm", so that no other SQLite file is taken for a ledger
 OPEN, ANSWERED, RULE = "sent", "answered", "rule"  # the states of a row; a failure or a refusal is any other word
 WHOLE = "the whole claim"  # the rule of a test that asks about all of it
 TABLE = """
@@ -30,11 +34,21 @@ CREATE TABLE requests (
     status INTEGER,               -- of HTTP
     headers TEXT,                 -- JSON: those without which the answer cannot be read; of a rule its words
     digest TEXT,                  -- SHA-256 of the answer
-    answer BLOB
+    answer BLOB,
+    code TEXT NOT NULL            -- HMAC-SHA-256 over all of this but the answer, by the hearing's key
 ) STRICT
 """
-COMPLETE = "UPDATE requests SET state = ?, queries = ?, status = ?, headers = ?, digest = ?, answer = ? WHERE number = ?"
+TABLES = (
+    TABLE.strip(),
+    "CREATE INDEX requests_by_digest ON requests (request)",
+    "CREATE TABLE hearing (nonce TEXT NOT NULL, code TEXT NOT NULL) STRICT",
+)
+COMPLETE = (
+    "UPDATE requests SET state = ?, queries = ?, status = ?, headers = ?, digest = ?, code = ?, answer = ? WHERE number = ?"
+)
 SUMMED = "number, request, sent, queries, state, status, headers, digest"
+INSERT = f"INSERT INTO requests ({SUMMED}, code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+Row = tuple[int, str, str, int, str, int | None, str | None, str | None]  # of what is summed
 
 
 @dataclass(frozen=True)
@@ -46,38 +60,29 @@ class Reply:
     body: bytes
 
 
-@dataclass
-class _Pending:
-    """A statement that waits to be committed."""
-
-    statement: str
-    values: tuple[object, ...]
-    done: bool = False
-    failure: sqlite3.Error | None = None
-
-
-@dataclass
-class _Queue:
-    """Statements of several threads, so that one sync of the disk serves all that wait for it."""
-
-    waiting: list[_Pending] = field(default_factory=list)
-    adding: threading.Lock = field(default_factory=threading.Lock)
-    committing: threading.Lock = field(default_factory=threading.Lock)
-
-
 class Ledger:
-    """The ledger in the file `path`, or in memory if there is none. One process at a time; its threads share it."""
+    """The ledger in the file `path`, or in memory if there is none. One process at a time; its threads share it.
 
-    def __init__(self, path: Path | str | None = None) -> None:
+    `user`: the key by which its rows are known as one's own, None for that of whoever runs this. Raises UsageError for a file
+    that another user, another key or another hand has written to, and for a link.
+    """
+
+    def __init__(self, path: Path | str | None = None, user: bytes | None = None) -> None:
         self.path = None if path is None else Path(path)
-        self._queue = _Queue()
+        self._taken = dict[int, int]()
+        self._entered = dict[int, tuple[str, str]]()
+        if self.path is not None and self.path.is_symlink():
+            raise UsageError(f"{self.path} is a link, which could lead anywhere; name the ledger itself")
+        self._hearing = Hearing.begun(user or (user_key() if self.path else bytes(32)))
         try:
             with ExitStack() as opened:
+                opened.enter_context(nullcontext() if self.path is None else held(self.path))
                 file = sqlite3.connect(self.path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False)
                 self._database = opened.enter_context(closing(file))
-                opened.enter_context(nullcontext() if self.path is None else held(self.path))
+                self._queue = Commits(self._database)
                 self._prepare()
                 self._last = self._one("SELECT coalesce(max(number), 0) FROM requests")
+                self._before = self._last
                 self._spent = self._one("SELECT coalesce(sum(queries), 0) FROM requests")
                 self._opened = opened.pop_all()
         except sqlite3.Error as error:
@@ -95,6 +100,16 @@ class Ledger:
             return self._one(f"SELECT coalesce(sum(queries), 0) FROM requests WHERE state = '{ANSWERED}'")  # noqa: S608 - ours
 
     @property
+    def nonce(self) -> bytes:
+        """What was drawn when the ledger was begun: public, and nobody could foresee it."""
+        return self._hearing.nonce
+
+    @property
+    def taken(self) -> int:
+        """Images whose answers were used in this run, but were got in an earlier one."""
+        return sum(self._taken.values())
+
+    @property
     def digest(self) -> str:
         """SHA-256 over all rows in their order, as 64 hexadecimal digits; an answer counts by its own digest."""
         total = hashlib.sha256()
@@ -105,10 +120,16 @@ class Ledger:
 
     def answer(self, request: str) -> Reply | None:
         """What was answered to the request of that digest. Raises SuspectError if it was changed since."""
-        wanted = "SELECT status, headers, digest, answer FROM requests WHERE request = ? AND state = ? ORDER BY number"
+        wanted = "SELECT number, queries, status, headers, digest, answer FROM requests WHERE request = ? AND state = ?"
         with self._reading():
-            row = self._database.execute(wanted, (request, ANSWERED)).fetchone()
-        return None if row is None else self._kept(*row)
+            row = self._database.execute(f"{wanted} ORDER BY number", (request, ANSWERED)).fetchone()
+        if row is None:
+            return None
+        number, queries, *told = row
+        reply = self._kept(*told)
+        if number <= self._before:
+            self._taken[number] = queries
+        return reply
 
     def _kept(self, status: object, headers: object, digest: object, body: object) -> Reply:
         """A row as it was answered. Raises SuspectError for one that this program did not write so."""
@@ -125,19 +146,28 @@ class Ledger:
 
         Whoever could change the rule, or go on after the end, could go on until he liked the outcome.
         """
-        with self._reading():
-            row = self._database.execute(f"SELECT headers FROM requests WHERE state = '{RULE}'").fetchone()  # noqa: S608 - ours
-        begun = row[0] if row else WHOLE if self._spent else rule
+        rules = self.noted(RULE)
+        begun = rules[0] if rules else WHOLE if self._spent else rule
         if begun != rule:
             raise UsageError(
                 f"the ledger {self.path} was begun for {begun}; a test cannot be changed or extended afterwards, to {rule}: ask "
                 "by the same rule again, or name another ledger, and keep this one on record"
             )
-        if rule != WHOLE and not row:
-            with self._queue.adding:
-                self._last += 1
-                entry = (self._last, hashlib.sha256(rule.encode()).hexdigest(), _now(), 0, RULE, rule)
-            self._write("INSERT INTO requests (number, request, sent, queries, state, headers) VALUES (?, ?, ?, ?, ?, ?)", entry)
+        if rule != WHOLE and not rules:
+            self.note(RULE, rule)
+
+    def note(self, kind: str, text: str) -> None:
+        """Enter something that is no request."""
+        with self._queue.adding:
+            self._last += 1
+            number = self._last
+        self._enter((number, hashlib.sha256(text.encode()).hexdigest(), _now(), 0, kind, None, text, None))
+
+    def noted(self, kind: str) -> tuple[str, ...]:
+        """What was entered of that kind, in order."""
+        wanted = "SELECT headers FROM requests WHERE state = ? AND queries = 0 ORDER BY number"
+        with self._queue.committing:
+            return tuple(text for (text,) in self._database.execute(wanted, (kind,)))
 
     def send(self, request: str, queries: int, most: int | None = None) -> int:
         """Enter a request before it is sent; gives its number. Raises SuspectError if `most` queries would be exceeded."""
@@ -148,26 +178,32 @@ class Ledger:
                 )
             self._spent += queries
             self._last += 1
-            number = self._last
-        row = (number, request, _now(), queries, OPEN)
-        self._write("INSERT INTO requests (number, request, sent, queries, state) VALUES (?, ?, ?, ?, ?)", row)
+            number, now = self._last, _now()
+            self._entered[number] = request, now
+        self._enter((number, request, now, queries, OPEN, None, None, None))
         return number
 
     def complete(self, number: int, reply: Reply, queries: int) -> None:
         """Enter the answer to a request."""
         headers = json.dumps(dict(reply.headers), sort_keys=True)
         digest = hashlib.sha256(reply.body).hexdigest()
-        self._write(COMPLETE, (ANSWERED, queries, reply.status, headers, digest, reply.body, number))
+        request, sent = self._entered.pop(number)
+        self._change((number, request, sent, queries, ANSWERED, reply.status, headers, digest), reply.body)
 
     def fail(self, number: int, why: str, *, queries: int, refunded: int = 0, status: int | None = None) -> None:
         """Enter that a request failed; `queries` of it stay spent, `refunded` were never served."""
         with self._queue.adding:
             self._spent -= refunded
-        self._write(COMPLETE, (why, queries, status, None, None, None, number))
+        request, sent = self._entered.pop(number)
+        self._change((number, request, sent, queries, why, status, None, None), None)
 
     def reject(self, request: str, why: str) -> None:
         """What was answered to that request is no answer: it stays in the ledger and is asked for again next time."""
-        self._write("UPDATE requests SET state = ? WHERE request = ? AND state = ?", (why, request, ANSWERED))
+        wanted = f"SELECT {SUMMED}, answer FROM requests WHERE request = ? AND state = ?"  # noqa: S608 - our own names
+        with self._queue.committing:
+            found = self._database.execute(wanted, (request, ANSWERED)).fetchall()
+        for number, asked, sent, queries, _, status, headers, digest, body in found:
+            self._change((number, asked, sent, queries, why, status, headers, digest), body)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -175,17 +211,24 @@ class Ledger:
 
     def _prepare(self) -> None:
         """Lock the file, and make the table in a new one."""
-        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
+        for pragma in ("trusted_schema = OFF", "locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
             self._database.execute(f"PRAGMA {pragma}")
         self._database.execute("BEGIN IMMEDIATE")
         found = self._one("PRAGMA application_id"), self._one("PRAGMA user_version")
         if found == (0, 0) and not self._one("SELECT count(*) FROM sqlite_master"):
-            self._database.execute(TABLE)
-            self._database.execute("CREATE INDEX requests_by_digest ON requests (request)")
+            for table in TABLES:
+                self._database.execute(table)
+            self._database.execute("INSERT INTO hearing VALUES (?, ?)", (self.nonce.hex(), self._hearing.code))
             self._database.execute(f"PRAGMA application_id = {APPLICATION}")
             self._database.execute(f"PRAGMA user_version = {VERSION}")
+        elif found == (APPLICATION, 1):
+            raise UsageError(
+                f"the ledger {self.path} is of version 1: nothing in it shows whose answers it holds; name another file"
+            )
         elif found != (APPLICATION, VERSION):
             raise UsageError(f"{self.path} is no ledger that this ownmark can read; name another file")
+        else:
+            self._check_own()
         self._database.execute("COMMIT")
 
     @contextmanager
@@ -197,36 +240,39 @@ class Ledger:
             except sqlite3.Error as error:
                 raise UsageError(self._told(error)) from error
 
+    def _check_own(self) -> None:
+        """Raises UsageError unless this user began the ledger and every row in it is his."""
+        tables = {row[0] for row in self._database.execute("SELECT sql FROM sqlite_master")}
+        hearings = self._database.execute("SELECT nonce, code FROM hearing").fetchall() if tables == set(TABLES) else []
+        if len(hearings) != 1 or len(hearings[0][0]) != len(self.nonce.hex()):
+            raise UsageError(f"{self.path} is no ledger that this ownmark can read; name another file")
+        nonce, code = hearings[0]
+        self._hearing = Hearing(bytes.fromhex(nonce), self._hearing.user)
+        if not equal(code, self._hearing.code):
+            raise UsageError(f"the ledger {self.path} was not begun by you: its answers are not used; name a file of your own")
+        for *row, signed in self._database.execute(f"SELECT {SUMMED}, code FROM requests ORDER BY number"):  # noqa: S608 - ours
+            if not equal(signed, self._hearing.signed(row)):
+                raise UsageError(
+                    f"row {row[0]} of the ledger {self.path} was not written by you: no answer in it is used; name another"
+                )
+
+    def _enter(self, row: Row) -> None:
+        self._write(INSERT, (*row, self._hearing.signed(row)))
+
+    def _change(self, row: Row, body: bytes | None) -> None:
+        """Complete the row of that number."""
+        number, _, _, queries, state, status, headers, digest = row
+        self._write(COMPLETE, (state, queries, status, headers, digest, self._hearing.signed(row), body, number))
+
     def _one(self, statement: str) -> int:
         """The whole number that a statement asks for."""
         return int(self._database.execute(statement).fetchone()[0])
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        """Commit one statement, together with those that other threads wait for."""
-        entry, queue = _Pending(statement, values), self._queue
-        with queue.adding:
-            queue.waiting.append(entry)
-        with queue.committing:
-            if not entry.done:
-                with queue.adding:
-                    batch, queue.waiting = queue.waiting, []
-                self._commit(batch)
-        if entry.failure is not None:
-            raise UsageError(self._told(entry.failure)) from entry.failure
-
-    def _commit(self, batch: list[_Pending]) -> None:
-        failure: sqlite3.Error | None = None
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            for entry in batch:
-                self._database.execute(entry.statement, entry.values)
-            self._database.execute("COMMIT")
+            self._queue.write(statement, values)
         except sqlite3.Error as error:
-            failure = error
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-        for entry in batch:
-            entry.done, entry.failure = True, failure
+            raise UsageError(self._told(error)) from error
 
     def _told(self, error: sqlite3.Error) -> str:
         if "locked" in str(error):

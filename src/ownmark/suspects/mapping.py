@@ -89,7 +89,7 @@ class Mapping:
     def read(cls, text: str, url: str = "") -> "Mapping":
         """The mapping in a YAML text or, if it is one word, the preset of that name. `url` takes the place of the text's own."""
         try:
-            told = PRESETS.get(text.strip()) or yaml.safe_load(text)
+            told = PRESETS.get(text.strip()) or _loaded(text)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise UsageError(f"the mapping is no YAML: {' '.join(str(error).split())[:200]}") from error
         if not isinstance(told, dict):
@@ -117,6 +117,27 @@ class Mapping:
             raise UsageError(f"cannot read the mapping {path}: {error}") from error
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
+
+
+class _NamedOnce(yaml.SafeLoader):
+    """YAML whose objects name everything once: of two values whoever reads it could take either."""
+
+
+def _object(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+        raise yaml.YAMLError("the names in an object are texts")
+    names = [loader.construct_object(key) for key, _ in node.value]
+    if len({str(name) for name in names}) != len(names):
+        twice = next(name for name in names if sum(str(name) == str(other) for other in names) > 1)
+        raise yaml.YAMLError(f"it says {twice!r} twice in one object")
+    return dict(zip(names, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
+
+
+_NamedOnce.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _object)
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401 - any YAML value
+    return yaml.load(text, _NamedOnce)  # noqa: S506 - a safe loader
 
 
 @cache

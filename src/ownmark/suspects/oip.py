@@ -243,6 +243,8 @@ def _chosen(told: object, name: str, what: str, where: str, *, needed: bool = Tr
     """The tensor of that name, or the only one."""
     known = [one for one in told if isinstance(one, dict) and one.get("name")] if isinstance(told, list) else []
     found = [one for one in known if one["name"] == name] if name else known
+    if len({str(one["name"]) for one in known}) != len(known):
+        raise AnswerError(f"{where} lists an {what} twice: {', '.join(str(one['name']) for one in known)[:120]}")
     if name and not known:
         return {"name": name}  # the server lists none, as KServe does
     if not found and not needed and not name:

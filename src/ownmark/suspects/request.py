@@ -5,15 +5,17 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
 from ownmark.errors import UsageError
+from ownmark.escaped import escaped
 
 REFERENCE = re.compile(r"\$\{(\w+)\}")
 SECRET = re.compile(r"authorization|cookie|key|token|secret|password|signature", re.IGNORECASE)  # names of headers and parameters
 SHORTEST = 6  # characters: what is shorter would turn up by chance, and is no secret
 HIDDEN = "***"
+ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 SAID = 200  # characters of a server's error that a message shows
 
 
@@ -86,7 +88,37 @@ def secrets(request: Request) -> tuple[str, ...]:
 
 
 def scrubbed(text: str, hidden: tuple[str, ...]) -> str:
-    """The first line of an error, without secrets."""
-    for secret in hidden:
-        text = text.replace(secret, HIDDEN)
-    return (text.splitlines() or ["no reason given"])[0][:SAID]
+    """A stranger's words for a message: one line without secrets, its control characters as escapes."""
+    return escaped(" ".join(redacted(text, hidden).split())[:SAID]) or "no reason given"
+
+
+def redacted(text: str, hidden: tuple[str, ...]) -> str:
+    """`text` without the secrets, in whatever way a server may have written them."""
+    return redacted_bytes(text.encode("utf-8", "surrogatepass"), hidden).decode("utf-8", "surrogatepass")
+
+
+def redacted_bytes(data: bytes, hidden: tuple[str, ...]) -> bytes:
+    """The same for the bytes of an answer, before anything is read from them, kept or shown."""
+    return _spellings(hidden).sub(HIDDEN.encode(), data) if hidden else data
+
+
+@lru_cache(maxsize=8)
+def _spellings(hidden: tuple[str, ...]) -> re.Pattern[bytes]:
+    """Every way of writing one of the secrets; the longest first, so that no rest of it stays."""
+    longest = sorted(hidden, key=len, reverse=True)
+    return re.compile(b"|".join(b"".join(map(_spelling, secret)) for secret in longest), re.IGNORECASE)
+
+
+def _spelling(sign: str) -> bytes:
+    """One character as itself, behind backslashes, as an escape of JSON, of an address or of HTML, in UTF-16 too."""
+    number, entity = ord(sign), ENTITIES.get(sign)
+    back, ampersand, hash_sign, end = map(_once_more, "\\&#;")
+    ways = [rf"{back}*{_once_more(sign)}", rf"{back}+(?:u00|x){number:02x}"]
+    ways += [rf"{ampersand}(?:amp{end})*{hash_sign}(?:x0*{number:x}|0*{number}){end}?"]
+    ways += [f"{ampersand}(?:amp{end})*{entity}{end}"] if entity else []
+    return f"\0*(?:{'|'.join(ways)})\0*".encode()
+
+
+def _once_more(sign: str) -> str:
+    """A character as itself or as addresses write it, however often."""
+    return rf"(?:{re.escape(sign)}|%(?:25)*{ord(sign):02x})"

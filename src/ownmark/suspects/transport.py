@@ -5,15 +5,12 @@ Every request is in the ledger. A dead, slow or broken server is a SuspectError,
 
 import logging
 import threading
-import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TypeVar
 
@@ -21,8 +18,11 @@ import httpx2
 import stamina
 
 from ownmark.errors import AnswerError, SuspectError, UsageError, blamed
+from ownmark.escaped import escaped
+from ownmark.suspects.deadline import Deadline, timed
 from ownmark.suspects.ledger import Ledger, Reply
-from ownmark.suspects.request import HIDDEN, SAID, Request, filled, scrubbed, secrets
+from ownmark.suspects.pace import Pace, seconds_of
+from ownmark.suspects.request import SAID, Request, filled, redacted, redacted_bytes, scrubbed, secrets
 
 Parsed = TypeVar("Parsed")
 PLAIN = (("accept", "*/*"), ("accept-encoding", "identity"), ("user-agent", "ownmark"))  # headers of every request
@@ -79,8 +79,12 @@ class Transport:
         pool = httpx2.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once)
         timeout = httpx2.Timeout(limits.silence, pool=None)
         self._client = httpx2.Client(timeout=timeout, limits=pool, mounts=direct)
+        self._deadline = Deadline()
+        for carrier in (self._client._transport, *self._client._mounts.values()):  # noqa: SLF001 - see `timed`
+            if carrier is not None:
+                timed(carrier, self._deadline)
         self._slots = threading.Semaphore(limits.at_once)
-        self._pace = _Pace(limits.per_second)
+        self._pace = Pace(limits.per_second)
         self._alone: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def ask(self, count: int, request: Callable[[int], Request], parse: Callable[[Reply], Parsed]) -> list[Parsed]:
@@ -180,54 +184,53 @@ class Transport:
     def _exchange(self, request: Request) -> Reply:
         """One exchange with the server; what fails on the way says whether the server may have worked."""
         hidden = secrets(request)
+        self._deadline.begin(self.limits.longest)
         try:
             reply = self._followed(request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise _AttemptError(f"cannot be reached: {scrubbed(str(error), hidden)}", "unreachable", unserved=True) from error
         except httpx2.TimeoutException as error:
-            raise _AttemptError(f"said nothing for {self.limits.silence:g} s", "timeout") from error
+            slow = f"takes longer than {self.limits.longest:g} s for one answer"
+            told = slow if self._deadline.over else f"said nothing for {self.limits.silence:g} s"
+            raise _AttemptError(told, "timeout") from error
         except httpx2.TransportError as error:
             raise _AttemptError(f"broke off: {scrubbed(str(error), hidden)}", "broken") from error
         except httpx2.InvalidURL as error:
             raise _AttemptError("names or sends us to something that is no web address", "moved", again=False) from error
-        body = reply.body
-        for secret in hidden:  # a server may repeat the key that it was sent
-            body = body.replace(secret.encode(), HIDDEN.encode())
-        clean = Reply(reply.status, {name: reply.headers[name] for name in KEPT if name in reply.headers}, body)
+        kept = {name: redacted(reply.headers[name], hidden) for name in KEPT if name in reply.headers}
+        clean = Reply(reply.status, kept, redacted_bytes(reply.body, hidden))  # a server may repeat the key that it was sent
         if not 200 <= reply.status < 300:  # noqa: PLR2004 - success, as HTTP defines it
             raise self._refusal(clean, reply.headers.get("retry-after"))
         return clean
 
     def _followed(self, request: Request) -> Reply:
         """The answer, after redirects within the same server."""
-        url = _address(filled(request.url))
+        url, hidden = _address(filled(request.url)), secrets(request)
         headers = [*PLAIN, *((name, filled(value)) for name, value in request.headers)]
-        deadline = time.monotonic() + self.limits.longest
         for _ in range(HOPS):
             sent = httpx2.Request(request.method, url, headers=headers, content=request.body or None)
             with closing(self._client.send(sent, stream=True)) as response:
                 if not response.has_redirect_location:
-                    return Reply(response.status_code, dict(response.headers), b"".join(self._body(response, deadline)))
+                    return Reply(response.status_code, dict(response.headers), b"".join(self._body(response)))
                 target, status = url.join(response.headers["location"]), response.status_code
             if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
-                where = f"{target.scheme}://{target.host}"
+                where = scrubbed(f"{target.scheme}://{target.host}", hidden)
                 raise _AttemptError(
                     f"sends us to another server, {where}: name that one if it is the suspect", "moved", again=False
                 )
             if status not in MOVED and request.method != "GET":
-                raise _AttemptError(f"moved to {target.path} (status {status}): name that address", "moved", again=False)
+                where = scrubbed(target.path, hidden)
+                raise _AttemptError(f"moved to {where} (status {status}): name that address", "moved", again=False)
             url = target
         raise _AttemptError(f"redirects more than {HOPS} times", "moved", again=False)
 
-    def _body(self, response: httpx2.Response, deadline: float) -> Iterator[bytes]:
+    def _body(self, response: httpx2.Response) -> Iterator[bytes]:
         """The unpacked body, as long as it keeps within its size and time."""
         packing = response.headers.get("content-encoding", "identity").lower()
         if packing not in {"identity", "gzip", "deflate"}:
-            raise _AttemptError(f"packs its answers as {packing!r}, which was not asked for", "unreadable", again=False)
+            raise _AttemptError(f"packs its answers as {packing[:SAID]!r}, which was not asked for", "unreadable", again=False)
         room, unpack = self.limits.most_bytes, None if packing == "identity" else zlib.decompressobj(47)
         for chunk in response.iter_raw():
-            if time.monotonic() > deadline:
-                raise _AttemptError(f"takes longer than {self.limits.longest:g} s for one answer", "timeout")
             try:
                 part = chunk if unpack is None else unpack.decompress(chunk, room + 1)
             except zlib.error as error:
@@ -235,14 +238,18 @@ class Transport:
             room -= len(part)
             if room < 0 or (unpack is not None and unpack.unconsumed_tail):
                 raise _AttemptError(f"answers with more than {self.limits.most_bytes} bytes", "too large", again=False)
+            if unpack is not None and unpack.unused_data:
+                raise _AttemptError(f"sends something behind its {packing} body", "unreadable", again=False)
             yield part
+        if unpack is not None and not unpack.eof:
+            raise _AttemptError(f"sends a {packing} body that is cut short", "unreadable")
 
     def _refusal(self, reply: Reply, retry_after: str | None) -> _AttemptError:
         """What a status that is no success means."""
         said = " ".join(reply.body[: 4 * SAID].decode("utf-8", "replace").split())
-        shown = "".join(sign if sign.isprintable() else "?" for sign in said[:SAID])
+        shown = escaped(said[:SAID])
         message, why = f"answers with status {reply.status}: {shown or 'no reason given'}", f"status {reply.status}"
-        delay, again = _seconds(retry_after), reply.status in BUSY
+        delay, again = seconds_of(retry_after), reply.status in BUSY
         if reply.status in DENIED:
             message = f"refuses access with status {reply.status}: check the key and run again"
         elif again and delay is not None and delay > self.limits.patience:
@@ -258,41 +265,8 @@ def _address(url: str) -> httpx2.URL:
     return httpx2.URL(url)
 
 
-class _Pace:
-    """Lets one request through each `1 / per_second` seconds, and none during a pause."""
-
-    def __init__(self, per_second: float) -> None:
-        self._gap = 1 / per_second if per_second else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        with self._lock:
-            at = max(time.monotonic(), self._next)
-            self._next = at + self._gap
-        if (left := at - time.monotonic()) > 0:
-            time.sleep(left)
-
-    def pause(self, seconds: float) -> None:
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
-
-
 def _delay(error: Exception) -> bool | float:
     """Whether another attempt makes sense, and after how many seconds if the server said so."""
     if not isinstance(error, _AttemptError) or not error.again:
         return False
     return True if error.delay is None else float(error.delay)
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Retry-After, which is a number of seconds or a date."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        at = parsedate_to_datetime(retry_after)
-        return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, OverflowError, TypeError):
-        return None

@@ -29,7 +29,7 @@ def tensor(reply: Reply, name: str) -> Floats:
     told = web.parsed(reply.body[:at])
     web.told_error(told)
     try:
-        for output in told["outputs"]:
+        for output in _named_once(told["outputs"]):
             held = (output.get("parameters") or {}).get("binary_data_size", 0)
             if output["name"] == name or not name:
                 return _values(output, reply.body[at : at + held] if held else None)
@@ -37,6 +37,14 @@ def tensor(reply: Reply, name: str) -> Floats:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise AnswerError(f"the answer is not of the Open Inference Protocol: {type(error).__name__} {error}") from error
     raise AnswerError(f"the answer lacks the output {name!r}")
+
+
+def _named_once(outputs: Any) -> Any:  # noqa: ANN401 - a list of objects, if all is well
+    """The outputs. Raises ValueError if two have one name, so that either could be taken."""
+    names = [output["name"] for output in outputs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"an output named twice among {str(names)[:60]}")
+    return outputs
 
 
 def _values(output: dict[str, Any], held: bytes | None) -> Floats:

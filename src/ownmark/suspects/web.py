@@ -14,6 +14,7 @@ from PIL import Image
 
 from ownmark.claim import Preprocess
 from ownmark.errors import AnswerError, UnsettledError, UsageError
+from ownmark.escaped import escaped
 from ownmark.match import Reading
 from ownmark.protocols import Answers, Question
 from ownmark.suspects.answers import Floats, labels
@@ -67,18 +68,27 @@ def normalised(images: Pixels, preprocess: Preprocess) -> npt.NDArray[np.float32
 
 
 def parsed(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON in an answer's bytes. Raises AnswerError for whatever else a server sends with status 200."""
+    """The JSON in an answer's bytes, UTF-8. Raises AnswerError for whatever else a server sends with status 200."""
     try:
-        return json.loads(text)
+        return json.loads(text.decode("utf-8"), object_pairs_hook=_named_once)
     except (ValueError, RecursionError) as error:
-        shown = "".join(sign if sign.isprintable() else "?" for sign in text[:60].decode("utf-8", "replace"))
+        shown = escaped(text[:60].decode("utf-8", "replace"))
         raise AnswerError(f"the answer is no JSON: {shown!r}" if text else "the answer is empty") from error
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of an answer. Raises AnswerError for a name that stands twice: who reads it could take either."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
+        raise AnswerError(f"the answer says {escaped(twice[:60])!r} twice in one object")
+    return found
 
 
 def told_error(answer: Any) -> None:  # noqa: ANN401 - any JSON value
     """Raises AnswerError for an error that comes with status 200."""
     if isinstance(answer, dict) and answer.get("error") and not isinstance(answer["error"], int | float):
-        raise AnswerError(f"the answer tells of an error: {str(answer['error'])[:200]}")
+        raise AnswerError(f"the answer tells of an error: {escaped(str(answer['error'])[:200])}")
 
 
 @dataclass(frozen=True)

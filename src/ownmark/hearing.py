@@ -1,0 +1,116 @@
+"""Whose answers these are: a user's own key, and codes under it that nobody else can make. No torch.
+
+A judge believes only answers that he got himself. What he keeps of them carries a code (HMAC-SHA-256, RFC 2104) under a key of
+the hearing, which derives from a key of his own that lies apart from all evidence and is read by nobody else.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ownmark.errors import UsageError
+
+SIZE = 32  # bytes of a key, of a nonce and of a code
+VARIABLE = "OWNMARK_STATE"  # of the environment: the folder of the key, in place of the usual one
+NAME = "judge.key"
+OTHERS = 0o077  # permissions of anybody else
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag, and lets only administrators make links
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """One hearing: its `nonce` is public, its key is not. Raises UsageError for a nonce that this user did not draw."""
+
+    nonce: bytes
+    user: bytes = field(repr=False)
+
+    @classmethod
+    def begun(cls, user: bytes) -> "Hearing":
+        """A new one."""
+        return cls(secrets.token_bytes(SIZE), user)
+
+    @property
+    def code(self) -> str:
+        """That this nonce was drawn by this user, 64 hexadecimal digits."""
+        return _code(self.user, b"ownmark hearing\0" + self.nonce)
+
+    def signed(self, told: Sequence[object]) -> str:
+        """The code of one row of plain values, 64 hexadecimal digits."""
+        key = bytes.fromhex(_code(self.user, b"ownmark rows\0" + self.nonce))
+        return _code(key, b"".join(_framed(one) for one in told))
+
+
+def _framed(value: object) -> bytes:
+    """A value with its kind and its length before it, so that no two rows are written alike."""
+    kind = "none" if value is None else "number" if isinstance(value, int) else "text"
+    text = str(value).encode("utf-8", "surrogatepass")
+    return f"{kind} {len(text)} ".encode() + text
+
+
+def _code(key: bytes, told: bytes) -> str:
+    return hmac.new(key, told, hashlib.sha256).hexdigest()
+
+
+def equal(first: object, second: str) -> bool:
+    """Whether two codes are the same, in a time that does not tell where they differ."""
+    return isinstance(first, str) and hmac.compare_digest(first.encode("utf-8", "surrogatepass"), second.encode())
+
+
+def state_folder() -> Path:
+    """Where this user's key lies: `OWNMARK_STATE`, or the system's folder for what programs keep."""
+    if told := os.environ.get(VARIABLE):
+        return Path(told)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "ownmark"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "ownmark"
+
+
+def user_key() -> bytes:
+    """This user's key, made when it is first needed. Raises UsageError if it cannot be kept, or if others could read it."""
+    try:
+        file = state_folder() / NAME
+    except RuntimeError as error:
+        raise UsageError(f"no folder for your own key is known; set {VARIABLE} to one that only you can read") from error
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists() or file.is_symlink():
+            _make(file)
+        return _read(file)
+    except OSError as error:
+        raise UsageError(
+            f"cannot keep your own key, by which your ledgers are known as yours, in {file.parent}: {error.strerror or error}; "
+            f"set {VARIABLE} to a folder that only you can write to"
+        ) from error
+
+
+def _make(file: Path) -> None:
+    """Write a new key whole, unless somebody did so meanwhile."""
+    unfinished = file.with_name(f".{NAME}.{secrets.token_hex(8)}")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600)
+    try:
+        with open(handle, "wb") as stream:  # noqa: PTH123 - of a handle
+            stream.write(secrets.token_bytes(SIZE))
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(FileExistsError):
+            os.link(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> bytes:
+    with open(os.open(file, os.O_RDONLY | NO_LINK), "rb") as stream:  # noqa: PTH123 - not through a link
+        told = os.fstat(stream.fileno())
+        if not stat.S_ISREG(told.st_mode) or (sys.platform != "win32" and told.st_mode & OTHERS):
+            raise UsageError(f"others can read your key {file}, so that they could make your ledgers: chmod 600 it, or remove it")
+        key = stream.read(SIZE + 1)
+    if len(key) != SIZE:
+        raise UsageError(f"{file} is no key of {SIZE} bytes: remove it, and begin your ledgers anew")
+    return key

@@ -30,7 +30,7 @@ KINDS = [
     SCHEME,
     replace(SCHEME, source=Gaussian()),
     replace(SCHEME, source=Natural("digits"), target=2),
-    replace(SCHEME, start=Start.SCRATCH),
+    replace(SCHEME, start=Start.SCRATCH, training=replace(LIVELY, epochs=16)),
 ]
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,8 @@ def test_a_ledger_whose_answers_were_edited_is_no_answer(kind: str, tmp_path: Pa
     with sqlite3.connect(file) as database:
         database.execute(f"UPDATE requests SET {BROKEN[kind]}")  # noqa: S608 - from above
     database.close()
-    edited = Ledger(file)
-    with pytest.raises(SuspectError, match="was changed"):
+    with pytest.raises((SuspectError, UsageError), match=r"was changed|not written by you"), closing(Ledger(file)) as edited:
         edited.answer("aa")
-    edited.close()
 
 
 def test_a_ledger_of_another_table_is_named_and_not_used(tmp_path: Path) -> None:
@@ -138,10 +137,8 @@ def test_a_ledger_of_another_table_is_named_and_not_used(tmp_path: Path) -> None
     with sqlite3.connect(file) as database:
         database.execute("ALTER TABLE requests DROP COLUMN answer")
     database.close()
-    edited = Ledger(file)
-    with pytest.raises(UsageError, match="cannot use the ledger"):
-        edited.answer("aa")
-    edited.close()
+    with pytest.raises(UsageError, match="no ledger that this ownmark can read"):
+        Ledger(file)
 
 
 # claims

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tables import MARKED, PAGES, RESULTS, ROOT, TABLES, filled
+from ownmark.null import clopper_pearson
+from tables import MARKED, PAGES, RESULTS, ROOT, ROUTES, TABLES, filled
 
 FILES = sorted(RESULTS.glob("*.json"))
 
@@ -31,3 +32,13 @@ def test_a_result_has_flat_numbers_and_says_how_to_make_it_again(file) -> None: 
     name = re.fullmatch(r"make bench-([a-z0-9-]+)", kept["command"])
     assert name
     assert (ROOT / "benchmarks" / f"{name[1].replace('-', '_')}.py").exists()
+
+
+def test_no_route_to_a_verdict_accuses_an_innocent_oftener_than_it_states() -> None:
+    """But for chance: the exact 99 % interval of what was found reaches down to what is stated."""
+    figures = json.loads((RESULTS / "false-accusations.json").read_text())["figures"]
+    routes = {key.removesuffix(".stated") for key in figures if key.endswith(".stated")}
+    assert routes == set(ROUTES)
+    for name in routes:
+        found, trials = figures[f"{name}.found"], int(figures[f"{name}.trials"])
+        assert clopper_pearson(round(found * trials), trials, 0.99)[0] <= figures[f"{name}.stated"], name

@@ -134,7 +134,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Counted]:
     for name in suspects:
         Path(name).write_text(name)
 
-    def shown(_: Access, name: str) -> Counted:
+    def shown(_: Access, name: str, _weights: Path | None = None) -> Counted:
         if name not in suspects:
             raise ModelError(f"{name} is broken")
         return suspects[name]
@@ -245,6 +245,13 @@ def test_a_later_scan_counts_the_suspects_of_earlier_ones(shop: dict[str, Counte
     again = {row["suspect"]: row for row in ownmark(capsys, "scan", "my.claim", *alone, "--json").record["rows"]}
     assert {name: row["named"] for name, row in again.items()} == {name: row["named"] for name, row in alone.items()}
     assert all(one.images <= FEW + TRIGGERS for one in shop.values())
+
+
+def test_a_verdict_on_one_suspect_after_a_scan_says_that_it_counts_no_other(shop: dict[str, Counted], capsys: Capture) -> None:
+    told = "counts none of those"
+    assert told not in ownmark(capsys, "scan", "my.claim", "copy.onnx").err
+    assert shop["copy.onnx"].images
+    assert told in ownmark(capsys, "verify", "my.claim", "copy.onnx").err
 
 
 def test_the_last_scan_uses_what_is_left_and_none_follows_it(shop: dict[str, Counted], capsys: Capture) -> None:

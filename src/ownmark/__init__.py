@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from ownmark.verdict import Outcome as Outcome
     from ownmark.verdict import Verdict as Verdict
     from ownmark.verdict import calibrate as calibrate
+    from ownmark.verdict import calibration as calibration
     from ownmark.verdict import verify as verify
 
 HOME = {
@@ -220,6 +221,7 @@ HOME = {
     "Within": "match",
     "Zhang": "schemes.zhang",
     "calibrate": "verdict",
+    "calibration": "verdict",
     "load": "data",
     "load_weights": "models.weights",
     "prepared": "models.prepared",

@@ -120,6 +120,7 @@ class Verify:
 
     def run(self) -> None:
         from ownmark.claim import Claim
+        from ownmark.cli.console import tell
         from ownmark.cli.judge import verified
         from ownmark.cli.records import EXIT_CODES
         from ownmark.sequence import Early
@@ -127,6 +128,8 @@ class Verify:
 
         rate(self.alpha)
         claim = Claim.load(self.claim)
+        if self.claim.with_name(f"{self.claim.name}.scan").exists():
+            tell("This claim was used to scan: p is that of one suspect alone, and counts none of those.", "yellow")
         if self.report is not None:
             check_writable(self.report)
             if self.sequential:

@@ -106,6 +106,14 @@ class Seal:
     max_queries: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="A judge asks one suspect at most this.", show_default=False)
     ] = None
+    access: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WAY",
+            help="The one way of asking that counts: weights, probabilities or labels. Without it p pays for every way.",
+            show_default=False,
+        ),
+    ] = None
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -126,7 +134,17 @@ class Seal:
         """Which seal to stamp."""
         from ownmark.evidence.bundle import read
 
-        given = (self.claim, self.key, self.out, self.model_file, self.pool, self.previous, self.alpha, self.max_queries)
+        given = (
+            self.claim,
+            self.key,
+            self.out,
+            self.model_file,
+            self.pool,
+            self.previous,
+            self.alpha,
+            self.max_queries,
+            self.access,
+        )
         if self.retry is None or self.tsa is None or any(one is not None for one in given):
             raise UsageError("--retry takes a seal, --tsa URL and perhaps --tsa-root: what is sealed cannot be changed")
         check_readable(self.retry, "seal")
@@ -147,7 +165,7 @@ class Seal:
             raise UsageError(f"{out} exists, and a seal that is overwritten is lost: name another file with --out")
         check_writable(out)
         claim = Claim.load(self.claim)
-        policy = policy_for(claim, self.alpha, self.max_queries)
+        policy = policy_for(claim, self.alpha, self.max_queries, self.access)
         pool = None if self.pool is None else read_pool(self.pool)
         beside = seal.Beside(self.model_file, pool, None if self.previous is None else read(self.previous))
         signer = owner.opened(self.key, passphrase())

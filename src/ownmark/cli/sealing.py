@@ -68,17 +68,24 @@ def posting(url: str) -> "Post":
     return post
 
 
-def policy_for(claim: "Claim", alpha: float | None, most_queries: int | None) -> "Policy":
+def policy_for(claim: "Claim", alpha: float | None, most_queries: int | None, access: str | None = None) -> "Policy":
     from ownmark.cli.console import tell
     from ownmark.evidence import terms
     from ownmark.evidence.commitment import Policy
 
-    chosen = rate((EXACT_ALPHA if terms.keyed(claim) else RANKED_ALPHA) if alpha is None else alpha)
+    usual = EXACT_ALPHA if terms.keyed(claim) else RANKED_ALPHA
+    before = usual if claim.choices is None else float(claim.choices["alpha"])  # what the key was derived from
+    chosen, ways = rate(before if alpha is None else alpha), terms.ways(claim)
+    if access is None and len(ways) > 1:
+        tell(f"Note: p pays for {len(ways)} ways of asking, since none is named: --access {' or '.join(ways)} names one.")
+    named = access or (ways[0] if len(ways) == 1 else "")
+    if named and named not in ways:
+        raise UsageError(f"the claim asks by {', '.join(ways)}, not by {named}: name one of them with --access")
     judged = claim.part(0) if terms.sets(claim) else claim
     least = min(test.null.smallest for test in judged.tests)
     if least > chosen:
         tell(f"Note: no suspect can reach p <= {chosen:g} on what one opening shows; the smallest possible p is {least:.3g}.")
-    return Policy(chosen, most_queries=most_queries)
+    return Policy(chosen, most_queries=most_queries, access=named)
 
 
 def passphrase(*, twice: bool = False) -> str:

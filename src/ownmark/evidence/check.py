@@ -14,6 +14,7 @@ from cryptography.x509 import Certificate
 from ownmark.claim import Claim
 from ownmark.errors import EvidenceError
 from ownmark.evidence import canonical, envelope, inputs, merkle, terms, timestamp
+from ownmark.evidence.bound import Bound, bound
 from ownmark.evidence.bundle import Bundle, Opening
 from ownmark.evidence.commitment import Commitment
 from ownmark.keys import Pixels
@@ -50,7 +51,8 @@ class Trust:
 class Checked:
     """A genuine bundle. `time`: the earliest at which it was there for sure; `part`: the opened set's claim, if one is.
 
-    `remade`: whether the part's images, too, were made anew from its key (its labels always were, if they come from a key).
+    `remade`: whether the part's images, too, were made anew from its key (its labels always were, if they come from a key);
+    `bound`: whether that key was derived last, from all that was committed to.
     """
 
     commitment: Commitment
@@ -60,6 +62,12 @@ class Checked:
     part: Claim | None
     number: int | None
     remade: bool
+    bound: Bound
+
+    @property
+    def exact(self) -> bool:
+        """Whether the test of keyed labels holds against whoever made the claim: else innocent models decide."""
+        return self.remade and self.bound.choices is not None
 
     def is_of(self, digest: str) -> bool:
         """Whether this is the digest of the protected model, by its tensors or by its file."""
@@ -75,6 +83,7 @@ def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
     opening = bundle.opening
     if opening is not None:
         _check_opening(opening, committed)
+    tied = Bound(None, "nothing is opened") if opening is None else bound(opening.claim, committed)
     remade = opening is not None and _remade(opening.claim, committed, trust.pool)
     return Checked(
         commitment=committed,
@@ -84,6 +93,7 @@ def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
         part=opening.claim if opening else None,
         number=opening.number if opening else None,
         remade=remade,
+        bound=tied,
     )
 
 
@@ -146,9 +156,9 @@ def _remade(part: Claim, committed: Commitment, pool: Pixels | None) -> bool:
     if committed.cells:
         wrong = inputs.unlike_patterns(part, committed.cells)
     elif committed.pool and pool is not None:
-        if inputs.pool_digest(pool) != committed.pool:
+        if inputs.pool_digest(pool, committed.version) != committed.pool:
             raise EvidenceError("the pool is not the one that the images were chosen from when the claim was sealed")
-        wrong = inputs.unlike_choice(part, pool)
+        wrong = inputs.unlike_choice(part, pool, committed.version)
     else:
         return False
     if wrong is not None:

@@ -1,12 +1,14 @@
 """A judge's verdict as a file: all inputs by their digests, all answers, and what follows, signed by the judge. No torch.
 
 The file is DSSE's JSON of an in-toto statement. Everything but `ruling` is what the judge brought or heard; `recomputed` makes
-the ruling anew from that and the opened seal, and compares the bytes.
+the ruling anew from that and the opened seal, and compares the bytes. A verdict of version 1 is read for ever, and what it
+ruled is kept beside what its record deserves now: later versions know of forgeries that version 1 did not.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,8 @@ from ownmark.evidence.judge import Outcome, Ruling, Session, ruled
 from ownmark.evidence.owner import OwnerKey
 from ownmark.keys import Pixels
 
-VERSION = 1
-PREDICATE = "urn:ownmark:verdict:1"
+VERSION = 2
+PREDICATES = {f"urn:ownmark:verdict:{version}": version for version in range(1, VERSION + 1)}
 KEYS = frozenset({"version", "judge", "bundle", "trust", "seen", "session", "environment", "ruling"})
 TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now"})
 SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
@@ -33,7 +35,10 @@ SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What a judge brought and heard: `bundle` the opened seal, `decoys`: digest of the decoys, "" without."""
+    """What a judge brought and heard: `bundle` the opened seal, `decoys`: digest of the decoys, "" without.
+
+    `version`: of the verdict; `was`: JSON data of what a verdict of version 1 ruled, None for one of this version.
+    """
 
     bundle: Bundle
     trust: Trust
@@ -41,8 +46,10 @@ class Judged:
     session: Session
     environment: Mapping[str, str]
     decoys: str = ""
+    version: int = VERSION
+    was: Mapping[str, Any] | None = None
 
-    @property
+    @cached_property
     def ruling(self) -> Ruling:
         """What follows from it. Raises EvidenceError if the seal is not genuine."""
         return ruled(checked(self.bundle, self.trust, self.seen), self.session)
@@ -53,10 +60,10 @@ class Judged:
         subject = [{"name": "seal", "digest": {"sha256": self.bundle.digest}}]
         subject += [{"name": "suspect", "digest": {"sha256": suspect.digest}}] if suspect.digest else []
         predicate = {
-            "version": VERSION,
+            "version": self.version,
             "judge": judge,
             "bundle": canonical.sha256(self.bundle.to_bytes()),
-            "trust": _trust(self.trust),
+            "trust": _trust(self.trust, self.version),
             "seen": self.seen.isoformat(),
             "session": {
                 "heard": [one.record for one in self.session.heard],
@@ -65,9 +72,10 @@ class Judged:
                 "decoys": self.decoys,
             },
             "environment": dict(self.environment),
-            "ruling": ruling_record(self.ruling),
+            "ruling": ruling_record(self.ruling) if self.was is None else dict(self.was),
         }
-        return canonical.dumps({"_type": STATEMENT, "subject": subject, "predicateType": PREDICATE, "predicate": predicate})
+        kind = next(name for name, version in PREDICATES.items() if version == self.version)
+        return canonical.dumps({"_type": STATEMENT, "subject": subject, "predicateType": kind, "predicate": predicate})
 
     def signed(self, judge: OwnerKey) -> Envelope:
         """The verdict."""
@@ -76,7 +84,7 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Recomputed:
-    """A verdict that was made anew, alike to the byte; `judge`: the public key that signed it."""
+    """A verdict that was made anew, alike to the byte but for a ruling of version 1; `judge`: the public key that signed it."""
 
     judged: Judged
     judge: str
@@ -111,12 +119,13 @@ def read_whole(path: Path) -> bytes:
 
 def _predicate(payload: bytes) -> dict[str, Any]:
     statement = canonical.record_of(canonical.loads(payload), STATEMENT_KEYS, "a statement")
-    if statement["predicateType"] != PREDICATE:
-        raise EvidenceError(f"the statement is about {statement['predicateType']!r}, needed {PREDICATE}")
+    version = PREDICATES.get(statement["predicateType"]) if isinstance(statement["predicateType"], str) else None
+    if version is None:
+        raise EvidenceError(f"the statement is about {statement['predicateType']!r}, needed one of {', '.join(PREDICATES)}")
     predicate = canonical.record_of(statement["predicate"], KEYS, "a verdict")
-    if not canonical.is_version(predicate["version"], VERSION):
+    if not canonical.is_version(predicate["version"], version):
         raise EvidenceError(
-            f"this is a verdict of version {predicate['version']!r}; this ownmark reads {VERSION}: update ownmark"
+            f"this is a verdict of version {predicate['version']!r}; this ownmark reads up to {VERSION}: update ownmark"
         )
     return predicate
 
@@ -128,23 +137,25 @@ def _judged(predicate: dict[str, Any], bundle: Bundle, pool: Pixels | None) -> J
         bytes.fromhex(told["nonce"]),
         np.array(told["classes"], dtype=np.int64),
     )
-    trust = _trust_of(predicate["trust"], pool)
+    version = predicate["version"]
+    trust = _trust_of(predicate["trust"], pool, version)
     seen = datetime.fromisoformat(predicate["seen"])
-    return Judged(bundle, trust, seen, session, predicate["environment"], told["decoys"])
+    was = predicate["ruling"] if version == 1 else None
+    return Judged(bundle, trust, seen, session, predicate["environment"], told["decoys"], version, was)
 
 
-def _trust(trust: Trust) -> dict[str, Any]:
+def _trust(trust: Trust, version: int) -> dict[str, Any]:
     return {
         "roots": [in_base64(root.public_bytes(Encoding.DER)) for root in trust.roots],
         "owner": trust.owner,
         "withdrawn": {key: when.isoformat() for key, when in trust.withdrawn.items()},
         "opened": sorted(trust.opened),
-        "pool": "" if trust.pool is None else inputs.pool_digest(trust.pool),
+        "pool": "" if trust.pool is None else inputs.pool_digest(trust.pool, version),
         "now": trust.now.astimezone(UTC).isoformat(),
     }
 
 
-def _trust_of(value: object, pool: Pixels | None) -> Trust:
+def _trust_of(value: object, pool: Pixels | None, version: int) -> Trust:
     record = canonical.record_of(value, TRUST_KEYS, "what a judge trusted")
     trust = Trust(
         roots=tuple(map(_root, record["roots"])),
@@ -155,7 +166,7 @@ def _trust_of(value: object, pool: Pixels | None) -> Trust:
     )
     if not record["pool"]:
         return trust
-    if pool is None or inputs.pool_digest(pool) != record["pool"]:
+    if pool is None or inputs.pool_digest(pool, version) != record["pool"]:
         raise EvidenceError(f"the judge had the pool {record['pool'][:16]}...: bring the same one")
     return replace(trust, pool=pool)
 

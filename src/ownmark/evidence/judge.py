@@ -129,11 +129,13 @@ def _alike(part: Claim, one: Heard, test: Test, form: str = AS_SEALED) -> Findin
 
 def _sealed(found: Checked) -> list[Step]:
     made = "labels and images made anew from the key" if found.remade else "not every image can be made anew from a key"
+    keyed = [Step("J3 key", found.bound.choices is not None or None, found.bound.why)] if found.remade else []
     time = "" if found.time is None else f" ({found.time:%Y-%m-%d %H:%M:%S} UTC)"
     return [
         Step("J1 seal", passed=True, told=f"whole, signed by {found.commitment.owner}"),
         Step("J2 time", found.standing is Standing.IN_TIME, f"{found.standing.value}{time}"),
         Step("J3 triggers", found.remade or None, made),
+        *keyed,
     ]
 
 
@@ -163,7 +165,7 @@ def _controlled(part: Claim, suspect: Heard, finding: Finding) -> list[Step]:
 def _main(finding: Finding, session: Session, found: Checked, alpha: float) -> tuple[float, float, str]:
     """log10 of p, of the least that it could be, and both in words."""
     null, rate = finding.test.null, f"{_rate(finding)}, interval {finding.interval[0]:.3g} to {finding.interval[1]:.3g}"
-    if isinstance(null, KeyedLabels) and found.remade:
+    if isinstance(null, KeyedLabels) and found.exact:
         p, least = null.log10_p_adjusted(finding.score), null.log10_p_adjusted(1)
         told = f"log10 p = {p:.6g} (a factor of 2^{null.grinding} for keys that may have been tried is in it)"
         return p, least, f"{rate}; {told}; {_power(finding, null, alpha)}"
@@ -239,7 +241,7 @@ def _decoy_keys(session: Session, finding: Finding) -> list[Step]:
 def _early(session: Session, finding: Finding, found: Checked) -> list[Step]:
     """Where a test that stops as soon as it may would have stopped, in an order that the nonce gives."""
     null, policy = finding.test.null, found.commitment.policy
-    if not isinstance(null, KeyedLabels) or not found.remade or policy.survival <= 1 / null.classes:
+    if not isinstance(null, KeyedLabels) or not found.exact or policy.survival <= 1 / null.classes:
         return []
     order = keys.chosen(keys.derived(session.nonce, "sequence", 0), len(finding.matches), len(finding.matches))
     bar = max(policy.alpha / 2.0**null.grinding, 1e-300)
@@ -261,7 +263,7 @@ def _outcome(found: Checked, steps: list[Step], logs: tuple[float, float, float]
         return Outcome.INCONCLUSIVE, "; ".join(step.told for step in hindered)
     if least > bar:
         needed = innocents_needed(10**bar)
-        advice = finding.test.null.advice(10**bar) if found.remade else f"bring {needed} references of each stratum"
+        advice = finding.test.null.advice(10**bar) if found.exact else f"bring {needed} references of each stratum"
         return Outcome.INCONCLUSIVE, f"no score could reach alpha = {10**bar:.6g}: {advice}"
     return _silent(finding) if p > bar else _match(found, steps, finding)
 
@@ -274,7 +276,7 @@ def _silent(finding: Finding) -> tuple[Outcome, str]:
 
 def _match(found: Checked, steps: list[Step], finding: Finding) -> tuple[Outcome, str]:
     """Strong only if labels and images come from a key and every step was taken and passed."""
-    exact = isinstance(finding.test.null, KeyedLabels) and found.remade
+    exact = isinstance(finding.test.null, KeyedLabels) and found.exact
     random = [step.told for step in steps if step.name == CONTROLS and step.passed is False]
     if random:
         return Outcome.INCONCLUSIVE, random[0]
@@ -285,7 +287,8 @@ def _match(found: Checked, steps: list[Step], finding: Finding) -> tuple[Outcome
     lacking += [f"{step.name}: {step.told}" for step in steps if step.passed is False and step.name.startswith("J8")]
     if exact and not lacking:
         return Outcome.STRONG, "p is not above alpha, every step was taken, and no reference is as good"
-    told = "; ".join(lacking) if exact else "its labels and images do not both come from a key"
+    loose = found.bound.why if found.remade else "its labels and images do not both come from a key"
+    told = "; ".join(lacking) if exact else loose
     return Outcome.SUPPORTING, f"p is not above alpha, but it is not strong: {told}"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from cryptography.x509 import Certificate
 
 from ownmark.claim import Claim
-from ownmark.errors import UsageError
-from ownmark.evidence import canonical, commitment, envelope, inputs, merkle, terms, timestamp
+from ownmark.errors import EvidenceError, UsageError
+from ownmark.evidence import bound, canonical, commitment, envelope, inputs, merkle, terms, timestamp
 from ownmark.evidence.bundle import MOST_STAMPS, Bundle, Opening
 from ownmark.evidence.commitment import Commitment, Policy
 from ownmark.evidence.merkle import Proof
@@ -38,7 +38,7 @@ def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside(
     """The claim's sealed bundle, without a timestamp. Raises UsageError for a claim that no verdict could rest on."""
     _check(claim)
     if beside.pool is not None:
-        inputs.check_chosen(claim, beside.pool)
+        inputs.check_chosen(claim, beside.pool, commitment.VERSION)
     keyed = terms.keyed(claim)
     committed = Commitment(
         owner=owner.public,
@@ -50,15 +50,32 @@ def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside(
         sets=terms.sets(claim),
         key=canonical.sha256(bytes.fromhex(keyed.key)) if keyed else "",
         cells=inputs.pattern_cells(claim),
-        pool="" if beside.pool is None else inputs.pool_digest(beside.pool),
+        pool=_pool(claim, beside),
         terms=terms.terms(claim),
         policy=policy,
         previous="" if beside.previous is None else beside.previous.digest,
         tool=f"ownmark {version('ownmark')}",
+        choices=None if claim.choices is None else dict(claim.choices),
     )
+    _check_bound(claim, committed)
     payload = committed.to_bytes()
     commitment.from_bytes(payload)  # what could not be read again is not signed
     return Bundle(envelope.signed(payload, owner))
+
+
+def _pool(claim: Claim, beside: Beside) -> str:
+    """The digest of the pool: the one at hand, or the one that the key was derived from."""
+    if beside.pool is not None:
+        return inputs.pool_digest(beside.pool, commitment.VERSION)
+    return "" if claim.choices is None else str(claim.choices.get("pool", ""))
+
+
+def _check_bound(claim: Claim, committed: Commitment) -> None:
+    """Raises UsageError for a seal that no judge would believe, since its key was drawn for another."""
+    try:
+        bound.bound(claim, committed)
+    except EvidenceError as error:
+        raise UsageError(f"{error}: seal it as it was marked, or mark the model anew") from error
 
 
 def stamped(bundle: Bundle, url: str, post: Post, roots: Sequence[Certificate] = ()) -> Bundle:

@@ -23,7 +23,7 @@ MASTER = bytes(range(32))
 OWNER = OwnerKey(Ed25519PrivateKey.from_private_bytes(b"signs" + bytes(27)), b"hides" + bytes(27))
 THIEF = OwnerKey(Ed25519PrivateKey.from_private_bytes(b"steals" + bytes(26)), bytes(32))
 POLICY = Policy(0.05, access="labels")
-RANKED = Policy(0.05)
+RANKED = Policy(0.05, access="labels")
 SETS, SIZE = 3, 4
 SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 

@@ -184,6 +184,13 @@ class Open:
     out: Annotated[Path, typer.Option(metavar="FILE", help="What the judge gets.", show_default=False)]
     key: KeyFile = None
     part: Annotated[int | None, typer.Option(min=0, metavar="N", help="The set, from 0.", show_default=False)] = None
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Open every set, with the claim's secret: p pays for 2^40 tried keys instead of 2^64, and no set is left.",
+        ),
+    ] = False
     again: Annotated[bool, typer.Option("--again", help="Write a set's file once more, for the same dispute only.")] = False
     as_json: AsJson = False
 
@@ -195,14 +202,19 @@ class Open:
         bundle = read(self.bundle)
         if self.key is None:
             raise UsageError("opening needs --key OWNER.key, as sealing did")
-        if (self.part or 0) in bundle.opened and not self.again:
+        if self.whole and self.part is not None:
+            raise UsageError("--whole opens every set: leave --part out")
+        if (self.part or 0) in bundle.opened and not self.again and not self.whole:
             raise UsageError(
                 f"set {self.part or 0} was opened before and never counts again: open another; --again writes the same file anew"
             )
         check_writable(self.out)
         check_writable(self.bundle)
-        handed = seal.opened(bundle, Claim.load(self.claim), owner.opened(self.key, passphrase()), self.part)
-        noted = seal.noted(bundle, self.part)
+        claim, holder = Claim.load(self.claim), owner.opened(self.key, passphrase())
+        if self.whole:
+            handed, noted = seal.opened_whole(bundle, claim, holder), seal.noted_whole(bundle)
+        else:
+            handed, noted = seal.opened(bundle, claim, holder, self.part), seal.noted(bundle, self.part)
         save_over(self.bundle, bundle, noted)  # first: a set that is noted and not handed out can be written again
         handed.save(self.out)
         tell_opening(handed, noted, self.out, as_json=self.as_json)

@@ -127,7 +127,8 @@ def tell_opening(handed: "Bundle", noted: "Bundle", path: Path, *, as_json: bool
         "file": str(path),
         "seal": noted.digest,
         "opened": "the whole claim" if opening is None or opening.number is None else f"set {opening.number}",
-        "triggers": str(committed.size),
+        "triggers": str(committed.size if opening is None else len(opening.claim.images)),
+        "secret": "shown: p pays for 2^40 tried keys" if opening is not None and opening.secret else "not shown",
         "left": ", ".join(left) or "nothing",
     }
     show_facts("Opened", rows, as_json)

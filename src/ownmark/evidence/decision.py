@@ -29,7 +29,8 @@ from ownmark.keys import Pixels
 VERSION = 2
 PREDICATES = {f"urn:ownmark:verdict:{version}": version for version in range(1, VERSION + 1)}
 KEYS = frozenset({"version", "judge", "bundle", "trust", "seen", "session", "environment", "ruling"})
-TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now"})
+TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now", "alpha"})
+NEW_TRUST = {"alpha"}  # of version 2
 SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
 
 
@@ -90,6 +91,25 @@ class Recomputed:
     judge: str
 
 
+@dataclass(frozen=True)
+class Expected:
+    """Whom somebody who computes a verdict anew expects. `judge`, `owner`: public keys, "": whoever; `roots`: None: whichever."""
+
+    judge: str = ""
+    owner: str = ""
+    roots: tuple[Certificate, ...] | None = None
+
+    def check(self, found: Recomputed) -> None:
+        """Raises EvidenceError for a verdict by another judge, on another owner's seal, or by roots that are not believed."""
+        if self.judge and found.judge != self.judge:
+            raise EvidenceError(f"the verdict was signed by the judge {found.judge[:16]}..., not by {self.judge[:16]}...")
+        owner = found.judged.bundle.commitment.owner
+        if self.owner and owner != self.owner:
+            raise EvidenceError(f"sealed by the key {owner[:16]}..., but the claimant's is {self.owner[:16]}...")
+        if self.roots is not None and not set(found.judged.trust.roots) <= set(self.roots):
+            raise EvidenceError("the judge believed another timestamp authority than the roots that are named")
+
+
 def recomputed(data: bytes, bundle: Bundle, pool: Pixels | None = None) -> Recomputed:
     """The verdict in a file's bytes, about this opened seal. Raises EvidenceError unless it follows, to the byte."""
     written = envelope.from_record(canonical.loads(data))
@@ -145,24 +165,27 @@ def _judged(predicate: dict[str, Any], bundle: Bundle, pool: Pixels | None) -> J
 
 
 def _trust(trust: Trust, version: int) -> dict[str, Any]:
-    return {
+    whole = {
         "roots": [in_base64(root.public_bytes(Encoding.DER)) for root in trust.roots],
         "owner": trust.owner,
         "withdrawn": {key: when.isoformat() for key, when in trust.withdrawn.items()},
         "opened": sorted(trust.opened),
         "pool": "" if trust.pool is None else inputs.pool_digest(trust.pool, version),
         "now": trust.now.astimezone(UTC).isoformat(),
+        "alpha": trust.alpha,
     }
+    return whole if version > 1 else {name: value for name, value in whole.items() if name not in NEW_TRUST}
 
 
 def _trust_of(value: object, pool: Pixels | None, version: int) -> Trust:
-    record = canonical.record_of(value, TRUST_KEYS, "what a judge trusted")
+    record = canonical.record_of(value, TRUST_KEYS - (NEW_TRUST if version == 1 else set()), "what a judge trusted")
     trust = Trust(
         roots=tuple(map(_root, record["roots"])),
         owner=record["owner"],
         withdrawn={key: datetime.fromisoformat(when) for key, when in record["withdrawn"].items()},
         opened=frozenset(record["opened"]),
         now=datetime.fromisoformat(record["now"]),
+        alpha=record.get("alpha"),
     )
     if not record["pool"]:
         return trust

@@ -72,7 +72,7 @@ def resolved(table: Table, first: Checked, second: Checked) -> Dispute:
 
 
 def _marked(found: Checked, model: Suspect) -> Outcome:
-    return verify(opened_part(found), model, alpha=found.commitment.policy.alpha).outcome
+    return verify(opened_part(found), model, alpha=found.alpha).outcome
 
 
 def _why(crossed: Outcome, back: Outcome) -> str:

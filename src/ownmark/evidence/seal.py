@@ -11,7 +11,7 @@ from cryptography.x509 import Certificate
 
 from ownmark.claim import Claim
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import bound, canonical, commitment, envelope, inputs, merkle, terms, timestamp
+from ownmark.evidence import bound, canonical, choices, commitment, envelope, inputs, merkle, terms, timestamp
 from ownmark.evidence.bundle import MOST_STAMPS, Bundle, Opening
 from ownmark.evidence.commitment import Commitment, Policy
 from ownmark.evidence.merkle import Proof
@@ -113,6 +113,35 @@ def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) ->
     proofs: tuple[Proof, ...] = tuple(merkle.proof(leaves, row) for row in rows)
     opening = Opening(claim.part(number), number, blinds[rows.start : rows.stop], proofs)
     return replace(bundle, opened=earlier, opening=opening)
+
+
+def opened_whole(bundle: Bundle, claim: Claim, owner: OwnerKey) -> Bundle:
+    """What a judge gets who shall see that the key came through scrypt: every set, and the claim's own secret.
+
+    Nothing of the claim can be used in another dispute, but other claims of the same owner can. Raises UsageError if the key was
+    derived from another secret than the owner's.
+    """
+    committed = bundle.commitment
+    if (claim.digest, owner.public) != (committed.claim, committed.owner) or bundle.opening is not None:
+        raise UsageError(
+            "this claim and this key are not those that were sealed, or this is an opened file: take the seal itself"
+        )
+    labels = terms.keyed(claim)
+    if labels is None or committed.choices is None:
+        raise UsageError("the claim has no key that was derived from what the seal commits to: there is no secret to show")
+    chosen = choices.from_record(committed.choices)
+    secret = chosen.secret(owner.secret)
+    if chosen.null_of(secret).key != labels.key:
+        raise UsageError("the claim's key was not derived from this owner's secret, as with ownmark protect --key: open one set")
+    everything = set(range(max(committed.sets, 1)))
+    earlier = () if everything <= set(bundle.opened) else bundle.opened
+    return replace(bundle, opened=earlier, opening=Opening(claim, None, terms.blinds(claim, owner), (), secret))
+
+
+def noted_whole(bundle: Bundle) -> Bundle:
+    """The owner's own bundle, which remembers that every set was opened."""
+    left = (number for number in range(max(bundle.commitment.sets, 1)) if number not in bundle.opened)
+    return replace(bundle, opened=(*bundle.opened, *left))
 
 
 def noted(bundle: Bundle, number: int | None) -> Bundle:

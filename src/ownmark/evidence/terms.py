@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ownmark import keys, match, null
-from ownmark.claim import Claim
+from ownmark.claim import Claim, Test
 from ownmark.evidence import merkle
 from ownmark.evidence.commitment import Way
 from ownmark.evidence.owner import OwnerKey
@@ -51,8 +51,13 @@ WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, R
 
 def ways(claim: Claim) -> tuple[Way, ...]:
     """The ways of asking that could decide, strongest first: those of the tests that know how innocent models do."""
-    tests = (test for test in claim.tests if test.reading in WAYS and not isinstance(test.null, Uncalibrated))
-    return tuple(dict.fromkeys(WAYS[test.reading] for test in tests))
+    found = [way(test) for test in claim.tests if not isinstance(test.null, Uncalibrated)]
+    return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def way(test: Test) -> Way | None:
+    """How a test asks; None for one that no judge takes yet."""
+    return WAYS.get(test.reading)
 
 
 def ground_too_little(claim: Claim) -> bool:

@@ -13,7 +13,7 @@ from torch import nn
 
 from ownmark.claim import Claim
 from ownmark.data import Images, digits
-from ownmark.evidence import seal
+from ownmark.evidence import seal, terms
 from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.check import Standing, Trust, checked
 from ownmark.evidence.commitment import Policy
@@ -26,6 +26,7 @@ from ownmark.protocols import Suspect
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrapped import JPEG, BitDepth
 from ownmark.training import Training, seeded, train
+from ownmark.triggers import Patterns, Source
 from zoo import kept
 
 SIZE = 8  # as scikit-learn has the digits
@@ -70,6 +71,15 @@ def model(seed: int, part: int | None = None) -> nn.Module:
     return kept(f"court {network()} {TRAINING} part {part}", network, partial(trained, data), seed)
 
 
+@dataclass(frozen=True)
+class Stated:
+    """A watermark as far as its key depends on it: how the network learns it is no choice that bends labels or images."""
+
+    triggers: int
+    source: Source = Patterns()
+    sets: int = 1
+
+
 @dataclass(frozen=True, eq=False)
 class Court:
     """A judge with references of his own, by their stratum, and ordinary images."""
@@ -95,7 +105,8 @@ def ordinary(count: int) -> Decoys:
 
 def opened(claim: Claim, alpha: float, pool: Pixels | None = None) -> Bundle:
     """The claim as its owner seals it, and hands its first set, or all of it, to a judge."""
-    sealed = seal.seal(claim, OWNER, Policy(alpha), Beside(pool=pool))
+    access = "labels" if terms.keyed(claim) else ""
+    sealed = seal.seal(claim, OWNER, Policy(alpha, access=access), Beside(pool=pool))
     return seal.opened(sealed, claim, OWNER, 0 if sealed.commitment.sets else None)
 
 

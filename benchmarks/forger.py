@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from court import OWNER, TRAINING, Court, half, images, model, network, opened, suspects
+from court import OWNER, TRAINING, Court, Stated, half, images, model, network, opened, suspects
 from ownmark import keys
 from ownmark.bench.forger import Forger
 from ownmark.claim import Claim
@@ -25,7 +25,7 @@ from ownmark.null import KeyedLabels, Uncalibrated
 from ownmark.protocols import Owner
 from ownmark.suspects.local import Local
 from ownmark.training import seeded, train
-from ownmark.triggers import Patterns, Triggers, keyed
+from ownmark.triggers import Triggers, keyed
 from ownmark.verdict import Outcome as Plain
 from ownmark.verdict import calibrate, verify
 from ownmark.watermark import marked
@@ -98,7 +98,7 @@ def forgeries() -> Iterator[tuple[Claim, nn.Module]]:
             key = number.to_bytes(16, "big") + forger.to_bytes(16, "big")
             owner, how = Owner(data, references=tuple(references), key=key), Forger(samples=TRIGGERS)
             yield calibrate(how.protect(own, owner, rng).claim, untrained()), own
-            wanted = keyed(Patterns(), key, data, sets=1, each=TRIGGERS)
+            wanted = keyed(Stated(TRIGGERS), owner, own)
             yield how.towards(wanted, own, owner, rng).claim, own
 
 
@@ -116,12 +116,14 @@ def genuine_ones() -> Iterator[tuple[Claim, Local, Local]]:
     """Owners' claims, keyed and not, with their model, a copy and a fine-tuned copy."""
     data = images(training=True)
     for seed in range(10):
-        key = keys.derived(OWNER.secret, "mark", seed)
-        triggers = keyed(Patterns(), key, data, sets=1, each=MARKS)
+        mark = Owner(data, key=keys.derived(OWNER.secret, "mark", seed), public=OWNER.public, alpha=ALPHA)
+        with seeded(torch.Generator().manual_seed(seed)):
+            blank = network()
+        triggers = keyed(Stated(MARKS), mark, blank)
         if seed % 2:  # the same without a key: judged by rank
-            triggers = replace(triggers, null=Uncalibrated())
-        own = kept(f"court marked {network()} {TRAINING} {MARKS} {seed}", network, partial(trained_with, triggers), seed)
-        claim = marked("Marked()", own, triggers, Owner(data), least=0.5).claim
+            triggers = replace(triggers, null=Uncalibrated(), choices=None)
+        own = kept(f"court marked, bound {network()} {TRAINING} {MARKS} {seed}", network, partial(trained_with, triggers), seed)
+        claim = marked(Stated(MARKS), own, triggers, mark, least=0.5).claim
         claim = claim if isinstance(triggers.null, KeyedLabels) else calibrate(claim, suspects(range(4000, 4000 + SILENT)))
         yield claim, Local(own), Local(own, name="copy")
         thief = train(deepcopy(own), half(1), replace(TRAINING, epochs=5, rate=0.005), torch.Generator().manual_seed(seed))

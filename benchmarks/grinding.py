@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from scipy.stats import binom
 
-from court import SIZE, Court, images, model, opened, suspects
+from court import OWNER, SIZE, Court, images, model, opened, suspects
 from ownmark import keys
-from ownmark.claim import Claim, Test
+from ownmark.claim import Claim, Preprocess, Test
 from ownmark.data import Images
+from ownmark.evidence.choices import Choices
 from ownmark.evidence.judge import Outcome, Ruling, Stratum
 from ownmark.keys import Pixels
 from ownmark.match import Agreement, Labels, Reading
@@ -72,16 +73,28 @@ def master(number: int) -> bytes:
 
 def tried() -> tuple[Labels, Labels]:
     """Rows of the pool and labels (keys, triggers) that each key gives."""
-    opened_keys = [keys.set_key(master(number), 0) for number in range(KEYS)]
-    rows = np.stack([keys.chosen(key, TRIGGERS, POOL) for key in opened_keys])
+    opened_keys = [null_of(number).set_keys[0] for number in range(KEYS)]
+    rows = keys.by_digest(pool())[np.stack([keys.chosen(key, TRIGGERS, POOL) for key in opened_keys])]
     return rows, np.stack([keys.labels(key, TRIGGERS, len(images(training=True).names)) for key in opened_keys])
+
+
+@cache
+def choices() -> Choices:
+    """What the forger commits to, once: he leaves scrypt out, which no judge sees who is shown one set."""
+    names, size = images(training=True).names, images(training=True).size
+    return Choices(OWNER.public, "Stated()", names, 0, keys.pool_digest(pool()), 1, TRIGGERS, size, "0" * 64, Preprocess(), ALPHA)
+
+
+def null_of(number: int) -> KeyedLabels:
+    """The labels of key number `number`, bound to what was committed to."""
+    chosen = choices()
+    return KeyedLabels(master(number).hex(), TRIGGERS, len(chosen.classes), 1, context=chosen.digest)
 
 
 def by_key(key: int, number: int) -> Ruling:
     """Model `number` judged by the marks of a key. The forger claims nothing of his own model, so that he passes step J4."""
-    names = images(training=True).names
-    null = KeyedLabels(master(key).hex(), TRIGGERS, len(names), 1)
-    chosen = pool()[keys.chosen(keys.set_key(master(key), 0), TRIGGERS, POOL)]
+    null = null_of(key)
+    chosen = keys.picked(null.set_keys[0], TRIGGERS, pool())
     bundle = opened(stated(chosen, null.labels(), 0.0, null), ALPHA, pool())
     return Court(()).ruling(bundle, own(0), accused(number), pool())
 
@@ -100,7 +113,9 @@ def by_rank(number: int) -> Ruling:
 def stated(pixels: Pixels, expected: Labels, score: float, null: Null, owner: int = 0) -> Claim:
     """A claim of labels on an owner's model."""
     test = Test(Reading.LABEL, Agreement(), expected, score, null=null)
-    return Claim(pixels[:, None], (test,), images(training=True).names, "Stated()", weights_digest(model(OWN[owner])))
+    names, digest = images(training=True).names, weights_digest(model(OWN[owner]))
+    chosen = choices().record if isinstance(null, KeyedLabels) else None
+    return Claim(pixels[:, None], (test,), names, "Stated()", digest, choices=chosen)
 
 
 def plain(ruling: Ruling) -> float:

@@ -13,7 +13,9 @@ from scipy.stats import binom
 import watermark_zoo as zoo
 from figures import curves
 from ownmark.null import KeyedLabels
-from ownmark.triggers import Patterns, keyed
+from ownmark.protocols import Owner
+from ownmark.schemes.partitioned import Partitioned
+from ownmark.triggers import keyed
 from ownmark.watermark import survival
 from record import ROOT, record
 from zoo import measured
@@ -55,7 +57,8 @@ def asked() -> dict[str, float]:
     images, found = zoo.images(NAME, training=False), {}
     models = [zoo.target(NAME, seed) for seed in zoo.SEEDS]
     for number in range(KEYS):
-        drawn = keyed(Patterns(), hashlib.sha256(f"other {number}".encode()).digest(), images, sets=1, each=TRIGGERS)
+        owner = Owner(images, key=hashlib.sha256(f"other {number}".encode()).digest())
+        drawn = keyed(Partitioned(triggers=TRIGGERS, sets=1), owner, models[number % len(models)])
         if not isinstance(drawn.null, KeyedLabels):
             raise SystemExit("keyed triggers have keyed labels")
         held = survival(models[number % len(models)], drawn)

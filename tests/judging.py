@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sealing import MASTER, OWNER, POLICY, SEEN
+from sealing import MASTER, OWNER, POLICY, SEEN, choices
 
 from ownmark import keys
 from ownmark.claim import Claim, Test
@@ -30,12 +30,13 @@ Answer = Callable[[Pixels], Labels]
 
 def keyed(*, made: bool = True, sets: int = 2, master: bytes = MASTER) -> Claim:
     """Sets of 60 triggers of 10 classes; unless `made`, their images are none of the key's."""
-    null = KeyedLabels(master.hex(), TRIGGERS, CLASSES, sets)
-    images = np.concatenate([keys.patterns(keys.set_key(master, one), TRIGGERS, SHAPE, 4) for one in range(sets)])
+    chosen = choices(sets, triggers=TRIGGERS, size=SHAPE, cells=4 if made else 0)
+    null = KeyedLabels(master.hex(), TRIGGERS, CLASSES, sets, context=chosen.context())
+    images = np.concatenate([keys.patterns(key, TRIGGERS, SHAPE, 4) for key in null.set_keys])
     if not made:
         images = np.random.default_rng(3).integers(0, 256, images.shape, dtype=np.uint8)
     test = Test(Reading.LABEL, Agreement(), null.labels(), 0.9, null=null)
-    return Claim(images[:, None], (test,), tuple("abcdefghij"), "Keyed()", "ab" * 32)
+    return Claim(images[:, None], (test,), tuple("abcdefghij"), "Keyed()", "ab" * 32, choices=chosen.record)
 
 
 def handed(claim: Claim | None = None, number: int | None = 0) -> Bundle:

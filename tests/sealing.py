@@ -9,9 +9,10 @@ from conftest import small_claim
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ownmark import keys
-from ownmark.claim import Claim, Test
-from ownmark.evidence import canonical, seal
+from ownmark.claim import Claim, Preprocess, Test
+from ownmark.evidence import canonical, seal, terms
 from ownmark.evidence.bundle import Bundle
+from ownmark.evidence.choices import Choices
 from ownmark.evidence.commitment import Commitment, Policy
 from ownmark.evidence.envelope import signed
 from ownmark.evidence.owner import OwnerKey
@@ -21,16 +22,35 @@ from ownmark.null import Innocents, KeyedLabels
 MASTER = bytes(range(32))
 OWNER = OwnerKey(Ed25519PrivateKey.from_private_bytes(b"signs" + bytes(27)), b"hides" + bytes(27))
 THIEF = OwnerKey(Ed25519PrivateKey.from_private_bytes(b"steals" + bytes(26)), bytes(32))
-POLICY = Policy(0.05)
+POLICY = Policy(0.05, access="labels")
+RANKED = Policy(0.05, access="labels")
 SETS, SIZE = 3, 4
 SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def keyed_claim(sets: int = SETS, **changes: Any) -> Claim:
-    """Four patterns a set, and their labels, all from the key."""
-    null = KeyedLabels(MASTER.hex(), SIZE, 10, sets)
-    own = [keys.set_key(MASTER, number) for number in range(sets)] or [MASTER]
-    images = np.concatenate([keys.patterns(key, SIZE, (3, 3, 1), 4) for key in own])[:, None]
+def choices(sets: int = SETS, **changes: Any) -> Choices:
+    """What the key of `keyed_claim` is bound to."""
+    fields: dict[str, Any] = {
+        "owner": OWNER.public,
+        "scheme": "Keyed()",
+        "classes": tuple("abcdefghij"),
+        "cells": 4,
+        "pool": "",
+        "sets": sets,
+        "triggers": SIZE,
+        "size": (3, 3, 1),
+        "model": "cd" * 32,
+        "preprocess": Preprocess(),
+        "alpha": POLICY.alpha,
+    }
+    return Choices(**fields | changes)
+
+
+def keyed_claim(sets: int = SETS, chosen: Choices | None = None, **changes: Any) -> Claim:
+    """Four patterns per set, and their labels, all from the key, which is bound to `chosen`; no scrypt, which takes a second."""
+    chosen = chosen or choices(sets)
+    null = KeyedLabels(MASTER.hex(), SIZE, 10, sets, context=chosen.context())
+    images = np.concatenate([keys.patterns(key, SIZE, (3, 3, 1), 4) for key in null.set_keys])[:, None]
     test = Test(Reading.LABEL, Agreement(), null.labels(), 1.0, null=null)
     fields: dict[str, Any] = {
         "images": images,
@@ -38,6 +58,7 @@ def keyed_claim(sets: int = SETS, **changes: Any) -> Claim:
         "classes": tuple("abcdefghij"),
         "scheme": "Keyed()",
         "model": "ab" * 32,
+        "choices": chosen.record,
     }
     return Claim(**fields | changes)
 
@@ -49,7 +70,8 @@ def fingerprint() -> Claim:
 
 
 def sealed(claim: Claim | None = None, owner: OwnerKey = OWNER) -> Bundle:
-    return seal.seal(claim or keyed_claim(), owner, POLICY)
+    whole = claim or keyed_claim()
+    return seal.seal(whole, owner, POLICY if terms.keyed(whole) else RANKED)
 
 
 def opened(number: int = 1) -> Bundle:

@@ -93,6 +93,7 @@ def test_the_digest_covers_every_field() -> None:
         {"preprocess": Preprocess((0.5,), (0.5,))},
         {"preprocess": Preprocess((0.25,), (0.25,))},
         {"built_with": ()},
+        {"choices": {"alpha": 0.05}},
         {"originals": None},
         {"originals": claim.images[:, 1]},
         {"maps": None},

@@ -15,6 +15,7 @@ from ownmark.claim import Claim
 from ownmark.cli import protect
 from ownmark.cli.options import listed
 from ownmark.evidence import owner
+from ownmark.evidence.choices import from_record
 from ownmark.models.named import build
 from ownmark.models.weights import load_weights, weights_digest
 from ownmark.null import KeyedLabels
@@ -132,7 +133,7 @@ def test_the_marked_model_is_matched_and_another_is_not_without_any_innocent(sho
     refused(capsys, ["calibrate", "my.claim", "other.safetensors", "--model", MODEL], 2, "exact already")
 
 
-def test_a_key_from_an_owners_secret_is_the_one_that_his_context_gives(
+def test_a_key_from_an_owners_secret_is_the_one_that_all_choices_give(
     shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = owners_key(shop, monkeypatch)
@@ -140,8 +141,10 @@ def test_a_key_from_an_owners_secret_is_the_one_that_his_context_gives(
     assert "derived from your secret" in ran.out
     claim = Claim.load(shop / "my.claim")
     digest = weights_digest(load_weights(build(MODEL), shop / "model.safetensors"))
-    context = {"scheme": claim.scheme, "model": digest, "classes": list(claim.classes)}
-    assert null_of(claim).key == mine.master(context).hex()
+    chosen = from_record(claim.choices)
+    assert (chosen.owner, chosen.scheme, chosen.model) == (mine.public, claim.scheme, digest)
+    assert (chosen.classes, chosen.alpha) == (claim.classes, 1e-6)
+    assert null_of(claim) == chosen.null(mine.secret)
     assert ownmark(capsys, "seal", "my.claim", "--key", "OWNER.key").code == 0
 
 
@@ -176,7 +179,8 @@ def test_an_interrupted_run_goes_on_with_the_same_random_key_which_nobody_else_m
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     key = file.read_bytes()
     marked(capsys)
-    assert null_of(Claim.load(shop / "my.claim")).key == key.hex()
+    claim = Claim.load(shop / "my.claim")
+    assert null_of(claim) == from_record(claim.choices).null(key)
     assert not (shop / "my.claim.work").exists()
 
 

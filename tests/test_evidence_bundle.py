@@ -227,7 +227,9 @@ def test_a_seal_shows_no_trigger_no_label_and_no_key() -> None:
     payload = sealed().envelope.payload
     for secret in (bytes(range(32)).hex().encode(), OWNER.secret.hex().encode(), claim.images[0].tobytes()):
         assert secret not in one + payload
-    assert set(json.loads(payload)["predicate"]["terms"]["tests"][0]["null"]) == {"name", "triggers", "classes", "grinding"}
+    assert set(json.loads(payload)["predicate"]["terms"]["tests"][0]["null"]) == {
+        *["name", "triggers", "classes", "grinding", "context"]
+    }
 
 
 def test_the_judges_side_needs_no_torch() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from authority import DAY, Authority, authority, needs_openssl
-from sealing import MASTER, OWNER, POLICY, SEEN, SETS, SIZE, THIEF, fingerprint, keyed_claim, opened, resealed, sealed
+from sealing import MASTER, OWNER, POLICY, SEEN, SETS, SIZE, THIEF, choices, fingerprint, keyed_claim, opened, resealed, sealed
 
 from ownmark import keys
 from ownmark.claim import Claim
 from ownmark.errors import ClaimError, EvidenceError, UsageError
-from ownmark.evidence import envelope, seal, terms
+from ownmark.evidence import envelope, merkle, seal, terms
 from ownmark.evidence.bundle import Bundle, Opening
 from ownmark.evidence.check import Standing, Trust, checked
 from ownmark.evidence.envelope import signed
@@ -67,7 +67,7 @@ def test_a_keyed_claim_of_one_set_opens_as_a_whole() -> None:
 
 
 def test_images_that_do_not_come_from_the_key_are_told_to_be_so() -> None:
-    other = keyed_claim(images=np.zeros((SETS * SIZE, 1, 3, 3, 1), np.uint8))
+    other = keyed_claim(chosen=choices(cells=0), images=np.zeros((SETS * SIZE, 1, 3, 3, 1), np.uint8))
     one = sealed(other)
     assert one.commitment.cells == 0
     assert not checked(seal.opened(one, other, OWNER, 0), Trust(), SEEN).remade
@@ -229,7 +229,7 @@ def test_a_pattern_that_the_key_does_not_give_is_rejected_and_named() -> None:
     images = keyed_claim().images.copy()
     images[SIZE + 3, 0, 0, 0, 0] ^= 1
     other = keyed_claim(images=images)
-    bent = resealed(sealed(other), cells=4)
+    bent = resealed(sealed(), claim=other.digest, root=merkle.root(terms.leaves(other, terms.blinds(other, OWNER))).hex())
     rejected(seal.opened(bent, other, OWNER, 1), "image of trigger 3 does not come from the key")
     checked(seal.opened(bent, other, OWNER, 0), Trust(), SEEN)
 
@@ -244,6 +244,6 @@ def test_a_claim_that_counts_too_few_tried_keys_is_neither_sealed_nor_believed()
 
 
 def test_blinds_and_labels_come_from_the_sets_own_key() -> None:
-    own = keys.set_key(MASTER, 1)
+    own = keys.bound(keys.set_key(MASTER, 1), choices().digest)
     assert opening(opened(1)).blinds == tuple(keys.derived(own, "blind", number) for number in range(SIZE))
     assert np.array_equal(opening(opened(1)).claim.tests[0].expected, keys.labels(own, SIZE, 10))

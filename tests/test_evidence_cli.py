@@ -12,9 +12,10 @@ import pytest
 from authority import Authority, authority, needs_openssl, serving_timestamps
 from cryptography.hazmat.primitives.serialization import Encoding
 from loopback import Asked, Said, serving
-from sealing import SEEN, keyed_claim
+from sealing import SEEN, choices, keyed_claim
 from workshop import RUN, files, ownmark, refused
 
+from ownmark.claim import Claim
 from ownmark.cli import main
 from ownmark.errors import UsageError
 from ownmark.evidence import owner, seal
@@ -27,6 +28,11 @@ SEAL = ["seal", "my.claim", "--key", "OWNER.key"]
 OPEN = ["open", "my.claim.sealed", "--claim", "my.claim", "--key", "OWNER.key"]
 
 
+def mine() -> Claim:
+    """A claim whose key was not drawn for any one owner."""
+    return keyed_claim(chosen=choices(owner="", alpha=0.001))
+
+
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder, with a space and a letter beyond ASCII in its name, with a claim and a key."""
@@ -34,7 +40,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OWNMARK_PASSPHRASE", WORDS)
-    keyed_claim().save(folder / "my.claim")
+    mine().save(folder / "my.claim")
     owner.create(folder / "OWNER.key", WORDS)
     return folder
 
@@ -87,13 +93,13 @@ def test_a_seal_is_stamped_and_a_set_of_it_opened(desk: Path, capsys: Capture, t
     ran = ownmark(capsys, *SEAL, "--tsa", tsa, "--alpha", "0.001", "--max-queries", "300", "--model-file", "my.claim", "--json")
     assert ran.code == 0, ran.err
     one = read(desk / "my.claim.sealed")
-    assert (ran.record["digest"], ran.record["claim"]) == (one.digest, keyed_claim().digest)
+    assert (ran.record["digest"], ran.record["claim"]) == (one.digest, mine().digest)
     assert (one.commitment.policy.alpha, one.commitment.policy.most_queries) == (0.001, 300)
     assert ownmark(capsys, *OPEN, "--part", "1", "--out", "first", "--json").record["left"] == "0, 2"
     assert ownmark(capsys, *OPEN, "--part", "0", "--out", "second").code == 0
     found = checked(read(desk / "first"), Trust((trusted.root,), owner.public_key(desk / "OWNER.pub")), SEEN)
     assert (found.standing, found.number, found.remade) == (Standing.IN_TIME, 1, True)
-    assert found.part == keyed_claim().part(1)
+    assert found.part == mine().part(1)
     assert read(desk / "my.claim.sealed").opened == (1, 0)
     assert read(desk / "second").opened == (1,)
 
@@ -261,7 +267,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_seal_or_none(desk: Path) -> None:
                 running.kill()
             seen.add(target.exists())
             if target.exists():
-                assert Bundle.from_bytes(target.read_bytes()).commitment.claim == keyed_claim().digest
+                assert Bundle.from_bytes(target.read_bytes()).commitment.claim == mine().digest
     assert True in seen, "none lived long enough to write its seal"
 
 

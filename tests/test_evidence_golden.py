@@ -11,17 +11,20 @@ from typing import Any
 
 import pytest
 from claims.make import bundles, told
+from judging import marked, reference, session
 from sealing import THIEF
 
 from ownmark.claim import Claim
 from ownmark.errors import ClaimError
 from ownmark.evidence import canonical, timestamp
 from ownmark.evidence.bundle import Bundle, read
-from ownmark.evidence.check import Trust
+from ownmark.evidence.check import Trust, checked
 from ownmark.evidence.decision import recomputed
 from ownmark.evidence.envelope import from_record
-from ownmark.evidence.judge import Outcome
+from ownmark.evidence.judge import Outcome, opened_part, ruled
 
+HERE = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
+NOW = {"v1": Outcome.INCONCLUSIVE, "v2": Outcome.STRONG}  # what the verdict of each version's copy deserves today
 VERSIONS = sorted(path for path in (Path(__file__).parent / "claims").glob("v*") if path.is_dir())
 JUDGE = """
 import sys, json
@@ -86,8 +89,27 @@ def test_a_verdict_of_any_version_follows_from_its_record_to_the_byte(folder: Pa
     """Fault 46."""
     written = (folder / "copy.verdict").read_bytes()
     again = recomputed(written, read(folder / "copy.judged"))
-    assert (again.judged.ruling.outcome, again.judge) == (Outcome.STRONG, THIEF.public)
+    assert (again.judged.ruling.outcome, again.judge) == (NOW[folder.name], THIEF.public)
     assert again.judged.signed(THIEF).data == written
+
+
+def test_a_verdict_of_version_1_says_what_it_ruled_and_what_it_deserves_now() -> None:
+    """Its key depends on neither the pool nor the order of the classes, so that innocent models decide, and it had one."""
+    folder = VERSIONS[0]
+    judged = recomputed((folder / "copy.verdict").read_bytes(), read(folder / "copy.judged")).judged
+    assert judged.was is not None
+    assert judged.was["outcome"] == "MATCH (strong)"
+    assert judged.ruling.outcome is Outcome.INCONCLUSIVE
+    step = next(one for one in judged.ruling.steps if one.name == "J3 key")
+    assert (step.passed, "version 1" in step.told) == (None, True)
+    found = checked(read(folder / "copy.judged"), judged.trust, judged.seen)
+    assert not found.exact
+    part = opened_part(found)
+    silent = tuple(reference(part, number) for number in range(1, 20))
+    ruling = ruled(found, session(part, marked(part), own=marked(part), references=silent))
+    assert (ruling.outcome, "sealed by version 1" in ruling.reason) == (Outcome.SUPPORTING, True), (
+        "with innocents, but never strong"
+    )
 
 
 @pytest.mark.parametrize("name", ["keyed.sealed", "keyed-set-1.opened"])
@@ -115,7 +137,7 @@ def test_a_clock_a_home_and_a_language_change_nothing(tmp_path: Path) -> None:
     folder, place = VERSIONS[0], tmp_path / "a judge's d\u00e9sk.opened"
     place.write_bytes((folder / "keyed-set-1.opened").read_bytes())
     odd = {"HOME": "/nowhere", "LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PATH": os.environ["PATH"]}
-    odd["PYTHONPATH"] = str(Path(__file__).parent)
+    odd["PYTHONPATH"] = os.pathsep.join(HERE)
     call = [sys.executable, "-c", JUDGE, str(folder / "root.pem"), str(place), expected(folder)["now"]]
     ran = subprocess.run(call, env=odd, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout) == expected(folder)["files"]["keyed-set-1.opened"]
@@ -127,12 +149,14 @@ def test_a_verdict_is_computed_anew_without_a_network_a_home_or_a_right_clock(la
     desk = tmp_path / "a judge's d\u00e9sk"
     desk.mkdir()
     for name in ("copy.judged", "copy.verdict"):
-        (desk / name).write_bytes((VERSIONS[0] / name).read_bytes())
+        (desk / name).write_bytes((VERSIONS[-1] / name).read_bytes())
     odd = {"HOME": "/nowhere", "LC_ALL": language, "TZ": "Pacific/Kiritimati", "PATH": os.environ["PATH"]}
+    odd["PYTHONPATH"] = os.pathsep.join(HERE)
     words = ["judge", "copy.judged", "--offline", "copy.verdict", "--json"]
     ran = subprocess.run([sys.executable, "-c", CUT_OFF, *words], env=odd, cwd=desk, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert told.pop("verdict") == "copy.verdict"
-    written = json.loads(from_record(canonical.loads((VERSIONS[0] / "copy.verdict").read_bytes())).payload)
-    assert told == written["predicate"]["ruling"] | {"exit_code": 0}
+    written = json.loads(from_record(canonical.loads((VERSIONS[-1] / "copy.verdict").read_bytes())).payload)
+    more = ("judge", "terms", "answers", "ruled_by_version_1")
+    assert {name: value for name, value in told.items() if name not in more} == written["predicate"]["ruling"] | {"exit_code": 0}

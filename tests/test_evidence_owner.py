@@ -1,6 +1,5 @@
 """An owner's key opens with its passphrase only, and nothing passes for the owner's signature but the owner's signature."""
 
-import hashlib
 import os
 import stat
 import subprocess
@@ -88,13 +87,6 @@ def test_what_is_no_owners_key_is_refused_with_a_message(name: str, tmp_path: Pa
     for read in (lambda: owner.opened(tmp_path / name, WORDS), lambda: owner.public_key(tmp_path / name)):
         with pytest.raises(UsageError, match=str(tmp_path)):
             read()
-
-
-def test_a_claims_key_is_stretched_from_the_secret_in_its_context() -> None:
-    context = f'{{"classes":10,"owner":"{OWNER.public}","scheme":"Keyed()"}}'.encode()
-    made = hashlib.scrypt(OWNER.secret, salt=context, n=2**17, r=8, p=1, maxmem=2**28, dklen=32)
-    assert OWNER.master({"scheme": "Keyed()", "classes": 10}) == made
-    assert OWNER.master({"scheme": "Keyed()", "classes": 9}) != made
 
 
 @needs_openssl

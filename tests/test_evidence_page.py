@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from authority import needs_openssl
 from cryptography.exceptions import InvalidSignature
-from sealing import opened, resealed, sealed
+from sealing import choices, opened, resealed, sealed
 
 from ownmark.evidence import bundle, canonical, commitment, decision, envelope, timestamp, transcript
 from ownmark.evidence.bundle import read
@@ -58,7 +58,15 @@ def test_the_page_names_every_key() -> None:
     told = terms(opened().opening.claim) if opened().opening else {}  # type: ignore[union-attr]
     keys |= set(told) | {key for test in told["tests"] for key in test}
     assert [key for key in sorted(keys) if f"`{key}`" not in PAGE] == []
-    for value in (bundle.FORMAT, envelope.PAYLOAD_TYPE, commitment.PREDICATE, commitment.STATEMENT, commitment.LEAST_FAVOURABLE):
+    keys |= set(choices().record)
+    assert [key for key in sorted(keys) if f"`{key}`" not in PAGE] == []
+    for value in (
+        bundle.FORMAT,
+        envelope.PAYLOAD_TYPE,
+        *commitment.PREDICATES,
+        commitment.STATEMENT,
+        commitment.LEAST_FAVOURABLE,
+    ):
         assert f"`{value}`" in PAGE
 
 
@@ -67,7 +75,7 @@ def test_the_page_names_every_key_of_a_verdict() -> None:
     written = (ROOT / "tests" / "claims" / "v1" / "copy.verdict").read_bytes()
     ruling = json.loads(envelope.from_record(canonical.loads(written)).payload)["predicate"]["ruling"]
     keys |= set(ruling) | {key for step in ruling["steps"] for key in step}
-    words = {decision.PREDICATE, transcript.AS_SEALED, *map(str, Stratum), *map(str, Role), *transcript.DTYPES.values()}
+    words = {*decision.PREDICATES, transcript.AS_SEALED, *map(str, Stratum), *map(str, Role), *transcript.DTYPES.values()}
     assert [word for word in sorted(keys | words) if f"`{word}`" not in PAGE] == []
 
 

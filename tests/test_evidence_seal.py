@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import small_claim
 from safetensors.numpy import save_file
-from sealing import MASTER, OWNER, POLICY, SEEN, SETS, SIZE, THIEF, fingerprint, keyed_claim, opened, resealed, sealed
+from sealing import MASTER, OWNER, POLICY, SEEN, SETS, SIZE, THIEF, choices, fingerprint, keyed_claim, opened, sealed
 
 from ownmark import keys
 from ownmark.errors import EvidenceError, UsageError
@@ -17,9 +17,15 @@ from ownmark.evidence.commitment import Policy
 from ownmark.evidence.seal import Beside
 
 POOL = np.random.default_rng(0).integers(0, 256, (30, 3, 3, 1), dtype=np.uint8)
-CHOSEN = keyed_claim(
-    images=np.concatenate([POOL[keys.chosen(keys.set_key(MASTER, number), SIZE, len(POOL))] for number in range(SETS)])[:, None]
-)
+FROM_POOL = choices(cells=0, pool=keys.pool_digest(POOL))
+
+
+def drawn(number: int, count: int = SIZE, pool: keys.Pixels = POOL) -> keys.Pixels:
+    """What the key of that set picks."""
+    return keys.picked(keys.bound(keys.set_key(MASTER, number), FROM_POOL.digest), count, pool)
+
+
+CHOSEN = keyed_claim(chosen=FROM_POOL, images=np.concatenate([drawn(number) for number in range(SETS)])[:, None])
 
 
 # images that a key chose from a pool
@@ -27,21 +33,23 @@ CHOSEN = keyed_claim(
 
 def test_images_that_the_key_chose_from_a_sealed_pool_are_made_anew_from_it() -> None:
     one = seal.seal(CHOSEN, OWNER, POLICY, Beside(pool=POOL))
-    assert (one.commitment.cells, one.commitment.pool) == (0, inputs.pool_digest(POOL))
+    assert (one.commitment.cells, one.commitment.pool) == (0, keys.pool_digest(POOL))
     handed = seal.opened(one, CHOSEN, OWNER, 2)
     assert checked(handed, Trust(pool=POOL), SEEN).remade
     assert not checked(handed, Trust(), SEEN).remade, "who lacks the pool cannot see it"
+    assert checked(handed, Trust(pool=POOL[::-1]), SEEN).remade, "the order of the images plays no part"
     with pytest.raises(EvidenceError, match="the pool is not the one"):
-        checked(handed, Trust(pool=POOL[::-1]), SEEN)
+        checked(handed, Trust(pool=POOL[1:]), SEEN)
+    assert seal.seal(CHOSEN, OWNER, POLICY).commitment.pool == keys.pool_digest(POOL), "also where the pool is not at hand"
 
 
 def test_an_image_that_the_key_did_not_choose_is_named() -> None:
     images = CHOSEN.images.copy()
-    images[SIZE + 1] = POOL[keys.chosen(keys.set_key(MASTER, 1), 30, 30)[-1]]
+    images[SIZE + 1] = drawn(1, 30)[-1]
     other = replace(CHOSEN, images=images)
     with pytest.raises(UsageError, match="image 1 of set 1 is not the one"):
         seal.seal(other, OWNER, POLICY, Beside(pool=POOL))
-    bent = resealed(sealed(other), pool=inputs.pool_digest(POOL))
+    bent = sealed(other)
     with pytest.raises(EvidenceError, match="image of trigger 1 does not come from the key"):
         checked(seal.opened(bent, other, OWNER, 1), Trust(pool=POOL), SEEN)
 

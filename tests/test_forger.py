@@ -10,7 +10,7 @@ from conftest import same_weights, seed
 from judging import MATCHES
 from torch import nn
 
-from court import Court, half, network, opened
+from court import Court, Stated, half, network, opened
 from ownmark.bench.forger import Forger
 from ownmark.claim import Claim
 from ownmark.errors import ClaimError, UsageError
@@ -19,7 +19,7 @@ from ownmark.null import Innocents, KeyedLabels
 from ownmark.protocols import Owner, silent
 from ownmark.suspects.local import Local
 from ownmark.training import Training, seeded, train
-from ownmark.triggers import Patterns, keyed
+from ownmark.triggers import keyed
 from ownmark.verdict import Outcome, verify
 
 TRIGGERS, ALPHA = 40, 0.05
@@ -75,7 +75,7 @@ def test_forged_labels_are_no_keys_labels() -> None:
 
 def test_images_that_are_bent_towards_a_keys_labels_are_not_the_keys_and_are_judged_by_rank() -> None:
     """Fault 17: the labels are the key's, the images are not."""
-    wanted = keyed(Patterns(), forger().key, half(0), sets=1, each=TRIGGERS)
+    wanted = keyed(Stated(TRIGGERS), forger(), models()[0])
     claim = FORGER.towards(wanted, models()[0], forger(), seed(1)).claim
     assert np.array_equal(claim.tests[0].expected, wanted.labels)
     assert verify(claim, Local(models()[4]), alpha=ALPHA).outcome is Outcome.MATCH, "who does not make the images anew is fooled"

@@ -26,6 +26,7 @@ from ownmark.claim import Claim
 from ownmark.errors import AnswerError, EvidenceError, UsageError
 from ownmark.evidence import seal
 from ownmark.evidence.check import Checked, Standing
+from ownmark.evidence.commitment import Policy
 from ownmark.evidence.judge import Outcome, Ruling, Session, Stratum, ruled
 from ownmark.evidence.transcript import AGAIN, PROBES, Plan, from_record, heard
 from ownmark.keys import Pixels
@@ -237,3 +238,9 @@ def test_a_fingerprint_is_judged_by_rank_and_never_strong() -> None:
     assert (ruling.outcome, "do not both come from a key" in ruling.reason) == (Outcome.SUPPORTING, True)
     assert ruling.log10_p == pytest.approx(np.log10(0.05))
     assert ruled(found, session(claim, copy, plain=True, references=silent[:5])).outcome is Outcome.INCONCLUSIVE
+    for access, p in (("", 3 / 20), ("weights", 3 / 20), ("labels", 1 / 20)):
+        other = seal.opened(seal.seal(claim, OWNER, Policy(0.05, access=access)), claim, OWNER, None)
+        ruling = ruled(genuine(other), session(claim, copy, plain=True, references=silent))
+        assert ruling.log10_p == pytest.approx(np.log10(p)), "who may choose among three ways tries three times"
+        told = "asked by labels" if access == "labels" else "p pays for 3 ways of asking"
+        assert told in step(ruling, "J7 terms")[1]

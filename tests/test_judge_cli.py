@@ -32,13 +32,36 @@ def test_a_copy_is_judged_strongly_and_the_verdict_is_computed_anew_without_torc
     assert told["J6 decoys"] == "60 of 60 decoys right"
     assert {"J8 triggers through JPEG(quality=75)", "J8 triggers through BitDepth(bits=5)"} <= told.keys()
     again = ownmark(capsys, "judge", "a.opened", "--offline", "verdict.json", "--json")
-    assert {**again.record, "verdict": ""} == {**ran.record, "verdict": ""}
+    assert {**again.record, "answers": ""} == {**ran.record, "answers": ""}
+    assert "0 references were there of the 19" not in ran.record["reason"]
+    assert "1 references were there of the 19" in ran.record["reason"]
+    assert ran.record["terms"]["alpha of the claimant"] == "0.05"
     code = f"{RUN.removesuffix('sys.exit(main())')}main(); sys.exit(int('torch' in sys.modules))"
     words = [sys.executable, "-c", code, "judge", "a.opened", "--offline", "verdict.json"]
     plain = subprocess.run(words, cwd=court, capture_output=True, text=True, check=False)
     assert plain.returncode == 0, plain.stderr
     assert plain.stdout.startswith("MATCH (strong)")
+    assert "whether its answers are true cannot be known" in " ".join(plain.stderr.split())
     refused(capsys, ["judge", "b.opened", "--offline", "verdict.json"], 4, "another opened seal")
+    offline = ["judge", "a.opened", "--offline", "verdict.json"]
+    assert ownmark(capsys, *offline, "--judge", "JUDGE.pub", "--root", "tsa.pem").code == 0
+    refused(capsys, [*offline, "--owner", "JUDGE.pub"], 4, "the claimant's is")
+    refused(capsys, [*JUDGE, "--suspect", "b.onnx", "--judge", "JUDGE.pub"], 2, "--judge names")
+
+
+@needs_openssl
+def test_a_judge_who_judges_by_a_smaller_alpha_says_so(capsys: Capture) -> None:
+    ran = ownmark(capsys, *JUDGE, "--suspect", "b.onnx", "--alpha", "1e-41")
+    assert (ran.code, ran.out.splitlines()[0]) == (3, "INCONCLUSIVE")
+    said = " ".join(ran.out.split())
+    for told in (
+        "alpha of the claimant 0.05",
+        "alpha of the judge at most 1e-41",
+        "judge's key",
+        "roots",
+        "0 independent models",
+    ):
+        assert told in said
 
 
 @needs_openssl

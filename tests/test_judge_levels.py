@@ -16,7 +16,9 @@ from ownmark.suspects.wrapped import JPEG, BitDepth, Transform
 def test_the_luckiest_of_ten_thousand_keys_is_no_match_against_an_innocent() -> None:
     """Fault 18: the innocent answers one class, so that the forger needs no query to try a key."""
     masters = (number.to_bytes(32, "big") for number in range(10_000))
-    luckiest = max(masters, key=lambda key: int((keys.labels(keys.set_key(key, 0), TRIGGERS, CLASSES) == 3).sum()))
+    context = str(keyed().tests[0].null.context)  # type: ignore[attr-defined]
+    drawn = lambda key: keys.labels(keys.bound(keys.set_key(key, 0), context), TRIGGERS, CLASSES)  # noqa: E731
+    luckiest = max(masters, key=lambda key: int((drawn(key) == 3).sum()))
     found = genuine(handed(keyed(master=luckiest)))
     assert found.part is not None
 

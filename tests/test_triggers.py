@@ -1,17 +1,36 @@
 """Sources of triggers: each draws what it promises from the key, and the same for the same key."""
 
+import hashlib
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
-from conftest import pictures
+import rfc8785
+from conftest import pictures, tiny
 
 from ownmark import keys
+from ownmark.claim import Preprocess
 from ownmark.data import Images, digits
 from ownmark.errors import DataError, UsageError
+from ownmark.evidence.choices import from_record
+from ownmark.models.prepared import prepared
 from ownmark.null import KeyedLabels
-from ownmark.triggers import Content, Gaussian, Natural, Patterns, Source, keyed
+from ownmark.protocols import Owner
+from ownmark.triggers import Content, Gaussian, Natural, Patterns, Source, chosen_by, keyed
 
 IMAGES = pictures(60, size=32)
 KEY, OTHER = bytes(range(32)), bytes(32)
+
+
+@dataclass(frozen=True)
+class Marking:
+    """A scheme, as far as its key depends on it."""
+
+    source: Source = Patterns()
+    sets: int = 3
+    triggers: int = 4
+
+
 SOURCES = pytest.mark.parametrize("source", [Patterns(), Natural("digits"), Content(), Gaussian()], ids=repr)
 
 
@@ -83,13 +102,47 @@ def test_natural_images_need_a_square() -> None:
 
 
 def test_keyed_triggers_are_sets_of_their_own_keys_with_labels_that_their_null_knows() -> None:
-    made = keyed(Patterns(), KEY, IMAGES, sets=3, each=4)
-    assert made.null == KeyedLabels(KEY.hex(), 4, 3, 3)
-    assert np.array_equal(made.images[4:8], Patterns().draw(keys.set_key(KEY, 1), 4, IMAGES))
-    assert np.array_equal(made.labels[8:], keys.labels(keys.set_key(KEY, 2), 4, 3))
+    made = keyed(Marking(), Owner(IMAGES, key=KEY), tiny(3))
+    chosen = from_record(made.choices)
+    assert made.null == chosen.null(KEY) == KeyedLabels(made.null.key, 4, 3, 3, context=chosen.digest)  # type: ignore[attr-defined]
+    own = [keys.bound(keys.set_key(bytes.fromhex(chosen.null(KEY).key), number), chosen.digest) for number in range(3)]
+    assert np.array_equal(made.images[4:8], Patterns().draw(own[1], 4, IMAGES))
+    assert np.array_equal(made.labels[8:], keys.labels(own[2], 4, 3))
+
+
+def test_the_key_is_scrypt_of_the_secret_salted_with_every_choice() -> None:
+    chosen = chosen_by(Owner(IMAGES, key=KEY), Marking(), tiny(3))
+    salt = hashlib.sha256(rfc8785.dumps(chosen.record)).digest()
+    secret = keys.derived(KEY, f"secret {salt.hex()}", 0)
+    made = hashlib.scrypt(secret, salt=salt, n=2**17, r=8, p=1, maxmem=2**28, dklen=32)
+    assert chosen.null(KEY).key == made.hex()
+
+
+def test_whatever_is_chosen_otherwise_draws_another_key() -> None:
+    owner, model = Owner(IMAGES, key=KEY), tiny(3)
+    others = [
+        chosen_by(owner, Marking(), model),
+        chosen_by(replace(owner, images=replace(IMAGES, names=IMAGES.names[::-1])), Marking(), model),
+        chosen_by(replace(owner, images=IMAGES.take(range(9))), Marking(Patterns(5)), model),
+        chosen_by(owner, Marking(sets=2), model),
+        chosen_by(owner, Marking(triggers=5), model),
+        chosen_by(replace(owner, alpha=0.05), Marking(), model),
+        chosen_by(replace(owner, public="ab" * 32), Marking(), model),
+        chosen_by(owner, Marking(), tiny(4)),
+        chosen_by(owner, Marking(), prepared(model, Preprocess(mean=(0.5,), std=(0.5,)))),
+        chosen_by(replace(owner, images=owners(Natural(""))), Marking(Natural("digits")), model),
+    ]
+    assert len({one.digest for one in others}) == len(others)
+
+
+def test_a_pool_is_known_by_its_images_and_not_by_their_order() -> None:
+    pool = IMAGES.pixels
+    shuffled = pool[np.random.default_rng(1).permutation(len(pool))]
+    assert keys.pool_digest(pool) == keys.pool_digest(shuffled) != keys.pool_digest(pool[1:])
+    assert np.array_equal(keys.picked(KEY, 9, pool), keys.picked(KEY, 9, shuffled))
 
 
 @pytest.mark.parametrize(("sets", "each"), [(0, 1), (1, 0)])
 def test_no_triggers_are_an_error(sets: int, each: int) -> None:
     with pytest.raises(UsageError, match="one set or more"):
-        keyed(Patterns(), KEY, IMAGES, sets=sets, each=each)
+        keyed(Marking(sets=sets, triggers=each), Owner(IMAGES), tiny(3))

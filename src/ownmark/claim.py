@@ -81,6 +81,7 @@ class Claim:
     calibrate it. `scheme` (a repr), `originals` (n, height, width, channels) and `maps` (n, h, w) are for the record and
     the report; control twins are made of the originals, nothing else is decided by them. `task`: what the model does; for
     similarity the last view is the paired image, and there are no `classes`; for regression the only one is the number's name.
+    `choices`: JSON data of what was committed to before the key of its labels was drawn (`evidence.choices`).
     """
 
     images: npt.NDArray[np.uint8]
@@ -93,6 +94,7 @@ class Claim:
     originals: npt.NDArray[np.uint8] | None = None
     maps: npt.NDArray[np.float32] | None = None
     task: Task = Classification()
+    choices: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != PIXELS or not self.images.size:
@@ -246,8 +248,9 @@ def _arrays(claim: Claim) -> Arrays:
 
 def _described(claim: Claim, arrays: Arrays) -> dict[str, Any]:
     """Everything but the arrays themselves, as JSON data."""
-    task = {} if isinstance(claim.task, Classification) else {"task": tasks.to_record(claim.task)}
-    return task | {
+    told = {} if isinstance(claim.task, Classification) else {"task": tasks.to_record(claim.task)}
+    told |= {} if claim.choices is None else {"choices": dict(claim.choices)}
+    return told | {
         "version": VERSION,
         "scheme": claim.scheme,
         "model": claim.model,
@@ -283,6 +286,7 @@ def _restored(described: Mapping[str, Any], arrays: Arrays) -> Claim:
     preprocess = Preprocess(**{key: tuple(value) for key, value in described["preprocess"].items()})
     kept: dict[str, Any] = {name: arrays[name] for name in ("originals", "maps") if name in arrays}
     kept |= {"task": tasks.from_record(described["task"])} if "task" in described else {}
+    kept |= {"choices": dict(described["choices"])} if "choices" in described else {}
     names = tuple(described["classes"])
     built_with = tuple(described["built_with"])
     return Claim(arrays["images"], tests, names, described["scheme"], described["model"], preprocess, built_with, **kept)

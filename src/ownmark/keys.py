@@ -1,7 +1,8 @@
 """What derives from an owner's secret, bit for bit on every machine: keys, trigger labels, trigger images. No torch.
 
-secret -> scrypt -> master key -> HKDF -> one key a trigger set -> HMAC -> labels. Labels are uniform and independent of every
-image and every model, and that is what makes the test of a keyed watermark exact. Only whole numbers are used.
+secret -> scrypt -> master key -> HKDF -> one seed per trigger set -> HKDF with what was committed to -> the set's key -> HMAC ->
+labels. Labels are uniform and independent of every image and every model, and that is what makes the test of a keyed watermark
+exact. The commitment enters last: whoever changes one of its choices draws other labels. Only whole numbers are used.
 """
 
 import hashlib
@@ -38,6 +39,11 @@ def set_key(master: bytes, number: int) -> bytes:
     return derived(master, "round", number)
 
 
+def bound(seed: bytes, context: str) -> bytes:
+    """The key of a trigger set whose seed is bound to a `context` (64 hexadecimal digits): another key in every context."""
+    return derived(seed, f"bound {context}", 0)
+
+
 def labels(key: bytes, count: int, classes: int) -> npt.NDArray[np.int64]:
     """(count,) labels in [0, classes), uniform and independent: HMAC-SHA-256 with rejection, so that no label is favoured."""
     if not 0 < classes < WORD:
@@ -54,6 +60,27 @@ def chosen(key: bytes, count: int, pool: int) -> npt.NDArray[np.int64]:
         other = place + _uniform(key, "pool", place, pool - place)
         rows[[place, other]] = rows[[other, place]]
     return rows[:count]
+
+
+def image_digest(image: Pixels) -> bytes:
+    """SHA-256 of one image's pixels, with the head that `docs/claim-format.md` gives every array."""
+    return hashlib.sha256(f"{image.dtype.str} {image.shape} ".encode() + np.ascontiguousarray(image).tobytes()).digest()
+
+
+def by_digest(pool: Pixels) -> npt.NDArray[np.int64]:
+    """(n,) the rows of a pool in the order of their images' digests: where a file lies tells nothing."""
+    digests = [image_digest(image) for image in pool]
+    return np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=np.int64)
+
+
+def pool_digest(pool: Pixels) -> str:
+    """SHA-256 over the sorted SHA-256 of every image: the same for the same images in any order."""
+    return hashlib.sha256(b"".join(sorted(map(image_digest, pool)))).hexdigest()
+
+
+def picked(key: bytes, count: int, pool: Pixels) -> Pixels:
+    """(count, height, width, channels): the images that the key chooses from a pool, whose order plays no part."""
+    return np.ascontiguousarray(pool[by_digest(pool)[chosen(key, count, len(pool))]])
 
 
 def patterns(key: bytes, count: int, size: tuple[int, int, int], cells: int) -> Pixels:

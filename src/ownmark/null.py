@@ -96,7 +96,8 @@ class KeyedLabels:
 
     Before the factor 2^lambda, p is exact for any suspect chosen independently of the key, whatever it answers, if the labels
     had no part in the making of the images (which a judge checks by making them anew). `key`: 64 hexadecimal digits; `sets`
-    of `triggers` each have their labels from `keys.set_key(key, number)`; 0 sets: `key` is the key of one set, opened alone.
+    of `triggers` each have their labels from keys of their own (`set_keys`); 0 sets: `key` is the seed of one set, opened alone.
+    `context`: the digest of what was committed to before the key was drawn, which every set's key is bound to; "": to nothing.
 
     `grinding` is lambda, in bits: who tries 2^lambda keys and keeps the luckiest gains no more than that factor. It is 64,
     though each key of an honest owner took a second of scrypt: who sees only this key cannot tell that it came through scrypt.
@@ -107,10 +108,13 @@ class KeyedLabels:
     classes: int
     sets: int
     grinding: int = 64
+    context: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.key, str) or not re.fullmatch("[0-9a-f]{64}", self.key):
             raise ClaimError("a key is 64 hexadecimal digits, in lower case")
+        if not isinstance(self.context, str) or not re.fullmatch("([0-9a-f]{64})?", self.context):
+            raise ClaimError("a key is bound to a context of 64 hexadecimal digits, in lower case, or to none")
         _check_whole("triggers in each set", self.triggers, 1, keys.WORD - 1)
         _check_whole("classes", self.classes, 2, keys.WORD - 1)
         _check_whole("sets", self.sets, 0, keys.WORD - 1)
@@ -125,11 +129,20 @@ class KeyedLabels:
     def smallest(self) -> float:
         return self.p_value(1)
 
+    @property
+    def seeds(self) -> list[bytes]:
+        """What each set is opened by, in order."""
+        key = bytes.fromhex(self.key)
+        return [keys.set_key(key, number) for number in range(self.sets)] or [key]
+
+    @property
+    def set_keys(self) -> list[bytes]:
+        """What the labels and images of each set derive from, in order: its seed, bound to the context."""
+        return [keys.bound(seed, self.context) if self.context else seed for seed in self.seeds]
+
     def labels(self) -> Labels:
         """(n,) the expected labels of all sets, in order."""
-        key = bytes.fromhex(self.key)
-        opened = [keys.set_key(key, number) for number in range(self.sets)] or [key]
-        return np.concatenate([keys.labels(one, self.triggers, self.classes) for one in opened])
+        return np.concatenate([keys.labels(one, self.triggers, self.classes) for one in self.set_keys])
 
     def alone(self, number: int) -> "KeyedLabels":
         """The null of trigger set `number` by itself; its key tells nothing of the other sets."""
@@ -182,8 +195,9 @@ NULLS: tuple[type, ...] = (Uncalibrated, Innocents, KeyedLabels)
 
 
 def to_record(null: Null) -> dict[str, Any]:
-    """Plain JSON data of a null: its name and its parameters."""
-    return {"name": type(null).__name__, **asdict(null)}  # type: ignore[call-overload]
+    """Plain JSON data of a null: its name and its parameters, but for a context where there is none, which older files lack."""
+    found = {"name": type(null).__name__, **asdict(null)}  # type: ignore[call-overload]
+    return {name: value for name, value in found.items() if (name, value) != ("context", "")}
 
 
 def from_record(record: Mapping[str, Any]) -> Null:

@@ -117,8 +117,10 @@ class Owner:
 
     `surrogates` are copies that the owner made of the model (fine-tuned, retrained, pruned): the claim shall hold on them.
     `references` are models that the owner trained independently: the claim shall be silent on them. None of either may
-    calibrate the claim later. Work that was cut short goes on from what lies in the folder `workspace`. `key`: 32 bytes, from
-    which a watermark draws its triggers and their labels; a new one unless it is given.
+    calibrate the claim later. Work that was cut short goes on from what lies in the folder `workspace`. `key`: 32 secret bytes,
+    from which a watermark's key is derived, last of all, with every choice that could bend it; new ones unless they are given.
+    `public`: the public key of who will seal the claim, "": not known yet; `alpha`: the rate of false accusations that the claim
+    is to be judged by; `pulse`: the output of a public beacon, drawn after all of that was timestamped, b"": none.
     """
 
     images: Images
@@ -126,6 +128,9 @@ class Owner:
     references: tuple[nn.Module, ...] = ()
     workspace: Path | None = None
     key: bytes = field(default_factory=partial(os.urandom, 32), repr=False)
+    public: str = ""
+    alpha: float = 1e-6
+    pulse: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -106,5 +106,6 @@ def marked(scheme: object, model: nn.Module, triggers: Triggers, owner: Owner, l
         scheme=repr(scheme),
         model=weights_digest(model),
         preprocess=preprocess_of(model),
+        choices=triggers.choices,
     )
     return Protected(model, claim)

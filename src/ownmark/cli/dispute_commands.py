@@ -15,7 +15,7 @@ from ownmark.errors import UsageError
 if TYPE_CHECKING:
     from ownmark.cli.reach import Reach
     from ownmark.cli.suspects import Access
-    from ownmark.evidence.decision import Judged
+    from ownmark.evidence.decision import Recomputed
 
 UNRESOLVED = 3  # the exit code of what is inconclusive
 Opened = Annotated[Path, typer.Argument(metavar="OPENED", help="What `ownmark open` wrote for the judge.", show_default=False)]
@@ -77,12 +77,24 @@ class Judge:
     ] = None
     pool: Pool = None
     seen: Seen = None
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="The largest rate of false accusations that you judge by, whatever the claimant committed to.",
+            show_default=False,
+        ),
+    ] = None
     key: Annotated[
         Path | None, typer.Option(metavar="JUDGE.key", help="Signs the verdict; ownmark keygen makes one.", show_default=False)
     ] = None
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The verdict to write.", show_default=False)] = None
     offline: Annotated[
         Path | None, typer.Option(metavar="VERDICT", help="Ask nobody: compute this verdict anew.", show_default=False)
+    ] = None
+    judge: Annotated[
+        Path | None,
+        typer.Option(metavar="JUDGE.pub", help="With --offline: the key that must have signed the verdict.", show_default=False),
     ] = None
     api: Api = None
     header: Header = None
@@ -96,35 +108,48 @@ class Judge:
         from ownmark.cli.disputes import tell_judged
         from ownmark.evidence.decision import EXIT_CODES
 
-        judged, file = self._recomputed(self.offline) if self.offline else self._asked()
-        tell_judged(judged, file, as_json=self.as_json)
-        raise typer.Exit(EXIT_CODES[judged.ruling.outcome])
+        found, file = self._recomputed(self.offline) if self.offline else self._asked()
+        tell_judged(found, file, as_json=self.as_json, heard=self.offline is None)
+        raise typer.Exit(EXIT_CODES[found.judged.ruling.outcome])
 
-    def _recomputed(self, verdict: Path) -> "tuple[Judged, Path]":
-        from ownmark.evidence import bundle, decision, inputs
+    def _recomputed(self, verdict: Path) -> "tuple[Recomputed, Path]":
+        """A verdict that was read; whoever says whom he expects sees that it is from them."""
+        from ownmark.evidence import bundle, decision, inputs, owner, timestamp
 
-        given = (self.suspect, self.own, self.reference, self.decoys, self.root, self.owner, self.seen, self.key, self.out)
+        given = (self.suspect, self.own, self.reference, self.decoys, self.seen, self.key, self.out, self.alpha)
         if any(one is not None for one in given):
-            raise UsageError("--offline takes the opened seal and perhaps --pool: all else stands in the verdict")
+            raise UsageError(
+                "--offline takes the opened seal and perhaps --pool, --judge, --owner and --root: all else stands in the verdict"
+            )
         pool = None if self.pool is None else inputs.read_pool(self.pool)
-        return decision.recomputed(decision.read_whole(verdict), bundle.read(self.bundle), pool).judged, verdict
+        expected = decision.Expected(
+            "" if self.judge is None else owner.public_key(self.judge),
+            "" if self.owner is None else owner.public_key(self.owner),
+            None if self.root is None else timestamp.roots_in(self.root),
+        )
+        found = decision.recomputed(decision.read_whole(verdict), bundle.read(self.bundle), pool)
+        expected.check(found)
+        return found, verdict
 
-    def _asked(self) -> "tuple[Judged, Path]":
+    def _asked(self) -> "tuple[Recomputed, Path]":
         """A verdict, signed and written."""
         from ownmark.cli.disputes import Known, Parties, judged
         from ownmark.cli.sealing import passphrase
         from ownmark.evidence import owner
+        from ownmark.evidence.decision import Recomputed
         from ownmark.files import write_whole
 
         if self.suspect is None or self.key is None or self.out is None:
             raise UsageError("judge needs --suspect, --key JUDGE.key to sign with, and --out; or --offline VERDICT")
         check_writable(self.out)
-        known = Known.of(self.root, self.owner, self.pool, self.seen)
+        if self.judge is not None:
+            raise UsageError("--judge names who must have signed a verdict, with --offline; --key signs yours")
+        known = Known.of(self.root, self.owner, self.pool, self.seen).capped(self.alpha)
         signer = owner.opened(self.key, passphrase())
         parties = Parties(self.suspect, self.own, tuple(self.reference or ()), self.decoys)
         one = judged(self.bundle, known, parties, self._reach())
         write_whole(self.out, one.signed(signer).data)
-        return one, self.out
+        return Recomputed(one, signer.public), self.out
 
     def _reach(self) -> "Reach":
         """How the suspect is got at; the other models are files."""

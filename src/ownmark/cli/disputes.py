@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from ownmark.claim import Claim
 from ownmark.cli.console import emit, facts, show, tell, working
 from ownmark.cli.reach import Reach
@@ -16,7 +18,7 @@ from ownmark.cli.web import is_web
 from ownmark.errors import UsageError
 from ownmark.evidence import bundle, inputs, owner, timestamp
 from ownmark.evidence.check import Checked, Trust, checked
-from ownmark.evidence.decision import EXIT_CODES, Judged, ruling_record
+from ownmark.evidence.decision import EXIT_CODES, Judged, Recomputed, ruling_record
 from ownmark.evidence.decoys import decoys_in
 from ownmark.evidence.dispute import Dispute, disputed
 from ownmark.evidence.judge import NONCE, Outcome, Session, Stratum, opened_part
@@ -26,6 +28,10 @@ from ownmark.suspects.wrapped import JPEG, BitDepth
 
 PURIFY = (JPEG(75), BitDepth(5))
 STYLES = {Outcome.STRONG: "bold red", Outcome.SUPPORTING: "bold red", Outcome.NO_MATCH: "bold green"}
+HEARD = "The judge got the answers himself"
+READ = (
+    "Computed anew from the record, which is consistent: whether the answers in it are true cannot be known without asking again"
+)
 MARKS = {True: "passed", False: "FAILED", None: "for information"}
 
 
@@ -46,6 +52,10 @@ class Known:
         known = "" if public is None else owner.public_key(public)
         chosen_from = None if pool is None else inputs.read_pool(pool)
         return cls(Trust(roots, known, pool=chosen_from, now=now), seen.replace(tzinfo=UTC))
+
+    def capped(self, alpha: float | None) -> "Known":
+        """The same for a judge who judges by no larger rate of false accusations than this, if he says one."""
+        return replace(self, trust=replace(self.trust, alpha=alpha))
 
 
 @dataclass(frozen=True)
@@ -141,17 +151,38 @@ def environment() -> dict[str, str]:
     return {"python": platform.python_version(), "system": platform.system()} | {name: version(name) for name in names}
 
 
-def tell_judged(one: Judged, path: Path, *, as_json: bool) -> None:
-    """The verdict, its reason, and every step."""
-    ruling = one.ruling
+def tell_judged(found: Recomputed, path: Path, *, as_json: bool, heard: bool) -> None:
+    """The verdict, its reason, every step, and by whose terms; `heard`: whether the answers were got just now."""
+    one = found.judged
+    ruling, terms = one.ruling, _terms(found)
     if as_json:
-        emit({"verdict": str(path), **ruling_record(ruling), "exit_code": EXIT_CODES[ruling.outcome]})
+        then = None if one.was is None else one.was["outcome"]
+        told = {"judge": found.judge, "terms": terms, "answers": HEARD if heard else READ, "ruled_by_version_1": then}
+        emit({"verdict": str(path), **ruling_record(ruling), **told, "exit_code": EXIT_CODES[ruling.outcome]})
         return
     show(ruling.outcome.value, STYLES.get(ruling.outcome, "bold yellow"))
     show(ruling.reason)
+    if one.was is not None:
+        show(f"Version 1 ruled {one.was['outcome']}; what stands above is what its record deserves now.")
+    if not heard:
+        tell(f"{READ}.", "yellow")
     facts({step.name: f"{MARKS[step.passed]}: {step.told}" for step in ruling.steps})
     missing = ", ".join(stratum.value for stratum in ruling.missing)
-    facts({"strata without a reference": missing or "none", "suspect": one.session.suspect.name, "file": str(path)})
+    facts({"strata without a reference": missing or "none", **terms, "suspect": one.session.suspect.name, "file": str(path)})
+
+
+def _terms(found: Recomputed) -> dict[str, str]:
+    """By whose rules: the judge's and the claimant's, and what the judge brought."""
+    trust, policy = found.judged.trust, found.judged.bundle.commitment.policy
+    roots = [root.fingerprint(SHA256()).hex()[:16] for root in trust.roots]
+    return {
+        "judge's key": found.judge,
+        "alpha of the claimant": f"{policy.alpha:g}",
+        "alpha of the judge": "no cap" if trust.alpha is None else f"at most {trust.alpha:g}",
+        "claimant's key": "checked" if trust.owner else "whoever signed: --owner names the key that you know",
+        "roots": ", ".join(roots) or "none",
+        "references": counted(len(found.judged.session.references), "independent model"),
+    }
 
 
 def tell_dispute(one: Dispute, *, as_json: bool) -> None:

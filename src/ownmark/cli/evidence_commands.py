@@ -106,6 +106,14 @@ class Seal:
     max_queries: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="A judge asks one suspect at most this.", show_default=False)
     ] = None
+    access: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WAY",
+            help="The one way of asking that counts: weights, probabilities or labels. Without it p pays for every way.",
+            show_default=False,
+        ),
+    ] = None
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -126,7 +134,17 @@ class Seal:
         """Which seal to stamp."""
         from ownmark.evidence.bundle import read
 
-        given = (self.claim, self.key, self.out, self.model_file, self.pool, self.previous, self.alpha, self.max_queries)
+        given = (
+            self.claim,
+            self.key,
+            self.out,
+            self.model_file,
+            self.pool,
+            self.previous,
+            self.alpha,
+            self.max_queries,
+            self.access,
+        )
         if self.retry is None or self.tsa is None or any(one is not None for one in given):
             raise UsageError("--retry takes a seal, --tsa URL and perhaps --tsa-root: what is sealed cannot be changed")
         check_readable(self.retry, "seal")
@@ -147,7 +165,7 @@ class Seal:
             raise UsageError(f"{out} exists, and a seal that is overwritten is lost: name another file with --out")
         check_writable(out)
         claim = Claim.load(self.claim)
-        policy = policy_for(claim, self.alpha, self.max_queries)
+        policy = policy_for(claim, self.alpha, self.max_queries, self.access)
         pool = None if self.pool is None else read_pool(self.pool)
         beside = seal.Beside(self.model_file, pool, None if self.previous is None else read(self.previous))
         signer = owner.opened(self.key, passphrase())
@@ -166,6 +184,13 @@ class Open:
     out: Annotated[Path, typer.Option(metavar="FILE", help="What the judge gets.", show_default=False)]
     key: KeyFile = None
     part: Annotated[int | None, typer.Option(min=0, metavar="N", help="The set, from 0.", show_default=False)] = None
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Open every set, with the claim's secret: p pays for 2^40 tried keys instead of 2^64, and no set is left.",
+        ),
+    ] = False
     again: Annotated[bool, typer.Option("--again", help="Write a set's file once more, for the same dispute only.")] = False
     as_json: AsJson = False
 
@@ -177,14 +202,19 @@ class Open:
         bundle = read(self.bundle)
         if self.key is None:
             raise UsageError("opening needs --key OWNER.key, as sealing did")
-        if (self.part or 0) in bundle.opened and not self.again:
+        if self.whole and self.part is not None:
+            raise UsageError("--whole opens every set: leave --part out")
+        if (self.part or 0) in bundle.opened and not self.again and not self.whole:
             raise UsageError(
                 f"set {self.part or 0} was opened before and never counts again: open another; --again writes the same file anew"
             )
         check_writable(self.out)
         check_writable(self.bundle)
-        handed = seal.opened(bundle, Claim.load(self.claim), owner.opened(self.key, passphrase()), self.part)
-        noted = seal.noted(bundle, self.part)
+        claim, holder = Claim.load(self.claim), owner.opened(self.key, passphrase())
+        if self.whole:
+            handed, noted = seal.opened_whole(bundle, claim, holder), seal.noted_whole(bundle)
+        else:
+            handed, noted = seal.opened(bundle, claim, holder, self.part), seal.noted(bundle, self.part)
         save_over(self.bundle, bundle, noted)  # first: a set that is noted and not handed out can be written again
         handed.save(self.out)
         tell_opening(handed, noted, self.out, as_json=self.as_json)

@@ -22,6 +22,7 @@ from ownmark.cli.options import (
     Weights,
     listed,
     normalisation,
+    rate,
 )
 from ownmark.errors import UsageError
 
@@ -79,6 +80,10 @@ class Protect:
             show_default=False,
         ),
     ] = None
+    alpha: Annotated[
+        float,
+        typer.Option(metavar="RATE", help="The rate of false accusations that a watermark is judged by: its key depends on it."),
+    ] = 1e-6
     references: Annotated[
         int | None,
         typer.Option(
@@ -119,7 +124,7 @@ class Protect:
         split = self._split(task, marks=scheme.marks)
         network = _network(self, split.mine)
         wanted = tuple(self.reference) if self.reference else 2 if self.references is None else self.references
-        order = Order(network, scheme, training, wanted, self.seed, workspace, owner)
+        order = Order(network, scheme, training, wanted, self.seed, workspace, owner, rate(self.alpha))
         check(order, split.mine)
         protected(order, network.loaded(self.weights), split, (self.out, marked), as_json=self.as_json)
 

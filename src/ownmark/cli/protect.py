@@ -53,7 +53,8 @@ SURROGATES: dict[str, Attack] = {
 class Order:
     """What the owner asks for: `references` are files of weights, or how many models to train as `training` says.
 
-    A watermark's key comes from the secret of `owner`; without one it is drawn at random.
+    A watermark's key comes from the secret of `owner`; without one it is drawn at random. `alpha`: the rate of false accusations
+    that a watermark is to be judged by, which its key depends on.
     """
 
     network: Network
@@ -63,6 +64,7 @@ class Order:
     seed: int
     workspace: Path
     owner: OwnerKey | None = None
+    alpha: float = 1e-6
 
     def generator(self, purpose: str) -> torch.Generator:
         """A stream of random numbers of its own for each purpose, so that no step depends on which steps were skipped."""
@@ -132,12 +134,10 @@ def _measured(name: str, model: nn.Module, images: Images) -> Quality:
 
 
 def _with_key(order: Order, model: nn.Module, owner: Owner) -> Owner:
-    """The owner with a key: from his secret, for this model and scheme, or drawn at random."""
-    digest = weights_digest(model)
+    """The owner with the secret that the key is derived from, last of all: his own, or one drawn at random."""
     if order.owner is not None:
-        context = {"scheme": repr(order.scheme), "model": digest, "classes": list(owner.images.names)}
-        return replace(owner, key=order.owner.master(context))
-    return replace(owner, key=order.drawn_key(digest))
+        return replace(owner, key=order.owner.secret, public=order.owner.public, alpha=order.alpha)
+    return replace(owner, key=order.drawn_key(weights_digest(model)), alpha=order.alpha)
 
 
 def _with_others(order: Order, model: nn.Module, owner: Owner) -> Owner:

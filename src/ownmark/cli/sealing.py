@@ -68,17 +68,24 @@ def posting(url: str) -> "Post":
     return post
 
 
-def policy_for(claim: "Claim", alpha: float | None, most_queries: int | None) -> "Policy":
+def policy_for(claim: "Claim", alpha: float | None, most_queries: int | None, access: str | None = None) -> "Policy":
     from ownmark.cli.console import tell
     from ownmark.evidence import terms
     from ownmark.evidence.commitment import Policy
 
-    chosen = rate((EXACT_ALPHA if terms.keyed(claim) else RANKED_ALPHA) if alpha is None else alpha)
+    usual = EXACT_ALPHA if terms.keyed(claim) else RANKED_ALPHA
+    before = usual if claim.choices is None else float(claim.choices["alpha"])  # what the key was derived from
+    chosen, ways = rate(before if alpha is None else alpha), terms.ways(claim)
+    if access is None and len(ways) > 1:
+        tell(f"Note: p pays for {len(ways)} ways of asking, since none is named: --access {' or '.join(ways)} names one.")
+    named = access or (ways[0] if len(ways) == 1 else "")
+    if named and named not in ways:
+        raise UsageError(f"the claim asks by {', '.join(ways)}, not by {named}: name one of them with --access")
     judged = claim.part(0) if terms.sets(claim) else claim
     least = min(test.null.smallest for test in judged.tests)
     if least > chosen:
         tell(f"Note: no suspect can reach p <= {chosen:g} on what one opening shows; the smallest possible p is {least:.3g}.")
-    return Policy(chosen, most_queries=most_queries)
+    return Policy(chosen, most_queries=most_queries, access=named)
 
 
 def passphrase(*, twice: bool = False) -> str:
@@ -120,7 +127,8 @@ def tell_opening(handed: "Bundle", noted: "Bundle", path: Path, *, as_json: bool
         "file": str(path),
         "seal": noted.digest,
         "opened": "the whole claim" if opening is None or opening.number is None else f"set {opening.number}",
-        "triggers": str(committed.size),
+        "triggers": str(committed.size if opening is None else len(opening.claim.images)),
+        "secret": "shown: p pays for 2^40 tried keys" if opening is not None and opening.secret else "not shown",
         "left": ", ".join(left) or "nothing",
     }
     show_facts("Opened", rows, as_json)

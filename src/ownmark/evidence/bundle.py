@@ -19,11 +19,12 @@ from ownmark.evidence.merkle import Proof
 from ownmark.evidence.timestamp import Stamp
 from ownmark.files import write_whole
 
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, 2)  # that can be read
 FORMAT = "ownmark seal"
 MOST_LINE, MOST_CLAIM = 2**20, 2**30  # bytes: what is larger is refused before it is read
 KEYS = frozenset({"format", "version", "envelope", "stamps", "opened", "opening", "digest"})
-OPENING_KEYS = frozenset({"set", "blinds", "proofs", "claim", "bytes"})
+OPENING_KEYS = frozenset({"set", "blinds", "proofs", "claim", "bytes", "secret"})  # version 1 has no secret
 MOST_STAMPS = 16
 
 
@@ -32,13 +33,14 @@ class Opening:
     """What shows that the triggers of `claim` were committed to.
 
     `number`: of the set, None: the whole claim; `blinds`: 32 bytes a trigger; `proofs`: a Merkle proof a trigger, none for the
-    whole claim, whose root is computed from all leaves.
+    whole claim, whose root is computed from all leaves; `secret`: the claim's own, from which its key came, b"": not shown.
     """
 
     claim: Claim
     number: int | None
     blinds: tuple[bytes, ...] = field(repr=False)
     proofs: tuple[Proof, ...] = field(repr=False)
+    secret: bytes = field(default=b"", repr=False)
 
     @cached_property
     def data(self) -> bytes:
@@ -54,6 +56,7 @@ class Opening:
             "proofs": [[step.hex() for step in proof] for proof in self.proofs],
             "claim": canonical.sha256(self.data),
             "bytes": len(self.data),
+            "secret": self.secret.hex(),
         }
 
 
@@ -62,13 +65,14 @@ class Bundle:
     """A sealed claim: signed, timestamped or not, opened or not. That it can be read does not mean that it holds: `check`.
 
     `opened`: in the owner's file the sets that were opened so far, in a file with an `opening` those before it, as the owner
-    says; a claim without sets counts as set 0.
+    says; a claim without sets counts as set 0. `version`: of the file.
     """
 
     envelope: Envelope
     stamps: tuple[Stamp, ...] = ()
     opened: tuple[int, ...] = ()
     opening: Opening | None = None
+    version: int = VERSION
 
     @cached_property
     def commitment(self) -> Commitment:
@@ -84,12 +88,14 @@ class Bundle:
         """The file."""
         record: dict[str, Any] = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": self.version,
             "envelope": self.envelope.record,
             "stamps": [stamp.record for stamp in self.stamps],
             "opened": list(self.opened),
             "opening": self.opening and self.opening.record,
         }
+        if self.version == 1 and self.opening:
+            record["opening"].pop("secret")
         line = canonical.dumps(record | {"digest": canonical.sha256(canonical.dumps(record))}) + b"\n"
         data = self.opening.data if self.opening else b""
         if len(line) > MOST_LINE or len(data) > MOST_CLAIM:
@@ -123,10 +129,12 @@ def _read(stream: IO[bytes], size: int) -> Bundle:
     if not line.endswith(b"\n"):
         raise EvidenceError("this is no seal, or it is cut short: its first line has no end")
     record = _checked_line(line[:-1])
-    bundle = Bundle(envelope.from_record(record["envelope"]), _stamps(record["stamps"]), _opened(record["opened"]))
+    version, parts = record["version"], (_stamps(record["stamps"]), _opened(record["opened"]))
+    bundle = Bundle(envelope.from_record(record["envelope"]), *parts, version=version)
     _ = bundle.commitment  # one that cannot be read is no bundle
     if record["opening"] is not None:
-        opened = canonical.record_of(record["opening"], OPENING_KEYS, "an opening")
+        named = OPENING_KEYS - ({"secret"} if version == 1 else set())
+        opened = canonical.record_of(record["opening"], named, "an opening")
         bundle = replace(bundle, opening=_opening(opened, _claim_data(opened, stream, size - len(line))))
     elif size > len(line):
         raise EvidenceError("there are bytes behind the end of the seal")
@@ -137,8 +145,9 @@ def _checked_line(line: bytes) -> dict[str, Any]:
     record = canonical.loads(line)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise EvidenceError("this is no seal")
-    if not canonical.is_version(record.get("version"), VERSION):
-        raise EvidenceError(f"this is a seal of version {record.get('version')!r}; this ownmark reads {VERSION}: update ownmark")
+    if not any(canonical.is_version(record.get("version"), version) for version in VERSIONS):
+        told = f"this is a seal of version {record.get('version')!r}; this ownmark reads up to {VERSION}: update ownmark"
+        raise EvidenceError(told)
     canonical.record_of(record, KEYS, "a seal")
     covered = {key: value for key, value in record.items() if key != "digest"}
     if record["digest"] != canonical.sha256(canonical.dumps(covered)):
@@ -175,7 +184,11 @@ def _opening(record: dict[str, Any], data: bytes) -> Opening:
         raise EvidenceError(f"the number of a set is a whole number, got {number!r}")
     if not isinstance(proofs, list):
         raise EvidenceError("the proofs are a list of lists of digests")
-    return Opening(Claim.from_bytes(data), number, _digests(record["blinds"]), tuple(map(_digests, proofs)))
+    secret = record.get("secret", "")
+    if secret != "" and not canonical.is_digest(secret):
+        raise EvidenceError("the secret of a claim is 64 hexadecimal digits, or empty")
+    shown = bytes.fromhex(secret)
+    return Opening(Claim.from_bytes(data), number, _digests(record["blinds"]), tuple(map(_digests, proofs)), shown)
 
 
 def _digests(value: object) -> tuple[bytes, ...]:

@@ -12,8 +12,10 @@ from enum import StrEnum
 from cryptography.x509 import Certificate
 
 from ownmark.claim import Claim
-from ownmark.errors import EvidenceError
+from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import canonical, envelope, inputs, merkle, terms, timestamp
+from ownmark.evidence.allowance import Allowance, allowances
+from ownmark.evidence.bound import Bound, bound
 from ownmark.evidence.bundle import Bundle, Opening
 from ownmark.evidence.commitment import Commitment
 from ownmark.keys import Pixels
@@ -35,7 +37,8 @@ class Trust:
     `owner`: the public key that he knows as the claimant's ("": whoever signed). `withdrawn`: owners' keys that were lost or
     ran out, and when: what they sealed before holds. `opened`: the sets of this seal that he knows to be public (0: a claim
     without sets). `pool`: the images that the owner says his key chose from. `now`: the time of judging, which a verdict records,
-    so that it can be computed again in any year.
+    so that it can be computed again in any year. `alpha`: the largest rate of false accusations that he judges by, whatever the
+    claimant committed to; None: any.
     """
 
     roots: tuple[Certificate, ...] = ()
@@ -44,13 +47,20 @@ class Trust:
     opened: frozenset[int] = frozenset()
     pool: Pixels | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.alpha is not None and not 0 < self.alpha < 1:
+            raise UsageError(f"alpha lies between 0 and 1, got {self.alpha!r}: it is the rate of false accusations")
 
 
 @dataclass(frozen=True)
 class Checked:
     """A genuine bundle. `time`: the earliest at which it was there for sure; `part`: the opened set's claim, if one is.
 
-    `remade`: whether the part's images, too, were made anew from its key (its labels always were, if they come from a key).
+    `remade`: whether the part's images, too, were made anew from its key (its labels always were, if they come from a key);
+    `bound`: whether that key was derived last, from all that was committed to; `allowances`: how many keys may have been tried;
+    `cap`: the judge's own alpha, None: he set none.
     """
 
     commitment: Commitment
@@ -60,6 +70,25 @@ class Checked:
     part: Claim | None
     number: int | None
     remade: bool
+    bound: Bound
+    allowances: tuple[Allowance, ...]
+    cap: float | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The rate of false accusations to judge by: the claimant's, unless the judge's is smaller."""
+        return min(self.commitment.policy.alpha, 1.0 if self.cap is None else self.cap)
+
+    @property
+    def terms(self) -> str:
+        """Whose alpha counts, in words."""
+        theirs = "no cap of the judge's" if self.cap is None else f"at most {self.cap:g} by the judge"
+        return f"alpha = {self.alpha:g}: {self.commitment.policy.alpha:g} was committed to, {theirs}"
+
+    @property
+    def exact(self) -> bool:
+        """Whether the test of keyed labels holds against whoever made the claim: else innocent models decide."""
+        return self.remade and self.bound.choices is not None
 
     def is_of(self, digest: str) -> bool:
         """Whether this is the digest of the protected model, by its tensors or by its file."""
@@ -75,7 +104,10 @@ def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
     opening = bundle.opening
     if opening is not None:
         _check_opening(opening, committed)
+    tied = Bound(None, "nothing is opened") if opening is None else bound(opening.claim, committed)
     remade = opening is not None and _remade(opening.claim, committed, trust.pool)
+    secret = opening is not None and _stretched(opening, tied)
+    choice = committed.sets if opening is not None and opening.number is not None else 1
     return Checked(
         commitment=committed,
         digest=bundle.digest,
@@ -84,6 +116,9 @@ def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
         part=opening.claim if opening else None,
         number=opening.number if opening else None,
         remade=remade,
+        bound=tied,
+        allowances=allowances(secret=secret, pledges=None, sets=choice),
+        cap=trust.alpha,
     )
 
 
@@ -120,7 +155,7 @@ def _standing(bundle: Bundle, time: datetime | None, seen: datetime, trust: Trus
         return Standing.UNTIMESTAMPED
     if time >= seen:
         return Standing.LATE
-    if bundle.opening and (bundle.opening.number or 0) in trust.opened | set(bundle.opened):
+    if bundle.opening and _shown(bundle.opening, bundle.commitment) & (trust.opened | set(bundle.opened)):
         return Standing.ALREADY_OPEN
     return Standing.IN_TIME
 
@@ -131,8 +166,9 @@ def _check_opening(opening: Opening, committed: Commitment) -> None:
         raise EvidenceError("the opened claim asks or judges in another way than was committed to")
     if terms.ground_too_little(part):
         raise EvidenceError(f"the claim counts fewer keys than the 2^{terms.LEAST_GRINDING} that its owner may have tried")
-    count = committed.size
-    if len(part.images) != count or len(opening.blinds) != count or (opening.number is None) != (not committed.sets):
+    whole = not committed.sets or bool(opening.secret)
+    count = committed.leaves if whole else committed.size
+    if len(part.images) != count or len(opening.blinds) != count or (opening.number is None) != whole:
         raise EvidenceError(f"{count} triggers with their blinds were to be opened, got {len(part.images)}")
     leaves = terms.leaves(part, opening.blinds)
     if opening.number is None:
@@ -141,14 +177,29 @@ def _check_opening(opening: Opening, committed: Commitment) -> None:
         _check_set(opening, opening.number, leaves, committed)
 
 
+def _shown(opening: Opening, committed: Commitment) -> set[int]:
+    """The sets that the opening shows; a claim without sets counts as set 0."""
+    return set(range(max(committed.sets, 1))) if opening.number is None else {opening.number}
+
+
+def _stretched(opening: Opening, tied: Bound) -> bool:
+    """Whether the key came through scrypt, which takes a second to see; False where no secret is shown."""
+    labels = terms.keyed(opening.claim)
+    if not opening.secret:
+        return False
+    if tied.choices is None or labels is None or tied.choices.null_of(opening.secret).key != labels.key:
+        raise EvidenceError("the key was not derived from the secret that is shown")
+    return True
+
+
 def _remade(part: Claim, committed: Commitment, pool: Pixels | None) -> bool:
     """Whether the images come from the key, as was committed to; False if that cannot be seen."""
     if committed.cells:
         wrong = inputs.unlike_patterns(part, committed.cells)
     elif committed.pool and pool is not None:
-        if inputs.pool_digest(pool) != committed.pool:
+        if inputs.pool_digest(pool, committed.version) != committed.pool:
             raise EvidenceError("the pool is not the one that the images were chosen from when the claim was sealed")
-        wrong = inputs.unlike_choice(part, pool)
+        wrong = inputs.unlike_choice(part, pool, committed.version)
     else:
         return False
     if wrong is not None:

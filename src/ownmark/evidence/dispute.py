@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ownmark.errors import UsageError
+from ownmark.evidence import terms
 from ownmark.evidence.check import Checked, Standing
 from ownmark.evidence.judge import opened_part
 from ownmark.protocols import Suspect
@@ -56,6 +57,8 @@ def resolved(table: Table, first: Checked, second: Checked) -> Dispute:
     for number, found in (("first", first), ("second", second)):
         if found.time is None or found.standing is not Standing.IN_TIME:
             return Dispute(table, Prevails.UNRESOLVED, f"the {number} claim cannot be used: {found.standing.value}")
+        if found.part is not None and terms.keyed(found.part) is not None and not found.exact:
+            return Dispute(table, Prevails.UNRESOLVED, f"the {number} claim cannot be used: {found.bound.why}")
     if first.time == second.time:
         return Dispute(table, Prevails.UNRESOLVED, "both were sealed at the same time")
     earlier = first.time is not None and second.time is not None and first.time < second.time
@@ -69,7 +72,7 @@ def resolved(table: Table, first: Checked, second: Checked) -> Dispute:
 
 
 def _marked(found: Checked, model: Suspect) -> Outcome:
-    return verify(opened_part(found), model, alpha=found.commitment.policy.alpha).outcome
+    return verify(opened_part(found), model, alpha=found.alpha).outcome
 
 
 def _why(crossed: Outcome, back: Outcome) -> str:

@@ -1,8 +1,11 @@
-"""A set's images made anew from its key: patterns, or a choice from a pool that was committed to. No torch.
+"""Images made anew from their sets' keys: patterns, or a choice from a pool that was committed to. No torch.
 
-If the images come from the key alone, the labels had no part in their making, and the test of keyed labels is exact.
+If the images come from the key alone, the labels had no part in their making, and the test of keyed labels is exact: provided
+that the key was drawn after the pool, which `check` sees to. A pool of version 1 has an order, and whoever arranged it after
+the key could have chosen what the key chooses.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,10 +17,12 @@ from ownmark import keys
 from ownmark.claim import Claim
 from ownmark.errors import UsageError
 from ownmark.evidence.commitment import CELLS
-from ownmark.evidence.terms import keyed, sets
+from ownmark.evidence.terms import keyed
 from ownmark.keys import Pixels
 
 IMAGE_DIMENSIONS = 4
+ARRANGED = 1  # the version whose pools have an order
+Made = Callable[[bytes, int], Pixels]  # a set's images from its key, so many
 
 
 def read_pool(path: Path) -> Pixels:
@@ -31,59 +36,58 @@ def read_pool(path: Path) -> Pixels:
     return pool
 
 
-def pool_digest(pool: Pixels) -> str:
-    """SHA-256 over the pool's shape and pixels, as `docs/claim-format.md` gives it for every array."""
+def pool_digest(pool: Pixels, version: int) -> str:
+    """Of the pool as a seal of that version names it; in version 1: SHA-256 over its shape and pixels, in their order."""
+    if version > ARRANGED:
+        return keys.pool_digest(pool)
     return sha256(f"{pool.dtype.str} {pool.shape} ".encode() + np.ascontiguousarray(pool).tobytes()).hexdigest()
 
 
 def pattern_cells(claim: Claim) -> int:
     """The `cells` with which `keys.patterns` makes all images from the keys of their sets; 0 if none does."""
-    parts = _parts(claim)
-    alone = keyed(parts[0])
+    alone = keyed(claim)
     if alone is None:
         return 0
-    key, shape = bytes.fromhex(alone.key), _shape(claim)
+    key, shape = alone.set_keys[0], _shape(claim)
     found = (cells for cells in CELLS if np.array_equal(keys.patterns(key, 1, shape, cells), claim.images[0]))
     cells = next(found, 0)
-    return cells if cells and all(unlike_patterns(part, cells) is None for part in parts) else 0
+    return cells if cells and unlike_patterns(claim, cells) is None else 0
 
 
-def check_chosen(claim: Claim, pool: Pixels) -> None:
+def check_chosen(claim: Claim, pool: Pixels, version: int) -> None:
     """Raises UsageError unless the key of each set chose that set's images from the pool."""
-    for number, part in enumerate(_parts(claim)):
-        wrong = unlike_choice(part, pool)
-        if wrong is not None:
-            raise UsageError(f"image {wrong} of set {number} is not the one that the key chooses from this pool")
+    wrong = unlike_choice(claim, pool, version)
+    if wrong is not None:
+        labels = keyed(claim)
+        number, row = (0, wrong) if labels is None else divmod(wrong, labels.triggers)
+        raise UsageError(f"image {row} of set {number} is not the one that the key chooses from this pool")
 
 
-def unlike_patterns(part: Claim, cells: int) -> int | None:
-    """The first image that is not the pattern of this one set's key; None if all are."""
-    labels = keyed(part)
-    if labels is None:
+def unlike_patterns(claim: Claim, cells: int) -> int | None:
+    """The first image that is not the pattern of its set's key; None if all are."""
+    shape = _shape(claim)
+    return _first_unlike(claim, lambda key, count: keys.patterns(key, count, shape, cells))
+
+
+def unlike_choice(claim: Claim, pool: Pixels, version: int) -> int | None:
+    """The first image that its set's key does not choose from the pool; None if it chooses all."""
+    labels = keyed(claim)
+    if labels is None or pool.shape[1:] != claim.images.shape[2:] or len(pool) < labels.triggers:
         return 0
-    return _first_unlike(part, keys.patterns(bytes.fromhex(labels.key), len(part.images), _shape(part), cells))
+    arranged = pool if version == ARRANGED else pool[keys.by_digest(pool)]
+    return _first_unlike(claim, lambda key, count: arranged[keys.chosen(key, count, len(pool))])
 
 
-def unlike_choice(part: Claim, pool: Pixels) -> int | None:
-    """The first image that this one set's key does not choose from the pool; None if it chooses all."""
-    labels = keyed(part)
-    if labels is None or pool.shape[1:] != part.images.shape[2:] or len(pool) < len(part.images):
+def _first_unlike(claim: Claim, made: Made) -> int | None:
+    """Compares images of one view each, of all sets in order."""
+    labels = keyed(claim)
+    if labels is None or claim.images.shape[1] != 1:
         return 0
-    return _first_unlike(part, pool[keys.chosen(bytes.fromhex(labels.key), len(part.images), len(pool))])
-
-
-def _first_unlike(part: Claim, made: Pixels) -> int | None:
-    """Compares images of one view each."""
-    if part.images.shape[1] != 1:
-        return 0
-    wrong = np.flatnonzero((made != part.images[:, 0]).any(axis=(1, 2, 3)))
+    images = np.concatenate([made(key, labels.triggers) for key in labels.set_keys])
+    wrong = np.flatnonzero((images != claim.images[:, 0]).any(axis=(1, 2, 3)))
     return int(wrong[0]) if len(wrong) else None
 
 
 def _shape(claim: Claim) -> tuple[int, int, int]:
     height, width, channels = claim.images.shape[2:]
     return height, width, channels
-
-
-def _parts(claim: Claim) -> list[Claim]:
-    return [claim.part(number) for number in range(sets(claim))] or [claim]

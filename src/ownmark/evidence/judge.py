@@ -13,7 +13,7 @@ import numpy as np
 from ownmark import controls, keys
 from ownmark.claim import Claim, Test
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import references, statistics
+from ownmark.evidence import allowance, references, statistics, ways
 from ownmark.evidence.access import Step, access
 from ownmark.evidence.check import Checked, Standing
 from ownmark.evidence.transcript import AS_SEALED, TWINS, Heard, Role, of_role
@@ -23,6 +23,7 @@ from ownmark.verdict import Finding, findings
 
 OWN_CONFIDENCE = 0.99  # with which the claimant's own model must be able to reach its committed score
 DECOY_KEYS = 199
+REFERENCES = 19  # that a judge should bring, also where p is exact
 CONTROLS = "J8 control twins"
 NONCE = 32  # bytes
 
@@ -84,18 +85,23 @@ class Ruling:
 
 def ruled(found: Checked, session: Session) -> Ruling:
     """What follows from a genuine seal and what was heard. Raises UsageError, or AnswerError for answers nobody can judge."""
-    part = opened_part(found)
-    alpha = found.commitment.policy.alpha
+    part = allowance.allowed(opened_part(found), found.allowances)
+    alpha = found.alpha
     check_references(session.references, part)
-    finding = findings(part, session.suspect.replayed())[0]
+    finding, asked = ways.deciding(findings(part, session.suspect.replayed()), part, found.commitment.policy.access)
     steps = [*_sealed(found), _own(part, session, found, finding.test)]
     steps += access(session.suspect, session.classes, len(part.classes))
-    p, least, told = _main(finding, session, found, alpha)
-    steps.append(Step("J7 main test", p <= math.log10(alpha), told))
+    p, least, told = _main(part, finding, session, found)
+    p, least = min(p + math.log10(asked.count), 0.0), min(least + math.log10(asked.count), 0.0)
+    steps += [Step("J7 terms", None, f"{found.terms}; {asked.told}"), Step("J7 main test", p <= math.log10(alpha), told)]
+    exact = found.exact and isinstance(finding.test.null, KeyedLabels)
+    steps += [allowance.told(finding, found.allowances)] if exact else []
     steps += _rivals(part, session, finding, alpha) + _purified(part, session, finding, alpha)
-    steps += _decoy_keys(session, finding) + _early(session, finding, found)
+    steps += _decoy_keys(session, finding)
+    steps += allowance.early(finding, session.nonce, found.commitment.policy.survival, alpha) if exact else []
     steps += _controlled(part, session.suspect, finding) if p <= math.log10(alpha) else []
-    outcome, reason = _outcome(found, steps, (p, least, math.log10(alpha)), finding)
+    outcome, reason = _outcome(found, steps, (p, least), finding)
+    reason += _few(outcome, session, found)
     present = {one.stratum for one in session.references}
     return Ruling(outcome, reason, tuple(steps), p, finding, tuple(one for one in Stratum if one.value not in present))
 
@@ -129,11 +135,13 @@ def _alike(part: Claim, one: Heard, test: Test, form: str = AS_SEALED) -> Findin
 
 def _sealed(found: Checked) -> list[Step]:
     made = "labels and images made anew from the key" if found.remade else "not every image can be made anew from a key"
+    keyed = [Step("J3 key", found.bound.choices is not None or None, found.bound.why)] if found.remade else []
     time = "" if found.time is None else f" ({found.time:%Y-%m-%d %H:%M:%S} UTC)"
     return [
         Step("J1 seal", passed=True, told=f"whole, signed by {found.commitment.owner}"),
         Step("J2 time", found.standing is Standing.IN_TIME, f"{found.standing.value}{time}"),
         Step("J3 triggers", found.remade or None, made),
+        *keyed,
     ]
 
 
@@ -160,14 +168,13 @@ def _controlled(part: Claim, suspect: Heard, finding: Finding) -> list[Step]:
     return [Step(CONTROLS, found.apart, found.told)]
 
 
-def _main(finding: Finding, session: Session, found: Checked, alpha: float) -> tuple[float, float, str]:
+def _main(part: Claim, finding: Finding, session: Session, found: Checked) -> tuple[float, float, str]:
     """log10 of p, of the least that it could be, and both in words."""
     null, rate = finding.test.null, f"{_rate(finding)}, interval {finding.interval[0]:.3g} to {finding.interval[1]:.3g}"
-    if isinstance(null, KeyedLabels) and found.remade:
-        p, least = null.log10_p_adjusted(finding.score), null.log10_p_adjusted(1)
-        told = f"log10 p = {p:.6g} (a factor of 2^{null.grinding} for keys that may have been tried is in it)"
-        return p, least, f"{rate}; {told}; {_power(finding, null, alpha)}"
-    groups = _groups(session, finding, opened_part(found))
+    if isinstance(null, KeyedLabels) and found.exact:
+        p, least, told = allowance.exact(finding, null, found.alpha)
+        return p, least, f"{rate}; {told}"
+    groups = _groups(session, finding, part)
     ranks = {stratum: statistics.rank_p(finding.score, scores) for stratum, scores in groups.items()}
     committed = [finding.p] if isinstance(null, Innocents | KeyedLabels) else []
     smallest = [finding.smallest] if committed else []
@@ -185,15 +192,6 @@ def _groups(session: Session, finding: Finding, part: Claim) -> dict[str, list[f
         scores = [_alike(part, one, finding.test).score for one in members]
         groups.setdefault(members[0].stratum, []).append(max(scores))
     return groups
-
-
-def _power(finding: Finding, null: KeyedLabels, alpha: float) -> str:
-    count, bar = len(finding.matches), math.log10(alpha)
-    needed = next((each for each in range(1, count + 1) if null.log10_p_adjusted(each / count) <= bar), count + 1)
-    mark = statistics.smallest_mark(count, needed)
-    if mark > 1:
-        return f"no score of {count} triggers reaches alpha"
-    return f"{needed} matches reach alpha, which a mark on {mark:.3g} of the triggers does with 95 % power"
 
 
 def _rivals(part: Claim, session: Session, finding: Finding, alpha: float) -> list[Step]:
@@ -230,21 +228,16 @@ def _decoy_keys(session: Session, finding: Finding) -> list[Step]:
     return [Step("J8 decoy keys", None, f"p = {p:.6g} among the labels of {DECOY_KEYS} keys that nobody trained with")]
 
 
-def _early(session: Session, finding: Finding, found: Checked) -> list[Step]:
-    """Where a test that stops as soon as it may would have stopped, in an order that the nonce gives."""
-    null, policy = finding.test.null, found.commitment.policy
-    if not isinstance(null, KeyedLabels) or not found.remade or policy.survival <= 1 / null.classes:
-        return []
-    order = keys.chosen(keys.derived(session.nonce, "sequence", 0), len(finding.matches), len(finding.matches))
-    bar = max(policy.alpha / 2.0**null.grinding, 1e-300)
-    found_early = statistics.sequential(finding.matches[order], 1 / null.classes, policy.survival, bar)
-    p = min(found_early.log_p / math.log(10) + null.grinding * math.log10(2), 0.0)
-    when = f"decided after {found_early.stopped} triggers" if found_early.stopped else "never decided"
-    return [Step("J7 in sequence", None, f"log10 p = {p:.6g}, valid wherever one stops; {when}")]
+def _few(outcome: Outcome, session: Session, found: Checked) -> str:
+    """What a match without enough references of the judge's does not show, as a clause to add."""
+    count = len(session.references)
+    if outcome not in {Outcome.STRONG, Outcome.SUPPORTING} or count >= REFERENCES or not found.exact:
+        return ""
+    return f"; {count} references were there of the {REFERENCES} that the rules ask for: innocent models were hardly looked at"
 
 
-def _outcome(found: Checked, steps: list[Step], logs: tuple[float, float, float], finding: Finding) -> tuple[Outcome, str]:
-    p, least, bar = logs
+def _outcome(found: Checked, steps: list[Step], logs: tuple[float, float], finding: Finding) -> tuple[Outcome, str]:
+    (p, least), bar = logs, math.log10(found.alpha)
     failed = {step.name: step for step in steps if step.passed is False}
     if "J4 own model" in failed:
         return Outcome.REJECTED, f"the claimant's own model does not bear the claim out: {failed['J4 own model'].told}"
@@ -254,9 +247,9 @@ def _outcome(found: Checked, steps: list[Step], logs: tuple[float, float, float]
     if hindered:
         return Outcome.INCONCLUSIVE, "; ".join(step.told for step in hindered)
     if least > bar:
-        needed = innocents_needed(10**bar)
-        advice = finding.test.null.advice(10**bar) if found.remade else f"bring {needed} references of each stratum"
-        return Outcome.INCONCLUSIVE, f"no score could reach alpha = {10**bar:.6g}: {advice}"
+        needed = innocents_needed(found.alpha)
+        advice = finding.test.null.advice(found.alpha) if found.exact else f"bring {needed} references of each stratum"
+        return Outcome.INCONCLUSIVE, f"no score could reach alpha = {found.alpha:.6g}: {advice}"
     return _silent(finding) if p > bar else _match(found, steps, finding)
 
 
@@ -268,7 +261,7 @@ def _silent(finding: Finding) -> tuple[Outcome, str]:
 
 def _match(found: Checked, steps: list[Step], finding: Finding) -> tuple[Outcome, str]:
     """Strong only if labels and images come from a key and every step was taken and passed."""
-    exact = isinstance(finding.test.null, KeyedLabels) and found.remade
+    exact = isinstance(finding.test.null, KeyedLabels) and found.exact
     random = [step.told for step in steps if step.name == CONTROLS and step.passed is False]
     if random:
         return Outcome.INCONCLUSIVE, random[0]
@@ -281,7 +274,8 @@ def _match(found: Checked, steps: list[Step], finding: Finding) -> tuple[Outcome
         compared = any(step.name == "J8 references" and step.passed for step in steps)
         told = "no reference is as good" if compared else "there were no references to compare with"
         return Outcome.STRONG, f"p is not above alpha, every step was taken, and {told}"
-    told = "; ".join(lacking) if exact else "its labels and images do not both come from a key"
+    loose = found.bound.why if found.remade else "its labels and images do not both come from a key"
+    told = "; ".join(lacking) if exact else loose
     return Outcome.SUPPORTING, f"p is not above alpha, but it is not strong: {told}"
 
 

@@ -5,10 +5,8 @@ bytes of the second are the secret. OWNER.pub holds the public key. `openssl pke
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -22,9 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from ownmark import keys
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import canonical
 from ownmark.files import write_whole
 
 SHORTEST_PASSPHRASE = 12  # PKCS #8 as OpenSSL writes it stretches a passphrase 2,048 times only
@@ -46,10 +42,6 @@ class OwnerKey:
     def public(self) -> str:
         """The public key, 64 hexadecimal digits."""
         return self.signing.public_key().public_bytes_raw().hex()
-
-    def master(self, context: Mapping[str, Any]) -> bytes:
-        """The key of one keyed claim (32 bytes), from which its sets derive: another in every context, and for every owner."""
-        return keys.stretched(self.secret, canonical.dumps({"owner": self.public, **context}))
 
     def sign(self, message: bytes) -> bytes:
         """64 bytes (RFC 8032)."""

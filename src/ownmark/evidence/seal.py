@@ -10,8 +10,8 @@ from pathlib import Path
 from cryptography.x509 import Certificate
 
 from ownmark.claim import Claim
-from ownmark.errors import UsageError
-from ownmark.evidence import canonical, commitment, envelope, inputs, merkle, terms, timestamp
+from ownmark.errors import EvidenceError, UsageError
+from ownmark.evidence import bound, canonical, choices, commitment, envelope, inputs, merkle, terms, timestamp
 from ownmark.evidence.bundle import MOST_STAMPS, Bundle, Opening
 from ownmark.evidence.commitment import Commitment, Policy
 from ownmark.evidence.merkle import Proof
@@ -38,7 +38,7 @@ def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside(
     """The claim's sealed bundle, without a timestamp. Raises UsageError for a claim that no verdict could rest on."""
     _check(claim)
     if beside.pool is not None:
-        inputs.check_chosen(claim, beside.pool)
+        inputs.check_chosen(claim, beside.pool, commitment.VERSION)
     keyed = terms.keyed(claim)
     committed = Commitment(
         owner=owner.public,
@@ -50,15 +50,32 @@ def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside(
         sets=terms.sets(claim),
         key=canonical.sha256(bytes.fromhex(keyed.key)) if keyed else "",
         cells=inputs.pattern_cells(claim),
-        pool="" if beside.pool is None else inputs.pool_digest(beside.pool),
+        pool=_pool(claim, beside),
         terms=terms.terms(claim),
         policy=policy,
         previous="" if beside.previous is None else beside.previous.digest,
         tool=f"ownmark {version('ownmark')}",
+        choices=None if claim.choices is None else dict(claim.choices),
     )
+    _check_bound(claim, committed)
     payload = committed.to_bytes()
     commitment.from_bytes(payload)  # what could not be read again is not signed
     return Bundle(envelope.signed(payload, owner))
+
+
+def _pool(claim: Claim, beside: Beside) -> str:
+    """The digest of the pool: the one at hand, or the one that the key was derived from."""
+    if beside.pool is not None:
+        return inputs.pool_digest(beside.pool, commitment.VERSION)
+    return "" if claim.choices is None else str(claim.choices.get("pool", ""))
+
+
+def _check_bound(claim: Claim, committed: Commitment) -> None:
+    """Raises UsageError for a seal that no judge would believe, since its key was drawn for another."""
+    try:
+        bound.bound(claim, committed)
+    except EvidenceError as error:
+        raise UsageError(f"{error}: seal it as it was marked, or mark the model anew") from error
 
 
 def stamped(bundle: Bundle, url: str, post: Post, roots: Sequence[Certificate] = ()) -> Bundle:
@@ -96,6 +113,35 @@ def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) ->
     proofs: tuple[Proof, ...] = tuple(merkle.proof(leaves, row) for row in rows)
     opening = Opening(claim.part(number), number, blinds[rows.start : rows.stop], proofs)
     return replace(bundle, opened=earlier, opening=opening)
+
+
+def opened_whole(bundle: Bundle, claim: Claim, owner: OwnerKey) -> Bundle:
+    """What a judge gets who shall see that the key came through scrypt: every set, and the claim's own secret.
+
+    Nothing of the claim can be used in another dispute, but other claims of the same owner can. Raises UsageError if the key was
+    derived from another secret than the owner's.
+    """
+    committed = bundle.commitment
+    if (claim.digest, owner.public) != (committed.claim, committed.owner) or bundle.opening is not None:
+        raise UsageError(
+            "this claim and this key are not those that were sealed, or this is an opened file: take the seal itself"
+        )
+    labels = terms.keyed(claim)
+    if labels is None or committed.choices is None:
+        raise UsageError("the claim has no key that was derived from what the seal commits to: there is no secret to show")
+    chosen = choices.from_record(committed.choices)
+    secret = chosen.secret(owner.secret)
+    if chosen.null_of(secret).key != labels.key:
+        raise UsageError("the claim's key was not derived from this owner's secret, as with ownmark protect --key: open one set")
+    everything = set(range(max(committed.sets, 1)))
+    earlier = () if everything <= set(bundle.opened) else bundle.opened
+    return replace(bundle, opened=earlier, opening=Opening(claim, None, terms.blinds(claim, owner), (), secret))
+
+
+def noted_whole(bundle: Bundle) -> Bundle:
+    """The owner's own bundle, which remembers that every set was opened."""
+    left = (number for number in range(max(bundle.commitment.sets, 1)) if number not in bundle.opened)
+    return replace(bundle, opened=(*bundle.opened, *left))
 
 
 def noted(bundle: Bundle, number: int | None) -> Bundle:

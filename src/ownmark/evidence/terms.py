@@ -1,17 +1,17 @@
 """What a claim says besides its triggers and its key, as JSON; and its triggers as the leaves of a Merkle tree. No torch."""
 
 from dataclasses import asdict
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from ownmark import keys, match, null
-from ownmark.claim import Claim
+from ownmark.claim import Claim, Test
 from ownmark.evidence import merkle
+from ownmark.evidence.commitment import Way
 from ownmark.evidence.owner import OwnerKey
-from ownmark.keys import Pixels
-from ownmark.null import KeyedLabels
+from ownmark.match import Reading
+from ownmark.null import KeyedLabels, Uncalibrated
 
 SECRET = {"key", "sets"}  # fields of keyed labels that one opened set does not share with the whole
 LEAST_GRINDING = 64  # bits: a set that is opened alone does not show that its key came through scrypt
@@ -46,6 +46,20 @@ def keyed(claim: Claim) -> KeyedLabels | None:
     return first if len(found) == 1 and isinstance(first, KeyedLabels) else None
 
 
+WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, Reading.LABEL: Way.LABELS}
+
+
+def ways(claim: Claim) -> tuple[Way, ...]:
+    """The ways of asking that could decide, strongest first: those of the tests that know how innocent models do."""
+    found = [way(test) for test in claim.tests if not isinstance(test.null, Uncalibrated)]
+    return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def way(test: Test) -> Way | None:
+    """How a test asks; None for one that no judge takes yet."""
+    return WAYS.get(test.reading)
+
+
 def ground_too_little(claim: Claim) -> bool:
     """Whether a keyed null leaves out keys that the owner may have tried."""
     return any(isinstance(test.null, KeyedLabels) and test.null.grinding < LEAST_GRINDING for test in claim.tests)
@@ -61,7 +75,7 @@ def leaves(claim: Claim, blinds: tuple[bytes, ...]) -> list[bytes]:
     """A leaf for each trigger: its pixels, its expected answers, and a blind, without which the leaf tells nothing of them."""
     expected = np.concatenate([test.expected.reshape(len(claim.images), -1) for test in claim.tests], axis=1)
     return [
-        merkle.leaf(_pixels_digest(image) + answers.astype(">i8").tobytes() + blind)
+        merkle.leaf(keys.image_digest(image) + answers.astype(">i8").tobytes() + blind)
         for image, answers, blind in zip(claim.images, expected, blinds, strict=True)
     ]
 
@@ -71,15 +85,8 @@ def blinds(claim: Claim, owner: OwnerKey) -> tuple[bytes, ...]:
     labels = keyed(claim)
     if labels is None:
         return _blinds(keys.derived(owner.secret, f"claim {claim.digest}", 0), len(claim.images))
-    key = bytes.fromhex(labels.key)
-    opened = [keys.set_key(key, number) for number in range(labels.sets)] or [key]
-    return tuple(blind for one in opened for blind in _blinds(one, labels.triggers))
+    return tuple(blind for one in labels.set_keys for blind in _blinds(one, labels.triggers))
 
 
 def _blinds(key: bytes, count: int) -> tuple[bytes, ...]:
     return tuple(keys.derived(key, "blind", number) for number in range(count))
-
-
-def _pixels_digest(image: Pixels) -> bytes:
-    """SHA-256 of a trigger's pixels, with the head that `docs/claim-format.md` gives every array."""
-    return sha256(f"{image.dtype.str} {image.shape} ".encode() + np.ascontiguousarray(image).tobytes()).digest()

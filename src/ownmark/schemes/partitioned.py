@@ -107,11 +107,11 @@ class Partitioned:
         """
         check_model(model, owner.images)
         groups = stages(model, self.layers, self.stages)
-        drawn = keyed(self.source, owner.key, owner.images, sets=self.sets, each=self.triggers)
+        drawn = keyed(self, owner, model)
         copy = laid_out(copied(model).eval())
         wanted = [parameter.requires_grad for parameter in model.parameters()]
         seed = int(torch.randint(2**62, (), generator=rng))
-        own, name = copied(copy).requires_grad_(False), _identity(self, model, owner, seed)
+        own, name = copied(copy).requires_grad_(False), _identity(self, model, owner.images, drawn, seed)
         runs = [(number, stage) for number in range(self.runs) for stage in range(len(groups))]
         for done, (number, stage) in enumerate(runs):
             file = owner.workspace and owner.workspace / f"{name}-{number}-{stage}.safetensors"
@@ -257,8 +257,9 @@ def _kept(model: nn.Module, file: Path | None, change: Callable[[], None]) -> No
         save_weights(model, file)
 
 
-def _identity(scheme: Partitioned, model: nn.Module, owner: Owner, seed: int) -> str:
+def _identity(scheme: Partitioned, model: nn.Module, images: Images, drawn: Triggers, seed: int) -> str:
     """Digest of all that decides what a stage becomes."""
-    pixels = hashlib.sha256(owner.images.pixels.tobytes()).hexdigest()
-    key = hashlib.sha256(owner.key).hexdigest()
-    return hashlib.sha256(f"{scheme} {weights_digest(model)} {pixels} {key} {seed}".encode()).hexdigest()[:16]
+    parts = (images.pixels, drawn.images, drawn.labels)
+    pixels, asked, labels = (hashlib.sha256(part.tobytes()).hexdigest() for part in parts)
+    whole = f"{scheme} {weights_digest(model)} {pixels} {asked} {labels} {seed}"
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]

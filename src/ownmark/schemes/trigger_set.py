@@ -60,7 +60,7 @@ class TriggerSet:
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A marked copy of `model` with a claim whose p-value is exact. Raises ProtectError where too few triggers hold."""
         check_served(self, (Classification,), owner.images.task)
-        triggers = keyed(self.source, owner.key, owner.images, sets=self.sets, each=self.triggers)
+        triggers = keyed(self, owner, model)
         copy = begun(model, owner.images, self.start, rng)
         if self.steps:
             self._overfit(copy, triggers, owner.images, rng, progress)

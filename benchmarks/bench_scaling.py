@@ -16,13 +16,13 @@ from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune_filters import PruneFilters
 from ownmark.attacks.retrain import Retrain
+from ownmark.bench.artifacts import Fresh
+from ownmark.bench.executors.processes import Processes
+from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.grid import Grid
-from ownmark.bench.makings import Fresh
-from ownmark.bench.processes import Processes
 from ownmark.bench.recipe import Theft, recipe
 from ownmark.bench.running import run
 from ownmark.bench.trial import Role, Trial
-from ownmark.bench.work import Here, Workplace
 from ownmark.models.layers import Layers
 from ownmark.protocols import Attack, silent
 from record import record

@@ -11,22 +11,22 @@ import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from torch import nn
 
-from ownmark.claim import Claim
-from ownmark.data import Images, digits
-from ownmark.evidence import seal, terms
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images, digits
+from ownmark.evidence import claim_record, seal
+from ownmark.evidence.admissibility import Standing, Trust, checked
 from ownmark.evidence.bundle import Bundle
-from ownmark.evidence.check import Standing, Trust, checked
 from ownmark.evidence.commitment import Policy
-from ownmark.evidence.judge import Ruling, Session, Stratum, opened_part, ruled
 from ownmark.evidence.owner import OwnerKey
+from ownmark.evidence.ruling import Ruling, Session, Stratum, opened_part, ruled
 from ownmark.evidence.seal import Beside
-from ownmark.evidence.transcript import Decoys, Plan, Role, heard, heard_plainly
 from ownmark.keys import Pixels
 from ownmark.protocols import Suspect
+from ownmark.querying.transcript import Decoys, Plan, Role, heard, heard_plainly
+from ownmark.schemes._common.triggers import Patterns, Source
 from ownmark.suspects.local import Local
-from ownmark.suspects.wrapped import JPEG, BitDepth
+from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
 from ownmark.training import Training, seeded, train
-from ownmark.triggers import Patterns, Source
 from zoo import kept
 
 SIZE = 8  # as scikit-learn has the digits
@@ -105,7 +105,7 @@ def ordinary(count: int) -> Decoys:
 
 def opened(claim: Claim, alpha: float, pool: Pixels | None = None) -> Bundle:
     """The claim as its owner seals it, and hands its first set, or all of it, to a judge."""
-    access = "labels" if terms.keyed(claim) else ""
+    access = "labels" if claim_record.keyed(claim) else ""
     sealed = seal.seal(claim, OWNER, Policy(alpha, access=access), Beside(pool=pool))
     return seal.opened(sealed, claim, OWNER, 0 if sealed.commitment.sets else None)
 

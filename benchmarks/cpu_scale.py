@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from ownmark.bench.artifacts import Measured
+from ownmark.bench.executors.pool import pool
+from ownmark.bench.executors.worker import Workplace
 from ownmark.bench.grid import Grid
-from ownmark.bench.makings import Measured
-from ownmark.bench.pools import pool
 from ownmark.bench.recipe import recipe
 from ownmark.bench.results import Results
 from ownmark.bench.running import run
-from ownmark.bench.work import Workplace
 from ownmark.cli.bench import Told
 from record import ROOT, record
 from zoo import ZOO

@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ownmark.claim import Claim, Test
-from ownmark.evidence import statistics
+from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.scan import Scan
-from ownmark.match import Agreement, Reading
-from ownmark.null import clopper_pearson
-from ownmark.protocols import Answers, Question
-from ownmark.sequence import Early
-from ownmark.verdict import Outcome, calibrate, verify
+from ownmark.protocols import Question
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import clopper_pearson
+from ownmark.scoring.readings import Answers, Reading
+from ownmark.statistics import p_values
+from ownmark.statistics.sequential import Early
+from ownmark.verdicts.verify import Outcome, calibrate, verify
 from record import record
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -86,8 +87,8 @@ def by_strata(number: int) -> bool:
     """A judge's references of two strata, of which the harder one decides."""
     rng = np.random.default_rng([number, 3])
     scores = rng.binomial(SAMPLES, rng.beta(2, 8, 2 * INNOCENTS + 1)) / SAMPLES
-    ranks = [statistics.rank_p(scores[-1], list(scores[:INNOCENTS])), statistics.rank_p(scores[-1], list(scores[INNOCENTS:-1]))]
-    return statistics.intersection_union(ranks) <= RATE
+    ranks = [p_values.rank_p(scores[-1], list(scores[:INNOCENTS])), p_values.rank_p(scores[-1], list(scores[INNOCENTS:-1]))]
+    return p_values.intersection_union(ranks) <= RATE
 
 
 def by_key(number: int) -> bool:
@@ -106,8 +107,8 @@ def by_chosen_access(number: int) -> bool:
     values = []
     for _ in range(WAYS):
         scores = rng.binomial(SAMPLES, rng.beta(2, 8, 10 * INNOCENTS)) / SAMPLES
-        values.append(statistics.rank_p(scores[0], list(scores[1:])))
-    return min(statistics.holm(values)) <= RATE
+        values.append(p_values.rank_p(scores[0], list(scores[1:])))
+    return min(p_values.holm(values)) <= RATE
 
 
 def scanned(number: int, scans: list[tuple[int, float]]) -> bool:
@@ -122,15 +123,15 @@ def scanned(number: int, scans: list[tuple[int, float]]) -> bool:
 
 
 def at_once(number: int) -> bool:
-    return scanned(number, [(SUSPECTS, statistics.scan_share(1, last=True))])
+    return scanned(number, [(SUSPECTS, p_values.scan_share(1, last=True))])
 
 
 def one_by_one(number: int) -> bool:
-    return scanned(number, [(1, statistics.scan_share(place)) for place in range(1, SUSPECTS + 1)])
+    return scanned(number, [(1, p_values.scan_share(place)) for place in range(1, SUSPECTS + 1)])
 
 
 def in_portions(number: int) -> bool:
-    return scanned(number, [(5, statistics.scan_share(place, last=place == SUSPECTS // 5)) for place in range(1, 5)])
+    return scanned(number, [(5, p_values.scan_share(place, last=place == SUSPECTS // 5)) for place in range(1, 5)])
 
 
 def one_by_one_before(number: int) -> bool:

@@ -17,18 +17,18 @@ from torch import nn
 from court import OWNER, TRAINING, Court, Stated, half, images, model, network, opened, suspects
 from ownmark import keys
 from ownmark.bench.forger import Forger
-from ownmark.claim import Claim
-from ownmark.data import Images
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images
 from ownmark.errors import ClaimError
-from ownmark.evidence.judge import Outcome, Stratum
-from ownmark.null import KeyedLabels, Uncalibrated
+from ownmark.evidence.ruling import Outcome, Stratum
 from ownmark.protocols import Owner
+from ownmark.schemes._common.triggers import Triggers, keyed
+from ownmark.schemes._common.watermark import marked
+from ownmark.scoring.null_models import KeyedLabels, Uncalibrated
 from ownmark.suspects.local import Local
 from ownmark.training import seeded, train
-from ownmark.triggers import Triggers, keyed
-from ownmark.verdict import Outcome as Plain
-from ownmark.verdict import calibrate, verify
-from ownmark.watermark import marked
+from ownmark.verdicts.verify import Outcome as Plain
+from ownmark.verdicts.verify import calibrate, verify
 from record import record
 from zoo import kept
 

@@ -12,14 +12,15 @@ from scipy.stats import binom
 
 from court import OWNER, SIZE, Court, images, model, opened, suspects
 from ownmark import keys
-from ownmark.claim import Claim, Preprocess, Test
-from ownmark.data import Images
+from ownmark.claims.claim import Claim, Preprocess, Test
+from ownmark.data.images import Images
 from ownmark.evidence.choices import Choices
-from ownmark.evidence.judge import Outcome, Ruling, Stratum
+from ownmark.evidence.ruling import Outcome, Ruling, Stratum
 from ownmark.keys import Pixels
-from ownmark.match import Agreement, Labels, Reading
 from ownmark.models.weights import weights_digest
-from ownmark.null import Innocents, KeyedLabels, Null
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.scoring.readings import Labels, Reading
 from ownmark.suspects.local import Local
 from ownmark.training import predict
 from record import record

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.claim import Claim
-from ownmark.data import Images, to_unit
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images, to_unit
 from ownmark.models.resnet import ResNet18
-from ownmark.pattern import Pattern
 from ownmark.protocols import silent
-from ownmark.schemes.saliency import Saliency, batch_size
+from ownmark.schemes.saliency.pattern import Pattern
+from ownmark.schemes.saliency.scheme import Saliency, batch_size
+from ownmark.schemes.saliency.workbench import Workbench, frozen_cam
 from ownmark.suspects.local import Local
 from ownmark.training import seeded
-from ownmark.verdict import verify
-from ownmark.workbench import Workbench, frozen_cam
+from ownmark.verdicts.verify import verify
 from record import record
 
 SIZE, CLASSES, STEPS, ROUNDS, TURNS, NAIVE = 112, 7, 25, 5, 25, 4
@@ -120,8 +120,9 @@ def naive_step(model: nn.Module, images: Images, row: int) -> None:
 
 def claim_of(images: Images) -> Claim:
     """A claim on the first 100 images whose tests are those of the scheme."""
-    from ownmark.claim import Test
-    from ownmark.match import Drop, OnPattern, Reading
+    from ownmark.claims.claim import Test
+    from ownmark.scoring.matches import Drop, OnPattern
+    from ownmark.scoring.readings import Reading
 
     views = np.stack([images.pixels[:100], images.pixels[100:200]], axis=1)
     white = Test(Reading.SALIENCY, OnPattern(0.25, ((0, 0),), (7, 7)), images.labels[:100], 1.0, "stages")

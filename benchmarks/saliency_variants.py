@@ -11,11 +11,11 @@ import torch
 
 import skin_zoo as zoo
 from ownmark.errors import ProtectError
-from ownmark.match import Change
-from ownmark.pattern import Fill
-from ownmark.perturb import Descent
+from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
-from ownmark.schemes.saliency import Saliency
+from ownmark.schemes.saliency.pattern import Fill
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring.matches import Change
 from record import record
 from skin_first import asked, stealth
 

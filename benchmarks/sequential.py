@@ -10,10 +10,10 @@ from statistics import median
 
 import numpy as np
 
-from ownmark.claim import Claim
-from ownmark.null import KeyedLabels
-from ownmark.sequence import Early
-from ownmark.verdict import Outcome, Verdict, verify
+from ownmark.claims.claim import Claim
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.statistics.sequential import Early
+from ownmark.verdicts.verify import Outcome, Verdict, verify
 from record import record
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))

@@ -10,16 +10,16 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ownmark.bench.artifacts import Fresh, Measured
+from ownmark.bench.executors.pool import pool
+from ownmark.bench.executors.worker import Workplace
 from ownmark.bench.grid import Grid
-from ownmark.bench.makings import Fresh, Measured
-from ownmark.bench.pools import pool
 from ownmark.bench.recipe import recipe
 from ownmark.bench.running import run
 from ownmark.bench.trial import TESTS, Outcome, Role
-from ownmark.bench.work import Workplace
 from ownmark.cli.bench import Told
 from ownmark.suspects.local import Local
-from ownmark.verdict import findings
+from ownmark.verdicts.verify import findings
 from record import record
 from zoo import ZOO
 

@@ -12,14 +12,14 @@ from torch import nn
 
 import skin_zoo as zoo
 from figures import strips
-from ownmark.claim import Claim
-from ownmark.match import Reading
+from ownmark.claims.claim import Claim
 from ownmark.metrics import accuracy, balanced_accuracy, majority_accuracy, psnr
 from ownmark.protocols import Owner
-from ownmark.schemes.saliency import Saliency
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.training import predict
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 from record import ROOT, record
 
 HARD = ("retrain_all", "retrain_last", "distill")  # reported apart

@@ -16,10 +16,10 @@ from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
+from ownmark.bench.artifacts import Copied, Fresh
 from ownmark.bench.grid import Grid
-from ownmark.bench.makings import Copied, Fresh
 from ownmark.bench.recipe import recipe
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.models.layers import Layers
 from ownmark.protocols import Attack
 from zoo import ZOO

@@ -12,11 +12,11 @@ from scipy.stats import binom
 
 import watermark_zoo as zoo
 from figures import curves
-from ownmark.null import KeyedLabels
 from ownmark.protocols import Owner
+from ownmark.schemes._common.triggers import keyed
+from ownmark.schemes._common.watermark import survival
 from ownmark.schemes.partitioned import Partitioned
-from ownmark.triggers import keyed
-from ownmark.watermark import survival
+from ownmark.scoring.null_models import KeyedLabels
 from record import ROOT, record
 from zoo import measured
 

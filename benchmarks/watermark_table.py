@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 import watermark_zoo as zoo
-from ownmark.null import KeyedLabels
+from ownmark.scoring.null_models import KeyedLabels
 from record import record
 from zoo import measured
 

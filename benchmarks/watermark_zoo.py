@@ -13,20 +13,20 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from ownmark.bench.artifacts import Claimed, Fresh, Pictures, Setting
 from ownmark.bench.grid import Grid
-from ownmark.bench.makings import Claimed, Fresh, Pictures, Setting
 from ownmark.bench.recipe import recipe
-from ownmark.claim import Claim
-from ownmark.data import Images
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images
 from ownmark.metrics import accuracy
 from ownmark.protocols import Scheme
+from ownmark.schemes._common.triggers import Triggers
+from ownmark.schemes._common.watermark import survival
 from ownmark.schemes.entangled import Entangled
 from ownmark.schemes.partitioned import Partitioned
 from ownmark.schemes.trigger_set import TriggerSet
 from ownmark.schemes.zhang import Zhang
 from ownmark.training import Training, predict
-from ownmark.triggers import Triggers
-from ownmark.watermark import survival
 from zoo import ZOO
 
 THIEF_SHARE = 0.1

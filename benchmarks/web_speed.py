@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ownmark.match import Reading
 from ownmark.protocols import Question
-from ownmark.suspects.http_json import HttpJson
-from ownmark.suspects.ledger import Ledger
-from ownmark.suspects.mapping import Mapping
-from ownmark.suspects.transport import Limits, Transport
-from ownmark.suspects.web import Pixels, png
+from ownmark.scoring.readings import Reading
+from ownmark.suspects.http.http_json import HttpJson
+from ownmark.suspects.http.ledger import Ledger
+from ownmark.suspects.http.mapping import Mapping
+from ownmark.suspects.http.transport import Limits, Transport
+from ownmark.suspects.http.web import Pixels, png
 from record import record
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
-from ownmark.bench.makings import weights_of
+from ownmark.bench.artifacts import weights_of
+from ownmark.bench.cache import Zoo
 from ownmark.bench.store import Made, Store
-from ownmark.bench.zoo import Zoo
 from ownmark.models.weights import load_weights
 
 ZOO = Zoo(Store.default())

@@ -29,7 +29,7 @@ from ownmark import (
     train,
     verify,
 )
-from ownmark.data import shares
+from ownmark.data.images import shares
 from ownmark.training import predict
 
 INNOCENTS = 19  # the fewest with which p can reach 0.05

@@ -31,8 +31,8 @@ from ownmark import (
     train,
     verify,
 )
-from ownmark.data import shares, to_unit
-from ownmark.match import Reading
+from ownmark.data.images import shares, to_unit
+from ownmark.scoring.readings import Reading
 from ownmark.training import predict
 
 INNOCENTS = 19  # the fewest with which p can reach 0.05

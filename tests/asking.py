@@ -8,10 +8,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ownmark.claim import Claim, Test
-from ownmark.match import Agreement, Drop, OnPattern, Reading
+from ownmark.claims.claim import Claim, Test
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question
+from ownmark.scoring.matches import Agreement, Drop, OnPattern
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 
 SIZE, COUNT = 16, 10

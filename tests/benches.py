@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from conftest import pictures
 
+from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import recipe
 from ownmark.bench.running import Report, run, unheard
 from ownmark.bench.store import Store
 from ownmark.bench.trial import Outcome
-from ownmark.bench.work import Here, Workplace
 
 RECIPE = """
 name: tiny

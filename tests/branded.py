@@ -7,10 +7,11 @@ import torch
 from asking import NAMES
 from torch import nn
 
-from ownmark.claim import Claim, Test
-from ownmark.evidence.transcript import Decoys
-from ownmark.match import Agreement, Reading
-from ownmark.null import KeyedLabels
+from ownmark.claims.claim import Claim, Test
+from ownmark.querying.transcript import Decoys
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Reading
 
 COUNT, SIDE, TRIGGERS = len(NAMES), 16, 40
 STEP = 255 // COUNT

@@ -6,7 +6,7 @@ from typing import Any
 
 from safetensors import numpy as container
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 
 Record = dict[str, Any]
 

@@ -15,13 +15,14 @@ from asking import NAMES, claim_on
 from hypothesis import settings
 from torch import nn
 
-from ownmark.claim import Claim, Preprocess, Test
-from ownmark.data import Images
-from ownmark.match import Agreement, Drop, OnPattern, Reading
+from ownmark.claims.claim import Claim, Preprocess, Test
+from ownmark.data.images import Images
 from ownmark.models.resnet import ResNet18
-from ownmark.protocols import Answers, Question
+from ownmark.protocols import Question
+from ownmark.scoring.matches import Agreement, Drop, OnPattern
+from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.local import Local
-from ownmark.verdict import calibrate
+from ownmark.verdicts.verify import calibrate
 
 torch.set_num_threads(1)
 PLAIN_KERNELS = ""

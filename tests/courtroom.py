@@ -13,7 +13,7 @@ from PIL import Image
 from sealing import OWNER, POLICY
 from torch import Tensor, nn
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.evidence import owner, seal
 from ownmark.evidence.seal import Beside
 

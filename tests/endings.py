@@ -10,11 +10,12 @@ from asking import NAMES, asked, pixels
 from conftest import tiny
 from torch import Tensor, nn
 
-from ownmark.claim import Claim, Test
-from ownmark.match import Drop, Reading
+from ownmark.claims.claim import Claim, Test
 from ownmark.models.weights import weights_digest
+from ownmark.scoring.matches import Drop
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
-from ownmark.verdict import calibrate
+from ownmark.verdicts.verify import calibrate
 
 NUMBER = len(NAMES)
 

@@ -10,16 +10,17 @@ import numpy.typing as npt
 from sealing import MASTER, OWNER, POLICY, SEEN, choices
 
 from ownmark import keys
-from ownmark.claim import Claim, Test
+from ownmark.claims.claim import Claim, Test
 from ownmark.evidence import seal
+from ownmark.evidence.admissibility import Checked, Standing, Trust, checked
 from ownmark.evidence.bundle import Bundle
-from ownmark.evidence.check import Checked, Standing, Trust, checked
-from ownmark.evidence.judge import Outcome, Ruling, Session, ruled
-from ownmark.evidence.transcript import Decoys, Heard, Plan, Role, heard, heard_plainly
+from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
-from ownmark.match import Agreement, Labels, Reading
-from ownmark.null import KeyedLabels
-from ownmark.protocols import Answers, Question
+from ownmark.protocols import Question
+from ownmark.querying.transcript import Decoys, Heard, Plan, Role, heard, heard_plainly
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Answers, Labels, Reading
 
 TRIGGERS, CLASSES, SHAPE = 60, 10, (6, 6, 1)
 NONCE = bytes(range(32))

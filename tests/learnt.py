@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ownmark.attacks.finetune import Finetune
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.models.resnet import ResNet18
 from ownmark.protocols import Owner, silent
 from ownmark.training import Training, predict, train

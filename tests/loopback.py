@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ownmark.suspects.transport import Limits, Transport
+from ownmark.suspects.http.transport import Limits, Transport
 
 # Hasty between attempts only: on a busy machine a short silence would be a second query, and tests count queries.
 HASTY = Limits(silence=30, longest=60, attempts=3, backoff=0.01, patience=3)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ownmark.claim import Claim, Test
-from ownmark.match import Agreement, Labels, Reading
-from ownmark.null import KeyedLabels
-from ownmark.protocols import Answers, Question
+from ownmark.claims.claim import Claim, Test
+from ownmark.protocols import Question
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Answers, Labels, Reading
 
 
 def marked_claim(number: int = 0, *, triggers: int = 100, classes: int = 10, grinding: int = 64, target: float = 1.0) -> Claim:

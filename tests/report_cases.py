@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ownmark.claim import Claim, Preprocess, Test
-from ownmark.match import Drop, OnPattern, Reading
-from ownmark.null import Innocents
-from ownmark.protocols import Answers, Question
-from ownmark.verdict import Verdict, calibrate, verify
+from ownmark.claims.claim import Claim, Preprocess, Test
+from ownmark.protocols import Question
+from ownmark.scoring.matches import Drop, OnPattern
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Answers, Reading
+from ownmark.verdicts.verify import Verdict, calibrate, verify
 
 GRID = (7, 7)
 CELLS = ((0, 0), (0, 1), (1, 0), (1, 1))

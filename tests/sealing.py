@@ -8,16 +8,17 @@ import numpy as np
 from conftest import small_claim
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ownmark import keys
-from ownmark.claim import Claim, Preprocess, Test
-from ownmark.evidence import canonical, seal, terms
+from ownmark import canonical, keys
+from ownmark.claims.claim import Claim, Preprocess, Test
+from ownmark.evidence import claim_record, seal
 from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.choices import Choices
 from ownmark.evidence.commitment import Commitment, Policy
 from ownmark.evidence.envelope import signed
 from ownmark.evidence.owner import OwnerKey
-from ownmark.match import Agreement, Reading
-from ownmark.null import Innocents, KeyedLabels
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import Innocents, KeyedLabels
+from ownmark.scoring.readings import Reading
 
 MASTER = bytes(range(32))
 OWNER = OwnerKey(Ed25519PrivateKey.from_private_bytes(b"signs" + bytes(27)), b"hides" + bytes(27))
@@ -71,7 +72,7 @@ def fingerprint() -> Claim:
 
 def sealed(claim: Claim | None = None, owner: OwnerKey = OWNER) -> Bundle:
     whole = claim or keyed_claim()
-    return seal.seal(whole, owner, POLICY if terms.keyed(whole) else RANKED)
+    return seal.seal(whole, owner, POLICY if claim_record.keyed(whole) else RANKED)
 
 
 def opened(number: int = 1) -> Bundle:

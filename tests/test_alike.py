@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from judging import NONCE, genuine, handed, judged, marked, reference
 from sealing import fingerprint
 
-from ownmark import alike
-from ownmark.claim import Claim, Test
-from ownmark.evidence.judge import Session, Stratum, ruled
-from ownmark.evidence.transcript import AS_SEALED, Heard, Role
-from ownmark.match import Agreement, Reading
-from ownmark.null import Innocents
-from ownmark.protocols import Answers
-from ownmark.verdict import Outcome, calibrate, calibration, verify
+from ownmark.claims.claim import Claim, Test
+from ownmark.evidence.ruling import Session, Stratum, ruled
+from ownmark.querying.transcript import AS_SEALED, Heard, Role
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Answers, Reading
+from ownmark.verdicts import duplicates
+from ownmark.verdicts.verify import Outcome, calibrate, calibration, verify
 
 COUNT, TRIALS, INNOCENTS = 40, 300, 19
 
@@ -79,34 +79,34 @@ def test_models_that_differ_count_each_and_a_group_has_its_highest_score() -> No
     assert merged.models == null.models
 
 
-@pytest.mark.parametrize(("count", "same"), [(alike.MANY, False), (alike.MANY + 1, True)])
+@pytest.mark.parametrize(("count", "same"), [(duplicates.MANY, False), (duplicates.MANY + 1, True)])
 def test_labels_alone_show_a_clone_only_where_there_are_many(*, count: int, same: bool) -> None:
     labels = np.random.default_rng(3).integers(0, 3, count)
     told = {Reading.LABEL: labels}
-    assert alike.alike(told, {Reading.LABEL: labels.copy()}) == same
-    assert not alike.alike(told, {Reading.LABEL: 2 - labels})
+    assert duplicates.alike(told, {Reading.LABEL: labels.copy()}) == same
+    assert not duplicates.alike(told, {Reading.LABEL: 2 - labels})
 
 
 def test_numbers_decide_where_they_are_told_and_another_reading_is_no_likeness() -> None:
     labels, shares = np.zeros(300, dtype=np.int64), np.full((300, 3), 1 / 3)
     first = {Reading.LABEL: labels, Reading.PROBABILITY: shares}
-    assert not alike.alike(first, {**first, Reading.PROBABILITY: shares + 2e-3})
-    assert alike.alike(first, {**first, Reading.PROBABILITY: shares + 9e-4})
-    assert not alike.alike({Reading.LABEL: labels}, {Reading.PROBABILITY: shares})
+    assert not duplicates.alike(first, {**first, Reading.PROBABILITY: shares + 2e-3})
+    assert duplicates.alike(first, {**first, Reading.PROBABILITY: shares + 9e-4})
+    assert not duplicates.alike({Reading.LABEL: labels}, {Reading.PROBABILITY: shares})
     ages = np.linspace(0, 90, 300)
-    assert alike.alike({Reading.VALUE: ages}, {Reading.VALUE: ages + 0.05})
-    assert not alike.alike({Reading.VALUE: ages}, {Reading.VALUE: ages + 0.5})
+    assert duplicates.alike({Reading.VALUE: ages}, {Reading.VALUE: ages + 0.05})
+    assert not duplicates.alike({Reading.VALUE: ages}, {Reading.VALUE: ages + 0.5})
 
 
 @given(st.lists(st.floats(0, 0.01), min_size=1, max_size=9))
 def test_groups_are_the_chains_of_those_that_are_near(places: list[float]) -> None:
     answers: list[Answers] = [{Reading.PROBABILITY: np.array([[place, 1 - place]])} for place in places]
-    found = alike.groups(answers)
+    found = duplicates.groups(answers)
     assert sorted(place for group in found for place in group) == list(range(len(places)))
     for first in found:
         for second in found:
             if first is not second:
-                assert not any(alike.alike(answers[one], answers[other]) for one in first for other in second)
+                assert not any(duplicates.alike(answers[one], answers[other]) for one in first for other in second)
 
 
 def test_a_judges_clones_count_once_and_the_verdict_names_them() -> None:

@@ -14,15 +14,16 @@ from endings import NUMBER, Ended, drops_on, labels_of
 from scipy.special import expit, softmax
 from torch import Tensor, nn
 
-from ownmark.claim import Claim, Preprocess
+from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import AnswerError, KindError, UnsettledError
-from ownmark.match import Reading, Turn
 from ownmark.models.prepared import prepared
+from ownmark.scoring.matches import Turn
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs, labels, probabilities, surely
-from ownmark.suspects.ledger import Reply
+from ownmark.suspects.http.ledger import Reply
+from ownmark.suspects.http.v2 import HEADER, tensor
 from ownmark.suspects.local import Local
-from ownmark.suspects.v2 import HEADER, tensor
-from ownmark.verdict import Outcome, calibrate, verify
+from ownmark.verdicts.verify import Outcome, calibrate, verify
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (200, NUMBER))
 SHARES = softmax(LOGITS, axis=1)

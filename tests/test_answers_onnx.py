@@ -11,14 +11,14 @@ from endings import NUMBER, Ended, drops_on, labels_of
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import ModelError
-from ownmark.match import Reading
 from ownmark.protocols import Suspect
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 
 @pytest.fixture(scope="module")

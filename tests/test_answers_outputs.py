@@ -11,12 +11,12 @@ import torch
 from endings import Ended
 from torch import Tensor, nn
 
-from ownmark.claim import Claim, Preprocess
+from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import AnswerError, ModelError
 from ownmark.models.plain import plain, told
 from ownmark.models.prepared import prepared
 from ownmark.suspects.local import Local
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 
 class Two(NamedTuple):

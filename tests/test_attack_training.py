@@ -17,8 +17,8 @@ from ownmark.attacks.noise import Noise
 from ownmark.attacks.overwrite import Overwrite
 from ownmark.attacks.retrain import Retrain
 from ownmark.attacks.then import Then
-from ownmark.claim import Preprocess
-from ownmark.data import Images
+from ownmark.claims.claim import Preprocess
+from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.metrics import accuracy
 from ownmark.models.layers import Layers

@@ -25,12 +25,12 @@ from ownmark.attacks.prune_neurons import PruneNeurons
 from ownmark.attacks.quantize import Quantize
 from ownmark.attacks.retrain import Retrain
 from ownmark.attacks.then import Then
-from ownmark.claim import Preprocess
+from ownmark.claims.claim import Preprocess
 from ownmark.errors import DataError
+from ownmark.method_strings import read
 from ownmark.models.layers import Layers
 from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.protocols import Attack
-from ownmark.spelled import read
 from ownmark.training import predict
 
 ROOT = Path(__file__).parents[1]

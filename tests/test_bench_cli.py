@@ -66,7 +66,7 @@ def test_progress_goes_to_stderr_and_the_summary_to_stdout(bench: Path, capsys: 
 def test_without_ray_a_cluster_is_refused_with_what_to_install(
     bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ownmark.bench.pools.find_spec", lambda _: None)
+    monkeypatch.setattr("ownmark.bench.executors.pool.find_spec", lambda _: None)
     words = ["bench", bench.name, "--ray", "local", "--out", str(bench.parent)]
     refused(capsys, words, 2, "a cluster needs Ray", "pip install 'ownmark[ray]'")
 

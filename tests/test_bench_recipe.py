@@ -6,9 +6,9 @@ import pytest
 from benches import RECIPE, grid, recipe_file
 
 from ownmark.attacks.noise import Noise
+from ownmark.bench.artifacts import Copied
 from ownmark.bench.grid import Grid
-from ownmark.bench.makings import Copied
-from ownmark.bench.places import resolved, stamp
+from ownmark.bench.image_places import resolved, stamp
 from ownmark.bench.recipe import names, recipe
 from ownmark.bench.trial import Role
 from ownmark.errors import UsageError

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from benches import RECIPE, grid, outcomes, records
 
-from ownmark.bench.makings import Making
-from ownmark.bench.processes import Processes
+from ownmark.bench.artifacts import Making
+from ownmark.bench.cache import Zoo
+from ownmark.bench.executors.processes import Processes
+from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.running import State, run
 from ownmark.bench.store import Made, Specification
 from ownmark.bench.trial import Outcome, Role
-from ownmark.bench.work import Here, Workplace
-from ownmark.bench.zoo import Zoo
-from ownmark.data import Images, load
+from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
 from ownmark.training import predict
 

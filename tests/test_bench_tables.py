@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from ownmark.bench.ablations import Point, ablations
-from ownmark.bench.figures import pictures
+from ownmark.bench.figures.curves import pictures
 from ownmark.bench.results import Results
 from ownmark.bench.tables import figures, scores, snake, summary, tables
 from ownmark.bench.trial import Outcome, Role, Trial
-from ownmark.match import Drop, to_record
 from ownmark.metrics import THRESHOLDS, aruc, best_robust_and_unique, robust_and_unique
 from ownmark.report.pictures import picture
+from ownmark.scoring.matches import Drop, to_record
 
 shares = st.lists(st.integers(0, 40).map(lambda hits: hits / 40), min_size=1, max_size=25)
 WORTH = {"accuracy": 0.75, "balanced_accuracy": 0.5}

@@ -12,13 +12,13 @@ from torch import nn
 from torch.nn import functional
 
 from ownmark.errors import ProtectError, UsageError
-from ownmark.perturb import Descent
+from ownmark.method_strings import read
+from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.characteristic import Band, Characteristic
-from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 IMAGES = pictures(60)
 SCHEME = Characteristic(samples=6, descent=Descent(bound=0.6, momentum=0.0, steps=30), draws=2, cut=0.0)

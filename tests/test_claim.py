@@ -11,10 +11,11 @@ from conftest import small_claim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ownmark.claim import Claim, Test
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import ClaimError, UsageError
-from ownmark.match import Agreement, Change, Drop, Match, OnPattern, Reading
-from ownmark.null import Innocents, Null, Uncalibrated
+from ownmark.scoring.matches import Agreement, Change, Drop, Match, OnPattern
+from ownmark.scoring.null_models import Innocents, Null, Uncalibrated
+from ownmark.scoring.readings import Reading
 
 
 def tiny_claim() -> Claim:

@@ -9,10 +9,11 @@ import pytest
 from claim_files import arrays_of, canonical, forged, opened, resealed
 from conftest import CLASSES, small_claim
 
-from ownmark.claim import Claim, Preprocess, Test
+from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.errors import ClaimError
-from ownmark.match import Agreement, Change, Drop, Fall, OnPattern, Reading
-from ownmark.null import Innocents
+from ownmark.scoring.matches import Agreement, Change, Drop, Fall, OnPattern
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Reading
 from ownmark.tasks import Regression
 
 

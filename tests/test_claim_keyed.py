@@ -8,12 +8,13 @@ import pytest
 from claim_files import arrays_of, forged, opened, resealed
 from conftest import CLASSES, Fake, small_claim
 
-from ownmark.claim import Claim, Test
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import ClaimError, UsageError
 from ownmark.keys import set_key
-from ownmark.match import Agreement, Drop, Match, Reading
-from ownmark.null import Innocents, KeyedLabels, Null
-from ownmark.verdict import Outcome, verify
+from ownmark.scoring.matches import Agreement, Drop, Match
+from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.scoring.readings import Reading
+from ownmark.verdicts.verify import Outcome, verify
 
 KEY = "0123456789abcdef" * 4
 NULL = KeyedLabels(KEY, triggers=60, classes=3, sets=2)

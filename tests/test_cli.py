@@ -14,12 +14,12 @@ from asking import exported
 from conftest import same_weights
 from workshop import MODEL, MODULE, RUN, Ran, ownmark, protecting, shop_in
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli.app import COMMANDS
 from ownmark.metrics import psnr
 from ownmark.models.named import build
 from ownmark.models.weights import load_weights, weights_digest
-from ownmark.null import Innocents
+from ownmark.scoring.null_models import Innocents
 
 Capture = pytest.CaptureFixture[str]
 HEAVY = ("torch", "torchvision", "sklearn", "scipy", "numpy", "onnxruntime", "PIL", "jinja2", "httpx2")

@@ -8,8 +8,8 @@ from workshop import ownmark, refused
 
 from ownmark.attacks import ATTACKS
 from ownmark.detectors import DETECTORS
+from ownmark.method_strings import described, read
 from ownmark.schemes import SCHEMES
-from ownmark.spelled import described, read
 from ownmark.training import Training
 
 Capture = pytest.CaptureFixture[str]

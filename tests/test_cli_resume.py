@@ -11,7 +11,7 @@ from workshop import MODEL, finished, ownmark, process, protecting, refused, sho
 
 from ownmark.cli import protect
 from ownmark.protocols import Progress
-from ownmark.workbench import Workbench
+from ownmark.schemes.saliency.workbench import Workbench
 
 Capture = pytest.CaptureFixture[str]
 INTERRUPTED = 130
@@ -23,7 +23,7 @@ SLOW = "Saliency(samples=8, descent=Descent(bound=0.02, steps=10), map_threshold
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in, where a batch has two images, so that a claim needs several."""
-    monkeypatch.setattr("ownmark.schemes.saliency.PIXELS_AT_ONCE", {"cpu": 2 * 16 * 16, "cuda": 2 * 16 * 16})
+    monkeypatch.setattr("ownmark.schemes.saliency.scheme.PIXELS_AT_ONCE", {"cpu": 2 * 16 * 16, "cuda": 2 * 16 * 16})
     return shop_in(tmp_path / "shop", monkeypatch)
 
 

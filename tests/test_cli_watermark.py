@@ -11,16 +11,16 @@ from conftest import same_weights
 from workshop import MODEL, Ran, ownmark, protecting, refused, shop_in
 
 from ownmark.attacks import ATTACKS
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli import protect
 from ownmark.cli.options import listed
 from ownmark.evidence import owner
 from ownmark.evidence.choices import from_record
 from ownmark.models.named import build
 from ownmark.models.weights import load_weights, weights_digest
-from ownmark.null import KeyedLabels
 from ownmark.protocols import Progress, silent
 from ownmark.schemes import SCHEMES
+from ownmark.scoring.null_models import KeyedLabels
 
 Capture = pytest.CaptureFixture[str]
 PASSPHRASE = "correct horse battery"  # noqa: S105 - of a key that only a test uses

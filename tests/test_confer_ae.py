@@ -9,18 +9,18 @@ import pytest
 import torch
 from conftest import pictures, same_weights, seed
 from learnt import Cast, cast_of
+from ownmark.perturb.adam import Search
 from torch import Tensor, nn
 
 from ownmark.errors import ProtectError, UsageError
-from ownmark.fingerprint import Search
+from ownmark.method_strings import read
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.confer_ae import ConferAE, Court
-from ownmark.spelled import read
 from ownmark.suspects.local import Local
 from ownmark.training import predict
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 IMAGES = pictures(60)
 SCHEME = ConferAE(samples=3, search=Search(steps=15, rate=0.02, bound=0.2))

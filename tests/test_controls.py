@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ownmark.claim import Claim, Test
-from ownmark.controls import MOST, compared, controls_of
-from ownmark.match import Drop, Fall, Match, Reading, Shift
-from ownmark.null import Innocents
-from ownmark.protocols import Answers, Question
+from ownmark.claims.claim import Claim, Test
+from ownmark.protocols import Question
+from ownmark.querying.control_twins import MOST, compared, controls_of
+from ownmark.scoring.matches import Drop, Fall, Match, Shift
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Answers, Reading
 from ownmark.tasks import Classification, Regression, Similarity, Task
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 COUNT, SIDE, CORNER = 40, 12, 3
 INNOCENTS = Innocents((0.0,) * 19, tuple(f"{number:064}" for number in range(19)))

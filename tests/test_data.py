@@ -14,7 +14,7 @@ from places import NAMES, class_folders, medmnist, picture, with_table, write, z
 from sklearn.datasets import load_digits
 from torchvision import datasets
 
-from ownmark.data import digits, load
+from ownmark.data.images import digits, load
 from ownmark.errors import DataError
 
 

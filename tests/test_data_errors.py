@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from places import class_folders, medmnist, picture, with_table, write, zipped
 
-from ownmark import folders
-from ownmark.data import load
+from ownmark.data import folders
+from ownmark.data.images import load
 from ownmark.errors import DataError
 
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 from workshop import ownmark, refused
 
-from ownmark.claim import Claim
-from ownmark.cli.demo import EXPORTER, FACTORY, Stage, Story, told
-from ownmark.cli.digits import COPIES, LONG, SCHEME, SURROGATES, THIEFS_PART, Job, images, loaded, network
-from ownmark.data import load
+from ownmark.claims.claim import Claim
+from ownmark.cli.demo.digits import COPIES, LONG, SCHEME, SURROGATES, THIEFS_PART, Job, images, loaded, network
+from ownmark.cli.demo.story import EXPORTER, FACTORY, Stage, Story, told
+from ownmark.data.images import load
+from ownmark.models.gradcam import GradCam
 from ownmark.models.named import build
 from ownmark.models.weights import save_weights, weights_digest
-from ownmark.null import Innocents, innocents_needed
-from ownmark.perturb import Descent
-from ownmark.saliency import GradCam
+from ownmark.perturb.pgd import Descent
+from ownmark.scoring.null_models import Innocents, innocents_needed
 from ownmark.training import Training
 
 Capture = pytest.CaptureFixture[str]
@@ -98,7 +98,7 @@ def test_a_file_in_the_place_of_the_folder_is_told_before_any_work(
 
 
 def test_what_the_demo_saves_as_images_can_be_named_as_data(tmp_path: Path) -> None:
-    from ownmark.cli.demo import save_images
+    from ownmark.cli.demo.story import save_images
 
     save_images(tmp_path / "images.npz")
     for training in (True, False):

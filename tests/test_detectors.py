@@ -19,8 +19,8 @@ from ownmark.detectors.deep_svdd import DeepSVDD, Sight
 from ownmark.detectors.feature_squeezing import ColourDepth, FeatureSqueezing, Median
 from ownmark.detectors.neighbours import Neighbours
 from ownmark.errors import UsageError
+from ownmark.method_strings import read
 from ownmark.protocols import Alarm, Detector, silent
-from ownmark.spelled import read
 
 PAGE = Path(__file__).parents[1] / "docs" / "detectors.md"
 NORMAL = 120  # images

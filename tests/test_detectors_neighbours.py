@@ -7,7 +7,7 @@ from conftest import pictures, seed, tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.detectors.neighbours import Neighbours
 from ownmark.protocols import Alarm
 

@@ -13,15 +13,15 @@ from networks import hooks_of
 from torch import Tensor, nn
 
 from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.method_strings import read
 from ownmark.metrics import accuracy
-from ownmark.null import Uncalibrated
 from ownmark.protocols import Owner, Protected
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.entangled import Entangled, Entangling, inputs_of, last_layers, soft_nearest_neighbour_loss
-from ownmark.spelled import read
+from ownmark.scoring.null_models import Uncalibrated
 from ownmark.suspects.local import Local
 from ownmark.training import Training, predict
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 IMAGES = pictures(180)
 OWNER = Owner(IMAGES, key=bytes(range(32)))

@@ -13,19 +13,19 @@ from conftest import pictures, seed, tiny
 from thieves import EXAMPLES
 from torch import nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import AnswerError, SuspectError, UsageError
-from ownmark.match import Reading
 from ownmark.models.mobilefacenet import MobileFaceNet
 from ownmark.models.weights import weights_digest
-from ownmark.objectives import Published
 from ownmark.protocols import Owner, Protected, Question, Scheme, silent
 from ownmark.schemes import SCHEMES, served
+from ownmark.schemes.saliency.objectives import Published
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.client import Client
 from ownmark.suspects.local import Local
 from ownmark.tasks import TASKS, Task
 from ownmark.training import Training, train
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 SIZE = 32
 Pixels = npt.NDArray[np.uint8]

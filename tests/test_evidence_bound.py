@@ -10,17 +10,18 @@ from judging import BEFORE, CLASSES, SHAPE, TRIGGERS, genuine, is_ordinary, mark
 from sealing import MASTER, OWNER, POLICY, SEEN, choices, keyed_claim, opened, resealed
 
 from ownmark import keys
-from ownmark.claim import Claim, Test
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import ClaimError, EvidenceError, UsageError
-from ownmark.evidence import merkle, seal, terms
+from ownmark.evidence import claim_record, merkle, seal
+from ownmark.evidence.admissibility import Standing, Trust, checked
 from ownmark.evidence.bundle import Bundle
-from ownmark.evidence.check import Standing, Trust, checked
 from ownmark.evidence.choices import Choices
-from ownmark.evidence.judge import Outcome, Ruling, ruled
+from ownmark.evidence.ruling import Outcome, Ruling, ruled
 from ownmark.evidence.seal import Beside
 from ownmark.keys import Pixels
-from ownmark.match import Agreement, Labels, Reading
-from ownmark.null import KeyedLabels
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Labels, Reading
 
 BRIGHT = np.random.default_rng(4).integers(0, 256, (600, *SHAPE), dtype=np.uint8)
 
@@ -127,7 +128,7 @@ def test_names_of_classes_put_in_order_after_asking_the_api_are_rejected() -> No
     with pytest.raises(UsageError, match="derived from another classes"):
         seal.seal(claim, OWNER, POLICY)
     plain = stated(images, null, chosen)
-    bent = resealed(seal.seal(plain, OWNER, POLICY), terms=terms.terms(claim), claim=claim.digest)
+    bent = resealed(seal.seal(plain, OWNER, POLICY), terms=claim_record.terms(claim), claim=claim.digest)
     with pytest.raises(EvidenceError, match="another classes than the seal commits to"):
         on(seal.opened(bent, claim, OWNER, 0))
     told = replace(chosen, classes=names)
@@ -158,7 +159,7 @@ def test_a_seal_that_says_otherwise_than_its_key_is_rejected_and_the_difference_
     claim = keyed_claim(chosen=other)
     with pytest.raises(UsageError, match=f"derived from another {field}"):
         seal.seal(claim, OWNER, POLICY)
-    bent = resealed(opened(), choices=other.record, claim=claim.digest, root=_root(claim), terms=terms.terms(claim))
+    bent = resealed(opened(), choices=other.record, claim=claim.digest, root=_root(claim), terms=claim_record.terms(claim))
     with pytest.raises(EvidenceError, match=f"derived from another {field}"):
         checked(seal.opened(replace(bent, opening=None), claim, OWNER, 1), Trust(), SEEN)
 
@@ -191,4 +192,4 @@ def test_a_keyed_claim_whose_key_is_bound_to_nothing_is_judged_by_innocent_model
 
 
 def _root(claim: Claim) -> str:
-    return merkle.root(terms.leaves(claim, terms.blinds(claim, OWNER))).hex()
+    return merkle.root(claim_record.leaves(claim, claim_record.blinds(claim, OWNER))).hex()

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealing import OWNER, fingerprint, keyed_claim, line_of, opened, sealed
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError, EvidenceError, UsageError
 from ownmark.evidence import bundle, seal
 from ownmark.evidence.bundle import Bundle, read
@@ -233,5 +233,5 @@ def test_a_seal_shows_no_trigger_no_label_and_no_key() -> None:
 
 
 def test_the_judges_side_needs_no_torch() -> None:
-    code = "import sys, ownmark.evidence.check, ownmark.evidence.seal; print('torch' in sys.modules)"
+    code = "import sys, ownmark.evidence.admissibility, ownmark.evidence.seal; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

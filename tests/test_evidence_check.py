@@ -11,11 +11,11 @@ from authority import DAY, Authority, authority, needs_openssl
 from sealing import MASTER, OWNER, POLICY, SEEN, SETS, SIZE, THIEF, choices, fingerprint, keyed_claim, opened, resealed, sealed
 
 from ownmark import keys
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError, EvidenceError, UsageError
-from ownmark.evidence import envelope, merkle, seal, terms
+from ownmark.evidence import claim_record, envelope, merkle, seal
+from ownmark.evidence.admissibility import Standing, Trust, checked
 from ownmark.evidence.bundle import Bundle, Opening
-from ownmark.evidence.check import Standing, Trust, checked
 from ownmark.evidence.envelope import signed
 
 
@@ -229,7 +229,9 @@ def test_a_pattern_that_the_key_does_not_give_is_rejected_and_named() -> None:
     images = keyed_claim().images.copy()
     images[SIZE + 3, 0, 0, 0, 0] ^= 1
     other = keyed_claim(images=images)
-    bent = resealed(sealed(), claim=other.digest, root=merkle.root(terms.leaves(other, terms.blinds(other, OWNER))).hex())
+    bent = resealed(
+        sealed(), claim=other.digest, root=merkle.root(claim_record.leaves(other, claim_record.blinds(other, OWNER))).hex()
+    )
     rejected(seal.opened(bent, other, OWNER, 1), "image of trigger 3 does not come from the key")
     checked(seal.opened(bent, other, OWNER, 0), Trust(), SEEN)
 
@@ -239,7 +241,7 @@ def test_a_claim_that_counts_too_few_tried_keys_is_neither_sealed_nor_believed()
     meek = replace(whole, tests=(replace(whole.tests[0], null=replace(whole.tests[0].null, grinding=40)),))  # type: ignore[type-var]
     with pytest.raises(UsageError, match="2\\^64"):
         sealed(meek)
-    bent = resealed(opened(), terms=terms.terms(meek))
+    bent = resealed(opened(), terms=claim_record.terms(meek))
     rejected(change(bent, claim=meek.part(1)), r"2\^64")
 
 

@@ -15,12 +15,12 @@ from loopback import Asked, Said, serving
 from sealing import SEEN, choices, keyed_claim
 from workshop import RUN, files, ownmark, refused
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli import main
 from ownmark.errors import UsageError
 from ownmark.evidence import owner, seal
+from ownmark.evidence.admissibility import Standing, Trust, checked
 from ownmark.evidence.bundle import Bundle, read
-from ownmark.evidence.check import Standing, Trust, checked
 
 Capture = pytest.CaptureFixture[str]
 WORDS = "four words are enough"

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sealing import OWNER, POLICY, fingerprint, keyed_claim, resealed, sealed
 
+from ownmark import canonical
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import canonical, commitment, seal
+from ownmark.evidence import commitment, seal
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.seal import Beside
 

@@ -14,14 +14,15 @@ from claims.make import bundles, told
 from judging import marked, reference, session
 from sealing import THIEF
 
-from ownmark.claim import Claim
+from ownmark import canonical
+from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError
-from ownmark.evidence import canonical, timestamp
+from ownmark.evidence import timestamp
+from ownmark.evidence.admissibility import Trust, checked
 from ownmark.evidence.bundle import Bundle, read
-from ownmark.evidence.check import Trust, checked
-from ownmark.evidence.decision import recomputed
 from ownmark.evidence.envelope import from_record
-from ownmark.evidence.judge import Outcome, opened_part, ruled
+from ownmark.evidence.ruling import Outcome, opened_part, ruled
+from ownmark.evidence.verdict_file import recomputed
 
 HERE = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
 NOW = {"v1": Outcome.INCONCLUSIVE, "v2": Outcome.STRONG}  # what the verdict of each version's copy deserves today
@@ -33,7 +34,7 @@ from pathlib import Path
 from claims.make import told
 from ownmark.evidence import timestamp
 from ownmark.evidence.bundle import read
-from ownmark.evidence.check import Trust
+from ownmark.evidence.admissibility import Trust
 trust = Trust(timestamp.roots_in(Path(sys.argv[1])), now=datetime.fromisoformat(sys.argv[3]))
 print(json.dumps(told(read(Path(sys.argv[2])), trust)))
 """

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ownmark import canonical
 from ownmark.errors import EvidenceError
-from ownmark.evidence import canonical, merkle
+from ownmark.evidence import merkle
 
 # the leaves and roots that the reference implementation of RFC 6962 tests itself with
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]

@@ -14,12 +14,14 @@ from authority import needs_openssl
 from cryptography.exceptions import InvalidSignature
 from sealing import choices, opened, resealed, sealed
 
-from ownmark.evidence import bundle, canonical, commitment, decision, envelope, timestamp, transcript
+from ownmark import canonical
+from ownmark.evidence import bundle, commitment, envelope, timestamp, verdict_file
 from ownmark.evidence.bundle import read
+from ownmark.evidence.claim_record import terms
 from ownmark.evidence.commitment import Commitment, Policy
-from ownmark.evidence.judge import Stratum
-from ownmark.evidence.terms import terms
-from ownmark.evidence.transcript import Role
+from ownmark.evidence.ruling import Stratum
+from ownmark.querying import transcript
+from ownmark.querying.transcript import Role
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "evidence-format.md").read_text(encoding="utf-8")
@@ -71,11 +73,11 @@ def test_the_page_names_every_key() -> None:
 
 
 def test_the_page_names_every_key_of_a_verdict() -> None:
-    keys = decision.KEYS | decision.TRUST_KEYS | decision.SESSION_KEYS | transcript.KEYS | transcript.ARRAY_KEYS
+    keys = verdict_file.KEYS | verdict_file.TRUST_KEYS | verdict_file.SESSION_KEYS | transcript.KEYS | transcript.ARRAY_KEYS
     written = (ROOT / "tests" / "claims" / "v1" / "copy.verdict").read_bytes()
     ruling = json.loads(envelope.from_record(canonical.loads(written)).payload)["predicate"]["ruling"]
     keys |= set(ruling) | {key for step in ruling["steps"] for key in step}
-    words = {*decision.PREDICATES, transcript.AS_SEALED, *map(str, Stratum), *map(str, Role), *transcript.DTYPES.values()}
+    words = {*verdict_file.PREDICATES, transcript.AS_SEALED, *map(str, Stratum), *map(str, Role), *transcript.DTYPES.values()}
     assert [word for word in sorted(keys | words) if f"`{word}`" not in PAGE] == []
 
 

@@ -12,7 +12,7 @@ from sealing import MASTER, OWNER, POLICY, SEEN, SETS, SIZE, THIEF, choices, fin
 from ownmark import keys
 from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import inputs, seal
-from ownmark.evidence.check import Trust, checked
+from ownmark.evidence.admissibility import Trust, checked
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.seal import Beside
 

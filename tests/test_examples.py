@@ -7,10 +7,10 @@ import pytest
 from conftest import pictures
 from PIL import Image
 
-from ownmark.claim import Claim
-from ownmark.match import Drop
-from ownmark.perturb import Descent
-from ownmark.schemes.saliency import Saliency
+from ownmark.claims.claim import Claim
+from ownmark.perturb.pgd import Descent
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring.matches import Drop
 from ownmark.tasks import Regression, Similarity
 from ownmark.training import Training
 

@@ -7,12 +7,12 @@ from conftest import pictures, seed
 from torch import Tensor, nn
 from torchvision.models import vgg11, vgg11_bn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import ModelError, UsageError
+from ownmark.models.gradcam import last_map
 from ownmark.models.layers import last_layer, reinitialise
 from ownmark.models.mobilefacenet import MobileFaceNet
 from ownmark.models.vgg import VGG11
-from ownmark.saliency import last_map
 from ownmark.tasks import Regression, Similarity, beats
 from ownmark.training import Training, predict, train
 

@@ -13,7 +13,7 @@ from conftest import pictures, seed, tiny
 from torch import Tensor, nn
 
 from ownmark.detectors.feature_squeezing import ColourDepth, FeatureSqueezing, Median, NonLocalMeans, Squeezer
-from ownmark.match import Floats
+from ownmark.scoring.readings import Floats
 
 IMAGES = np.random.default_rng(0).random((4, 12, 9, 3), dtype=np.float32)
 SQUEEZERS: tuple[Squeezer, ...] = (ColourDepth(), Median(), NonLocalMeans())

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, seed, tiny
+from ownmark.perturb.adam import Search
 from torch import Tensor, nn
 
 import ownmark
 from ownmark.errors import ProtectError
-from ownmark.fingerprint import TOGETHER, Rows, Samples, Search, gathered, some
 from ownmark.protocols import Owner, Progress, Scheme
+from ownmark.schemes._common.sampling import TOGETHER, Rows, Samples, gathered, some
 
 PAGES = Path(__file__).parents[1] / "docs" / "schemes"
 KINDS = {
@@ -107,7 +108,7 @@ def test_an_image_that_is_done_stays_as_it_was_and_costs_no_more() -> None:
 def test_a_search_that_is_killed_goes_on_after_its_last_finished_batch(
     scheme: Scheme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ownmark.fingerprint.TOGETHER", 2)
+    monkeypatch.setattr("ownmark.schemes._common.sampling.TOGETHER", 2)
     model, owner = tiny(), Owner(pictures(40), (tiny(1),), (tiny(2),))
     whole: list[tuple[int, int]] = []
     again: list[tuple[int, int]] = []

@@ -12,15 +12,15 @@ from torch import nn
 
 from court import Court, Stated, half, network, opened
 from ownmark.bench.forger import Forger
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError, UsageError
-from ownmark.evidence.judge import Stratum
-from ownmark.null import Innocents, KeyedLabels
+from ownmark.evidence.ruling import Stratum
 from ownmark.protocols import Owner, silent
+from ownmark.schemes._common.triggers import keyed
+from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.suspects.local import Local
 from ownmark.training import Training, seeded, train
-from ownmark.triggers import keyed
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 TRIGGERS, ALPHA = 40, 0.05
 FORGER = Forger(samples=TRIGGERS, candidates=80)

@@ -13,20 +13,21 @@ from judging import NONCE, genuine, handed, keyed, marked
 from scipy.stats import chisquare
 
 from ownmark.bench.behind import behind
-from ownmark.claim import Claim, Test
-from ownmark.data import Images
+from ownmark.claims.claim import Claim, Test
+from ownmark.data.images import Images
 from ownmark.detectors.neighbours import Neighbours
 from ownmark.errors import AnswerError, SuspectError, UsageError
-from ownmark.evidence.judge import Outcome as Ruling
-from ownmark.evidence.judge import Session, Stratum, ruled
-from ownmark.evidence.transcript import Decoys, Plan, Role, heard, heard_plainly
-from ownmark.match import Drop, Labels, OnPattern, Reading
-from ownmark.null import Innocents
-from ownmark.protocols import Alarm, Answers, Question, Suspect
-from ownmark.suspects.guarded import Guarded, Response
+from ownmark.evidence.ruling import Outcome as Ruling
+from ownmark.evidence.ruling import Session, Stratum, ruled
+from ownmark.protocols import Alarm, Question, Suspect
+from ownmark.querying.transcript import Decoys, Plan, Role, heard, heard_plainly
+from ownmark.scoring.matches import Drop, OnPattern
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.local import Local
-from ownmark.suspects.wrapped import Hardened, TopOne
-from ownmark.verdict import Outcome, findings, verify
+from ownmark.suspects.wrappers.guarded import Guarded, Response
+from ownmark.suspects.wrappers.wrapped import Hardened, TopOne
+from ownmark.verdicts.verify import Outcome, findings, verify
 
 SAMPLES, CLASSES, SIDE = 60, 10, 12
 CHANCES = frozenset({Reading.LABEL, Reading.PROBABILITY})

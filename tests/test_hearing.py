@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ownmark import hearing
 from ownmark.errors import UsageError
 from ownmark.files import held
-from ownmark.hearing import Hearing
-from ownmark.suspects.ledger import Ledger, Reply
+from ownmark.querying import hearing
+from ownmark.querying.hearing import Hearing
+from ownmark.suspects.http.ledger import Ledger, Reply
 
 values = st.none() | st.integers() | st.text()
 

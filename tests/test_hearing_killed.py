@@ -15,7 +15,7 @@ from loopback import Asked, Said, Server, serving
 from v2_server import V2
 from workshop import finished, ownmark, process
 
-from ownmark.suspects.ledger import Ledger
+from ownmark.suspects.http.ledger import Ledger
 
 Capture = pytest.CaptureFixture[str]
 PLACE = "/v2/models/suspect"

@@ -19,11 +19,11 @@ from loopback import HASTY, Asked, Said, said, serving, transport
 from ownmark.cli import console
 from ownmark.errors import AnswerError, SuspectError, UsageError
 from ownmark.escaped import escaped
-from ownmark.suspects import web
-from ownmark.suspects.ledger import Ledger, Reply
-from ownmark.suspects.mapping import Mapping
-from ownmark.suspects.request import Request, redacted
-from ownmark.suspects.v2 import tensor
+from ownmark.suspects.http import web
+from ownmark.suspects.http.ledger import Ledger, Reply
+from ownmark.suspects.http.mapping import Mapping
+from ownmark.suspects.http.request import Request, redacted
+from ownmark.suspects.http.v2 import tensor
 
 LIMIT = 0.5  # seconds for one exchange
 OK = b"HTTP/1.1 200 OK\r\n"

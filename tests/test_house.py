@@ -18,22 +18,22 @@ from conftest import pictures, seed, small_claim, tiny
 from PIL import Image
 from workshop import ownmark
 
-from ownmark import match, null
-from ownmark.claim import Claim, Preprocess
-from ownmark.data import digits
+from ownmark.claims.claim import Claim, Preprocess
+from ownmark.data.images import digits
 from ownmark.errors import ProtectError
-from ownmark.match import Reading
 from ownmark.models.prepared import prepared
 from ownmark.models.resnet import ResNet18
 from ownmark.models.weights import save_weights
-from ownmark.objectives import Contrast
-from ownmark.pattern import Fill
-from ownmark.perturb import Descent
+from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
-from ownmark.schemes.saliency import Saliency
+from ownmark.schemes.saliency.objectives import Contrast
+from ownmark.schemes.saliency.pattern import Fill
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring import matches, null_models
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.training import Training, train
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -171,8 +171,8 @@ def test_the_reader_of_fifteen_lines_notices_every_changed_byte_that_a_digest_co
 
 def test_the_page_of_the_file_names_every_key_match_null_and_reading() -> None:
     page = text("docs/claim-format.md")
-    kinds = [kind.__name__ for kind in (*match.MATCHES, *null.NULLS)]
-    parameters = [field.name for kind in (*match.MATCHES, *null.NULLS) for field in fields(kind)]
+    kinds = [kind.__name__ for kind in (*matches.MATCHES, *null_models.NULLS)]
+    parameters = [field.name for kind in (*matches.MATCHES, *null_models.NULLS) for field in fields(kind)]
     keys = ["version", "scheme", "model", "built_with", "classes", "preprocess", "tests", "arrays", "layer", "target_score"]
     readings = [reading.value for reading in Reading]
     assert [name for name in (*kinds, *parameters, *keys, *readings) if f"`{name}`" not in page] == []
@@ -190,7 +190,7 @@ def test_the_scheme_of_the_guide_makes_a_claim_that_holds_on_its_own_model() -> 
 
 
 def test_the_page_of_the_saliency_scheme_shows_every_setting_with_its_default() -> None:
-    names = {"Descent": Descent, "Contrast": Contrast, "Fill": Fill, "Drop": match.Drop}
+    names = {"Descent": Descent, "Contrast": Contrast, "Fill": Fill, "Drop": matches.Drop}
     rows = re.findall(r"^\| `(\w+)` \| `([^|]+)` \|", text("docs/schemes/saliency.md"), re.MULTILINE)
     shown = {name: eval(default, names) for name, default in rows}  # noqa: S307 - the project's own page
     assert shown == {field.name: getattr(Saliency(), field.name) for field in fields(Saliency)}

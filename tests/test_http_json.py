@@ -14,15 +14,15 @@ from loopback import Asked, Said, said, serving, transport
 from PIL import Image
 from torch import nn
 
-from ownmark.claim import Claim, Preprocess
+from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import AnswerError, UsageError
-from ownmark.match import Reading
 from ownmark.models.prepared import prepared
-from ownmark.suspects.http_json import HttpJson
+from ownmark.scoring.readings import Reading
+from ownmark.suspects.http.http_json import HttpJson
+from ownmark.suspects.http.mapping import PRESETS, Mapping
+from ownmark.suspects.http.transport import Transport
 from ownmark.suspects.local import Local
-from ownmark.suspects.mapping import PRESETS, Mapping
-from ownmark.suspects.transport import Transport
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 Shares = list[float]
 

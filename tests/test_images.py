@@ -13,7 +13,7 @@ from conftest import pictures, seed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ownmark.data import Images, load, shares, to_pixels, to_unit
+from ownmark.data.images import Images, load, shares, to_pixels, to_unit
 from ownmark.errors import DataError
 
 

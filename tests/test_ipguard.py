@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, same_weights, seed
+from ownmark.perturb.adam import Search
 from torch import Tensor, nn
 
-from ownmark.data import to_unit
+from ownmark.data.images import to_unit
 from ownmark.errors import ProtectError, UsageError
-from ownmark.fingerprint import Search
-from ownmark.match import Reading
-from ownmark.null import Uncalibrated
+from ownmark.method_strings import read
 from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.ipguard import Aim, IPGuard, boundary_loss
-from ownmark.spelled import read
+from ownmark.scoring.null_models import Uncalibrated
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 IMAGES = pictures(60)
 SCHEME = IPGuard(samples=12, margin=1.0, search=Search(steps=400, rate=0.01))

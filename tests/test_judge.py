@@ -22,15 +22,15 @@ from judging import (
 )
 from sealing import OWNER, fingerprint, opened, sealed
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import AnswerError, EvidenceError, UsageError
 from ownmark.evidence import seal
-from ownmark.evidence.check import Checked, Standing
+from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.evidence.commitment import Policy
-from ownmark.evidence.judge import Outcome, Ruling, Session, Stratum, ruled
-from ownmark.evidence.transcript import AGAIN, PROBES, Plan, from_record, heard
+from ownmark.evidence.ruling import Outcome, Ruling, Session, Stratum, ruled
 from ownmark.keys import Pixels
-from ownmark.match import Labels
+from ownmark.querying.transcript import AGAIN, PROBES, Plan, from_record, heard
+from ownmark.scoring.readings import Labels
 
 
 @pytest.fixture(scope="module")

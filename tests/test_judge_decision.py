@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from judging import TRIGGERS, Answer, handed, keyed, marked, ordinary, reference, session
 from sealing import OWNER, SEEN, THIEF
 
+from ownmark import canonical
 from ownmark.errors import ClaimError, EvidenceError
-from ownmark.evidence import canonical, envelope, seal
+from ownmark.evidence import envelope, seal
+from ownmark.evidence.admissibility import Trust
 from ownmark.evidence.bundle import Bundle
-from ownmark.evidence.check import Trust
-from ownmark.evidence.decision import EXIT_CODES, Judged, recomputed
 from ownmark.evidence.envelope import signed
-from ownmark.evidence.judge import Outcome
+from ownmark.evidence.ruling import Outcome
+from ownmark.evidence.verdict_file import EXIT_CODES, Judged, recomputed
 
 NOW = datetime(2026, 5, 5, tzinfo=UTC)
 ENVIRONMENT = {"python": "3"}
@@ -99,7 +100,7 @@ def test_recorded_answers_are_judged_in_two_seconds_from_a_cold_start_and_withou
     (tmp_path / "opened").write_bytes(handed(keyed()).to_bytes())
     code = (
         "import sys, time\n"
-        "from pathlib import Path; from ownmark.evidence.bundle import read; from ownmark.evidence.decision import recomputed\n"
+        "from pathlib import Path; from ownmark.evidence.bundle import read; from ownmark.evidence.verdict_file import recomputed\n"
         "ruling = recomputed(Path('verdict').read_bytes(), read(Path('opened'))).judged.ruling\n"
         "print(ruling.outcome.value, len(ruling.finding.matches), time.process_time())\n"
         "print(sorted({'torch', 'torchvision', 'scipy.stats', 'onnxruntime'} & set(sys.modules)))"

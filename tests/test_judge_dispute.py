@@ -9,9 +9,9 @@ import pytest
 from judging import BEFORE, Model, genuine, handed, keyed, marked, ordinary
 
 from ownmark.errors import UsageError
-from ownmark.evidence.check import Checked, Standing
+from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.evidence.dispute import Prevails, Table, disputed, resolved
-from ownmark.verdict import Outcome
+from ownmark.verdicts.verify import Outcome
 
 FOUND, NOT, OPEN = Outcome.MATCH, Outcome.NO_MATCH, Outcome.INCONCLUSIVE
 

@@ -6,11 +6,11 @@ from judging import CLASSES, MATCHES, TRIGGERS, Answer, genuine, handed, is_ordi
 from scipy.stats import binom
 
 from ownmark import keys
-from ownmark.evidence.judge import Outcome, ruled
+from ownmark.evidence.ruling import Outcome, ruled
 from ownmark.keys import Pixels
-from ownmark.match import Labels
-from ownmark.null import KeyedLabels
-from ownmark.suspects.wrapped import JPEG, BitDepth, Transform
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Labels
+from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Transform
 
 
 def test_the_luckiest_of_ten_thousand_keys_is_no_match_against_an_innocent() -> None:

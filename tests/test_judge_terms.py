@@ -14,15 +14,16 @@ from scipy.stats import binom
 from sealing import OWNER, POLICY, SEEN, THIEF, choices, fingerprint, keyed_claim, sealed
 
 from ownmark import keys
-from ownmark.claim import Claim, Test
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import seal
+from ownmark.evidence.admissibility import Checked, Standing, Trust, checked
 from ownmark.evidence.allowance import MOST_PLEDGES, allowances, least
 from ownmark.evidence.bundle import Bundle
-from ownmark.evidence.check import Checked, Standing, Trust, checked
-from ownmark.evidence.decision import Expected, Judged, recomputed
-from ownmark.evidence.judge import Outcome, Ruling, ruled
-from ownmark.match import Agreement, Reading
+from ownmark.evidence.ruling import Outcome, Ruling, ruled
+from ownmark.evidence.verdict_file import Expected, Judged, recomputed
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.readings import Reading
 
 
 @cache

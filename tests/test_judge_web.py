@@ -16,8 +16,9 @@ from loopback import Asked, Said, Server, said, serving
 from v2_server import V2
 from workshop import ownmark, refused
 
-from ownmark.evidence import bundle, canonical, decision, envelope
-from ownmark.suspects.ledger import Ledger, Reply
+from ownmark import canonical
+from ownmark.evidence import bundle, envelope, verdict_file
+from ownmark.suspects.http.ledger import Ledger, Reply
 
 Capture = pytest.CaptureFixture[str]
 PLACE = "/v2/models/suspect"
@@ -62,7 +63,7 @@ def test_a_copy_behind_an_address_is_a_strong_match_and_the_verdict_names_the_le
     ledger = Ledger(LEDGER)
     assert (suspect["name"], suspect["ledger"], ledger.answered) == (server.url + PLACE, ledger.digest, asked)
     ledger.close()
-    again = decision.recomputed(Path("verdict.json").read_bytes(), bundle.read(Path("a.opened")))
+    again = verdict_file.recomputed(Path("verdict.json").read_bytes(), bundle.read(Path("a.opened")))
     assert again.judged.session.suspect.ledger == suspect["ledger"]
 
 

@@ -15,8 +15,8 @@ import pytest
 from loopback import HASTY, Asked, Said, said, serving, transport
 
 from ownmark.errors import AnswerError, SuspectError, UsageError
-from ownmark.suspects.ledger import Ledger, Reply
-from ownmark.suspects.request import Request
+from ownmark.suspects.http.ledger import Ledger, Reply
+from ownmark.suspects.http.request import Request
 
 ANSWER = Reply(200, {"content-type": "application/json"}, b"[1, 2]")
 
@@ -203,9 +203,9 @@ def test_what_cannot_be_parsed_is_asked_again_next_time(file: Path) -> None:
 
 KILLED = """
 import sys
-from ownmark.suspects.ledger import Ledger
-from ownmark.suspects.request import Request
-from ownmark.suspects.transport import Limits, Transport
+from ownmark.suspects.http.ledger import Ledger
+from ownmark.suspects.http.request import Request
+from ownmark.suspects.http.transport import Limits, Transport
 
 url, file = sys.argv[1:]
 carrier = Transport(Limits(at_once=2), Ledger(file))

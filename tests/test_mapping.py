@@ -8,8 +8,8 @@ import pytest
 
 from ownmark.errors import OwnmarkError, UsageError
 from ownmark.suspects.answers import Outputs
-from ownmark.suspects.http_json import HttpJson
-from ownmark.suspects.mapping import PRESETS, Mapping, find
+from ownmark.suspects.http.http_json import HttpJson
+from ownmark.suspects.http.mapping import PRESETS, Mapping, find
 
 PAGE = (Path(__file__).parents[1] / "docs" / "web-suspects.md").read_text(encoding="utf-8")
 

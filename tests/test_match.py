@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ownmark.errors import ClaimError
-from ownmark.match import (
+from ownmark.scoring.matches import (
     MATCHES,
     Agreement,
     Change,
@@ -20,7 +20,6 @@ from ownmark.match import (
     Near,
     OnPattern,
     OnPatternAgainst,
-    Reading,
     Shift,
     Swing,
     Turn,
@@ -28,6 +27,7 @@ from ownmark.match import (
     from_record,
     to_record,
 )
+from ownmark.scoring.readings import Reading
 
 EXAMPLES: tuple[Match, ...] = (
     *(Agreement(), Drop(0.25), Change(0.25), Turn(0.25)),

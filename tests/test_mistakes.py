@@ -7,16 +7,16 @@ import pytest
 import torch
 from conftest import same_weights, seed
 from learnt import LESSONS, Cast, cast_of
+from ownmark.perturb.adam import Search
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
-from ownmark.fingerprint import Search
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Protected, silent
 from ownmark.schemes.mistakes import Mistakes
 from ownmark.suspects.local import Local
 from ownmark.training import predict
-from ownmark.verdict import findings
+from ownmark.verdicts.verify import findings
 
 IMAGES = LESSONS["chance"].images  # that nothing can tell apart
 SCHEME = Mistakes(samples=4, search=Search(steps=10, rate=0.01, bound=0.05))

@@ -10,12 +10,12 @@ from conftest import same_weights, tiny
 from torch import nn
 from torchvision import models
 
-from ownmark.claim import Preprocess
+from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError
+from ownmark.models.gradcam import GradCam
 from ownmark.models.layers import Layers, last_layer, open_layers, reinitialise
 from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.models.resnet import ResNet18
-from ownmark.saliency import GradCam
 
 IMAGENET = Preprocess((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 

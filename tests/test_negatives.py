@@ -8,15 +8,15 @@ import torch
 from conftest import pictures, same_weights, seed, tiny
 from torch import Tensor, nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
+from ownmark.method_strings import read
 from ownmark.protocols import Owner
+from ownmark.querying.stealth import stealth_of
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.negatives import Negatives
-from ownmark.spelled import read
-from ownmark.stealth import stealth_of
 from ownmark.suspects.local import Local
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 
 class Bright(nn.Module):

@@ -9,9 +9,9 @@ from torch import nn
 from torchvision.models import vgg11
 
 from ownmark.attacks.prune_neurons import PruneNeurons
-from ownmark.data import Images, to_unit
+from ownmark.data.images import Images, to_unit
+from ownmark.models.activations import hushed, listen
 from ownmark.models.resnet import ResNet18
-from ownmark.neurons import hushed, listen
 from ownmark.training import predict
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)

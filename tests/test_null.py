@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from ownmark.errors import ClaimError
-from ownmark.null import (
+from ownmark.scoring.null_models import (
     NULLS,
     Innocents,
     KeyedLabels,

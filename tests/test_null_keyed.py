@@ -14,8 +14,8 @@ from scipy.stats import binom, binomtest
 
 from ownmark import keys
 from ownmark.errors import ClaimError, UsageError
-from ownmark.match import Agreement, Drop
-from ownmark.null import KeyedLabels, from_record, to_record
+from ownmark.scoring.matches import Agreement, Drop
+from ownmark.scoring.null_models import KeyedLabels, from_record, to_record
 
 KEY = "0123456789abcdef" * 4
 nulls = st.builds(

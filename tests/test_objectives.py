@@ -6,8 +6,8 @@ from conftest import seed
 from torch import Tensor
 
 from ownmark.errors import UsageError
-from ownmark.objectives import Contrast, Look, Own, Published
-from ownmark.pattern import Pattern
+from ownmark.schemes.saliency.objectives import Contrast, Look, Own, Published
+from ownmark.schemes.saliency.pattern import Pattern
 from ownmark.tasks import Regression
 
 PATTERN = Pattern(((0, 0), (1, 2)), (3, 3))

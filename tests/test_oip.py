@@ -14,15 +14,15 @@ from loopback import HASTY, Asked, Said, said, serving, transport
 from torch import nn
 from v2_server import HEADER, V2, oip, softmaxed
 
-from ownmark.claim import Claim, Preprocess
+from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import AnswerError, SuspectError, UsageError
-from ownmark.match import Reading
 from ownmark.models.prepared import prepared
 from ownmark.protocols import Suspect
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs
+from ownmark.suspects.http.oip import Dialect, Layout, Oip
 from ownmark.suspects.local import Local
-from ownmark.suspects.oip import Dialect, Layout, Oip
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 NUMBER = len(NAMES)
 QUERIES = 2 * COUNT + 3  # three are asked twice

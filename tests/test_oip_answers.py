@@ -11,11 +11,11 @@ from loopback import HASTY, Asked, Said, said, serving, transport
 from torch import nn
 from v2_server import HEADER, V2, bytes_tensor, oip, output, softmaxed
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import AnswerError
 from ownmark.suspects.answers import Outputs
-from ownmark.suspects.oip import Dialect
-from ownmark.verdict import Outcome, verify
+from ownmark.suspects.http.oip import Dialect
+from ownmark.verdicts.verify import Outcome, verify
 
 NUMBER = len(NAMES)
 QUERIES = 2 * COUNT + 3  # three are asked twice

@@ -12,13 +12,13 @@ from conftest import tiny
 from onnx import TensorProto, helper
 from torch import nn
 
-from ownmark.claim import Preprocess
+from ownmark.claims.claim import Preprocess
 from ownmark.errors import AnswerError, ModelError, OwnmarkError, SuspectError
-from ownmark.match import Reading
 from ownmark.models.prepared import prepared
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 
 @pytest.fixture(scope="module")

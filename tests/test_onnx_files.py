@@ -19,7 +19,7 @@ from test_onnx import as_constant, as_initializer, graph, inside_a_branch, saved
 from torch import nn
 
 from ownmark.errors import ModelError
-from ownmark.match import Reading
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.onnx import Onnx
 
 
@@ -184,7 +184,7 @@ def test_a_small_file_that_names_the_same_data_over_and_over_is_refused(tmp_path
     content = outside()
     content.initializer.extend(outside().initializer[0] for _ in range(9))
     path = saved(content, tmp_path / "model.onnx")
-    monkeypatch.setattr("ownmark.onnx_data.MOST_BYTES", 100)
+    monkeypatch.setattr("ownmark.suspects.onnx_data.MOST_BYTES", 100)
     with pytest.raises(ModelError, match="more than"):
         Onnx(path, allow_external=True)
 

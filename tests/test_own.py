@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ownmark.data import Images
-from ownmark.own import both_ways, own_answers
+from ownmark.data.images import Images
 from ownmark.protocols import Owner
+from ownmark.schemes._common.own_answers import both_ways, own_answers
 from ownmark.tasks import Regression
 
 PIXELS = np.zeros((6, 2, 3, 1), dtype=np.uint8)

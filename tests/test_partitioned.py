@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ownmark.models.batchnorm import clean_statistics, settle
 from torch import nn
 
 from ownmark import Images, verify
 from ownmark.errors import ModelError, ProtectError, UsageError
 from ownmark.models.resnet import ResNet18
 from ownmark.models.weights import weights_digest
-from ownmark.null import KeyedLabels
 from ownmark.protocols import Owner, Protected
 from ownmark.schemes.partitioned import Partitioned, stages
+from ownmark.scoring.null_models import KeyedLabels
 from ownmark.suspects.local import Local
-from ownmark.verdict import Outcome
-from ownmark.watermark import clean_statistics, settle
+from ownmark.verdicts.verify import Outcome
 
 KEY = bytes(range(32))
 SCHEME = Partitioned(triggers=15, sets=2, runs=2, stages=2, steps=60, clean=16)

@@ -5,7 +5,7 @@ import torch
 from conftest import seed
 
 from ownmark.errors import UsageError
-from ownmark.pattern import Fill, Pattern
+from ownmark.schemes.saliency.pattern import Fill, Pattern
 
 CPU = torch.device("cpu")
 

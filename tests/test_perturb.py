@@ -6,7 +6,7 @@ from conftest import seed
 from torch import Tensor
 
 from ownmark.errors import UsageError
-from ownmark.perturb import Descent, Norm
+from ownmark.perturb.pgd import Descent, Norm
 
 IMAGES = torch.rand(5, 3, 8, 8, generator=seed(1))
 

@@ -10,12 +10,12 @@ from conftest import pictures, small_claim
 from PIL import Image
 from places import class_folders, picture, with_table, write, zipped
 
-from ownmark.claim import Claim
-from ownmark.cli.splits import Split
-from ownmark.data import load
+from ownmark.claims.claim import Claim
+from ownmark.data.folders import in_order, role
+from ownmark.data.images import load
+from ownmark.data.split import Split
 from ownmark.errors import DataError
-from ownmark.evidence.decoys import decoys_in
-from ownmark.folders import in_order, role
+from ownmark.querying.decoys import decoys_in
 
 WORDS = ("nv", "akiec", "bcc", "mel", "df", "vasc", "bkl")
 NUMBERS = tuple(str(number) for number in range(12))

@@ -14,14 +14,14 @@ from loopback import HASTY, Asked, Said, said, serving, transport
 from torch import nn
 from v2_server import V2, oip, softmaxed
 
-from ownmark.claim import Claim, Preprocess
+from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import DataError, SuspectError
-from ownmark.evidence.transcript import Decoys
-from ownmark.suspects.http_json import HttpJson
-from ownmark.suspects.mapping import Mapping
-from ownmark.suspects.oip import Dialect
-from ownmark.suspects.probing import Hearing, heard
-from ownmark.verdict import Outcome
+from ownmark.querying.transcript import Decoys
+from ownmark.suspects.http.http_json import HttpJson
+from ownmark.suspects.http.mapping import Mapping
+from ownmark.suspects.http.oip import Dialect
+from ownmark.suspects.http.probing import Hearing, heard
+from ownmark.verdicts.verify import Outcome
 
 ALPHA = 1e-3
 ORDERED = replace(HASTY, at_once=1)

@@ -25,14 +25,15 @@ from report_cases import (
     words,
 )
 
-from ownmark.claim import Claim, Preprocess, Test
+from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.errors import UsageError
-from ownmark.match import MATCHES, Agreement, Change, Reading
-from ownmark.null import Uncalibrated
 from ownmark.report import drawing
 from ownmark.report import words as report_words
 from ownmark.report.page import page, write
-from ownmark.verdict import Outcome, Verdict, verify
+from ownmark.scoring.matches import MATCHES, Agreement, Change
+from ownmark.scoring.null_models import Uncalibrated
+from ownmark.scoring.readings import Reading
+from ownmark.verdicts.verify import Outcome, Verdict, verify
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}&amp;</style>"
 SCORES = {Outcome.MATCH: (19, 18), Outcome.NO_MATCH: (3, 4)}

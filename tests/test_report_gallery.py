@@ -22,11 +22,11 @@ from report_cases import (
     words,
 )
 
-from ownmark.claim import Claim
-from ownmark.null import Innocents
+from ownmark.claims.claim import Claim
 from ownmark.report import drawing
 from ownmark.report.page import page
 from ownmark.report.pictures import RAMP, heat
+from ownmark.scoring.null_models import Innocents
 
 
 @pytest.fixture(scope="module")

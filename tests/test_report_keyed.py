@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_cases import marked, noise_images, read, words
 
-from ownmark.claim import Claim, Test
-from ownmark.cli import records
-from ownmark.match import Agreement, Reading
-from ownmark.null import Innocents, KeyedLabels
+from ownmark.claims.claim import Claim, Test
+from ownmark.cli import render
 from ownmark.report import drawing
 from ownmark.report import words as report_words
 from ownmark.report.page import page
-from ownmark.verdict import Outcome, Verdict, verify
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import Innocents, KeyedLabels
+from ownmark.scoring.readings import Reading
+from ownmark.verdicts.verify import Outcome, Verdict, verify
 
 KEY = "0123456789abcdef" * 4
 CLASSES = tuple(f"class {number}" for number in range(10))
@@ -91,7 +92,7 @@ def test_the_limits_say_what_an_exact_p_rests_on_and_where_it_ends(claim: Claim)
 
 def test_a_page_and_a_record_never_show_the_key(claim: Claim) -> None:
     verdict = judged(claim, 100)
-    told = str(records.of_verdict(verdict)) + str(records.test_rows(claim))
+    told = str(render.of_verdict(verdict)) + str(render.test_rows(claim))
     assert KEY not in page(claim, [verdict, judged(claim, 10)]) + told
 
 
@@ -140,7 +141,7 @@ def test_a_p_that_no_float_can_hold_is_told_as_a_power_of_ten() -> None:
     verdict = judged(large, 400)
     assert report_words.p_figure(verdict.deciding) == "10^-380.7"
     assert report_words.smallest_figure(verdict.deciding) == "10^-380.7"
-    assert "p = 10^-380.7" in "; ".join(records.test_rows(large)["label test"]).replace("smallest p", "p =")
+    assert "p = 10^-380.7" in "; ".join(render.test_rows(large)["label test"]).replace("smallest p", "p =")
     assert "10^-380.7" in words(page(large, [verdict, judged(large, 40)]))
 
 
@@ -151,7 +152,7 @@ def test_several_suspects_are_compared_with_luck(claim: Claim) -> None:
 
 
 def test_a_record_of_a_keyed_verdict_has_both_logarithms(claim: Claim) -> None:
-    record = records.of_verdict(judged(claim, 100))["deciding"]
+    record = render.of_verdict(judged(claim, 100))["deciding"]
     assert record["log10_p"] == pytest.approx(-100)
     assert record["log10_p_adjusted"] == pytest.approx(-80.734, abs=0.001)
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ownmark.null import clopper_pearson
+from ownmark.scoring.null_models import clopper_pearson
 from tables import MARKED, PAGES, RESULTS, ROOT, ROUTES, TABLES, filled
 
 FILES = sorted(RESULTS.glob("*.json"))

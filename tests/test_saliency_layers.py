@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ownmark.errors import MapError, ModelError
-from ownmark.saliency import GradCam, Located, last_map, normalised
+from ownmark.models.gradcam import GradCam, Located, last_map, normalised
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from conftest import same_weights, seed
 from networks import CLASSES, TARGETS, assert_close, captum_maps, hooks_of, torchvision_model
 from torch import Tensor, nn
 
+from ownmark.models.gradcam import GradCam
 from ownmark.models.resnet import ResNet18
-from ownmark.saliency import GradCam
 
 
 @dataclass(frozen=True)

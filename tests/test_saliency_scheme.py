@@ -15,23 +15,24 @@ from torch import nn
 
 import ownmark
 from ownmark.attacks.prune import Prune
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import AnswerError, ClaimError, DataError, ModelError, ProtectError, UsageError
-from ownmark.evidence.terms import leaves
-from ownmark.evidence.transcript import AS_SEALED, Decoys, Plan, Role, heard, heard_plainly
-from ownmark.match import Change, OnPatternAgainst, Reading, Turn
+from ownmark.evidence.claim_record import leaves
 from ownmark.metrics import psnr
 from ownmark.models.prepared import prepared
 from ownmark.models.weights import weights_digest
-from ownmark.objectives import Contrast, Own
-from ownmark.pattern import Fill
-from ownmark.perturb import Descent
-from ownmark.protocols import Answers, Owner, Question
-from ownmark.schemes.saliency import Saliency
+from ownmark.perturb.pgd import Descent
+from ownmark.protocols import Owner, Question
+from ownmark.querying.transcript import AS_SEALED, Decoys, Plan, Role, heard, heard_plainly
+from ownmark.schemes.saliency.objectives import Contrast, Own
+from ownmark.schemes.saliency.pattern import Fill
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring.matches import Change, OnPatternAgainst, Turn
+from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.local import Local
 from ownmark.tasks import Regression, Similarity
 from ownmark.training import Training, predict, train
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 QUICK = Saliency(samples=6, descent=Descent(0.1, steps=16), masked=ownmark.Drop(0.02), map_threshold=0.2)
 IMAGES = LESSONS["large"].images
@@ -89,7 +90,7 @@ def test_the_same_seed_gives_the_same_claim_and_another_seed_another(claim: ownm
 
 
 def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cast: Cast) -> None:
-    monkeypatch.setattr("ownmark.schemes.saliency.batch_size", lambda *_: 3)
+    monkeypatch.setattr("ownmark.schemes.saliency.scheme.batch_size", lambda *_: 3)
     owner = Owner(IMAGES, cast.owner.surrogates, cast.owner.references, tmp_path / "work")
     steps: list[int] = []
 
@@ -122,7 +123,7 @@ def test_as_published_is_the_papers_setting(cast: Cast) -> None:
 def test_the_papers_rule_for_the_threshold_is_the_mean_over_original_and_fingerprint_maps(
     monkeypatch: pytest.MonkeyPatch, cast: Cast
 ) -> None:
-    monkeypatch.setattr("ownmark.schemes.saliency.batch_size", lambda *_: 8)
+    monkeypatch.setattr("ownmark.schemes.saliency.scheme.batch_size", lambda *_: 8)
     claim = Saliency.as_published(8).protect(cast.model, Owner(IMAGES), seed(0)).claim
     assert claim.originals is not None
     assert claim.maps is not None

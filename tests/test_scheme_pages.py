@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import ownmark
-from ownmark.null import KeyedLabels
 from ownmark.schemes import SCHEMES
-from ownmark.triggers import Patterns
+from ownmark.schemes._common.triggers import Patterns
+from ownmark.scoring.null_models import KeyedLabels
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemes"
 HEADINGS = ["What", "When", "Settings", "Cost", "Limits", "Source", "Departures"]

@@ -11,12 +11,13 @@ from marked import Answering, copy_of, innocent_of, marked_claim
 from scipy.integrate import quad
 from scipy.stats import beta, binom
 
-from ownmark import keys, sequence
+from ownmark import keys
 from ownmark.errors import UsageError
-from ownmark.match import Reading
-from ownmark.null import KeyedLabels
-from ownmark.sequence import Early, Rule, State, Stop
-from ownmark.verdict import Outcome, verify
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Reading
+from ownmark.statistics import sequential
+from ownmark.statistics.sequential import Early, Rule, State, Stop
+from ownmark.verdicts.verify import Outcome, verify
 
 PLAIN = Rule(0.05, 10, 0, 1.0, 0.01)
 
@@ -27,14 +28,14 @@ def test_the_bet_is_the_mean_likelihood_ratio_over_every_rate_above_chance(match
         return float(binom.pmf(matched, asked, rate) / binom.pmf(matched, asked, chance) * beta.pdf(rate, 0.5, 0.5))
 
     wanted = quad(ratio, chance, 1, limit=500)[0] / beta.sf(chance, 0.5, 0.5)
-    assert math.exp(sequence.log_gain(matched, asked, chance)) == pytest.approx(wanted, rel=1e-5)
+    assert math.exp(sequential.log_gain(matched, asked, chance)) == pytest.approx(wanted, rel=1e-5)
 
 
 @pytest.mark.parametrize("chance", [0.5, 0.1, 0.01])
 def test_the_bet_is_fair_on_a_model_without_the_key(chance: float) -> None:
     for asked in (1, 2, 10, 60):
         chances = binom.pmf(range(asked + 1), asked, chance)
-        gains = [math.exp(sequence.log_gain(matched, asked, chance)) for matched in range(asked + 1)]
+        gains = [math.exp(sequential.log_gain(matched, asked, chance)) for matched in range(asked + 1)]
         assert np.dot(chances, gains) == pytest.approx(1)
 
 
@@ -55,7 +56,7 @@ def ends(rate: float, stops: Callable[[int, int], bool], most: int = 200) -> flo
 @pytest.mark.parametrize("alpha", [0.1, 0.01])
 def test_the_chance_of_ever_upholding_an_innocent_is_at_most_alpha_however_long_one_goes_on(classes: int, alpha: float) -> None:
     def upheld(matched: int, asked: int) -> bool:
-        return sequence.log_gain(matched, asked, 1 / classes) >= -math.log(alpha)
+        return sequential.log_gain(matched, asked, 1 / classes) >= -math.log(alpha)
 
     assert 0 < ends(1 / classes, upheld) <= alpha
 
@@ -63,7 +64,7 @@ def test_the_chance_of_ever_upholding_an_innocent_is_at_most_alpha_however_long_
 @pytest.mark.parametrize("nearer", [0.0, 0.1, 0.3])
 def test_a_mark_half_of_the_way_or_nearer_is_given_up_as_seldom_as_was_said(nearer: float) -> None:
     def given_up(matched: int, asked: int) -> bool:
-        return sequence.log_doubt(matched, asked, PLAIN.chance, PLAIN.survival) >= -math.log(PLAIN.miss)
+        return sequential.log_doubt(matched, asked, PLAIN.chance, PLAIN.survival) >= -math.log(PLAIN.miss)
 
     assert ends(PLAIN.survival + nearer, given_up) <= PLAIN.miss
 
@@ -71,24 +72,24 @@ def test_a_mark_half_of_the_way_or_nearer_is_given_up_as_seldom_as_was_said(near
 @pytest.mark.parametrize("rate", [0.02, 0.1, 0.5, 0.97])
 def test_the_interval_holds_at_every_stop_at_once(rate: float) -> None:
     def left_out(matched: int, asked: int) -> bool:
-        low, high = sequence.interval(matched, asked)
+        low, high = sequential.interval(matched, asked)
         return not low <= rate <= high
 
     assert ends(rate, left_out, most=60) <= 0.05
 
 
 def test_an_interval_holds_the_share_and_narrows() -> None:
-    assert sequence.interval(0, 0) == (0, 1)
+    assert sequential.interval(0, 0) == (0, 1)
     for matched, asked in ((0, 9), (9, 9), (4, 9), (40, 90)):
-        low, high = sequence.interval(matched, asked)
+        low, high = sequential.interval(matched, asked)
         assert 0 <= low <= matched / asked <= high <= 1
-    assert np.ptp(sequence.interval(40, 90)) < np.ptp(sequence.interval(4, 9)) < 1
+    assert np.ptp(sequential.interval(40, 90)) < np.ptp(sequential.interval(4, 9)) < 1
 
 
 def test_p_never_grows_as_one_goes_on_and_is_never_above_one() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
-        state, before = sequence.BEGUN, 1.0
+        state, before = sequential.BEGUN, 1.0
         for matched in rng.random(50) < rng.random():
             state = PLAIN.after(state, matched=bool(matched))
             assert PLAIN.p(state) <= before <= 1

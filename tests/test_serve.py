@@ -18,15 +18,15 @@ from conftest import tiny
 from loopback import HASTY, transport
 from torch import nn
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli import main
-from ownmark.cli.oip_server import HEADER, Harden, Service, listening
 from ownmark.errors import AnswerError, SuspectError
-from ownmark.match import Reading
+from ownmark.scoring.readings import Reading
+from ownmark.suspects.http.oip import Dialect, Oip
+from ownmark.suspects.http.request import Request
 from ownmark.suspects.local import Local
-from ownmark.suspects.oip import Dialect, Oip
-from ownmark.suspects.request import Request
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
+from ownmark.workflows.oip_server import HEADER, Harden, Service, listening
 
 
 @contextmanager

@@ -20,17 +20,17 @@ from asking import NAMES, exported
 from loopback import transport
 from torch import nn
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import AnswerError, SuspectError
-from ownmark.match import Reading
 from ownmark.protocols import Suspect
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs
-from ownmark.suspects.http_json import HttpJson
+from ownmark.suspects.http.http_json import HttpJson
+from ownmark.suspects.http.mapping import Mapping
+from ownmark.suspects.http.oip import Dialect, Oip
+from ownmark.suspects.http.transport import Limits, Transport
 from ownmark.suspects.local import Local
-from ownmark.suspects.mapping import Mapping
-from ownmark.suspects.oip import Dialect, Oip
-from ownmark.suspects.transport import Limits, Transport
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 pytestmark = pytest.mark.server
 HERE = Path(__file__).parent / "servers"

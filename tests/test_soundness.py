@@ -12,16 +12,17 @@ from conftest import CLASSES, Fake, pictures, seed, small_claim, tiny
 from torch import nn
 from workshop import MODEL, ownmark, protecting, refused, shop_in
 
-from ownmark import soundness
-from ownmark.claim import Claim
-from ownmark.data import Images
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
-from ownmark.match import OnPattern, Reading
 from ownmark.models.weights import save_weights
-from ownmark.null import Innocents
 from ownmark.protocols import Progress, silent
-from ownmark.soundness import Doubt
+from ownmark.scoring.matches import OnPattern
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Reading
 from ownmark.tasks import Classification, Regression
+from ownmark.verdicts import soundness
+from ownmark.verdicts.soundness import Doubt
 
 Capture = pytest.CaptureFixture[str]
 OWN, TRIVIAL = {"accuracy": 0.9}, {"accuracy": 0.3}

@@ -18,15 +18,15 @@ from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
 from ownmark.errors import ModelError, UsageError
-from ownmark.match import Change, Drop
+from ownmark.method_strings import nearest, read
 from ownmark.models.layers import Layers
 from ownmark.models.named import Named, build, draws_weights
-from ownmark.objectives import Contrast, Published
-from ownmark.pattern import Fill
-from ownmark.perturb import Descent, Norm
+from ownmark.perturb.pgd import Descent, Norm
 from ownmark.schemes import SCHEMES
-from ownmark.schemes.saliency import Saliency
-from ownmark.spelled import nearest, read
+from ownmark.schemes.saliency.objectives import Contrast, Published
+from ownmark.schemes.saliency.pattern import Fill
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring.matches import Change, Drop
 from ownmark.training import Training
 
 ALL = (*SCHEMES, *ATTACKS)

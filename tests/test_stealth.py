@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from ownmark.bench.stealth import seen
-from ownmark.claim import Claim
-from ownmark.cli import records
+from ownmark.claims.claim import Claim
+from ownmark.cli import render
 from ownmark.detectors.neighbours import Neighbours
-from ownmark.match import Reading
 from ownmark.metrics import l_inf, psnr, ssim
 from ownmark.protocols import Alarm
+from ownmark.querying.stealth import detected, stealth_of
 from ownmark.report.settings import tables
-from ownmark.stealth import detected, stealth_of
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.tasks import Regression
 
@@ -102,7 +102,7 @@ def test_samples_that_are_their_originals_are_said_to_be_unchanged_and_not_measu
     assert found.detections["brightness"].originals == found.detections["brightness"].views[0]
     assert stealth_of(same, suspect, {}, truth=np.array([0, 1, 2, 1])).accuracy == 0.75
     assert not stealth_of(small_claim(count=4, originals=None), suspect, {}).unchanged
-    assert records.of_claim(same, Path("my.claim"))["psnr_db"] is None
+    assert render.of_claim(same, Path("my.claim"))["psnr_db"] is None
     assert "none: the samples are the originals" in [entry.value for entry in tables(same, [])[0].entries]
 
 

@@ -14,15 +14,15 @@ from loopback import Asked, Said, said, serving, transport
 from torch import nn
 from v2_server import V2, oip
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli import main
 from ownmark.errors import AnswerError, ClaimError, SuspectError, UsageError, blamed, told
-from ownmark.match import is_number
-from ownmark.suspects.http_json import HttpJson
-from ownmark.suspects.ledger import Ledger, Reply
-from ownmark.suspects.mapping import BASE64, Mapping
-from ownmark.suspects.request import Request
-from ownmark.verdict import verify
+from ownmark.scoring.readings import is_number
+from ownmark.suspects.http.http_json import HttpJson
+from ownmark.suspects.http.ledger import Ledger, Reply
+from ownmark.suspects.http.mapping import BASE64, Mapping
+from ownmark.suspects.http.request import Request
+from ownmark.verdicts.verify import verify
 
 HUGE = "9" * 5000
 ADDRESS = "/v2/models/suspect"

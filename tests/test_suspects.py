@@ -11,15 +11,15 @@ from asking import BOTH, COUNT, NAMES, SIZE, asked, claim_on, exported, pixels
 from conftest import same_weights, small_claim, tiny
 from torch import Tensor, nn
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import AnswerError, ModelError, SuspectError
-from ownmark.match import Reading
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question, Suspect
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
-from ownmark.verdict import Outcome, calibrate, verify
+from ownmark.verdicts.verify import Outcome, calibrate, verify
 
 
 @pytest.fixture(scope="module")

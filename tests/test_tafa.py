@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, same_weights, seed
+from ownmark.perturb.adam import Search
 from scipy.optimize import linprog
 from torch import nn
 
-from ownmark.data import to_unit
+from ownmark.data.images import to_unit
 from ownmark.errors import ModelError, ProtectError, UsageError
-from ownmark.fingerprint import Search
+from ownmark.method_strings import read
 from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.tafa import TAFA, Origin, Region
-from ownmark.spelled import read
 from ownmark.suspects.local import Local
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 IMAGES = pictures(60)
 SCHEME = TAFA(samples=5, units=24, margin=0.1, search=Search(steps=60, rate=0.02))

@@ -9,11 +9,12 @@ from conftest import pictures, seed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ownmark.data import Images, shares
+from ownmark.data.images import Images, shares
 from ownmark.errors import ClaimError, DataError, UsageError
-from ownmark.match import Change, Drop, Fall, Reading, Shift
 from ownmark.metrics import true_accepts, verification
 from ownmark.models.arcface import arcface
+from ownmark.scoring.matches import Change, Drop, Fall, Shift
+from ownmark.scoring.readings import Reading
 from ownmark.tasks import (
     TASKS,
     Classification,

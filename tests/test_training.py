@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.metrics import accuracy
 from ownmark.models.layers import Layers, open_layers

@@ -14,9 +14,9 @@ import pytest
 from loopback import HASTY, Asked, Said, said, serving, transport
 
 from ownmark.errors import AnswerError, SuspectError, UsageError
-from ownmark.suspects.ledger import Ledger, Reply
-from ownmark.suspects.request import Request, check_address, check_headers
-from ownmark.suspects.transport import Limits
+from ownmark.suspects.http.ledger import Ledger, Reply
+from ownmark.suspects.http.request import Request, check_address, check_headers
+from ownmark.suspects.http.transport import Limits
 
 
 def query(url: str, place: int = 0, headers: tuple[tuple[str, str], ...] = ()) -> Request:

@@ -9,19 +9,19 @@ import torch
 from conftest import pictures, same_weights, seed, tiny
 from torch import nn
 
-from ownmark import triggers
 from ownmark.errors import ProtectError, UsageError
-from ownmark.mixed import Start, turns
-from ownmark.null import KeyedLabels
+from ownmark.method_strings import read
 from ownmark.protocols import Owner, Protected
 from ownmark.schemes import SCHEMES
+from ownmark.schemes._common import triggers
+from ownmark.schemes._common.mixed_training import Start, turns
+from ownmark.schemes._common.triggers import Content, Natural, Patterns, Triggers
+from ownmark.schemes._common.watermark import survival
 from ownmark.schemes.trigger_set import TriggerSet
-from ownmark.spelled import read
+from ownmark.scoring.null_models import KeyedLabels
 from ownmark.suspects.local import Local
 from ownmark.training import Training
-from ownmark.triggers import Content, Natural, Patterns, Triggers
-from ownmark.verdict import Outcome, verify
-from ownmark.watermark import survival
+from ownmark.verdicts.verify import Outcome, verify
 
 IMAGES = pictures(120)
 LIVELY = Training(epochs=12, batch=16, rate=0.05, shift=2)

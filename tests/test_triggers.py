@@ -9,14 +9,14 @@ import rfc8785
 from conftest import pictures, tiny
 
 from ownmark import keys
-from ownmark.claim import Preprocess
-from ownmark.data import Images, digits
+from ownmark.claims.claim import Preprocess
+from ownmark.data.images import Images, digits
 from ownmark.errors import DataError, UsageError
 from ownmark.evidence.choices import from_record
 from ownmark.models.prepared import prepared
-from ownmark.null import KeyedLabels
 from ownmark.protocols import Owner
-from ownmark.triggers import Content, Gaussian, Natural, Patterns, Source, chosen_by, keyed
+from ownmark.schemes._common.triggers import Content, Gaussian, Natural, Patterns, Source, chosen_by, keyed
+from ownmark.scoring.null_models import KeyedLabels
 
 IMAGES = pictures(60, size=32)
 KEY, OTHER = bytes(range(32)), bytes(32)

@@ -10,13 +10,14 @@ from conftest import Fake, small_claim, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ownmark.claim import Claim, Test
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import AnswerError, UsageError
-from ownmark.match import Agreement, Reading
-from ownmark.null import Innocents, Uncalibrated, clopper_pearson
-from ownmark.protocols import Answers, Question
+from ownmark.protocols import Question
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import Innocents, Uncalibrated, clopper_pearson
+from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.local import Local
-from ownmark.verdict import Outcome, calibrate, verify
+from ownmark.verdicts.verify import Outcome, calibrate, verify
 
 SAMPLES = 20
 

@@ -6,11 +6,12 @@ from conftest import CLASSES, Fake
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ownmark.claim import Claim, Test
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
-from ownmark.match import Agreement, Drop, Reading
-from ownmark.null import Innocents, KeyedLabels, Uncalibrated
-from ownmark.verdict import Outcome, calibrate, verify
+from ownmark.scoring.matches import Agreement, Drop
+from ownmark.scoring.null_models import Innocents, KeyedLabels, Uncalibrated
+from ownmark.scoring.readings import Reading
+from ownmark.verdicts.verify import Outcome, calibrate, verify
 
 KEY = "0123456789abcdef" * 4
 

@@ -4,12 +4,13 @@ import numpy as np
 import torch
 from conftest import small_claim, tiny
 
-from ownmark.claim import Claim, Test
-from ownmark.match import Agreement, Reading
+from ownmark.claims.claim import Claim, Test
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
-from ownmark.verdict import Outcome, calibrate, verify
+from ownmark.verdicts.verify import Outcome, calibrate, verify
 
 
 def test_the_protected_model_matches_its_claim_and_another_model_does_not() -> None:

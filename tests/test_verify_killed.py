@@ -14,8 +14,8 @@ from torch import nn
 from v2_server import V2
 from workshop import finished, ownmark, process, refused
 
-from ownmark.claim import Claim
-from ownmark.suspects.ledger import Ledger
+from ownmark.claims.claim import Claim
+from ownmark.suspects.http.ledger import Ledger
 
 QUERIES = 2 * COUNT + 3  # three are asked twice
 PLACE = "/v2/models/suspect"

@@ -14,7 +14,7 @@ from PIL import Image
 from v2_server import V2
 
 from ownmark.cli import main
-from ownmark.suspects.ledger import WHOLE, Ledger
+from ownmark.suspects.http.ledger import WHOLE, Ledger
 
 MODEL = "/v2/models/suspect"
 ALPHA = ("--alpha", "1e-6")

@@ -12,10 +12,10 @@ from loopback import Asked, Said, said, serving
 from torch import nn
 from v2_server import V2
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli import main
 from ownmark.suspects.local import Local
-from ownmark.verdict import verify
+from ownmark.verdicts.verify import verify
 
 QUERIES = 2 * COUNT + 3  # three are asked twice
 MODEL = "/v2/models/suspect"

@@ -14,10 +14,10 @@ from PIL import Image
 
 import ownmark
 from ownmark.errors import UsageError
-from ownmark.match import Reading
 from ownmark.protocols import Suspect
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
-from ownmark.suspects.wrapped import (
+from ownmark.suspects.wrappers.wrapped import (
     JPEG,
     BitDepth,
     Blur,
@@ -31,7 +31,7 @@ from ownmark.suspects.wrapped import (
     Transformed,
     noisy,
 )
-from ownmark.verdict import Outcome, calibrate, verify
+from ownmark.verdicts.verify import Outcome, calibrate, verify
 
 TRANSFORMS: tuple[Transform, ...] = (JPEG(), JPEG(30), Blur(), ResizePad(), ResizePad(0.5), BitDepth(), BitDepth(1))
 HARDENINGS: tuple[Hardening, ...] = (Rounded(), Rounded(1), TopOne(), Noisy(), Noisy(0.2, seed=3))
@@ -189,5 +189,5 @@ def test_a_parameter_that_means_nothing_is_an_error(kind: type, value: float) ->
 
 
 def test_wrapping_needs_no_torch() -> None:
-    code = "import sys, ownmark.suspects.wrapped; print('torch' in sys.modules)"
+    code = "import sys, ownmark.suspects.wrappers.wrapped; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

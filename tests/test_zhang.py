@@ -10,17 +10,17 @@ from learnt import greyed, learnt
 from torch import nn
 
 from ownmark.errors import DataError, ProtectError, UsageError
+from ownmark.method_strings import read
 from ownmark.metrics import accuracy
-from ownmark.mixed import Start
-from ownmark.null import Uncalibrated
 from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
+from ownmark.schemes._common.mixed_training import Start
+from ownmark.schemes._common.triggers import Gaussian, Natural
 from ownmark.schemes.zhang import Zhang
-from ownmark.spelled import read
+from ownmark.scoring.null_models import Uncalibrated
 from ownmark.suspects.local import Local
 from ownmark.training import Training, predict
-from ownmark.triggers import Gaussian, Natural
-from ownmark.verdict import Outcome, calibrate, verify
+from ownmark.verdicts.verify import Outcome, calibrate, verify
 
 IMAGES = pictures(120)
 OWNER = Owner(IMAGES, key=bytes(range(32)))

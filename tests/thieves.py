@@ -11,7 +11,7 @@ from torch import nn
 
 from ownmark.attacks import ATTACKS
 from ownmark.attacks.noise import Noise
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.models.layers import last_layer
 from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme, silent
 

@@ -12,9 +12,9 @@ from asking import NAMES
 from loopback import Asked, Said, said
 from torch import nn
 
-from ownmark.claim import Preprocess
-from ownmark.suspects.oip import Dialect, Oip
-from ownmark.suspects.transport import Transport
+from ownmark.claims.claim import Preprocess
+from ownmark.suspects.http.oip import Dialect, Oip
+from ownmark.suspects.http.transport import Transport
 
 TYPES = {"FP32": np.float32, "FP64": np.float64, "FP16": np.float16, "UINT8": np.uint8, "INT64": np.int64}
 HEADER = "Inference-Header-Content-Length"

@@ -17,11 +17,11 @@ from conftest import PLAIN_KERNELS, pictures, tiny
 from learnt import learnt
 from PIL import Image
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli import main
-from ownmark.match import OnPattern
 from ownmark.models.weights import save_weights
-from ownmark.null import Innocents
+from ownmark.scoring.matches import OnPattern
+from ownmark.scoring.null_models import Innocents
 
 MODULE = "usersmodel"
 MODEL = f"{MODULE}:build"

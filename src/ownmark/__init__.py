@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from ownmark.attacks.recalibrate import Recalibrate as Recalibrate
     from ownmark.attacks.retrain import Retrain as Retrain
     from ownmark.attacks.then import Then as Then
-    from ownmark.claim import Claim as Claim
-    from ownmark.claim import Preprocess as Preprocess
-    from ownmark.claim import Test as Test
-    from ownmark.data import Images as Images
-    from ownmark.data import load as load
+    from ownmark.claims.claim import Claim as Claim
+    from ownmark.claims.claim import Preprocess as Preprocess
+    from ownmark.claims.claim import Test as Test
+    from ownmark.data.images import Images as Images
+    from ownmark.data.images import load as load
     from ownmark.detectors.deep_svdd import DeepSVDD as DeepSVDD
     from ownmark.detectors.deep_svdd import Sight as Sight
     from ownmark.detectors.feature_squeezing import ColourDepth as ColourDepth
@@ -33,20 +33,7 @@ if TYPE_CHECKING:
     from ownmark.detectors.feature_squeezing import Median as Median
     from ownmark.detectors.feature_squeezing import NonLocalMeans as NonLocalMeans
     from ownmark.detectors.neighbours import Neighbours as Neighbours
-    from ownmark.fingerprint import Search as Search
-    from ownmark.match import Agreement as Agreement
-    from ownmark.match import Change as Change
-    from ownmark.match import Drop as Drop
-    from ownmark.match import Fall as Fall
-    from ownmark.match import Near as Near
-    from ownmark.match import OnPattern as OnPattern
-    from ownmark.match import OnPatternAgainst as OnPatternAgainst
-    from ownmark.match import Reading as Reading
-    from ownmark.match import Shift as Shift
-    from ownmark.match import Swing as Swing
-    from ownmark.match import Turn as Turn
-    from ownmark.match import Within as Within
-    from ownmark.mixed import Start as Start
+    from ownmark.models.gradcam import GradCam as GradCam
     from ownmark.models.layers import Layers as Layers
     from ownmark.models.mobilefacenet import MobileFaceNet as MobileFaceNet
     from ownmark.models.prepared import prepared as prepared
@@ -54,16 +41,19 @@ if TYPE_CHECKING:
     from ownmark.models.vgg import VGG11 as VGG11
     from ownmark.models.weights import load_weights as load_weights
     from ownmark.models.weights import save_weights as save_weights
-    from ownmark.objectives import Contrast as Contrast
-    from ownmark.objectives import Own as Own
-    from ownmark.objectives import Published as Published
-    from ownmark.pattern import Fill as Fill
-    from ownmark.perturb import Descent as Descent
-    from ownmark.perturb import Norm as Norm
+    from ownmark.perturb.adam import Search as Search
+    from ownmark.perturb.pgd import Descent as Descent
+    from ownmark.perturb.pgd import Norm as Norm
     from ownmark.protocols import Alarm as Alarm
     from ownmark.protocols import Owner as Owner
     from ownmark.protocols import Protected as Protected
-    from ownmark.saliency import GradCam as GradCam
+    from ownmark.querying.stealth import Stealth as Stealth
+    from ownmark.querying.stealth import stealth_of as stealth_of
+    from ownmark.schemes._common.mixed_training import Start as Start
+    from ownmark.schemes._common.triggers import Content as Content
+    from ownmark.schemes._common.triggers import Gaussian as Gaussian
+    from ownmark.schemes._common.triggers import Natural as Natural
+    from ownmark.schemes._common.triggers import Patterns as Patterns
     from ownmark.schemes.characteristic import Band as Band
     from ownmark.schemes.characteristic import Characteristic as Characteristic
     from ownmark.schemes.confer_ae import ConferAE as ConferAE
@@ -73,162 +63,172 @@ if TYPE_CHECKING:
     from ownmark.schemes.mistakes import Mistakes as Mistakes
     from ownmark.schemes.negatives import Negatives as Negatives
     from ownmark.schemes.partitioned import Partitioned as Partitioned
-    from ownmark.schemes.saliency import Saliency as Saliency
+    from ownmark.schemes.saliency.objectives import Contrast as Contrast
+    from ownmark.schemes.saliency.objectives import Own as Own
+    from ownmark.schemes.saliency.objectives import Published as Published
+    from ownmark.schemes.saliency.pattern import Fill as Fill
+    from ownmark.schemes.saliency.scheme import Saliency as Saliency
     from ownmark.schemes.tafa import TAFA as TAFA
     from ownmark.schemes.tafa import Origin as Origin
     from ownmark.schemes.trigger_set import TriggerSet as TriggerSet
     from ownmark.schemes.zhang import Zhang as Zhang
-    from ownmark.sequence import Early as Early
-    from ownmark.stealth import Stealth as Stealth
-    from ownmark.stealth import stealth_of as stealth_of
+    from ownmark.scoring.matches import Agreement as Agreement
+    from ownmark.scoring.matches import Change as Change
+    from ownmark.scoring.matches import Drop as Drop
+    from ownmark.scoring.matches import Fall as Fall
+    from ownmark.scoring.matches import Near as Near
+    from ownmark.scoring.matches import OnPattern as OnPattern
+    from ownmark.scoring.matches import OnPatternAgainst as OnPatternAgainst
+    from ownmark.scoring.matches import Shift as Shift
+    from ownmark.scoring.matches import Swing as Swing
+    from ownmark.scoring.matches import Turn as Turn
+    from ownmark.scoring.matches import Within as Within
+    from ownmark.scoring.readings import Reading as Reading
+    from ownmark.statistics.sequential import Early as Early
     from ownmark.suspects.client import Client as Client
-    from ownmark.suspects.guarded import Guarded as Guarded
-    from ownmark.suspects.guarded import Response as Response
-    from ownmark.suspects.http_json import HttpJson as HttpJson
-    from ownmark.suspects.ledger import Ledger as Ledger
+    from ownmark.suspects.http.http_json import HttpJson as HttpJson
+    from ownmark.suspects.http.ledger import Ledger as Ledger
+    from ownmark.suspects.http.mapping import Mapping as Mapping
+    from ownmark.suspects.http.oip import Dialect as Dialect
+    from ownmark.suspects.http.oip import Oip as Oip
+    from ownmark.suspects.http.transport import Limits as Limits
+    from ownmark.suspects.http.transport import Transport as Transport
     from ownmark.suspects.local import Local as Local
-    from ownmark.suspects.mapping import Mapping as Mapping
-    from ownmark.suspects.oip import Dialect as Dialect
-    from ownmark.suspects.oip import Oip as Oip
     from ownmark.suspects.onnx import Onnx as Onnx
-    from ownmark.suspects.transport import Limits as Limits
-    from ownmark.suspects.transport import Transport as Transport
-    from ownmark.suspects.wrapped import JPEG as JPEG
-    from ownmark.suspects.wrapped import BitDepth as BitDepth
-    from ownmark.suspects.wrapped import Blur as Blur
-    from ownmark.suspects.wrapped import Hardened as Hardened
-    from ownmark.suspects.wrapped import Noisy as Noisy
-    from ownmark.suspects.wrapped import ResizePad as ResizePad
-    from ownmark.suspects.wrapped import Rounded as Rounded
-    from ownmark.suspects.wrapped import TopOne as TopOne
-    from ownmark.suspects.wrapped import Transformed as Transformed
+    from ownmark.suspects.wrappers.guarded import Guarded as Guarded
+    from ownmark.suspects.wrappers.guarded import Response as Response
+    from ownmark.suspects.wrappers.wrapped import JPEG as JPEG
+    from ownmark.suspects.wrappers.wrapped import BitDepth as BitDepth
+    from ownmark.suspects.wrappers.wrapped import Blur as Blur
+    from ownmark.suspects.wrappers.wrapped import Hardened as Hardened
+    from ownmark.suspects.wrappers.wrapped import Noisy as Noisy
+    from ownmark.suspects.wrappers.wrapped import ResizePad as ResizePad
+    from ownmark.suspects.wrappers.wrapped import Rounded as Rounded
+    from ownmark.suspects.wrappers.wrapped import TopOne as TopOne
+    from ownmark.suspects.wrappers.wrapped import Transformed as Transformed
     from ownmark.tasks import Classification as Classification
     from ownmark.tasks import Measure as Measure
     from ownmark.tasks import Regression as Regression
     from ownmark.tasks import Similarity as Similarity
     from ownmark.training import Training as Training
     from ownmark.training import train as train
-    from ownmark.triggers import Content as Content
-    from ownmark.triggers import Gaussian as Gaussian
-    from ownmark.triggers import Natural as Natural
-    from ownmark.triggers import Patterns as Patterns
-    from ownmark.verdict import Outcome as Outcome
-    from ownmark.verdict import Verdict as Verdict
-    from ownmark.verdict import calibrate as calibrate
-    from ownmark.verdict import calibration as calibration
-    from ownmark.verdict import verify as verify
+    from ownmark.verdicts.verify import Outcome as Outcome
+    from ownmark.verdicts.verify import Verdict as Verdict
+    from ownmark.verdicts.verify import calibrate as calibrate
+    from ownmark.verdicts.verify import calibration as calibration
+    from ownmark.verdicts.verify import verify as verify
 
 HOME = {
-    "Agreement": "match",
+    "Agreement": "scoring.matches",
     "Aim": "schemes.ipguard",
     "Alarm": "protocols",
     "Band": "schemes.characteristic",
-    "BitDepth": "suspects.wrapped",
-    "Blur": "suspects.wrapped",
-    "Change": "match",
+    "BitDepth": "suspects.wrappers.wrapped",
+    "Blur": "suspects.wrappers.wrapped",
+    "Change": "scoring.matches",
     "Characteristic": "schemes.characteristic",
-    "Claim": "claim",
+    "Claim": "claims.claim",
     "Classification": "tasks",
     "Client": "suspects.client",
     "ColourDepth": "detectors.feature_squeezing",
     "ConferAE": "schemes.confer_ae",
-    "Content": "triggers",
-    "Contrast": "objectives",
+    "Content": "schemes._common.triggers",
+    "Contrast": "schemes.saliency.objectives",
     "DeepSVDD": "detectors.deep_svdd",
-    "Descent": "perturb",
-    "Dialect": "suspects.oip",
+    "Descent": "perturb.pgd",
+    "Dialect": "suspects.http.oip",
     "Distill": "attacks.distill",
-    "Drop": "match",
-    "Early": "sequence",
+    "Drop": "scoring.matches",
+    "Early": "statistics.sequential",
     "Entangled": "schemes.entangled",
     "Extract": "attacks.extract",
-    "Fall": "match",
+    "Fall": "scoring.matches",
     "FeatureSqueezing": "detectors.feature_squeezing",
-    "Fill": "pattern",
+    "Fill": "schemes.saliency.pattern",
     "Finetune": "attacks.finetune",
-    "Gaussian": "triggers",
-    "GradCam": "saliency",
-    "Guarded": "suspects.guarded",
-    "Hardened": "suspects.wrapped",
-    "HttpJson": "suspects.http_json",
+    "Gaussian": "schemes._common.triggers",
+    "GradCam": "models.gradcam",
+    "Guarded": "suspects.wrappers.guarded",
+    "Hardened": "suspects.wrappers.wrapped",
+    "HttpJson": "suspects.http.http_json",
     "IPGuard": "schemes.ipguard",
-    "Images": "data",
-    "JPEG": "suspects.wrapped",
+    "Images": "data.images",
+    "JPEG": "suspects.wrappers.wrapped",
     "Layers": "models.layers",
-    "Ledger": "suspects.ledger",
+    "Ledger": "suspects.http.ledger",
     "Likeness": "attacks.distill",
-    "Limits": "suspects.transport",
+    "Limits": "suspects.http.transport",
     "Local": "suspects.local",
-    "Mapping": "suspects.mapping",
+    "Mapping": "suspects.http.mapping",
     "Measure": "tasks",
     "Median": "detectors.feature_squeezing",
     "Mistakes": "schemes.mistakes",
     "MobileFaceNet": "models.mobilefacenet",
-    "Natural": "triggers",
-    "Near": "match",
+    "Natural": "schemes._common.triggers",
+    "Near": "scoring.matches",
     "Negatives": "schemes.negatives",
     "Neighbours": "detectors.neighbours",
     "Noise": "attacks.noise",
-    "Noisy": "suspects.wrapped",
+    "Noisy": "suspects.wrappers.wrapped",
     "NonLocalMeans": "detectors.feature_squeezing",
-    "Norm": "perturb",
-    "Oip": "suspects.oip",
-    "OnPattern": "match",
-    "OnPatternAgainst": "match",
+    "Norm": "perturb.pgd",
+    "Oip": "suspects.http.oip",
+    "OnPattern": "scoring.matches",
+    "OnPatternAgainst": "scoring.matches",
     "Onnx": "suspects.onnx",
     "Origin": "schemes.tafa",
-    "Outcome": "verdict",
+    "Outcome": "verdicts.verify",
     "Overwrite": "attacks.overwrite",
-    "Own": "objectives",
+    "Own": "schemes.saliency.objectives",
     "Owner": "protocols",
     "Partitioned": "schemes.partitioned",
-    "Patterns": "triggers",
-    "Preprocess": "claim",
+    "Patterns": "schemes._common.triggers",
+    "Preprocess": "claims.claim",
     "Protected": "protocols",
     "Prune": "attacks.prune",
     "PruneFilters": "attacks.prune_filters",
     "PruneNeurons": "attacks.prune_neurons",
-    "Published": "objectives",
+    "Published": "schemes.saliency.objectives",
     "Quantize": "attacks.quantize",
-    "Reading": "match",
+    "Reading": "scoring.readings",
     "Recalibrate": "attacks.recalibrate",
     "Regression": "tasks",
     "Removal": "attacks.prune_filters",
     "ResNet18": "models.resnet",
-    "ResizePad": "suspects.wrapped",
-    "Response": "suspects.guarded",
+    "ResizePad": "suspects.wrappers.wrapped",
+    "Response": "suspects.wrappers.guarded",
     "Retrain": "attacks.retrain",
-    "Rounded": "suspects.wrapped",
-    "Saliency": "schemes.saliency",
-    "Search": "fingerprint",
-    "Shift": "match",
+    "Rounded": "suspects.wrappers.wrapped",
+    "Saliency": "schemes.saliency.scheme",
+    "Search": "perturb.adam",
+    "Shift": "scoring.matches",
     "Sight": "detectors.deep_svdd",
     "Similarity": "tasks",
-    "Start": "mixed",
-    "Stealth": "stealth",
-    "Swing": "match",
+    "Start": "schemes._common.mixed_training",
+    "Stealth": "querying.stealth",
+    "Swing": "scoring.matches",
     "TAFA": "schemes.tafa",
-    "Test": "claim",
+    "Test": "claims.claim",
     "Then": "attacks.then",
-    "TopOne": "suspects.wrapped",
+    "TopOne": "suspects.wrappers.wrapped",
     "Training": "training",
-    "Transformed": "suspects.wrapped",
-    "Transport": "suspects.transport",
+    "Transformed": "suspects.wrappers.wrapped",
+    "Transport": "suspects.http.transport",
     "TriggerSet": "schemes.trigger_set",
-    "Turn": "match",
+    "Turn": "scoring.matches",
     "VGG11": "models.vgg",
-    "Verdict": "verdict",
-    "Within": "match",
+    "Verdict": "verdicts.verify",
+    "Within": "scoring.matches",
     "Zhang": "schemes.zhang",
-    "calibrate": "verdict",
-    "calibration": "verdict",
-    "load": "data",
+    "calibrate": "verdicts.verify",
+    "calibration": "verdicts.verify",
+    "load": "data.images",
     "load_weights": "models.weights",
     "prepared": "models.prepared",
     "save_weights": "models.weights",
-    "stealth_of": "stealth",
+    "stealth_of": "querying.stealth",
     "train": "training",
-    "verify": "verdict",
+    "verify": "verdicts.verify",
 }
 
 

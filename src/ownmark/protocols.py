@@ -19,15 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.errors import UsageError
-from ownmark.match import Expected, Floats, Labels, Reading
+from ownmark.scoring.readings import Expected, Floats, Labels, Reading
 from ownmark.tasks import Classification, Task
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ownmark.claim import Claim
-    from ownmark.data import Images
+    from ownmark.claims.claim import Claim
+    from ownmark.data.images import Images
 
 Progress = Callable[[int, int], None]  # called with (steps done, steps in all)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
 from ownmark.models.arcface import Centres, arcface
 from ownmark.models.memory_format import laid_out

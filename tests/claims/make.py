@@ -19,10 +19,10 @@ from judging import decoys, keyed, marked, reference, session
 from sealing import OWNER, POLICY, SEEN, THIEF, fingerprint, keyed_claim, sealed
 
 from ownmark.evidence import seal
+from ownmark.evidence.admissibility import Trust, checked
 from ownmark.evidence.bundle import Bundle
-from ownmark.evidence.check import Trust, checked
-from ownmark.evidence.decision import Judged
 from ownmark.evidence.timestamp import Stamp
+from ownmark.evidence.verdict_file import Judged
 
 URL = "http://127.0.0.1/tsr"
 JUDGE = THIEF  # another key than the owner's

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.data import Images
+from ownmark.data.images import Images
+from ownmark.method_strings import Choice
 from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
-from ownmark.spelled import Choice
 from ownmark.tasks import Classification
 from ownmark.training import Loss, Training, fit, predict, seeded
 

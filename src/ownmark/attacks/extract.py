@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import DataError, UsageError
 from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.models.copies import copied
 from ownmark.models.layers import Layers, open_layers
 from ownmark.protocols import Progress, silent

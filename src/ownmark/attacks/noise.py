@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.models.copies import copied
 from ownmark.protocols import Progress, silent

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights

@@ -14,12 +14,12 @@ import torch
 import torch_pruning
 from torch import Tensor, nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.method_strings import Choice
 from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights, held_at_zero, last_layer
 from ownmark.protocols import Progress, silent
-from ownmark.spelled import Choice
 from ownmark.training import Training, train
 
 MADE_OF_ROWS = (nn.Conv2d, nn.Linear, nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)  # noqa: SLF001 - torch's base

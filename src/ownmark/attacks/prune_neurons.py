@@ -9,11 +9,11 @@ from functools import partial
 import torch
 from torch import nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.models.activations import listen, masks
 from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights, held_at_zero
-from ownmark.neurons import listen, masks
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, predict, train
 

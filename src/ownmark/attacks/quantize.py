@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights

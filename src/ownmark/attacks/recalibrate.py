@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.models.batchnorm import settle
 from ownmark.models.copies import copied
 from ownmark.protocols import Progress, silent
-from ownmark.watermark import settle
 
 Normalisation = nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - torch names the base of its batch norms no other way
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.protocols import Attack, Progress, silent
 
 

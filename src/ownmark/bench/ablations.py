@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ownmark.bench.trial import Outcome, Role
-from ownmark.match import Floats
 from ownmark.metrics import aruc
+from ownmark.scoring.readings import Floats
 
 STEPS = range(1, 11)
 Names = tuple[str, str, str]  # scheme, test, and what is varied

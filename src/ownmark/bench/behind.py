@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ownmark.claim import Claim
-from ownmark.match import Floats, Reading
-from ownmark.protocols import Alarm, Answers, Question
-from ownmark.suspects.guarded import SEEN, Guarded
-from ownmark.verdict import Finding, findings
+from ownmark.claims.claim import Claim
+from ownmark.protocols import Alarm, Question
+from ownmark.scoring.readings import Answers, Floats, Reading
+from ownmark.suspects.wrappers.guarded import SEEN, Guarded
+from ownmark.verdicts.verify import Finding, findings
 
 BEHIND = "_behind_"  # between the name of a test and that of a detector
 

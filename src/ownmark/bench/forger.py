@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.data import to_pixels, to_unit
+from ownmark.data.images import to_pixels, to_unit
 from ownmark.errors import UsageError
 from ownmark.keys import Pixels
-from ownmark.perturb import Descent
+from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.triggers import Triggers
-from ownmark.watermark import check_model, marked
+from ownmark.schemes._common.triggers import Triggers
+from ownmark.schemes._common.watermark import check_model, marked
 
 
 @dataclass(frozen=True)

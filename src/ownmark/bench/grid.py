@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ownmark.bench.makings import Calibrated, Claimed, Copied, Fresh, Model, Pictures, Setting
+from ownmark.bench.artifacts import Calibrated, Claimed, Copied, Fresh, Model, Pictures, Setting
 from ownmark.bench.recipe import Recipe, Repeat, Scale, Theft, spelled_theft
 from ownmark.bench.stealth import Noticed
 from ownmark.bench.trial import Role, Trial
 from ownmark.errors import UsageError
+from ownmark.method_strings import nearest
 from ownmark.protocols import Scheme
-from ownmark.spelled import nearest
 
 
 @dataclass(frozen=True)

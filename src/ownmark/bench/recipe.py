@@ -15,10 +15,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 from ownmark.attacks import ATTACKS
 from ownmark.detectors import DETECTORS
 from ownmark.errors import UsageError
+from ownmark.method_strings import nearest, read
 from ownmark.protocols import Attack, Detector, Scheme
 from ownmark.schemes import SCHEMES
-from ownmark.spelled import nearest, read
-from ownmark.suspects.wrapped import JPEG, BitDepth, Blur, Hardening, Noisy, ResizePad, Rounded, TopOne, Transform
+from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur, Hardening, Noisy, ResizePad, Rounded, TopOne, Transform
 from ownmark.tasks import TASKS, Task
 from ownmark.training import Training
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ownmark.bench.figures import pictures
+from ownmark.bench.figures.curves import pictures
 from ownmark.bench.provenance import provenance
 from ownmark.bench.tables import Figures, Table, figures, tables
 from ownmark.bench.trial import Outcome

@@ -9,10 +9,10 @@ from itertools import count
 from statistics import fmean
 from typing import Protocol
 
-from ownmark.bench.makings import Making
+from ownmark.bench.artifacts import Making
+from ownmark.bench.cache import Zoo
+from ownmark.bench.executors.worker import Done, kind_of, title
 from ownmark.bench.trial import Outcome, Trial
-from ownmark.bench.work import Done, kind_of, title
-from ownmark.bench.zoo import Zoo
 
 Graph = dict[Making, tuple[Making, ...]]  # everything that is to be made -> what it needs
 

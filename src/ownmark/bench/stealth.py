@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ownmark.bench.makings import THIEF_SEED, Claimed, Making
+from ownmark.bench.artifacts import THIEF_SEED, Claimed, Making
+from ownmark.bench.cache import Zoo
 from ownmark.bench.store import Made, Specification
-from ownmark.bench.zoo import Zoo
-from ownmark.claim import Claim
-from ownmark.data import Images
-from ownmark.match import Labels
-from ownmark.own import both_ways
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images
 from ownmark.protocols import Alarm, Detector, silent
+from ownmark.querying.stealth import stealth_of
 from ownmark.report.pictures import picture
-from ownmark.stealth import stealth_of
+from ownmark.schemes._common.own_answers import both_ways
+from ownmark.scoring.readings import Labels
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification
 

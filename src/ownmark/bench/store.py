@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from ownmark.bench.provenance import provenance
-from ownmark.evidence.canonical import dumps
+from ownmark.canonical import dumps
 from ownmark.files import write_whole
 
 Specification = Mapping[str, Any]  # plain JSON data: all that decides what is made

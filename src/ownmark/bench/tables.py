@@ -12,8 +12,8 @@ import numpy as np
 
 from ownmark.bench.ablations import ablations
 from ownmark.bench.trial import Outcome, Role
-from ownmark.match import Floats
 from ownmark.metrics import aruc, best_robust_and_unique
+from ownmark.scoring.readings import Floats
 
 Cell = str | float | int | None
 Figures = dict[str, float]

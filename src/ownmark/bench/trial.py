@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ownmark.bench.artifacts import Calibrated, Claimed, Making, Measured, Model, Pictures
 from ownmark.bench.behind import BEHIND, behind
-from ownmark.bench.makings import Calibrated, Claimed, Making, Measured, Model, Pictures
+from ownmark.bench.cache import Zoo
 from ownmark.bench.stealth import Noticed
 from ownmark.bench.store import Entry, Made, Specification
-from ownmark.bench.zoo import Zoo
-from ownmark.match import Change, Drop, Fall, Floats, OnPattern, Reading, Shift, Swing, Turn, to_record
 from ownmark.protocols import Suspect
+from ownmark.scoring.matches import Change, Drop, Fall, OnPattern, Shift, Swing, Turn, to_record
+from ownmark.scoring.readings import Floats, Reading
 from ownmark.suspects.local import Local
-from ownmark.suspects.wrapped import Hardened, Hardening, Transform, Transformed
-from ownmark.verdict import Finding, verify
+from ownmark.suspects.wrappers.wrapped import Hardened, Hardening, Transform, Transformed
+from ownmark.verdicts.verify import Finding, verify
 
 TESTS = {Reading.SALIENCY: "white_box", Reading.LABEL: "label", Reading.EMBEDDING: "embedding"}  # the others: black-box
 VERSION = 2  # of what is kept of an outcome

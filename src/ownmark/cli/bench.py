@@ -69,11 +69,11 @@ class Bench:
             _show(results, page)
 
     def _outcomes(self, grid: "Grid") -> "list[Outcome]":
-        from ownmark.bench.pools import pool
+        from ownmark.bench.cache import Zoo
+        from ownmark.bench.executors.pool import pool
+        from ownmark.bench.executors.worker import Workplace
         from ownmark.bench.running import run
         from ownmark.bench.store import Store
-        from ownmark.bench.work import Workplace
-        from ownmark.bench.zoo import Zoo
         from ownmark.cli.console import tell
         from ownmark.cli.network import device
 
@@ -91,7 +91,7 @@ class Told:
         self._workers, self._ended = workers, -1
 
     def __call__(self, state: "State") -> None:
-        from ownmark.bench.work import title
+        from ownmark.bench.executors.worker import title
         from ownmark.cli.console import tell
 
         ended = state.made + state.failed

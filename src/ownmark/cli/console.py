@@ -19,7 +19,7 @@ from rich.text import Text
 from ownmark.cli.streams import result
 from ownmark.escaped import escaped
 from ownmark.protocols import Progress as Callback
-from ownmark.soundness import Doubt, sentences
+from ownmark.verdicts.soundness import Doubt, sentences
 
 PAUSE = 10.0  # seconds at least between two lines of progress in a log file
 

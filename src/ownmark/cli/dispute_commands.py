@@ -15,7 +15,7 @@ from ownmark.errors import UsageError
 if TYPE_CHECKING:
     from ownmark.cli.reach import Reach
     from ownmark.cli.suspects import Access
-    from ownmark.evidence.decision import Recomputed
+    from ownmark.evidence.verdict_file import Recomputed
 
 UNRESOLVED = 3  # the exit code of what is inconclusive
 Opened = Annotated[Path, typer.Argument(metavar="OPENED", help="What `ownmark open` wrote for the judge.", show_default=False)]
@@ -106,7 +106,7 @@ class Judge:
 
     def run(self) -> None:
         from ownmark.cli.disputes import tell_judged
-        from ownmark.evidence.decision import EXIT_CODES
+        from ownmark.evidence.verdict_file import EXIT_CODES
 
         found, file = self._recomputed(self.offline) if self.offline else self._asked()
         tell_judged(found, file, as_json=self.as_json, heard=self.offline is None)
@@ -114,7 +114,7 @@ class Judge:
 
     def _recomputed(self, verdict: Path) -> "tuple[Recomputed, Path]":
         """A verdict that was read; whoever says whom he expects sees that it is from them."""
-        from ownmark.evidence import bundle, decision, inputs, owner, timestamp
+        from ownmark.evidence import bundle, inputs, owner, timestamp, verdict_file
 
         given = (self.suspect, self.own, self.reference, self.decoys, self.seen, self.key, self.out, self.alpha)
         if any(one is not None for one in given):
@@ -122,12 +122,12 @@ class Judge:
                 "--offline takes the opened seal and perhaps --pool, --judge, --owner and --root: all else stands in the verdict"
             )
         pool = None if self.pool is None else inputs.read_pool(self.pool)
-        expected = decision.Expected(
+        expected = verdict_file.Expected(
             "" if self.judge is None else owner.public_key(self.judge),
             "" if self.owner is None else owner.public_key(self.owner),
             None if self.root is None else timestamp.roots_in(self.root),
         )
-        found = decision.recomputed(decision.read_whole(verdict), bundle.read(self.bundle), pool)
+        found = verdict_file.recomputed(verdict_file.read_whole(verdict), bundle.read(self.bundle), pool)
         expected.check(found)
         return found, verdict
 
@@ -136,7 +136,7 @@ class Judge:
         from ownmark.cli.disputes import Known, Parties, judged
         from ownmark.cli.sealing import passphrase
         from ownmark.evidence import owner
-        from ownmark.evidence.decision import Recomputed
+        from ownmark.evidence.verdict_file import Recomputed
         from ownmark.files import write_whole
 
         if self.suspect is None or self.key is None or self.out is None:

@@ -10,21 +10,21 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli.console import emit, facts, show, tell, working
 from ownmark.cli.reach import Reach
 from ownmark.cli.suspects import Access
 from ownmark.cli.web import is_web
 from ownmark.errors import UsageError
 from ownmark.evidence import bundle, inputs, owner, timestamp
-from ownmark.evidence.check import Checked, Trust, checked
-from ownmark.evidence.decision import EXIT_CODES, Judged, Recomputed, ruling_record
-from ownmark.evidence.decoys import decoys_in
+from ownmark.evidence.admissibility import Checked, Trust, checked
 from ownmark.evidence.dispute import Dispute, disputed
-from ownmark.evidence.judge import NONCE, Outcome, Session, Stratum, opened_part
-from ownmark.evidence.transcript import Heard, Plan, Role, heard, heard_plainly
+from ownmark.evidence.ruling import NONCE, Outcome, Session, Stratum, opened_part
+from ownmark.evidence.verdict_file import EXIT_CODES, Judged, Recomputed, ruling_record
+from ownmark.querying.decoys import decoys_in
+from ownmark.querying.transcript import Heard, Plan, Role, heard, heard_plainly
 from ownmark.report.words import counted
-from ownmark.suspects.wrapped import JPEG, BitDepth
+from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
 
 PURIFY = (JPEG(75), BitDepth(5))
 STYLES = {Outcome.STRONG: "bold red", Outcome.SUPPORTING: "bold red", Outcome.NO_MATCH: "bold green"}

@@ -153,7 +153,7 @@ class Seal:
 
     def _sealed(self) -> tuple[Path, "Bundle"]:
         """A new seal, already written: whatever the authority does, it is kept."""
-        from ownmark.claim import Claim
+        from ownmark.claims.claim import Claim
         from ownmark.evidence import owner, seal
         from ownmark.evidence.bundle import read
         from ownmark.evidence.inputs import read_pool
@@ -195,7 +195,7 @@ class Open:
     as_json: AsJson = False
 
     def run(self) -> None:
-        from ownmark.claim import Claim
+        from ownmark.claims.claim import Claim
         from ownmark.evidence import owner, seal
         from ownmark.evidence.bundle import read
 

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, overload
 
-from ownmark import alike, soundness
-from ownmark.claim import Claim
-from ownmark.cli import records
+from ownmark.claims.claim import Claim
+from ownmark.cli import render
 from ownmark.cli.console import emit, facts, show, tell, warn, working
 from ownmark.cli.suspects import Access, Suspects
 from ownmark.errors import OwnmarkError, UsageError
-from ownmark.match import Reading
-from ownmark.null import Innocents, KeyedLabels
 from ownmark.protocols import Suspect
 from ownmark.report.page import page, write
 from ownmark.report.words import counted
-from ownmark.verdict import Outcome, Verdict, calibration, verify
+from ownmark.scoring.null_models import Innocents, KeyedLabels
+from ownmark.scoring.readings import Reading
+from ownmark.verdicts import duplicates, soundness
+from ownmark.verdicts.verify import Outcome, Verdict, calibration, verify
 
 Evidence = Callable[[], dict[str, Any]]
 
@@ -76,12 +76,12 @@ def calibrated(claim: Claim, names: Sequence[str], access: Access, out: Path, *,
     smallest = 1 / (count + 1)
     if as_json:
         merged = [list(group) for group in made.groups if len(group) > 1]
-        record = records.of_claim(known, out) | {"innocents": count, "smallest_p": smallest, "merged": merged}
+        record = render.of_claim(known, out) | {"innocents": count, "smallest_p": smallest, "merged": merged}
         emit(record | {"warnings": warnings})
     else:
         show(f"{out} knows {counted(count, 'innocent model')}: p cannot fall below 1/{count + 1} = {smallest:.3g}.", "bold")
-        facts(records.test_rows(known))
-    if merged_names := alike.told(made.groups):
+        facts(render.test_rows(known))
+    if merged_names := duplicates.told(made.groups):
         tell(f"{merged_names}.", "yellow")
     _tell_left_out(known)
 
@@ -94,7 +94,7 @@ def _tell_left_out(claim: Claim) -> None:
         if isinstance(test.null, Innocents) and test.null.models == asked:
             continue
         stays = "is still judged by the earlier innocents" if isinstance(test.null, Innocents) else "stays uncalibrated"
-        tell(f"The {records.NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
+        tell(f"The {render.NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
 
 
 def verified(
@@ -115,9 +115,9 @@ def verified(
     if out is not None:
         write(out, page(claim, [verdict]))
     if as_json:
-        emit(records.of_verdict(verdict) | {"page": None if out is None else str(out)} | evidence())
+        emit(render.of_verdict(verdict) | {"page": None if out is None else str(out)} | evidence())
         return verdict.outcome
-    records.tell_verdict(verdict)
+    render.tell_verdict(verdict)
     facts({name.replace("_", " "): str(value) for name, value in evidence().items()})
     if _weaker(claim, verdict):
         tell("The black-box test decided, since this suspect does not show what it looks at.")
@@ -148,11 +148,11 @@ def reported(claim: Claim, names: Sequence[str], access: Access, asked: tuple[fl
         tell("Each p is that of one suspect alone; `ownmark scan` corrects them for all that are asked.", "yellow")
     code = UNREACHED if unasked else 0
     if as_json:
-        record = {"page": str(out) if page_at else None, "verdicts": [records.of_verdict(verdict) for verdict in verdicts]}
+        record = {"page": str(out) if page_at else None, "verdicts": [render.of_verdict(verdict) for verdict in verdicts]}
         emit(record | {"unasked": unasked, "exit_code": code})
         return code
     for verdict in told:
-        records.tell_line(verdict)
+        render.tell_line(verdict)
     for name, why in unasked.items():
         tell(f"{name} could not be judged: {why}", "yellow")
     show(f"Open in a browser: {page_at.resolve()}" if page_at else "There is no page, since no suspect could be judged.")
@@ -196,9 +196,9 @@ def inspected(claim: Claim, file: Path, *, as_json: bool) -> None:
     """What is in a claim."""
     warnings = warn(soundness.of_claim(claim))
     if as_json:
-        emit(records.of_claim(claim, file) | {"warnings": warnings})
+        emit(render.of_claim(claim, file) | {"warnings": warnings})
     else:
-        records.tell_claim(claim, file)
+        render.tell_claim(claim, file)
 
 
 def _weaker(claim: Claim, verdict: Verdict) -> bool:

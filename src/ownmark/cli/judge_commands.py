@@ -45,9 +45,9 @@ from ownmark.cli.web import (
 from ownmark.errors import UsageError
 
 if TYPE_CHECKING:
-    from ownmark.claim import Claim
+    from ownmark.claims.claim import Claim
     from ownmark.cli.suspects import Access
-    from ownmark.verdict import Outcome
+    from ownmark.verdicts.verify import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Calibrate:
     as_json: AsJson = False
 
     def run(self) -> None:
-        from ownmark.claim import Claim
+        from ownmark.claims.claim import Claim
         from ownmark.cli.judge import calibrated
 
         claim, out = Claim.load(self.claim), self.out or self.claim
@@ -119,12 +119,12 @@ class Verify:
     as_json: AsJson = False
 
     def run(self) -> None:
-        from ownmark.claim import Claim
+        from ownmark.claims.claim import Claim
         from ownmark.cli.console import tell
         from ownmark.cli.judge import verified
-        from ownmark.cli.records import EXIT_CODES
-        from ownmark.sequence import Early
-        from ownmark.verdict import verify
+        from ownmark.cli.render import EXIT_CODES
+        from ownmark.statistics.sequential import Early
+        from ownmark.verdicts.verify import verify
 
         rate(self.alpha)
         claim = Claim.load(self.claim)
@@ -227,7 +227,7 @@ class Report:
     as_json: AsJson = False
 
     def run(self) -> None:
-        from ownmark.claim import Claim
+        from ownmark.claims.claim import Claim
         from ownmark.cli.judge import reported
 
         rate(self.alpha)
@@ -246,7 +246,7 @@ class Inspect:
     as_json: AsJson = False
 
     def run(self) -> None:
-        from ownmark.claim import Claim
+        from ownmark.claims.claim import Claim
         from ownmark.cli.judge import inspected
 
         inspected(Claim.load(self.claim), self.claim, as_json=self.as_json)

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli.files import check_writable
 from ownmark.cli.sealing import passphrase
-from ownmark.cli.splits import Split
+from ownmark.data.split import Split
 from ownmark.errors import UsageError
 from ownmark.evidence.owner import OwnerKey, opened
-from ownmark.null import KeyedLabels
 from ownmark.protocols import Scheme
 from ownmark.report.words import before_and_after, percent
+from ownmark.scoring.null_models import KeyedLabels
 
 if TYPE_CHECKING:
     from ownmark.cli.owner_commands import Protect

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli.options import AsJson, listed
-from ownmark.spelled import Described, Parameter, described
+from ownmark.method_strings import Described, Parameter, described
 
 GROUPS = ("schemes", "attacks", "detectors")
 OTHERS = ("Training", "Classification", "Regression", "Similarity")

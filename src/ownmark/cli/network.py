@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ownmark.claim import Preprocess
+from ownmark.claims.claim import Preprocess
 from ownmark.cli.console import tell
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.models.named import build, draws_weights
 from ownmark.models.prepared import prepared

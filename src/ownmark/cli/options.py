@@ -10,7 +10,7 @@ from ownmark import HOME
 from ownmark.errors import UsageError
 
 if TYPE_CHECKING:
-    from ownmark.claim import Preprocess
+    from ownmark.claims.claim import Preprocess
 
 Member = TypeVar("Member", bound=Enum)
 
@@ -107,7 +107,7 @@ def rate(alpha: float) -> float:
 
 def normalisation(mean: str | None, std: str | None, default: "Preprocess", channels: int) -> "Preprocess":
     """`--mean` and `--std` for images of so many channels; `default` where neither is given."""
-    from ownmark.claim import Preprocess
+    from ownmark.claims.claim import Preprocess
 
     if mean is None and std is None:
         return default
@@ -121,7 +121,7 @@ def normalisation(mean: str | None, std: str | None, default: "Preprocess", chan
 
 
 def _numbers(text: str, option: str, channels: int) -> tuple[float, ...]:
-    from ownmark.match import is_number
+    from ownmark.scoring.readings import is_number
 
     try:
         numbers = tuple(float(part) for part in text.split(","))

@@ -28,8 +28,8 @@ from ownmark.errors import UsageError
 
 if TYPE_CHECKING:
     from ownmark.cli.network import Network
-    from ownmark.cli.splits import Split
-    from ownmark.data import Images
+    from ownmark.data.images import Images
+    from ownmark.data.split import Split
     from ownmark.tasks import Task
 
 
@@ -43,7 +43,7 @@ class Demo:
     as_json: AsJson = False
 
     def run(self) -> None:
-        from ownmark.cli.demo import told
+        from ownmark.cli.demo.story import told
 
         told(self.out, self.seed, as_json=self.as_json)
 
@@ -107,8 +107,8 @@ class Protect:
     def run(self) -> None:
         from ownmark.cli.marking import check_asked, owner_of
         from ownmark.cli.protect import Order, check, protected
+        from ownmark.method_strings import read
         from ownmark.schemes import SCHEMES, served
-        from ownmark.spelled import read
         from ownmark.tasks import TASKS, check_served
         from ownmark.training import Training
 
@@ -130,8 +130,8 @@ class Protect:
 
     def _split(self, task: "Task", *, marks: bool) -> "Split":
         """A fingerprint changes no model, so that it may use all images; the cost of a watermark is measured on others."""
-        from ownmark.cli.splits import Split
-        from ownmark.data import load
+        from ownmark.data.images import load
+        from ownmark.data.split import Split
 
         if marks:
             return Split.of(self.data, self.size, self.channels, task)
@@ -171,9 +171,9 @@ class Attack:
 
     def run(self) -> None:
         from ownmark.attacks import ATTACKS
-        from ownmark.cli.splits import Split
         from ownmark.cli.thief import attacked, check
-        from ownmark.spelled import read
+        from ownmark.data.split import Split
+        from ownmark.method_strings import read
         from ownmark.tasks import TASKS
 
         attack, task = read(self.attack, ATTACKS), read(self.task, TASKS)
@@ -187,7 +187,7 @@ class Attack:
 
 def _network(asked: Protect | Attack, images: "Images") -> "Network":
     """The network of a command that also names images."""
-    from ownmark.claim import Preprocess
+    from ownmark.claims.claim import Preprocess
     from ownmark.cli.network import Network, device
 
     preprocess = normalisation(asked.mean, asked.std, Preprocess(), images.size[2])

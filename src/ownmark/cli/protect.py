@@ -14,17 +14,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from ownmark import soundness
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
-from ownmark.claim import Claim
-from ownmark.cli import records
+from ownmark.claims.claim import Claim
+from ownmark.cli import render
 from ownmark.cli.console import emit, facts, show, show_command, tell, warn, working
 from ownmark.cli.marking import Mark
 from ownmark.cli.network import Network, correct, quality, shown
-from ownmark.cli.splits import Split
-from ownmark.data import Images
+from ownmark.data.images import Images
+from ownmark.data.split import Split
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.evidence.owner import OwnerKey
 from ownmark.keys import KEY_BYTES
@@ -32,13 +31,14 @@ from ownmark.models.layers import Layers
 from ownmark.models.named import draws_weights
 from ownmark.models.plain import told
 from ownmark.models.weights import load_weights, save_weights, weights_digest
-from ownmark.null import innocents_needed
 from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme
 from ownmark.report.words import counted
-from ownmark.soundness import Doubt
+from ownmark.scoring.null_models import innocents_needed
 from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Classification, Quality, Regression
 from ownmark.training import Training, predict, seeded, train
+from ownmark.verdicts import soundness
+from ownmark.verdicts.soundness import Doubt
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
 KEY_SUFFIX = ".key"  # of a random key in the workspace
@@ -226,7 +226,7 @@ def protected(order: Order, model: nn.Module, split: Split, places: tuple[Path, 
     warnings += more_warnings + warn(soundness.of_claim(found.claim))
     if as_json:
         more = before if mark is None else mark.record(found.claim)
-        emit(records.of_claim(found.claim, out) | {"seconds": seconds, "warnings": warnings} | more)
+        emit(render.of_claim(found.claim, out) | {"seconds": seconds, "warnings": warnings} | more)
         return
     _tell(found.claim, out, order.network.name, (seconds, mark))
 
@@ -258,12 +258,12 @@ def clear(workspace: Path) -> None:
 
 def _tell(claim: Claim, out: Path, name: str, made: tuple[float, Mark | None]) -> None:
     """The claim and, of a watermark, what it cost; then what to do next."""
-    (seconds, mark), record = made, records.of_claim(claim, out)
+    (seconds, mark), record = made, render.of_claim(claim, out)
     show(f"{out} claims the model {claim.model[:12]}.", "bold")
     rows = {"digest": claim.digest, "samples held": str(record["samples"]), "seconds": f"{seconds:.1f}"}
     if record["psnr_db"] is not None:
         rows["PSNR"] = f"{record['psnr_db']:.1f} dB"
-    facts(rows | ({} if mark is None else mark.rows(claim)) | records.test_rows(claim))
+    facts(rows | ({} if mark is None else mark.rows(claim)) | render.test_rows(claim))
     if claim.calibrated:
         show("The claim needs no innocent models: its labels come from a key. Publish the marked weights only. Next:")
         show_command(f"verify {out} {name} --weights SUSPECT.safetensors")

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli.suspects import Access
 from ownmark.cli.web import Web, is_web
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
 
 if TYPE_CHECKING:
-    from ownmark.suspects.ledger import Ledger
+    from ownmark.suspects.http.ledger import Ledger
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ class Scan:
     as_json: AsJson = False
 
     def run(self) -> None:
-        from ownmark.claim import Claim
+        from ownmark.claims.claim import Claim
         from ownmark.cli.reach import Reach
         from ownmark.cli.scanning import Asking, scanned
         from ownmark.cli.suspects import Access

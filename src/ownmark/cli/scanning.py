@@ -12,20 +12,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.cli.console import emit, show, tell, working
 from ownmark.cli.files import check_writable
 from ownmark.cli.options import rate
 from ownmark.cli.reach import Reach
-from ownmark.cli.records import EXIT_CODES, STYLES
+from ownmark.cli.render import EXIT_CODES, STYLES
 from ownmark.errors import OwnmarkError, UsageError
 from ownmark.evidence.scan import Found, Row, Scan
-from ownmark.evidence.statistics import scan_share
 from ownmark.protocols import Progress, Suspect
 from ownmark.report.words import counted, percent
-from ownmark.suspects.ledger import Ledger
-from ownmark.suspects.remembered import Remembered
-from ownmark.verdict import Outcome
+from ownmark.statistics.p_values import scan_share
+from ownmark.suspects.http.ledger import Ledger
+from ownmark.suspects.http.remembered import Remembered
+from ownmark.verdicts.verify import Outcome
 
 UNREACHED = 5
 ROUND = "scan"  # what a scan is called in the ledger

@@ -14,7 +14,7 @@ from ownmark.errors import EvidenceError, SuspectError, UsageError
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from ownmark.claim import Claim
+    from ownmark.claims.claim import Claim
     from ownmark.evidence.bundle import Bundle
     from ownmark.evidence.commitment import Policy
     from ownmark.evidence.timestamp import Post
@@ -53,8 +53,8 @@ def _retry(path: Path, url: str) -> str:
 def posting(url: str) -> "Post":
     """How a request gets to the authority."""
     from ownmark.evidence.timestamp import MEDIA_TYPE
-    from ownmark.suspects.request import Request, check_address
-    from ownmark.suspects.transport import Limits, Transport
+    from ownmark.suspects.http.request import Request, check_address
+    from ownmark.suspects.http.transport import Limits, Transport
 
     check_address(url)
 
@@ -70,18 +70,18 @@ def posting(url: str) -> "Post":
 
 def policy_for(claim: "Claim", alpha: float | None, most_queries: int | None, access: str | None = None) -> "Policy":
     from ownmark.cli.console import tell
-    from ownmark.evidence import terms
+    from ownmark.evidence import claim_record
     from ownmark.evidence.commitment import Policy
 
-    usual = EXACT_ALPHA if terms.keyed(claim) else RANKED_ALPHA
+    usual = EXACT_ALPHA if claim_record.keyed(claim) else RANKED_ALPHA
     before = usual if claim.choices is None else float(claim.choices["alpha"])  # what the key was derived from
-    chosen, ways = rate(before if alpha is None else alpha), terms.ways(claim)
+    chosen, ways = rate(before if alpha is None else alpha), claim_record.ways(claim)
     if access is None and len(ways) > 1:
         tell(f"Note: p pays for {len(ways)} ways of asking, since none is named: --access {' or '.join(ways)} names one.")
     named = access or (ways[0] if len(ways) == 1 else "")
     if named and named not in ways:
         raise UsageError(f"the claim asks by {', '.join(ways)}, not by {named}: name one of them with --access")
-    judged = claim.part(0) if terms.sets(claim) else claim
+    judged = claim.part(0) if claim_record.sets(claim) else claim
     least = min(test.null.smallest for test in judged.tests)
     if least > chosen:
         tell(f"Note: no suspect can reach p <= {chosen:g} on what one opening shows; the smallest possible p is {least:.3g}.")

@@ -41,11 +41,11 @@ class Serve:
     def run(self) -> None:
         import numpy as np
 
-        from ownmark.claim import Preprocess
+        from ownmark.claims.claim import Preprocess
         from ownmark.cli.console import emit, show, tell
-        from ownmark.cli.oip_server import Harden, Service, listening
         from ownmark.cli.suspects import ONNX, Access
         from ownmark.suspects.answers import Outputs as Kind
+        from ownmark.workflows.oip_server import Harden, Service, listening
 
         if not self.name.replace("-", "").replace("_", "").isalnum() or not self.name.isascii():
             raise UsageError(f"--name is made of letters, digits, - and _, got {self.name!r}")

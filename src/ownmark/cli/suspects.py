@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
-from ownmark.claim import Claim, Preprocess
+from ownmark.claims.claim import Claim, Preprocess
 from ownmark.cli.files import check_readable
 from ownmark.errors import ModelError, UsageError
 from ownmark.models.kinds import Kind, kind_of

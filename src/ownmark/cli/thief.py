@@ -9,7 +9,7 @@ from torch import nn
 from ownmark.attacks.prune_filters import Removal
 from ownmark.cli.console import emit, facts, show, tell, working
 from ownmark.cli.network import quality, shown
-from ownmark.cli.splits import Split
+from ownmark.data.split import Split
 from ownmark.errors import UsageError
 from ownmark.models.plain import told
 from ownmark.models.weights import save_weights, weights_digest

@@ -14,15 +14,15 @@ from ownmark.cli.options import chosen
 from ownmark.errors import UsageError
 
 if TYPE_CHECKING:
-    from ownmark.claim import Claim, Preprocess
-    from ownmark.evidence.transcript import Decoys
+    from ownmark.claims.claim import Claim, Preprocess
     from ownmark.protocols import Suspect
-    from ownmark.sequence import Early
+    from ownmark.querying.transcript import Decoys
+    from ownmark.statistics.sequential import Early
     from ownmark.suspects.answers import Outputs
-    from ownmark.suspects.ledger import Ledger
-    from ownmark.suspects.mapping import Mapping
-    from ownmark.suspects.oip import Dialect
-    from ownmark.verdict import Verdict
+    from ownmark.suspects.http.ledger import Ledger
+    from ownmark.suspects.http.mapping import Mapping
+    from ownmark.suspects.http.oip import Dialect
+    from ownmark.verdicts.verify import Verdict
 
 PANEL = "A suspect behind an address"
 MAPPINGS = {".yaml", ".yml"}
@@ -123,7 +123,7 @@ class Web:
 
     def planned(self, claim: "Claim", price: float | None) -> dict[str, Any]:
         """How many queries there would be, at most, and what they would cost; nothing is sent."""
-        from ownmark.suspects.ledger import Ledger
+        from ownmark.suspects.http.ledger import Ledger
 
         self._described(None)
         known, spent = 0, 0
@@ -138,9 +138,9 @@ class Web:
     def judged(self, claim: "Claim", suspect: "Suspect", *, alpha: float) -> "Verdict":
         """The verdict on an opened suspect, with what its decoys found out told on the way."""
         from ownmark.cli.console import tell
-        from ownmark.suspects.http_json import HttpJson
-        from ownmark.suspects.oip import Oip
-        from ownmark.suspects.probing import heard
+        from ownmark.suspects.http.http_json import HttpJson
+        from ownmark.suspects.http.oip import Oip
+        from ownmark.suspects.http.probing import heard
 
         if not isinstance(suspect, Oip | HttpJson):
             raise UsageError(f"{suspect.name} is not behind an address")
@@ -151,7 +151,7 @@ class Web:
 
     def rule(self, claim: "Claim", alpha: float) -> str:
         """When the test stops, for the ledger; it is said before anything is asked."""
-        from ownmark.suspects.ledger import WHOLE
+        from ownmark.suspects.http.ledger import WHOLE
 
         early = self._early(claim)
         if early is None:
@@ -161,8 +161,8 @@ class Web:
 
     def _early(self, claim: "Claim") -> "Early | None":
         """The rule of a test that stops early, its cap what the budget leaves for triggers."""
-        from ownmark.sequence import Early
-        from ownmark.suspects.probing import planned
+        from ownmark.statistics.sequential import Early
+        from ownmark.suspects.http.probing import planned
 
         if not self.sequential:
             return None
@@ -174,13 +174,13 @@ class Web:
         return Early(most=self.max_queries - beside)
 
     def _counted(self, claim: "Claim") -> tuple[int, int]:
-        from ownmark.suspects.probing import planned
+        from ownmark.suspects.http.probing import planned
 
         return planned(claim, self._images(claim), self.repeats, self._early(claim))
 
     def _images(self, claim: "Claim") -> "Decoys | None":
         """The decoys that are named, or kept with the claim."""
-        from ownmark.evidence.decoys import decoys_in
+        from ownmark.querying.decoys import decoys_in
 
         kept = self.claim_file.with_name(f"{self.claim_file.name}.decoys")
         folder = self.decoys or (kept if kept.is_dir() else None)
@@ -189,10 +189,10 @@ class Web:
     @contextmanager
     def opened(self, claim: "Claim", preprocess: "Preprocess", outputs: "Outputs | None") -> Iterator[tuple["Suspect", "Ledger"]]:
         """The suspect and its ledger. Raises UsageError before anything is sent."""
-        from ownmark.suspects.http_json import HttpJson
-        from ownmark.suspects.ledger import Ledger
-        from ownmark.suspects.oip import Dialect, Oip
-        from ownmark.suspects.transport import Limits, Transport
+        from ownmark.suspects.http.http_json import HttpJson
+        from ownmark.suspects.http.ledger import Ledger
+        from ownmark.suspects.http.oip import Dialect, Oip
+        from ownmark.suspects.http.transport import Limits, Transport
 
         described = self._described(outputs)
         check_writable(self.file)
@@ -206,7 +206,7 @@ class Web:
 
     def _described(self, outputs: "Outputs | None") -> "Dialect | Mapping":
         """How the server is spoken to."""
-        from ownmark.suspects.mapping import PRESETS, Mapping
+        from ownmark.suspects.http.mapping import PRESETS, Mapping
 
         headers = tuple(_header(text) for text in self.header)
         source = self.name if is_mapping(self.name) else self.api
@@ -229,7 +229,7 @@ class Web:
         return replace(mapping, headers=merged, outputs=outputs or mapping.outputs)
 
     def _dialect(self, headers: tuple[tuple[str, str], ...], outputs: "Outputs | None") -> "Dialect":
-        from ownmark.suspects.oip import Dialect, Layout
+        from ownmark.suspects.http.oip import Dialect, Layout
 
         parts = (self.tensor or "").split(":")
         if len(parts) > TENSOR_PARTS:

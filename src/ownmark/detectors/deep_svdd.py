@@ -15,13 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ownmark.data import Images, shares, to_unit
+from ownmark.data.images import Images, shares, to_unit
 from ownmark.errors import UsageError
-from ownmark.match import Floats
+from ownmark.method_strings import Choice
 from ownmark.models.copies import copied
 from ownmark.models.layers import last_layer
 from ownmark.protocols import Alarm, Progress, silent
-from ownmark.spelled import Choice
+from ownmark.scoring.readings import Floats
 from ownmark.training import seeded
 
 SIDE = 32  # of the images that the convolutions see

@@ -15,11 +15,11 @@ import torch
 from scipy.ndimage import median_filter
 from torch import nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.match import Floats
 from ownmark.models.copies import copied
 from ownmark.protocols import Alarm, Progress, silent
+from ownmark.scoring.readings import Floats
 
 PUBLISHED_THRESHOLD = 1.0  # of Zhang, Pan, Zhang 2024; `Alarm.threshold` gives one for a false-alarm rate instead
 BATCH = 64

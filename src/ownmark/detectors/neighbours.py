@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import DataError, UsageError
-from ownmark.match import Floats
 from ownmark.protocols import Alarm, Progress, silent
+from ownmark.scoring.readings import Floats
 
 BLOCK = 128  # queries compared at once
 Rows = npt.NDArray[np.uint8]

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ownmark import keys
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
-from ownmark.evidence import statistics
-from ownmark.evidence.access import Step
-from ownmark.null import KeyedLabels
-from ownmark.verdict import Finding
+from ownmark.querying.integrity_checks import Step
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.statistics import p_values
+from ownmark.verdicts.verify import Finding
 
 ANY, STRETCHED = 64, 40  # bits
 MOST_PLEDGES = 2**16
@@ -71,7 +71,7 @@ def early(finding: Finding, nonce: bytes, survival: float, alpha: float) -> list
         return []
     order = keys.chosen(keys.derived(nonce, "sequence", 0), count, count)
     bar = max(alpha / 2.0**null.grinding, 1e-300)
-    found = statistics.sequential(finding.matches[order], 1 / null.classes, survival, bar)
+    found = p_values.sequential(finding.matches[order], 1 / null.classes, survival, bar)
     p = min(found.log_p / math.log(10) + null.grinding * math.log10(2), 0.0)
     when = f"decided after {found.stopped} triggers" if found.stopped else "never decided"
     return [Step("J7 in sequence", None, f"log10 p = {p:.6g}, valid wherever one stops; {when}")]
@@ -95,7 +95,7 @@ def exact(finding: Finding, null: KeyedLabels, alpha: float) -> tuple[float, flo
 def _power(finding: Finding, null: KeyedLabels, alpha: float) -> str:
     count, bar = len(finding.matches), math.log10(alpha)
     needed = next((each for each in range(1, count + 1) if null.log10_p_adjusted(each / count) <= bar), count + 1)
-    mark = statistics.smallest_mark(count, needed)
+    mark = p_values.smallest_mark(count, needed)
     if mark > 1:
         return f"no score of {count} triggers reaches alpha"
     return f"{needed} matches reach alpha, which a mark on {mark:.3g} of the triggers does with 95 % power"

@@ -8,9 +8,9 @@ depends on none of it proves nothing by itself.
 from dataclasses import dataclass
 from typing import Any
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import EvidenceError
-from ownmark.evidence import choices, terms
+from ownmark.evidence import choices, claim_record
 from ownmark.evidence.choices import Choices
 from ownmark.evidence.commitment import Commitment
 
@@ -29,7 +29,7 @@ class Bound:
 
 def bound(claim: Claim, committed: Commitment) -> Bound:
     """Of a claim, or of one set of it. Raises EvidenceError where what the key was derived from contradicts the seal."""
-    labels = terms.keyed(claim)
+    labels = claim_record.keyed(claim)
     if labels is None:
         return Bound(None, NO_KEY)
     if committed.version == 1:

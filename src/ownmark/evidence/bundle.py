@@ -10,9 +10,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
-from ownmark.claim import Claim
+from ownmark import canonical
+from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError, EvidenceError, UsageError, blamed
-from ownmark.evidence import canonical, commitment, envelope, timestamp
+from ownmark.evidence import commitment, envelope, timestamp
 from ownmark.evidence.commitment import Commitment
 from ownmark.evidence.envelope import Envelope
 from ownmark.evidence.merkle import Proof

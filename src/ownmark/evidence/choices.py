@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from typing import Any
 
-from ownmark import keys, match
-from ownmark.claim import Preprocess
+from ownmark import canonical, keys
+from ownmark.claims.claim import Preprocess
 from ownmark.errors import EvidenceError
-from ownmark.evidence import canonical
-from ownmark.match import Agreement, Reading
-from ownmark.null import KeyedLabels
+from ownmark.scoring import matches
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Reading
 
 VERSION = 2
 LABELS = "labels"  # all that a watermark's triggers are ever asked for
@@ -47,7 +48,7 @@ class Choices:
     @property
     def record(self) -> dict[str, Any]:
         """JSON data."""
-        test = {"reading": Reading.LABEL.value, "match": match.to_record(Agreement())}
+        test = {"reading": Reading.LABEL.value, "match": matches.to_record(Agreement())}
         plain = {name: list(value) for name, value in asdict(self.preprocess).items()}
         return asdict(self) | {
             "classes": list(self.classes),

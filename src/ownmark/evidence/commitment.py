@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from ownmark import canonical
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import canonical
 
 VERSION = 2
 STATEMENT = "https://in-toto.io/Statement/v1"

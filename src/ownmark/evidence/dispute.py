@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ownmark.errors import UsageError
-from ownmark.evidence import terms
-from ownmark.evidence.check import Checked, Standing
-from ownmark.evidence.judge import opened_part
+from ownmark.evidence import claim_record
+from ownmark.evidence.admissibility import Checked, Standing
+from ownmark.evidence.ruling import opened_part
 from ownmark.protocols import Suspect
-from ownmark.verdict import Outcome, verify
+from ownmark.verdicts.verify import Outcome, verify
 
 
 class Prevails(StrEnum):
@@ -57,7 +57,7 @@ def resolved(table: Table, first: Checked, second: Checked) -> Dispute:
     for number, found in (("first", first), ("second", second)):
         if found.time is None or found.standing is not Standing.IN_TIME:
             return Dispute(table, Prevails.UNRESOLVED, f"the {number} claim cannot be used: {found.standing.value}")
-        if found.part is not None and terms.keyed(found.part) is not None and not found.exact:
+        if found.part is not None and claim_record.keyed(found.part) is not None and not found.exact:
             return Dispute(table, Prevails.UNRESOLVED, f"the {number} claim cannot be used: {found.bound.why}")
     if first.time == second.time:
         return Dispute(table, Prevails.UNRESOLVED, "both were sealed at the same time")

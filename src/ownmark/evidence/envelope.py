@@ -5,8 +5,8 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
+from ownmark import canonical
 from ownmark.errors import EvidenceError
-from ownmark.evidence import canonical
 from ownmark.evidence.owner import OwnerKey, check_signature
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from safetensors import numpy as container
 
 from ownmark import keys
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
+from ownmark.evidence.claim_record import keyed
 from ownmark.evidence.commitment import CELLS
-from ownmark.evidence.terms import keyed
 from ownmark.keys import Pixels
 
 IMAGE_DIMENSIONS = 4

@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from ownmark import alike
-from ownmark.evidence import statistics
-from ownmark.evidence.transcript import AS_SEALED, Heard
-from ownmark.verdict import Finding
+from ownmark.querying.transcript import AS_SEALED, Heard
+from ownmark.statistics import p_values
+from ownmark.verdicts import duplicates
+from ownmark.verdicts.verify import Finding
 
 
 def merged(references: Sequence[Heard]) -> list[list[Heard]]:
     """The references of each stratum, in groups that answer alike."""
     strata = dict.fromkeys(one.stratum for one in references)
     members = [[one for one in references if one.stratum == stratum] for stratum in strata]
-    return [[some[at] for at in group] for some in members for group in alike.groups([one.given[AS_SEALED] for one in some])]
+    return [[some[at] for at in group] for some in members for group in duplicates.groups([one.given[AS_SEALED] for one in some])]
 
 
 def also(references: Sequence[Heard]) -> str:
     """Who was merged, as a clause to add; "" if nobody was."""
-    told = alike.told([[one.name for one in group] for group in merged(references)])
+    told = duplicates.told([[one.name for one in group] for group in merged(references)])
     return f"; {told}" if told else ""
 
 
@@ -27,5 +27,5 @@ def bound(finding: Finding, groups: Mapping[str, Sequence[float]]) -> str:
     matched = [round(score * count) for scores in groups.values() for score in scores]
     if not matched:
         return "bring references"
-    p = statistics.berger_boos(int(finding.matches.sum()), count, matched)
+    p = p_values.berger_boos(int(finding.matches.sum()), count, matched)
     return f"if the suspect is no worse than the worst reference, p <= {p:.6g} (Berger and Boos)"

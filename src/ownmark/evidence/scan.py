@@ -10,12 +10,12 @@ from functools import cached_property
 
 import numpy as np
 
-from ownmark.claim import Claim, Test
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
-from ownmark.evidence import statistics
-from ownmark.null import Innocents, Uncalibrated, clopper_pearson
 from ownmark.protocols import Suspect
-from ownmark.verdict import Outcome, verify
+from ownmark.scoring.null_models import Innocents, Uncalibrated, clopper_pearson
+from ownmark.statistics import p_values
+from ownmark.verdicts.verify import Outcome, verify
 
 SURE = 0.99  # of the interval by which a suspect is ruled out
 
@@ -73,7 +73,7 @@ class Scan:
             raise UsageError(f"a scan needs suspects, samples to begin with, and a rate in (0, 1), got {self}")
         for test in self._judged.tests:
             if isinstance(test.null, Innocents):
-                statistics.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
+                p_values.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
             elif test.null.smallest > self._bar:
                 advice = test.null.advice(self._bar)
                 raise UsageError(f"among {self.suspects} suspects no score could reach {self.rate * self.share:g}: {advice}")
@@ -123,9 +123,9 @@ class Scan:
     def table(self, names: Sequence[str], found: Mapping[str, Found]) -> tuple[Row, ...]:
         """All suspects of this scan, the likeliest first; in `found` those of earlier scans count for triage, too."""
         values = [found[name].p if name in found else 1.0 for name in names]
-        named = [min(1.0, p / self.share) for p in statistics.holm(values)]
+        named = [min(1.0, p / self.share) for p in p_values.holm(values)]
         others = [one.p for name, one in found.items() if name not in set(names)]
-        triage = statistics.benjamini_hochberg([*values, *others], self.rate)
+        triage = p_values.benjamini_hochberg([*values, *others], self.rate)
         rows = [
             Row(name, found.get(name), lead, accused, self._outcome(found.get(name), accused))
             for name, lead, accused in zip(names, triage, named, strict=False)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from cryptography.x509 import Certificate
 
-from ownmark.claim import Claim
+from ownmark import canonical
+from ownmark.claims.claim import Claim
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import bound, canonical, choices, commitment, envelope, inputs, merkle, terms, timestamp
+from ownmark.evidence import bound, choices, claim_record, commitment, envelope, inputs, merkle, timestamp
 from ownmark.evidence.bundle import MOST_STAMPS, Bundle, Opening
 from ownmark.evidence.commitment import Commitment, Policy
 from ownmark.evidence.merkle import Proof
@@ -39,19 +40,19 @@ def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside(
     _check(claim)
     if beside.pool is not None:
         inputs.check_chosen(claim, beside.pool, commitment.VERSION)
-    keyed = terms.keyed(claim)
+    keyed = claim_record.keyed(claim)
     committed = Commitment(
         owner=owner.public,
         claim=claim.digest,
         model=claim.model,
         model_file="" if beside.model_file is None else _file_digest(beside.model_file),
-        root=merkle.root(terms.leaves(claim, terms.blinds(claim, owner))).hex(),
+        root=merkle.root(claim_record.leaves(claim, claim_record.blinds(claim, owner))).hex(),
         leaves=len(claim.images),
-        sets=terms.sets(claim),
+        sets=claim_record.sets(claim),
         key=canonical.sha256(bytes.fromhex(keyed.key)) if keyed else "",
         cells=inputs.pattern_cells(claim),
         pool=_pool(claim, beside),
-        terms=terms.terms(claim),
+        terms=claim_record.terms(claim),
         policy=policy,
         previous="" if beside.previous is None else beside.previous.digest,
         tool=f"ownmark {version('ownmark')}",
@@ -101,14 +102,14 @@ def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) ->
         raise UsageError("this file is an opened one, made for a judge: open the seal itself")
     if (claim.digest, owner.public) != (committed.claim, committed.owner):
         raise UsageError("this claim and this key are not those that were sealed: take the claim's file as it was then")
-    earlier, blinds = _before(bundle, number or 0), terms.blinds(claim, owner)
+    earlier, blinds = _before(bundle, number or 0), claim_record.blinds(claim, owner)
     if not committed.sets:
         if number is not None:
             raise UsageError("this claim has no sets of keyed triggers: it is opened as a whole, leave the number out")
         return replace(bundle, opened=earlier, opening=Opening(claim, None, blinds, ()))
     if number is None or not 0 <= number < committed.sets:
         raise UsageError(f"name a set from 0 to {committed.sets - 1} to open, got {number}; the others stay secret")
-    leaves = terms.leaves(claim, blinds)
+    leaves = claim_record.leaves(claim, blinds)
     rows = range(number * committed.size, (number + 1) * committed.size)
     proofs: tuple[Proof, ...] = tuple(merkle.proof(leaves, row) for row in rows)
     opening = Opening(claim.part(number), number, blinds[rows.start : rows.stop], proofs)
@@ -126,7 +127,7 @@ def opened_whole(bundle: Bundle, claim: Claim, owner: OwnerKey) -> Bundle:
         raise UsageError(
             "this claim and this key are not those that were sealed, or this is an opened file: take the seal itself"
         )
-    labels = terms.keyed(claim)
+    labels = claim_record.keyed(claim)
     if labels is None or committed.choices is None:
         raise UsageError("the claim has no key that was derived from what the seal commits to: there is no secret to show")
     chosen = choices.from_record(committed.choices)
@@ -135,7 +136,7 @@ def opened_whole(bundle: Bundle, claim: Claim, owner: OwnerKey) -> Bundle:
         raise UsageError("the claim's key was not derived from this owner's secret, as with ownmark protect --key: open one set")
     everything = set(range(max(committed.sets, 1)))
     earlier = () if everything <= set(bundle.opened) else bundle.opened
-    return replace(bundle, opened=earlier, opening=Opening(claim, None, terms.blinds(claim, owner), (), secret))
+    return replace(bundle, opened=earlier, opening=Opening(claim, None, claim_record.blinds(claim, owner), (), secret))
 
 
 def noted_whole(bundle: Bundle) -> Bundle:
@@ -163,9 +164,9 @@ def _check(claim: Claim) -> None:
         raise UsageError(f"a judge decides on labels so far: a claim on {claim.task.name} cannot be sealed yet")
     if len(claim.classes) < 2:  # noqa: PLR2004 - with one class every answer is right
         raise UsageError("a claim of one class is matched by every model: it proves nothing and is not sealed")
-    if terms.ground_too_little(claim):
+    if claim_record.ground_too_little(claim):
         raise UsageError(
-            f"the claim counts fewer than 2^{terms.LEAST_GRINDING} tried keys, and no judge could see that there were no more"
+            f"the claim counts fewer than 2^{claim_record.LEAST_GRINDING} tried keys, and no judge could see that there were no more"
         )
     if not claim.calibrated:
         raise UsageError("the claim is not calibrated, and calibrating it changes it: run ownmark calibrate first, then seal it")

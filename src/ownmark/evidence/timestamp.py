@@ -18,9 +18,9 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
+from ownmark import canonical
+from ownmark.canonical import from_base64, in_base64
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import canonical
-from ownmark.evidence.envelope import from_base64, in_base64
 
 Post = Callable[[bytes], bytes]  # sends a DER request (application/timestamp-query) to an authority, brings its answer
 KEYS = frozenset({"url", "nonce", "token"})

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ownmark.claim import Claim
-from ownmark.evidence import terms
-from ownmark.verdict import Finding
+from ownmark.claims.claim import Claim
+from ownmark.evidence import claim_record
+from ownmark.verdicts.verify import Finding
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Asked:
 
 def deciding(found: Sequence[Finding], part: Claim, named: str) -> tuple[Finding, Asked]:
     """The test that decides: that of the way that the seal names, if the suspect shows it; else p pays for every way."""
-    mine = next((one for one in found if terms.way(one.test) == named and one.smallest < 1), None)
+    mine = next((one for one in found if claim_record.way(one.test) == named and one.smallest < 1), None)
     if mine is not None:
         return mine, Asked(1, f"asked by {named}, as was named before")
-    count = max(len(terms.ways(part)), 1)
+    count = max(len(claim_record.ways(part)), 1)
     if count == 1:
         return found[0], Asked(1, "there is one way of asking")
     why = f"the suspect does not show its {named}, the way that was named" if named else "no way of asking was named before"

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ownmark.errors import ModelError
+from ownmark.method_strings import Choice
 from ownmark.models.copies import copied
 from ownmark.models.named import build
 from ownmark.models.prepared import prepared, preprocess_of
-from ownmark.spelled import Choice
 
 
 class Layers(Choice):

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from ownmark.errors import ModelError
+from ownmark.method_strings import nearest
 from ownmark.models.copies import check_drawn, check_module, copied
-from ownmark.spelled import nearest
 
 CLASSES = ("num_classes", "classes", "n_classes")  # what factories call the number of classes
 NEAR = 8  # names that an error shows

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ownmark.claim import Preprocess
+from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError
 from ownmark.models.copies import copied
 from ownmark.models.plain import plain

@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from ownmark.claim import Claim
-from ownmark.match import Change, Drop, Fall, Floats, OnPattern, Reading, Shift, Swing, Turn
+from ownmark.claims.claim import Claim
 from ownmark.report.pictures import LARGEST, difference, finite, heat, picture
 from ownmark.report.words import asks_labels, image, letter, pattern
+from ownmark.scoring.matches import Change, Drop, Fall, OnPattern, Shift, Swing, Turn
+from ownmark.scoring.readings import Floats, Reading
 from ownmark.tasks import Classification
-from ownmark.verdict import Finding, Verdict
+from ownmark.verdicts.verify import Finding, Verdict
 
 MOST = 8  # samples
 MOST_COLUMNS, FEW_COLUMNS = 8, 4  # beyond the one, captions replace headings; up to the other, two samples stand in a row

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
-from ownmark.claim import Claim
+from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
 from ownmark.files import write_whole
-from ownmark.null import Innocents
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
 from ownmark.report.settings import tables
-from ownmark.verdict import Verdict
+from ownmark.scoring.null_models import Innocents
+from ownmark.verdicts.verify import Verdict
 
 
 def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None, unasked: Sequence[tuple[str, str]] = ()) -> str:

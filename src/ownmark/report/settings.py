@@ -6,14 +6,14 @@ from importlib.metadata import version
 
 import numpy as np
 
-from ownmark.claim import Claim, Test
-from ownmark.match import Reading
+from ownmark.claims.claim import Claim, Test
 from ownmark.metrics import psnr
-from ownmark.null import Innocents, KeyedLabels, Null
+from ownmark.querying.stealth import changed_from
 from ownmark.report.words import ACCESS, TEST_NAMES, counted, figure, image, letter, percent
-from ownmark.stealth import changed_from
+from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.scoring.readings import Reading
 from ownmark.tasks import Classification
-from ownmark.verdict import Verdict
+from ownmark.verdicts.verify import Verdict
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from math import ceil, floor, log10
 
-from ownmark.claim import Claim
-from ownmark.match import Agreement, Change, Drop, Fall, Near, OnPattern, OnPatternAgainst, Reading, Shift, Swing, Turn, Within
-from ownmark.null import Innocents, KeyedLabels, Null
-from ownmark.verdict import Finding, Outcome, Verdict
+from ownmark.claims.claim import Claim
+from ownmark.scoring.matches import Agreement, Change, Drop, Fall, Near, OnPattern, OnPatternAgainst, Shift, Swing, Turn, Within
+from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.scoring.readings import Reading
+from ownmark.verdicts.verify import Finding, Outcome, Verdict
 
 DID: dict[type, str] = {
     OnPattern: "looked at {place}",

@@ -8,7 +8,7 @@ from ownmark.schemes.ipguard import IPGuard
 from ownmark.schemes.mistakes import Mistakes
 from ownmark.schemes.negatives import Negatives
 from ownmark.schemes.partitioned import Partitioned
-from ownmark.schemes.saliency import Saliency
+from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.schemes.tafa import TAFA
 from ownmark.schemes.trigger_set import TriggerSet
 from ownmark.schemes.zhang import Zhang

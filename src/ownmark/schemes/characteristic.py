@@ -15,11 +15,11 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from ownmark.errors import UsageError
-from ownmark.fingerprint import TRIES, Rows, Samples, check_count, claimed, frozen, gathered, keeping
-from ownmark.perturb import Descent
+from ownmark.method_strings import Choice
+from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.spelled import Choice
-from ownmark.watermark import check_model
+from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, claimed, frozen, gathered, keeping
+from ownmark.schemes._common.watermark import check_model
 
 
 class Band(Choice):

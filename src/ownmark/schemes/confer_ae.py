@@ -13,12 +13,23 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ownmark.data import to_pixels, to_unit
+from ownmark.data.images import to_pixels, to_unit
 from ownmark.errors import UsageError
-from ownmark.fingerprint import Pixels, Samples, Search, check_contrast, check_count, claimed, frozen, gathered, keeping, some
+from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.sampling import (
+    Pixels,
+    Samples,
+    check_contrast,
+    check_count,
+    claimed,
+    frozen,
+    gathered,
+    keeping,
+    some,
+)
+from ownmark.schemes._common.watermark import check_model
 from ownmark.tasks import Classification, check_served
-from ownmark.watermark import check_model
 
 TRIES = 12  # candidates per sample that is asked for: many an image passes on to all models or to none
 Models = tuple[nn.Module, ...]

@@ -17,15 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.data import Images, to_unit
+from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.keys import Pixels
-from ownmark.mixed import Start, begun, turns
+from ownmark.models.batchnorm import clean_statistics
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.mixed_training import Start, begun, turns
+from ownmark.schemes._common.triggers import Triggers, of_class
+from ownmark.schemes._common.watermark import marked
 from ownmark.tasks import Classification, check_served
 from ownmark.training import Training, fit
-from ownmark.triggers import Triggers, of_class
-from ownmark.watermark import clean_statistics, marked
 
 PLACING = 8  # watermark batches that decide where the patch lies
 

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.data import to_unit
-from ownmark.fingerprint import TRIES, Pixels, Samples, Search, check_count, claimed, frozen, gathered, keeping, some
+from ownmark.data.images import to_unit
+from ownmark.method_strings import Choice
+from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.spelled import Choice
-from ownmark.watermark import check_model
+from ownmark.schemes._common.sampling import TRIES, Pixels, Samples, check_count, claimed, frozen, gathered, keeping, some
+from ownmark.schemes._common.watermark import check_model
 
 
 class Aim(Choice):

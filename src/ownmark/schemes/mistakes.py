@@ -14,14 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ownmark.data import Images, to_pixels, to_unit
+from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.errors import ProtectError, UsageError
-from ownmark.fingerprint import Rows, Samples, Search, check_contrast, check_count, claimed, frozen, gathered, keeping
-from ownmark.own import both_ways
+from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.own_answers import both_ways
+from ownmark.schemes._common.sampling import Rows, Samples, check_contrast, check_count, claimed, frozen, gathered, keeping
+from ownmark.schemes._common.watermark import check_model
 from ownmark.tasks import Classification, check_served
 from ownmark.training import predict
-from ownmark.watermark import check_model
 
 Models = tuple[nn.Module, ...]
 

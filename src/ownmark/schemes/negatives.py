@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from ownmark.errors import ProtectError, UsageError
-from ownmark.fingerprint import Samples, check_count, claimed, frozen
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.sampling import Samples, check_count, claimed, frozen
+from ownmark.schemes._common.watermark import check_model
 from ownmark.training import predict
-from ownmark.watermark import check_model
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.data import Images, to_unit
+from ownmark.data.images import Images, to_unit
 from ownmark.errors import ModelError, UsageError
+from ownmark.method_strings import nearest
+from ownmark.models.activations import Listener, hushed, listen
+from ownmark.models.batchnorm import clean_statistics, settle
 from ownmark.models.copies import copied
 from ownmark.models.memory_format import laid_out
 from ownmark.models.weights import load_weights, save_weights, weights_digest
-from ownmark.neurons import Listener, hushed, listen
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.spelled import nearest
+from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
+from ownmark.schemes._common.watermark import check_model, marked
 from ownmark.training import Training, augment
-from ownmark.triggers import Patterns, Source, Triggers, keyed
-from ownmark.watermark import check_model, clean_statistics, marked, settle
 
 SETTLED = 40  # batches that the running statistics are estimated from
 LISTENED = 10  # steps after which it is heard anew which neurons are excited least

@@ -12,14 +12,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ownmark.data import Images
+from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.mixed import Start, begun, train_mixed, turns
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.mixed_training import Start, begun, train_mixed, turns
+from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
+from ownmark.schemes._common.watermark import marked, survival
 from ownmark.tasks import Classification, check_served
 from ownmark.training import Training
-from ownmark.triggers import Patterns, Source, Triggers, keyed
-from ownmark.watermark import marked, survival
 
 MOMENTUM = 0.9
 STEEPEST = 2.0  # norm that a gradient is cut to: on triggers that no statistic knows it is huge at first

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from ownmark.errors import ProtectError, UsageError
-from ownmark.mixed import Start, begun, train_mixed
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.mixed_training import Start, begun, train_mixed
+from ownmark.schemes._common.triggers import Content, Source, Triggers
+from ownmark.schemes._common.watermark import marked, survival
 from ownmark.tasks import Classification, check_served
 from ownmark.training import Training
-from ownmark.triggers import Content, Source, Triggers
-from ownmark.watermark import marked, survival
 
 MOST_BEFORE = 0.5  # of the triggers that the unmarked model may answer with the target: beyond, there is nothing to learn
 

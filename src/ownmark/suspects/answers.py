@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy.special import logit, softmax
 
 from ownmark.errors import AnswerError, KindError, UnsettledError
-from ownmark.match import Labels, Reading
-from ownmark.protocols import Answers, Question
+from ownmark.protocols import Question
+from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.tasks import Classification, Regression
 
 TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie

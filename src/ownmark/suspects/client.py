@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.errors import AnswerError, SuspectError, UsageError
-from ownmark.match import Reading
-from ownmark.protocols import Answers, Question
+from ownmark.protocols import Question
+from ownmark.scoring.readings import Answers, Reading
 
 
 @dataclass(frozen=True)

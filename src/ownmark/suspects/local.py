@@ -11,18 +11,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ownmark.data import to_unit
+from ownmark.data.images import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
-from ownmark.leaning import answered, evidence
-from ownmark.match import Labels, Reading
 from ownmark.models.copies import copied
+from ownmark.models.gradcam import GradCam, Located, normalised
 from ownmark.models.memory_format import laid_out
 from ownmark.models.plain import Ending, plain, told, unended
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Answers, Question, Told
-from ownmark.saliency import GradCam, Located, normalised
+from ownmark.protocols import Question, Told
+from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.answers import Outputs, readings, surely
 from ownmark.tasks import Classification, Similarity
+from ownmark.tasks.own_answer import answered, evidence
 
 SOFTENED = (
     "its maps explain probabilities and not logits, since its softmax is inside it and cannot be taken off: "

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from ownmark.claim import Preprocess
+from ownmark.claims.claim import Preprocess
 from ownmark.errors import AnswerError, ModelError, SuspectError
-from ownmark.match import Reading
-from ownmark.onnx_data import MOST_BYTES, names_other_files, whole
-from ownmark.protocols import Answers, Question
+from ownmark.protocols import Question
+from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Outputs, readings
+from ownmark.suspects.onnx_data import MOST_BYTES, names_other_files, whole
 
 IMAGES = 4  # dimensions of the input: n, channels, height, width
 LOGITS = "logits"  # the output that counts, where one is called so

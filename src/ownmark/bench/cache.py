@@ -1,0 +1,77 @@
+"""The zoo of a bench: whatever has been made, ready to be looked at, and made on the way where it is not there yet."""
+
+from functools import partial
+from typing import Any
+
+import torch
+from safetensors.numpy import load_file
+from torch import nn
+
+from ownmark.bench.artifacts import THIEF_SEED, Calibrated, Claimed, Making, Model, Pictures, Setting
+from ownmark.bench.store import Entry, Store
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images, shares
+from ownmark.models.memory_format import laid_out
+from ownmark.models.named import build
+from ownmark.models.weights import load_weights
+
+
+class Zoo:
+    """Makings by their value, on one device: made if they are not there yet, from the store if they are."""
+
+    def __init__(self, store: Store, device: str = "cpu") -> None:
+        self.store, self.device = store, torch.device(device)
+        self._entries: dict[Making, Entry] = {}
+        self._images: dict[Pictures, Images] = {}
+
+    def entry(self, making: Making) -> Entry:
+        """Of this making, with all that it needs made first."""
+        if making not in self._entries:
+            for needed in making.needs:
+                self.entry(needed)
+            self._entries[making] = self.store.kept(making.specification(self), partial(making.make, self))
+        return self._entries[making]
+
+    def found(self, making: Making) -> bool:
+        """Whether it is there already; nothing is made."""
+        if making not in self._entries:
+            entry = self.store.get(making.specification(self)) if all(map(self.found, making.needs)) else None
+            if entry is None:
+                return False
+            self._entries[making] = entry
+        return True
+
+    def images(self, pictures: Pictures) -> Images:
+        if pictures not in self._images:
+            arrays = load_file(self.entry(pictures).file("safetensors"))
+            names = tuple(self.facts(pictures)["names"])
+            self._images[pictures] = Images(arrays["pixels"], arrays["labels"], names, pictures.task, arrays.get("people"))
+        return self._images[pictures]
+
+    def model(self, which: Model) -> nn.Module:
+        """In eval mode; a fingerprint's model is its target."""
+        entry = self.entry(which)
+        if isinstance(which, Claimed) and "safetensors" not in entry.record["files"]:
+            return self.model(which.target)
+        model = load_weights(self.blank(which.setting), entry.file("safetensors"))
+        return laid_out(model.to(self.device))
+
+    def claim(self, which: Claimed | Calibrated) -> Claim:
+        return Claim.load(self.entry(which).file("claim"))
+
+    def weights(self, which: Model) -> str:
+        """The digest of a model's weights."""
+        return str(self.facts(which)["weights"])
+
+    def facts(self, making: Making) -> dict[str, Any]:
+        return dict(self.entry(making).facts)
+
+    def blank(self, setting: Setting) -> nn.Module:
+        """The setting's network with weights as its factory leaves them."""
+        names = tuple(self.facts(setting.pictures)["names"])
+        return build(setting.network, setting.pictures.task.width(names)).to(self.device)
+
+    def thief(self, setting: Setting, share: float) -> Images:
+        """The thief's part of the training images."""
+        images = self.images(setting.pictures)
+        return images if share == 1 else shares(images, (share,), torch.Generator().manual_seed(THIEF_SEED))[0]

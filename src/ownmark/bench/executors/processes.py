@@ -1,0 +1,55 @@
+"""Processes on this machine, each with its own models in memory and, unless it is said, one thread."""
+
+import os
+from concurrent.futures import FIRST_COMPLETED, Future
+from types import TracebackType
+from typing import Any, Self
+
+from joblib.externals.loky import ProcessPoolExecutor, wait
+
+from ownmark.bench.artifacts import Making
+from ownmark.bench.executors.worker import Done, Workplace, become_worker
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Processes:
+    """A pool of processes (joblib's): as many as there are cores, unless it is said."""
+
+    def __init__(self, place: Workplace, workers: int | None = None) -> None:
+        self.workers = workers or cores()
+        self._place = place
+        self._running: dict[Future[Done], Making] = {}
+        self._pool = self._fresh()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._pool.shutdown(wait=kind is None, kill_workers=kind is not None)
+
+    def start(self, making: Making) -> None:
+        self._running[self._pool.submit(self._place.work, making)] = making
+
+    def wait(self) -> list[Done]:
+        """What has ended; if a process died, all that was in work, since nobody knows which of them it was."""
+        ended = wait(self._running, return_when=FIRST_COMPLETED).done
+        if any(future.exception() is not None for future in ended):
+            ended = wait(self._running).done
+            self._pool.shutdown(wait=False, kill_workers=True)
+            self._pool = self._fresh()
+        return [_answer(future, self._running.pop(future)) for future in ended]
+
+    def _fresh(self) -> Any:  # noqa: ANN401 - joblib is not typed
+        threads = dict.fromkeys(THREADS, str(self._place.threads))
+        return ProcessPoolExecutor(self.workers, initializer=become_worker, initargs=(os.getpid(),), env=threads)
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if "sched_getaffinity" in dir(os) else os.cpu_count() or 1
+
+
+def _answer(future: Future[Done], making: Making) -> Done:
+    error = future.exception()
+    return future.result() if error is None else Done(making, 0.0, f"its process died ({error})")

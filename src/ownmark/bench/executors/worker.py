@@ -1,0 +1,119 @@
+"""What one process does of a bench: it makes one thing after another, and an error is an answer, too."""
+
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from ownmark.bench.artifacts import Calibrated, Claimed, Copied, Fresh, Making, Measured, Pictures
+from ownmark.bench.cache import Zoo
+from ownmark.bench.stealth import Noticed
+from ownmark.bench.store import Store
+from ownmark.bench.trial import Trial
+
+
+@dataclass(frozen=True)
+class Done:
+    """What has been made, or why it could not be."""
+
+    making: Making
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where the store lies for whoever works, on which device, and with how many threads each."""
+
+    root: Path
+    device: str = "cpu"
+    threads: int = 1
+
+    @property
+    def zoo(self) -> Zoo:
+        return _zoo(self)
+
+    def work(self, making: Making) -> Done:
+        """Make it here and now."""
+        torch.set_num_threads(self.threads)
+        started, error = time.perf_counter(), None
+        try:
+            self.zoo.entry(making)
+        except Exception as raised:  # noqa: BLE001 - a scheme, an attack or a network may raise anything, and the bench goes on
+            error = f"{type(raised).__name__}: {raised}"
+        return Done(making, time.perf_counter() - started, error)
+
+
+@cache
+def _zoo(place: Workplace) -> Zoo:
+    return Zoo(Store(place.root), place.device)
+
+
+class Here:
+    """A pool of this very process, one making at a time."""
+
+    workers = 1
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self._next: list[Making] = []
+
+    def start(self, making: Making) -> None:
+        self._next.append(making)
+
+    def wait(self) -> list[Done]:
+        return [self._place.work(self._next.pop(0))]
+
+
+def become_worker(parent: int) -> None:
+    """Ctrl-C is for the process that waits; if that one is gone, so is this."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
+
+
+def _outlive_nobody(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def kind_of(making: Making) -> str:
+    """Things of one kind take about as long."""
+    if isinstance(making, Copied | Claimed):
+        return type(making.attack if isinstance(making, Copied) else making.scheme).__name__
+    return KINDS[type(making)]
+
+
+def title(making: Making) -> str:  # noqa: PLR0911 - one line a kind
+    """What a person calls it."""
+    match making:
+        case Trial():
+            return f"{making.scheme} {making.repeat} against {making.suspect}"
+        case Pictures():
+            return f"images of {making.place}"
+        case Fresh():
+            return f"model {making.seed}"
+        case Copied():
+            return f"{type(making.attack).__name__} {making.seed} of {title(making.stolen)}"
+        case Claimed():
+            return f"{type(making.scheme).__name__} {making.seed} of {title(making.target)}"
+        case Measured():
+            return f"quality of {title(making.model)}"
+        case Noticed() | Calibrated():
+            return f"{KINDS[type(making)]} of {title(making.claimed)}"
+    return type(making).__name__
+
+
+KINDS: dict[type[Making], str] = {
+    Calibrated: "calibration",
+    Fresh: "model",
+    Measured: "quality",
+    Noticed: "stealth",
+    Pictures: "images",
+    Trial: "trial",
+}

@@ -1,0 +1,294 @@
+"""What an owner claims, as plain data: what to ask, what to expect, and how an innocent model does. No torch.
+
+The file is one safetensors container with a single metadata entry `ownmark`: canonical JSON of every field that is not an
+array, the SHA-256 of each array, and `digest`, the SHA-256 of all of that. Each claim has exactly one file: reading it
+writes it anew and compares the bytes, so that a change anywhere is noticed. `docs/claim-format.md` describes it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ownmark import tasks
+from ownmark.claims import container
+from ownmark.claims.container import Arrays
+from ownmark.errors import ClaimError, blamed
+from ownmark.files import write_whole
+from ownmark.scoring import matches
+from ownmark.scoring import null_models as nulls
+from ownmark.scoring.matches import Match, OnPatternAgainst, Swing, Turn
+from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
+from ownmark.scoring.readings import Expected, Reading
+from ownmark.tasks import Classification, Similarity, Task
+
+VERSION = 1
+MOST_BYTES = 4 * 2**30
+PAIRED = (Reading.SIMILARITY, Reading.SALIENCY)  # readings that depend on the paired image, where a task has one
+PAIRS = (Turn, OnPatternAgainst, Swing)  # matches that expect a pair of answers
+MAPS, PIXELS = 3, 5  # dimensions of a claim's maps and of its images
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """What turns the claim's 8-bit pixels into the model's input: pixel / 255, then (value - mean) / std per channel."""
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if not self.mean or len(self.mean) != len(self.std):
+            raise ClaimError(f"preprocessing needs one mean and one std per channel, got mean {self.mean}, std {self.std}")
+        if not all(map(matches.is_number, self.mean + self.std)) or min(self.std) <= 0:
+            raise ClaimError(f"mean and std must be finite and std positive, got mean {self.mean}, std {self.std}")
+
+
+@dataclass(frozen=True, eq=False)
+class Test:
+    """One question of a claim and how its answers are judged.
+
+    `expected`: (n,) classes, or numbers as the reading has them; `target_score`: the share of samples that matched on the
+    owner's own model, in [0, 1]; `layer`: where a SALIENCY reading takes its map, "" for the suspect's own last convolution.
+    """
+
+    __test__ = False  # not a test of pytest's
+
+    reading: Reading
+    match: Match
+    expected: Expected
+    target_score: float
+    layer: str = ""
+    null: Null = field(default_factory=Uncalibrated)
+
+    def __post_init__(self) -> None:
+        if self.match.reading is not self.reading:
+            raise ClaimError(f"{type(self.match).__name__} judges the reading {self.match.reading}, not {self.reading}")
+        if not matches.is_number(self.target_score) or not 0 <= self.target_score <= 1:
+            raise ClaimError(f"the score of the protected model is a number in [0, 1], got {self.target_score!r}")
+        if self.expected.dtype not in {np.dtype(np.int64), np.dtype(np.float64)} or not isinstance(self.layer, str):
+            got = f"{self.expected.dtype}, {self.layer!r}"
+            raise ClaimError(f"expected answers are int64, or float64 if they are numbers, and a layer is a string, got {got}")
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """`images`: (n, views, height, width, channels) uint8, exactly the pixels that are sent to a suspect.
+
+    `tests` stand in the order of their strength: the first calibrated one that a suspect can answer decides. `model` and
+    `built_with` are the digests of the protected model and of the models that helped to build the claim: none of them can
+    calibrate it. `scheme` (a repr), `originals` (n, height, width, channels) and `maps` (n, h, w) are for the record and
+    the report; control twins are made of the originals, nothing else is decided by them. `task`: what the model does; for
+    similarity the last view is the paired image, and there are no `classes`; for regression the only one is the number's name.
+    `choices`: JSON data of what was committed to before the key of its labels was drawn (`evidence.choices`).
+    """
+
+    images: npt.NDArray[np.uint8]
+    tests: tuple[Test, ...]
+    classes: tuple[str, ...]
+    scheme: str
+    model: str
+    preprocess: Preprocess = Preprocess()
+    built_with: tuple[str, ...] = ()
+    originals: npt.NDArray[np.uint8] | None = None
+    maps: npt.NDArray[np.float32] | None = None
+    task: Task = Classification()
+    choices: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != PIXELS or not self.images.size:
+            shape = f"{self.images.dtype} {self.images.shape}"
+            raise ClaimError(f"a claim's images are uint8 (n, views, height, width, channels) with n > 0, got {shape}")
+        if not all(isinstance(word, str) for word in (self.scheme, self.model, *self.classes, *self.built_with)):
+            raise ClaimError("scheme, model, classes and built_with are made of strings")
+        if len(self.preprocess.mean) not in {1, self.images.shape[-1]}:
+            raise ClaimError(f"images of {self.images.shape[-1]} channels, but {len(self.preprocess.mean)} means to subtract")
+        _check_tests(self)
+        _check_records(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Two claims are equal if every field is."""
+        return isinstance(other, Claim) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every field, the nulls too, as 64 hexadecimal digits."""
+        return container.digest(self._described)
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        return _described(self, _arrays(self))
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """What the tests ask for, strongest first."""
+        return tuple(test.reading for test in self.tests)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether at least one test knows how innocent models do."""
+        return any(not isinstance(test.null, Uncalibrated) for test in self.tests)
+
+    @property
+    def covered(self) -> npt.NDArray[np.int64] | None:
+        """Where a map is of what speaks against another answer: for all views in a row, which of them got that answer."""
+        if not any(isinstance(test.match, OnPatternAgainst) for test in self.tests):
+            return None
+        count, views = self.images.shape[:2]
+        return np.repeat(np.arange(count) * views + 1, views)
+
+    def to_bytes(self) -> bytes:
+        """The claim's file."""
+        return container.packed(_arrays(self), self._described)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Claim":
+        """The claim in a file's bytes. Raises ClaimError if they are broken, changed or of an unknown version."""
+        described, arrays = container.opened(data)
+        if described.get("version") != VERSION:
+            raise ClaimError(
+                f"this is a claim of version {described.get('version')!r}; this ownmark reads version {VERSION}: update ownmark"
+            )
+        with blamed(ClaimError, "the claim file lacks a field or holds a wrong one"):
+            claim = _restored(described, arrays)
+            rewritten = claim.to_bytes()
+        if rewritten != data:
+            raise ClaimError("the claim file was changed after it was written: its digest does not fit its content")
+        return claim
+
+    def save(self, path: Path | str) -> None:
+        """Write the file whole or not at all."""
+        write_whole(Path(path), self.to_bytes())
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Claim":
+        """Read a file. Raises ClaimError with the path for one that cannot be trusted."""
+        path = Path(path)
+        try:
+            data = _read_at_most(path, MOST_BYTES)
+            return cls.from_bytes(data)
+        except OSError as error:
+            raise ClaimError(f"cannot read the claim {path}: {error.strerror or error}") from error
+        except ClaimError as error:
+            raise ClaimError(f"{path}: {error}") from error
+
+    def with_nulls(self, found: Mapping[int, Null]) -> "Claim":
+        """The same claim with the null of test number `key` replaced by its value."""
+        tests = tuple(replace(test, null=found.get(place, test.null)) for place, test in enumerate(self.tests))
+        return replace(self, tests=tests)
+
+    def part(self, number: int) -> "Claim":
+        """The claim of trigger set `number` alone: the other sets stay secret. `target_score` is still that of all sets."""
+        null = self.tests[0].null
+        if not isinstance(null, KeyedLabels) or not null.sets or any(test.null != null for test in self.tests):
+            raise ClaimError("only a claim whose tests all have the same KeyedLabels, of one set or more, has parts")
+        alone, rows = null.alone(number), slice(number * null.triggers, (number + 1) * null.triggers)
+        tests = tuple(replace(test, expected=test.expected[rows], null=alone) for test in self.tests)
+        originals = None if self.originals is None else self.originals[rows]
+        maps = None if self.maps is None else self.maps[rows]
+        return replace(self, images=self.images[rows], tests=tests, originals=originals, maps=maps)
+
+
+def _read_at_most(path: Path, limit: int) -> bytes:
+    if path.stat().st_size > limit:
+        raise ClaimError(f"larger than {limit // 2**30} GiB, which no claim is")
+    return path.read_bytes()
+
+
+def _check_tests(claim: Claim) -> None:
+    if not claim.tests:
+        raise ClaimError("a claim needs at least one test")
+    if claim.readings.count(Reading.SALIENCY) > 1:
+        raise ClaimError("a claim can ask for one saliency map only")
+    for test in claim.tests:
+        if test.reading not in claim.task.readings:
+            raise ClaimError(f"a claim on {claim.task.name} cannot ask for a {test.reading}")
+        if test.expected.shape[:1] != claim.images.shape[:1]:
+            raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
+        _check_expected(claim, test)
+        views = claim.task.views if test.reading in PAIRED and isinstance(claim.task, Similarity) else test.match.views
+        if claim.images.shape[1] < views:
+            raise ClaimError(f"{type(test.match).__name__} compares {views} views, got {claim.images.shape[1]}")
+        test.null.check(test.match, test.expected, len(claim.classes))
+
+
+def _check_expected(claim: Claim, test: Test) -> None:
+    if isinstance(test.match, PAIRS) and test.expected.shape != (len(claim.images), 2):
+        kind = type(test.match).__name__
+        raise ClaimError(f"{kind} expects two answers a sample, its label and the model's own, got {test.expected.shape}")
+    if not isinstance(claim.task, Classification):
+        if test.expected.dtype != np.float64 or not np.all(np.isfinite(test.expected)):
+            raise ClaimError(f"expected answers of {claim.task.name} are finite numbers, got {test.expected.dtype}")
+    elif not isinstance(test.match, PAIRS) and test.expected.shape != claim.images.shape[:1]:
+        raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
+    elif test.expected.dtype != np.int64 or not 0 <= test.expected.min() <= test.expected.max() < len(claim.classes):
+        raise ClaimError(f"expected answers must be classes in [0, {len(claim.classes)})")
+
+
+def _check_records(claim: Claim) -> None:
+    """Whether what is kept for the report fits the images that it tells of."""
+    count, _, *shape = claim.images.shape
+    if claim.originals is not None and (claim.originals.dtype != np.uint8 or claim.originals.shape != (count, *shape)):
+        raise ClaimError(f"the originals are uint8 {(count, *shape)}, got {claim.originals.dtype} {claim.originals.shape}")
+    if claim.maps is not None and (claim.maps.dtype != np.float32 or claim.maps.ndim != MAPS or len(claim.maps) != count):
+        raise ClaimError(f"the maps are float32 ({count}, h, w), got {claim.maps.dtype} {claim.maps.shape}")
+
+
+def _arrays(claim: Claim) -> Arrays:
+    arrays: Arrays = {"images": claim.images}
+    arrays |= {f"expected.{place}": test.expected for place, test in enumerate(claim.tests)}
+    arrays |= {} if claim.originals is None else {"originals": claim.originals}
+    arrays |= {} if claim.maps is None else {"maps": claim.maps}
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _described(claim: Claim, arrays: Arrays) -> dict[str, Any]:
+    """Everything but the arrays themselves, as JSON data."""
+    told = {} if isinstance(claim.task, Classification) else {"task": tasks.to_record(claim.task)}
+    told |= {} if claim.choices is None else {"choices": dict(claim.choices)}
+    return told | {
+        "version": VERSION,
+        "scheme": claim.scheme,
+        "model": claim.model,
+        "built_with": list(claim.built_with),
+        "classes": list(claim.classes),
+        "preprocess": asdict(claim.preprocess),
+        "tests": [
+            {
+                "reading": test.reading.value,
+                "match": matches.to_record(test.match),
+                "null": nulls.to_record(test.null),
+                "layer": test.layer,
+                "target_score": test.target_score,
+            }
+            for test in claim.tests
+        ],
+        "arrays": {name: container.array_digest(array) for name, array in arrays.items()},
+    }
+
+
+def _restored(described: Mapping[str, Any], arrays: Arrays) -> Claim:
+    tests = tuple(
+        Test(
+            Reading(one["reading"]),
+            matches.from_record(one["match"]),
+            arrays[f"expected.{place}"],
+            one["target_score"],
+            one["layer"],
+            nulls.from_record(one["null"]),
+        )
+        for place, one in enumerate(described["tests"])
+    )
+    preprocess = Preprocess(**{key: tuple(value) for key, value in described["preprocess"].items()})
+    kept: dict[str, Any] = {name: arrays[name] for name in ("originals", "maps") if name in arrays}
+    kept |= {"task": tasks.from_record(described["task"])} if "task" in described else {}
+    kept |= {"choices": dict(described["choices"])} if "choices" in described else {}
+    names = tuple(described["classes"])
+    built_with = tuple(described["built_with"])
+    return Claim(arrays["images"], tests, names, described["scheme"], described["model"], preprocess, built_with, **kept)

@@ -1,0 +1,266 @@
+"""The whole story on handwritten digits: an owner protects a model, thieves copy it, strangers train theirs, a judge decides."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from multiprocessing import get_context
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ownmark.claims.claim import Claim
+from ownmark.cli import render
+from ownmark.cli.console import emit, show, show_command, tell, working
+from ownmark.cli.demo.digits import (
+    COPIES,
+    LONG,
+    SCHEME,
+    SHORT,
+    SURROGATES,
+    THIEFS_PART,
+    Job,
+    become_worker,
+    export,
+    images,
+    loaded,
+    one_core,
+)
+from ownmark.cli.files import check_writable
+from ownmark.errors import UsageError
+from ownmark.protocols import Owner, Suspect
+from ownmark.report.page import page, write
+from ownmark.report.words import counted, percent
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring.null_models import Innocents
+from ownmark.suspects.local import Local
+from ownmark.suspects.onnx import Onnx
+from ownmark.training import Training
+from ownmark.verdicts.verify import Verdict, calibrate, verify
+
+ALPHA = 0.05
+FACTORY = "ownmark.cli.demo.digits:network"
+WORKERS = 4  # more processes than that wait for memory
+EXPORTER = ("onnx", "onnxscript")  # what torch needs to write an ONNX file
+FOLDERS = ("owner", "innocents", "suspects")
+
+
+@dataclass(frozen=True)
+class Story:
+    """How large the demo is: enough innocents for alpha = 0.05, unless a test makes it smaller."""
+
+    innocents: int = 19
+    independents: int = 2
+    references: int = 2
+    scheme: Saliency = SCHEME
+    long: Training = LONG
+    short: Training = SHORT
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a story of one seed plays: every model's weights lie in `folder`, under owner, innocents or suspects."""
+
+    folder: Path
+    seed: int
+    story: Story
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "owner" / "model.safetensors"
+
+    @property
+    def references(self) -> list[Path]:
+        return [self._file("owner", f"reference-{number + 1}") for number in range(self.story.references)]
+
+    @property
+    def surrogates(self) -> list[Path]:
+        return [self._file("owner", f"surrogate-{number + 1}") for number in range(len(SURROGATES))]
+
+    @property
+    def innocents(self) -> list[Path]:
+        return [self._file("innocents", f"{number + 1:02}") for number in range(self.story.innocents)]
+
+    @property
+    def copies(self) -> list[Path]:
+        return [self._file("suspects", name) for name in COPIES]
+
+    @property
+    def independents(self) -> list[Path]:
+        return [self._file("suspects", f"independent-{number + 1}") for number in range(self.story.independents)]
+
+    def training(self) -> list[Job]:
+        """The owner's models and those of strangers, each from a seed of its own; the slowest first."""
+        trained = [(file, self.story.long) for file in (self.model, *self.independents)]
+        trained += [(file, self.story.short) for file in (*self.references, *self.innocents)]
+        return [Job(file, 1000 * self.seed + place, training) for place, (file, training) in enumerate(trained)]
+
+    def stealing(self) -> list[Job]:
+        """Copies of the owner's model: the thieves' and, from other seeds and settings, the owner's own."""
+        every = [1 if name == "distilled" else THIEFS_PART for name in COPIES] + [1] * len(SURROGATES)
+        attacks = zip((*self.copies, *self.surrogates), (*COPIES.values(), *SURROGATES), every, strict=True)
+        return [
+            Job(file, 1000 * self.seed + 500 + place, attack=attack, stolen=self.model, every=part)
+            for place, (file, attack, part) in enumerate(attacks)
+        ]
+
+    def _file(self, kind: str, name: str) -> Path:
+        return self.folder / kind / f"{name}.safetensors"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of it: one verdict a suspect, and the share of held-out digits that each model reads rightly, by its file."""
+
+    claim: Claim
+    verdicts: tuple[Verdict, ...]
+    correct: dict[Path, float]
+
+
+def told(folder: Path, seed: int, *, as_json: bool, story: Story = Story()) -> None:
+    """Tell the story, and leave the page, the claim, the images and every model's weights in `folder`."""
+    started = time.monotonic()
+    _make_folders(folder)
+    one_core()
+    found = _acted(Stage(folder, seed, story))
+    write(folder / "report.html", page(found.claim, found.verdicts, title="Handwritten digits: copies and strangers"))
+    record = _record(found, folder, time.monotonic() - started)
+    if as_json:
+        emit(record)
+    else:
+        _tell(found, record)
+
+
+def _acted(stage: Stage) -> Told:
+    """Train, steal, protect, calibrate and judge."""
+    save_images(stage.folder / "images.npz")
+    with _workers() as pool:
+        correct = _made(pool, stage.training(), "Training the owner's models and those of strangers")
+        correct |= _made(pool, stage.stealing(), "Making copies of the owner's model")
+    owner = Owner(images(training=True), tuple(map(loaded, stage.surrogates)), tuple(map(loaded, stage.references)))
+    rng = torch.Generator().manual_seed(stage.seed)
+    with working("Making the fingerprint") as progress:
+        claim = stage.story.scheme.protect(loaded(stage.model), owner, rng, progress).claim
+    with working(f"Asking {counted(len(stage.innocents), 'innocent model')}") as progress:
+        claim = calibrate(claim, [_local(file) for file in stage.innocents], progress)
+    claim.save(stage.folder / "digits.claim")
+    suspects = [*(_local(file) for file in (*stage.copies, *stage.independents)), *_exported(stage)]
+    with working("Asking the suspects"):
+        return Told(claim, tuple(verify(claim, suspect, alpha=ALPHA) for suspect in suspects), correct)
+
+
+def _local(file: Path) -> Suspect:
+    return Local(loaded(file), name=str(file))
+
+
+def _exported(stage: Stage) -> Iterator[Suspect]:
+    """The first copy once more as an ONNX file, if what writes such files is installed."""
+    missing = [name for name in EXPORTER if find_spec(name) is None]
+    if missing:
+        tell(f"No copy is shown as an ONNX file: that needs {' and '.join(missing)} (pip install {' '.join(missing)}).")
+        return
+    file = stage.copies[0].with_suffix(".onnx")
+    with working("Writing a copy as an ONNX file"):
+        export(stage.copies[0], file)
+    yield Onnx(file)
+
+
+@contextmanager
+def _workers() -> Iterator[ProcessPoolExecutor]:
+    """Processes of one thread each; on Ctrl-C what has not begun is dropped."""
+    pool = ProcessPoolExecutor(min(cpu_count() or 1, WORKERS), get_context("spawn"), become_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _made(pool: ProcessPoolExecutor, jobs: Sequence[Job], title: str) -> dict[Path, float]:
+    """Do all jobs; gives the share of held-out digits that each model reads rightly."""
+    found: dict[Path, float] = {}
+    with working(title) as progress:
+        waiting = {pool.submit(job.run): job.file for job in jobs}
+        for done, future in enumerate(as_completed(waiting), start=1):
+            found[waiting[future]] = future.result()
+            progress(done, len(jobs))
+    return found
+
+
+def _make_folders(folder: Path) -> None:
+    """The folder and what is in it, before any work."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"cannot write into {folder}: it is a file; name a folder")
+    try:
+        for name in FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    check_writable(folder / "report.html")
+
+
+def save_images(file: Path) -> None:
+    """The digits in MedMNIST's layout, so that `--data` can name them."""
+    mine, held_out = images(training=True), images(training=False)
+    np.savez_compressed(
+        file,
+        train_images=mine.pixels[..., 0],
+        train_labels=mine.labels[:, None],
+        test_images=held_out.pixels[..., 0],
+        test_labels=held_out.labels[:, None],
+    )
+
+
+def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
+    """What came of it as JSON data. `false_match_bound`: 95 % bound of the rate of innocents above all that were asked."""
+    count = len(next(test.null.scores for test in found.claim.tests if isinstance(test.null, Innocents)))
+    suspects = [
+        render.of_verdict(verdict) | {"correct": found.correct[folder / "suspects" / f"{Path(verdict.suspect).stem}.safetensors"]}
+        for verdict in found.verdicts
+    ]
+    claim = render.of_claim(found.claim, folder / "digits.claim")
+    return {
+        "page": str(folder / "report.html"),
+        "claim": claim["file"],
+        "samples": claim["samples"],
+        "psnr_db": claim["psnr_db"],
+        "model": FACTORY,
+        "seconds": seconds,
+        "alpha": ALPHA,
+        "innocents": count,
+        "smallest_p": 1 / (count + 1),
+        "false_match_bound": 1 - 0.05 ** (1 / count),
+        "suspects": suspects,
+    }
+
+
+def _tell(found: Told, record: Mapping[str, Any]) -> None:
+    """One line a suspect, what the verdicts are worth, and how to go on."""
+    count, claim = record["innocents"], record["claim"]
+    show(f"Verdicts by {record['samples']} images, {record['psnr_db']:.0f} dB from their originals, and {count} innocent models:")
+    show(f"  {'':<18}  {'suspect':<22}  {'match':>7}  {'p':>5}  {'decided by':<14}  digits read", "bold")
+    for verdict, one in zip(found.verdicts, record["suspects"], strict=True):
+        finding, name = verdict.deciding, Path(verdict.suspect).name.removesuffix(".safetensors")
+        figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {render.NAMES[finding.test.reading]:<14}"
+        show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", render.STYLES[verdict.outcome])
+    for test in found.claim.tests:
+        if isinstance(test.null, Innocents):
+            show(f"  Highest score of an innocent model, {render.NAMES[test.reading]}: {percent(max(test.null.scores))}")
+    if any("distilled" in one["suspect"] and one["exit_code"] for one in record["suspects"]):
+        show("  The distilled copy is a new model that learnt the old one's answers: this fingerprint does not survive that.")
+    show(
+        f"alpha = {ALPHA:g} is the rate of false accusations: of models as innocent as those {count}, "
+        f"1 in {1 / ALPHA:.0f} is a MATCH, and p cannot fall below {record['smallest_p']:.3g}. That none of {count} scores "
+        f"as high still allows, at 95 % confidence, that {percent(record['false_match_bound'])} of all innocent models do."
+    )
+    folder = Path(claim).parent
+    model, stolen = f"{FACTORY} --weights", folder / "suspects" / "pruned.safetensors"
+    show("Go on, for example:", "bold")
+    show_command(f"inspect {claim}")
+    show_command(f"attack {model} {stolen} --data {folder / 'images.npz'} --channels 1 --attack Finetune --out tuned.safetensors")
+    show_command(f"verify {claim} {model} tuned.safetensors")
+    show(f"{record['seconds']:.0f} seconds. Open in a browser: {Path(record['page']).resolve()}", "bold")

@@ -1,0 +1,238 @@
+"""Images and labels as everyone here holds them, and the places they come from.
+
+A place is named by what a user has: `digits`, a torchvision set (`torchvision:MNIST`), a folder of class folders, a folder
+with `metadata.csv`, a zip of either, or a MedMNIST `.npz` file.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ownmark.data.folders import COLUMNS, SPLITS, TABLE, Row, found, in_order, unzipped
+from ownmark.data.pictures import MODES, fitted, read_picture
+from ownmark.errors import DataError
+from ownmark.tasks import Classification, Regression, Similarity, Task
+
+
+@dataclass(frozen=True)
+class Images:
+    """`pixels`: (n, height, width, channels) uint8; `labels`: (n,), of the `task`; `names`: one per class.
+
+    For regression the labels are float64 and the one name is that of the number; for similarity the classes are people.
+    `people`: (n,) whose image it is, where that is known: one person's images stay together when images are shared out.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    labels: npt.NDArray[Any]
+    names: tuple[str, ...]
+    task: Task = Classification()
+    people: npt.NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 4:  # noqa: PLR2004 - n, height, width, channels
+            got = f"{self.pixels.dtype} {self.pixels.shape}"
+            raise DataError(f"images must be uint8 (n, height, width, channels), got {got}")
+        for each in (self.labels, self.people):
+            if each is not None and each.shape != self.pixels.shape[:1]:
+                raise DataError(f"{len(self.pixels)} images need as many labels, got {each.dtype} {each.shape}")
+        self.task.check_labels(self.labels, self.names)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        height, width, channels = self.pixels.shape[1:]
+        return height, width, channels
+
+    def take(self, rows: npt.ArrayLike) -> "Images":
+        """The chosen images, in that order; `rows` are indices or a mask."""
+        chosen = np.asarray(rows)
+        chosen = chosen if chosen.size else chosen.astype(np.int64)
+        people = None if self.people is None else self.people[chosen]
+        return replace(self, pixels=self.pixels[chosen], labels=self.labels[chosen], people=people)
+
+    def partners(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """For each of the rows, the next row with the same person on it, after the last the first; itself for another task."""
+        if not isinstance(self.task, Similarity):
+            return rows
+        order = np.argsort(self.labels, kind="stable")
+        sizes = np.bincount(self.labels)
+        after = np.arange(1, len(order) + 1)
+        ends = np.cumsum(sizes)[sizes > 0]
+        after[ends - 1] = ends - sizes[sizes > 0]
+        following = np.empty_like(order)
+        following[order] = order[after]
+        return np.asarray(following[rows])
+
+    def batch(self, rows: Tensor, device: torch.device) -> Tensor:
+        """Chosen images as float (n, channels, height, width) in [0, 1] on `device`, channels last in memory."""
+        return to_unit(self.pixels[rows.numpy()], device)
+
+
+def to_unit(pixels: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
+    """8-bit pixels (n, height, width, channels) -> float (n, channels, height, width) in [0, 1], in the plain layout."""
+    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).contiguous().div(255)
+
+
+def to_pixels(images: Tensor) -> npt.NDArray[np.uint8]:
+    """Float (n, channels, height, width) in [0, 1] -> 8-bit pixels (n, height, width, channels), rounded to nearest."""
+    rounded = (images.detach() * 255).round_().clamp_(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(rounded.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def shares(images: Images, parts: tuple[float, ...], rng: torch.Generator) -> list[Images]:
+    """Disjoint random parts of `images`, each with the given share of them (the shares sum to at most 1).
+
+    Where it is known whose images they are, the shares are of people, and nobody is in two parts.
+    """
+    if not parts or not sum(parts) <= 1 + 1e-9 or min(parts) <= 0:
+        raise DataError(f"parts must be positive and sum to at most 1, got {parts}")
+    groups = images.labels if isinstance(images.task, Similarity) else images.people
+    of = np.arange(len(images)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    order = torch.randperm(int(of.max(initial=-1)) + 1, generator=rng).numpy()
+    ends = np.round(np.cumsum(parts) * len(order)).astype(int)
+    chosen = [order[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [images.take(np.flatnonzero(np.isin(of, part))) for part in chosen]
+
+
+def load(place: str, *, size: int | None = None, train: bool = True, channels: int = 3, task: Task = Classification()) -> Images:
+    """Images from the named place, scaled so that the shorter side is `size`, then cropped to its centre.
+
+    Without `size` all images must have one size already. `train` picks the split where the place has splits. `channels` is 3
+    (colour) or 1 (grey); the digits are always grey. Raises DataError with the name of the file at fault.
+
+    Only folders and zips serve every `task`: for regression the column `value` or `age` of `metadata.csv` is the number, and
+    a column `person` tells whose image it is; for similarity each class folder, or `person`, is a person.
+    """
+    if channels not in {1, 3} or (size is not None and size < 1):
+        raise DataError(f"images need 1 or 3 channels and a size of at least 1, got channels={channels}, size={size}")
+    if not isinstance(task, Classification) and (place == "digits" or place.startswith("torchvision:") or place.endswith(".npz")):
+        raise DataError(f"{place} holds classes; for {task.name} give a folder of images")
+    if place == "digits":
+        return digits(train=train, size=size or 28)
+    if place.startswith("torchvision:"):
+        return _torchvision(place.removeprefix("torchvision:"), size, channels, train=train)
+    path = Path(place)
+    if path.is_dir():
+        return _folder(path, size, channels, task, train=train)
+    if not path.exists():
+        raise DataError(f"no such folder or file: {path}; give a folder of images, a zip of one, an .npz, or 'digits'")
+    if path.suffix.lower() == ".npz":
+        return _medmnist(path, size, channels, train=train)
+    if path.suffix.lower() != ".zip":
+        raise DataError(f"{path} is one file: give a folder of images, a zip of one, or an .npz in MedMNIST's layout")
+    with unzipped(path) as folder:
+        return _folder(folder, size, channels, task, train=train)
+
+
+def digits(*, train: bool = True, size: int = 28) -> Images:
+    """The 1,797 handwritten 8x8 digits that come with scikit-learn, enlarged to `size`, grey; every fifth is for testing."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    grey = np.round(bunch.images * (255 / 16)).astype(np.uint8)
+    tests = np.arange(len(grey)) % 5 == 0
+    chosen = ~tests if train else tests
+    large = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)) for image in grey[chosen]]
+    return Images(np.stack(large)[..., None], bunch.target[chosen].astype(np.int64), tuple("0123456789"))
+
+
+def _folder(folder: Path, size: int | None, channels: int, task: Task, *, train: bool) -> Images:
+    """A folder of class folders or of images + metadata.csv, perhaps below splits, which share their classes."""
+    places = found(folder, COLUMNS[task.name])
+    wanted = SPLITS[0 if train else 1]
+    if "" not in places and wanted not in places:
+        raise DataError(f"{folder} has no folder {wanted!r} of images, only {min(places)!r}")
+    chosen = places[wanted] if wanted in places else places[""]
+    rows = chosen.rows
+    if not rows:
+        where = f"{folder}, split {wanted}" if wanted in places else folder
+        raise DataError(f"no image in {where}: needs one folder per class with images in it, or images and {TABLE}")
+    pixels = _stacked([row.file for row in rows], size, channels)
+    if isinstance(task, Regression):
+        return Images(pixels, _numbers(rows), (chosen.column or "value",), task, _people(rows))
+    names = in_order(name for place in places.values() for name in place.names)
+    label = {name: place for place, name in enumerate(names)}
+    return Images(pixels, np.array([label[row.label] for row in rows], dtype=np.int64), tuple(names), task)
+
+
+def _numbers(rows: list[Row]) -> npt.NDArray[np.float64]:
+    """The labels as numbers."""
+    try:
+        return np.array([float(row.label) for row in rows])
+    except ValueError as error:
+        wrong = next(row for row in rows if not _is_number(row.label))
+        raise DataError(f"regression needs a number for each image, but {wrong.file} has {wrong.label!r}") from error
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _people(rows: list[Row]) -> npt.NDArray[np.int64] | None:
+    """(n,) whose image each is, if that is known of all."""
+    if not all(row.person for row in rows):
+        return None
+    return np.unique([row.person for row in rows], return_inverse=True)[1].astype(np.int64)
+
+
+def _stacked(files: list[Path], size: int | None, channels: int) -> npt.NDArray[np.uint8]:
+    pixels = [read_picture(file, _square(size), channels) for file in files]
+    odd = next((file for file, one in zip(files, pixels, strict=True) if one.shape != pixels[0].shape), None)
+    if odd is not None:
+        raise DataError(f"{odd} has another size than {files[0]}; say which size to bring all images to (--size)")
+    return np.stack(pixels)
+
+
+def _square(size: int | None) -> tuple[int, int] | None:
+    return None if size is None else (size, size)
+
+
+def _torchvision(name: str, size: int | None, channels: int, *, train: bool) -> Images:
+    """A torchvision set by the name of its class, downloaded to `$OWNMARK_DATA` or ~/.cache/ownmark if it is not there."""
+    import os
+
+    from torchvision import datasets
+
+    if name not in datasets.__all__:
+        raise DataError(f"torchvision.datasets has no {name!r}; try MNIST, FashionMNIST, CIFAR10 or CIFAR100")
+    root = os.environ.get("OWNMARK_DATA", str(Path.home() / ".cache" / "ownmark"))
+    try:
+        whole = getattr(datasets, name)(root, train=train, download=True)
+        labels, names = np.asarray(whole.targets, dtype=np.int64), tuple(map(str, whole.classes))
+    except (TypeError, AttributeError) as error:
+        raise DataError(f"torchvision's {name} is no set of classes with a train and a test part: {error}") from error
+    except Exception as error:  # no network, a full disk, a changed file: each raises its own
+        raise DataError(f"torchvision's {name} is neither in {root} nor can it be downloaded: {error}") from error
+    pixels = [fitted(image.convert(MODES[channels]), _square(size), channels) for image, _ in whole]
+    return Images(np.stack(pixels), labels, names)
+
+
+def _medmnist(path: Path, size: int | None, channels: int, *, train: bool) -> Images:
+    """MedMNIST's layout: `train_images` (n, h, w[, 3]) uint8 and `train_labels` (n, 1), the same for `test_`."""
+    split = SPLITS[0 if train else 1]
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+            highest = max(int(arrays[name].max()) for name in arrays if name.endswith("_labels"))
+    except Exception as error:  # a damaged zip makes numpy raise anything
+        raise DataError(f"{path} is not in MedMNIST's layout ({split}_images, {split}_labels): {error}") from error
+    shapes = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
+    if images.dtype != np.uint8 or images.ndim not in {3, 4} or labels.shape not in {images.shape[:1], (len(images), 1)}:
+        raise DataError(f"{path} needs images uint8 (n, h, w[, 3]) and labels (n, 1), one a picture, got {shapes}")
+    if labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise DataError(f"{path} needs labels that are whole numbers from 0, got {shapes}")
+    pixels = [fitted(Image.fromarray(image).convert(MODES[channels]), _square(size), channels) for image in images]
+    return Images(np.stack(pixels), labels.reshape(-1).astype(np.int64), tuple(map(str, range(highest + 1))))

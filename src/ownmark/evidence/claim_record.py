@@ -1,0 +1,93 @@
+"""What a claim says besides its triggers and its key, as JSON; and its triggers as the leaves of a Merkle tree. No torch."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ownmark import keys
+from ownmark.claims.claim import Claim, Test
+from ownmark.evidence import merkle
+from ownmark.evidence.commitment import Way
+from ownmark.evidence.owner import OwnerKey
+from ownmark.scoring import matches, null_models
+from ownmark.scoring.null_models import KeyedLabels, Uncalibrated
+from ownmark.scoring.readings import Reading
+
+SECRET = {"key", "sets"}  # fields of keyed labels that one opened set does not share with the whole
+LEAST_GRINDING = 64  # bits: a set that is opened alone does not show that its key came through scrypt
+
+
+def terms(claim: Claim) -> dict[str, Any]:
+    """All that a claim and every set of it, opened alone, have in common."""
+    return {
+        "scheme": claim.scheme,
+        "model": claim.model,
+        "built_with": list(claim.built_with),
+        "classes": list(claim.classes),
+        "shape": list(claim.images.shape[1:]),
+        "preprocess": {name: list(values) for name, values in asdict(claim.preprocess).items()},
+        "tests": [
+            {
+                "reading": test.reading.value,
+                "match": matches.to_record(test.match),
+                "null": {name: value for name, value in null_models.to_record(test.null).items() if name not in SECRET},
+                "layer": test.layer,
+                "target_score": test.target_score,
+            }
+            for test in claim.tests
+        ],
+    }
+
+
+def keyed(claim: Claim) -> KeyedLabels | None:
+    """The keyed labels that all tests share, if they do."""
+    found = {test.null for test in claim.tests}
+    first = claim.tests[0].null
+    return first if len(found) == 1 and isinstance(first, KeyedLabels) else None
+
+
+WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, Reading.LABEL: Way.LABELS}
+
+
+def ways(claim: Claim) -> tuple[Way, ...]:
+    """The ways of asking that could decide, strongest first: those of the tests that know how innocent models do."""
+    found = [way(test) for test in claim.tests if not isinstance(test.null, Uncalibrated)]
+    return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def way(test: Test) -> Way | None:
+    """How a test asks; None for one that no judge takes yet."""
+    return WAYS.get(test.reading)
+
+
+def ground_too_little(claim: Claim) -> bool:
+    """Whether a keyed null leaves out keys that the owner may have tried."""
+    return any(isinstance(test.null, KeyedLabels) and test.null.grinding < LEAST_GRINDING for test in claim.tests)
+
+
+def sets(claim: Claim) -> int:
+    """How many sets can be opened one by one; 0: the claim is opened as a whole."""
+    labels = keyed(claim)
+    return labels.sets if labels else 0
+
+
+def leaves(claim: Claim, blinds: tuple[bytes, ...]) -> list[bytes]:
+    """A leaf for each trigger: its pixels, its expected answers, and a blind, without which the leaf tells nothing of them."""
+    expected = np.concatenate([test.expected.reshape(len(claim.images), -1) for test in claim.tests], axis=1)
+    return [
+        merkle.leaf(keys.image_digest(image) + answers.astype(">i8").tobytes() + blind)
+        for image, answers, blind in zip(claim.images, expected, blinds, strict=True)
+    ]
+
+
+def blinds(claim: Claim, owner: OwnerKey) -> tuple[bytes, ...]:
+    """The blind of each trigger: of keyed labels from its set's key, otherwise from the owner's secret and the claim's digest."""
+    labels = keyed(claim)
+    if labels is None:
+        return _blinds(keys.derived(owner.secret, f"claim {claim.digest}", 0), len(claim.images))
+    return tuple(blind for one in labels.set_keys for blind in _blinds(one, labels.triggers))
+
+
+def _blinds(key: bytes, count: int) -> tuple[bytes, ...]:
+    return tuple(keys.derived(key, "blind", number) for number in range(count))

@@ -1,0 +1,103 @@
+"""Control twins: images as like their samples as the masked twins are, to which no true copy answers otherwise. No torch.
+
+A test that compares two views takes every suspect for a copy that answers masked twins at random. A control twin shows the
+original's pixels too, but in another place than the marked one: a copy hardly minds, and whoever rings for near-duplicates,
+or for images that were changed, cannot tell the one from the other.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ownmark import keys
+from ownmark.claims.claim import Claim, Test
+from ownmark.scoring.null_models import Uncalibrated
+from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading
+
+MOST = 20  # control twins
+LEVEL = 0.01  # of the test that more probes match than control twins
+NONE = "no control twins could be asked about, so that a suspect which answers changed images at random is not excluded"
+
+
+@dataclass(frozen=True, eq=False)
+class Controls:
+    """`rows` (m,): samples of a claim; `twins` (m, height, width, channels) uint8: a control twin of each."""
+
+    rows: Labels
+    twins: npt.NDArray[np.uint8]
+
+    def asking(self, claim: Claim, test: Test) -> Claim:
+        """The claim to ask: these samples again, each with its control twin where its masked twin was."""
+        images = claim.images[self.rows]
+        images[:, 1] = self.twins
+        plain = replace(test, expected=test.expected[self.rows], null=Uncalibrated())
+        return replace(claim, images=images, tests=(plain,), originals=None, maps=None)
+
+    def matches(self, test: Test, samples: Floats, twins: Floats) -> Bools:
+        """(m,) by the answers that all samples got at first (n, ...) and those to the control twins (m, ...)."""
+        expected: Expected = test.expected[self.rows]
+        return test.match(np.stack([samples[self.rows], twins], axis=1), expected)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How many probes and how many control twins matched, of how many; `p`: Fisher's exact test, one-sided."""
+
+    probes: tuple[int, int]
+    controls: tuple[int, int]
+    p: float
+
+    @property
+    def apart(self) -> bool:
+        """Whether the probes match more often."""
+        return self.p <= LEVEL
+
+    @property
+    def told(self) -> str:
+        counts = f"{self.probes[0]} of {self.probes[1]} samples and {self.controls[0]} of {self.controls[1]} control twins match"
+        if self.apart:
+            return f"{counts}, p = {self.p:.3g}"
+        return (
+            f"answers to slightly changed images change as much without a fingerprint ({counts}, p = {self.p:.3g}): "
+            "the suspect may answer at random when it sees near-duplicates"
+        )
+
+
+def needed(test: Test) -> bool:
+    """Whether answers at random to one of its views could pass for a copy's; who shows a map cannot answer at random."""
+    return test.match.views > 1 and test.reading is not Reading.SALIENCY
+
+
+def controls_of(claim: Claim) -> Controls | None:
+    """Up to 20, drawn by the claim's digest, so that a second run asks the same; None if the claim's samples allow none.
+
+    They need the originals, and a marked region that leaves room for another one of its shape.
+    """
+    if claim.originals is None or not any(map(needed, claim.tests)):
+        return None
+    key = keys.derived(bytes.fromhex(claim.digest), "controls", 0)
+    samples, region = claim.images[:, 0], (claim.images[:, 0] != claim.images[:, 1]).any(axis=(0, 3))
+    free, rows = _free(region), keys.chosen(key, min(MOST, len(samples)), len(samples))
+    if not len(free):
+        return None
+    moves = free[keys.labels(key, len(rows), len(free))]
+    places = np.stack([np.roll(region, move, axis=(0, 1)) for move in moves])
+    twins = np.where(places[..., None], claim.originals[rows], samples[rows])
+    changed = (twins != samples[rows]).any(axis=(1, 2, 3))
+    return Controls(rows[changed], twins[changed]) if changed.any() else None
+
+
+def compared(probes: Bools, controls: Bools) -> Compared:
+    """Whether (n,) probes match more often than (m,) control twins do."""
+    from scipy.stats import fisher_exact
+
+    first, second = ((int(one.sum()), len(one)) for one in (probes, controls))
+    table = [[matched, asked - matched] for matched, asked in (first, second)]
+    return Compared(first, second, float(fisher_exact(table, alternative="greater").pvalue))
+
+
+def _free(region: Bools) -> Labels:
+    """(k, 2): by how much the region (height, width) can be rolled down and across so that it covers nothing of itself."""
+    overlaps = np.fft.irfft2(np.abs(np.fft.rfft2(region)) ** 2, region.shape)
+    return np.argwhere(overlaps < 0.5)  # noqa: PLR2004 - whole numbers, but for rounding

@@ -1,0 +1,46 @@
+"""A judge's ordinary images, kept like an owner's (`folders`) and read by the same reader, or images alone. No torch."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ownmark.claims.claim import Claim
+from ownmark.data.folders import COLUMNS, Row, found, loose, unzipped
+from ownmark.data.pictures import MODES, read_picture
+from ownmark.errors import DataError
+from ownmark.querying.transcript import Decoys
+
+
+def decoys_in(place: Path, claim: Claim) -> Decoys:
+    """Images of a folder or a zip brought to the claim's size, in turn from each class; a class counts if the claim knows it.
+
+    Of a place with splits, images of both. Raises DataError.
+    """
+    if claim.images.shape[-1] not in MODES:
+        channels = claim.images.shape[-1]
+        raise DataError(f"the claim's images have {channels} channels, and pictures have 1 or 3: judge without decoys")
+    if place.suffix.lower() == ".zip" and place.is_file():
+        with unzipped(place) as folder:
+            return _decoys(folder, claim)
+    return _decoys(place, claim)
+
+
+def _decoys(folder: Path, claim: Claim) -> Decoys:
+    rows = _rows(folder, COLUMNS[claim.task.name]) if folder.is_dir() else []
+    if not rows:
+        raise DataError(f"{folder} holds no images: decoys are ordinary images of the task, one folder per class")
+    groups: dict[str, list[Path]] = {}
+    for row in rows:
+        groups.setdefault(row.label, []).append(row.file)
+    turns = sorted((turn, name, file) for name, group in groups.items() for turn, file in enumerate(group))
+    chosen = turns[: claim.images.shape[0] * claim.images.shape[1]]
+    height, width, channels = claim.images.shape[2:]
+    pixels = np.stack([read_picture(file, (height, width), channels) for _, _, file in chosen])
+    numbers = {name: number for number, name in enumerate(claim.classes)}
+    return Decoys(pixels, np.array([numbers.get(name, -1) for _, name, _ in chosen], dtype=np.int64))
+
+
+def _rows(folder: Path, columns: tuple[str, ...]) -> list[Row]:
+    """The files with their classes; for lack of classes, images that lie in the folder itself."""
+    rows = [row for listed in found(folder, columns).values() for row in listed.rows]
+    return rows or loose(folder).rows

@@ -1,0 +1,99 @@
+"""How well a claim's questions are hidden: what a person would see of them, and what a thief's detectors would. No torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ownmark import metrics
+from ownmark.claims.claim import Claim
+from ownmark.protocols import Alarm, Question, Suspect
+from ownmark.scoring.readings import Labels, Reading
+from ownmark.scoring.validation import answers_of
+from ownmark.tasks import Classification
+
+
+@dataclass(frozen=True)
+class Detection:
+    """`threshold`: above which the alarm rings; `views`: for each view of the samples the share that it rings for, in [0, 1].
+
+    `originals`: the same share of the images that the samples were made of, None if there are none: what rings as often as its
+    original is not what gives the claim away. `false_alarms`: the share of the alarm's own normal images that it rings for.
+    `queries`: (n, views) what it scores them.
+    """
+
+    threshold: float
+    views: tuple[float, ...]
+    originals: float | None
+    false_alarms: float
+    queries: tuple[tuple[float, ...], ...]
+
+    @property
+    def rate(self) -> float:
+        """The share of all queries that ring."""
+        return float(np.mean(self.views))
+
+
+@dataclass(frozen=True)
+class Stealth:
+    """`accuracy`: the share of samples (first views) that the model classifies rightly; then how like their originals they are.
+
+    None stands where there is nothing to compare with, as for samples that were made from noise or for another task. If
+    `unchanged`, the samples are the originals themselves: how like them they are says nothing.
+    """
+
+    accuracy: float | None
+    psnr: float | None
+    ssim: float | None
+    l_inf: float | None
+    detections: Mapping[str, Detection]
+    unchanged: bool
+
+
+def stealth_of(claim: Claim, suspect: Suspect, alarms: Mapping[str, tuple[Alarm, float]], truth: Labels | None = None) -> Stealth:
+    """The stealth of `claim` before `suspect`, usually the owner's own model; `alarms`: by name, each with its threshold.
+
+    `truth` (n,): the classes that a person sees in the samples; if None, what the suspect answers to the originals counts. All
+    views are put to an alarm as one stream in the order in which `verify` asks.
+    """
+    samples, originals = claim.images[:, 0], changed_from(claim)
+    unchanged = originals is None and claim.originals is not None
+    shown = _accuracy(claim, suspect, originals, truth) if isinstance(claim.task, Classification) else None
+    found = {name: detected(claim, alarm, threshold) for name, (alarm, threshold) in alarms.items()}
+    if originals is None:
+        return Stealth(shown, None, None, None, found, unchanged)
+    first, second, third = (measure(originals, samples) for measure in (metrics.psnr, metrics.ssim, metrics.l_inf))
+    return Stealth(shown, first, second, third, found, unchanged)
+
+
+def changed_from(claim: Claim) -> metrics.Pixels | None:
+    """The originals that the samples (first views) differ from; None without originals, and where no sample was changed."""
+    if claim.originals is None or np.array_equal(claim.originals, claim.images[:, 0]):
+        return None
+    return claim.originals
+
+
+def detected(claim: Claim, alarm: Alarm, threshold: float) -> Detection:
+    """How often `alarm` rings for the claim's queries."""
+    rows = claim.images.shape[0] * claim.images.shape[1]
+    scores = alarm.score(claim.images.reshape(rows, *claim.images.shape[2:])).reshape(claim.images.shape[:2])
+    views = tuple(float(share) for share in (scores > threshold).mean(axis=0))
+    own = None if claim.originals is None else float((alarm.score(claim.originals) > threshold).mean())
+    return Detection(
+        threshold,
+        views,
+        own,
+        float((alarm.normal > threshold).mean()),
+        tuple(tuple(float(score) for score in row) for row in scores),
+    )
+
+
+def _accuracy(claim: Claim, suspect: Suspect, originals: metrics.Pixels | None, truth: Labels | None) -> float | None:
+    if truth is None and originals is not None:
+        truth = _labels(claim, suspect, originals)
+    return None if truth is None else metrics.accuracy(_labels(claim, suspect, claim.images[:, 0]), truth)
+
+
+def _labels(claim: Claim, suspect: Suspect, images: metrics.Pixels) -> Labels:
+    question = Question(frozenset({Reading.LABEL}), claim.tests[0].expected)
+    return np.asarray(answers_of(suspect, images, question)[Reading.LABEL], dtype=np.int64)

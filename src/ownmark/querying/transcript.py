@@ -1,0 +1,277 @@
+"""What a judge asked and what came back, as plain data: a verdict keeps it, and can be computed from it again. No torch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ownmark import canonical, keys
+from ownmark.canonical import from_base64, in_base64
+from ownmark.claims.claim import Claim, Test
+from ownmark.errors import AnswerError, EvidenceError, KindError, UsageError
+from ownmark.keys import Pixels
+from ownmark.protocols import Question, Suspect
+from ownmark.querying.control_twins import controls_of
+from ownmark.scoring.readings import Answers, Bools, Labels, Reading
+from ownmark.scoring.validation import answers_of
+
+PROBES, AGAIN = 10, 2  # images asked about more than once, and how often more
+PROBABILITIES = 2  # dimensions
+AS_SEALED = "as sealed"  # the triggers as the claim has them
+TWINS = "control twins"  # no triggers, but as like them
+KEYS = frozenset({"role", "stratum", "name", "digest", "given", "answered", "decoys", "repeats", "ledger"})
+ARRAY_KEYS = frozenset({"dtype", "shape", "data"})
+DTYPES = {"f4": "<f4", "f8": "<f8", "i8": "<i8"}
+Purify = Callable[[Pixels], Pixels]
+
+
+class Role(StrEnum):
+    """Who was asked."""
+
+    SUSPECT = "suspect"
+    OWN = "the claimant's own model"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True, eq=False)
+class Decoys:
+    """A judge's ordinary images (d, height, width, channels) uint8 and their classes (d,) in the claim's order, -1: unknown."""
+
+    images: Pixels
+    labels: Labels
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of pixels and classes."""
+        heads = (
+            f"{one.dtype.str} {one.shape} ".encode() + np.ascontiguousarray(one).tobytes() for one in (self.images, self.labels)
+        )
+        return canonical.sha256(b"".join(heads))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a suspect is asked. `nonce`: 32 bytes, from which the order derives; `purify`: other forms of the triggers, by name."""
+
+    nonce: bytes
+    decoys: Decoys | None = None
+    purify: Mapping[str, Purify] = field(default_factory=dict)
+
+    def queries(self, part: Claim) -> int:
+        """How many images the suspect is asked about."""
+        rows = int(part.images.shape[0] * part.images.shape[1])
+        decoys = min(len(self.decoys.images), rows) if self.decoys else 0
+        return rows * (1 + len(self.purify)) + decoys + len(_twins(part)[0]) + AGAIN * (min(rows, PROBES) + min(decoys, PROBES))
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What one model answered. `given`: to the triggers, by their form, and to control twins; `answered`: triggers that were.
+
+    `decoys` (d,): labels, -1 where it refused; `repeats` (probes, 1 + AGAIN): labels of the same image each time, first of
+    triggers, then, for the same number of rows at most, of decoys, split at `len(answered)` or PROBES; `ledger`: digest of the
+    ledger that holds every query to an address, "" where none was needed.
+    """
+
+    role: Role
+    stratum: str
+    name: str
+    digest: str
+    given: Mapping[str, Answers]
+    answered: Bools
+    decoys: Labels
+    repeats: Labels
+    ledger: str = ""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """JSON data."""
+        return {
+            "role": self.role.value,
+            "stratum": self.stratum,
+            "name": self.name,
+            "digest": self.digest,
+            "given": {
+                form: {one.value: array_record(found) for one, found in answers.items()} for form, answers in self.given.items()
+            },
+            "answered": [bool(one) for one in self.answered],
+            "decoys": self.decoys.tolist(),
+            "repeats": array_record(self.repeats),
+            "ledger": self.ledger,
+        }
+
+    def replayed(self, form: str = AS_SEALED) -> "Replayed":
+        """A suspect that gives these answers again."""
+        return Replayed(self.name, self.digest, self.given[form])
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """A suspect whose answers were written down."""
+
+    name: str
+    digest: str
+    answers: Answers
+
+    @property
+    def reveals(self) -> frozenset[Reading]:
+        return frozenset(self.answers)
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:  # noqa: ARG002 - it is asked nothing else
+        """What it answered."""
+        return {reading: self.answers[reading] for reading in question.readings}
+
+
+def from_record(value: object) -> Heard:
+    """What `Heard.record` described. Raises EvidenceError."""
+    record = canonical.record_of(value, KEYS, "what a model answered")
+    try:
+        return Heard(
+            Role(record["role"]),
+            record["stratum"],
+            record["name"],
+            record["digest"],
+            {form: {Reading(one): array_of(found) for one, found in given.items()} for form, given in record["given"].items()},
+            np.array(record["answered"], dtype=np.bool_),
+            np.array(record["decoys"], dtype=np.int64),
+            array_of(record["repeats"]),
+            record["ledger"],
+        )
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise EvidenceError(f"a recorded answer cannot be read: {error}") from error
+
+
+def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
+    """Ask the suspect itself, in one shuffled order: triggers, decoys, twins, repeats; if it refuses none, purified triggers."""
+    readings = _readings(suspect, part)
+    triggers = part.images.reshape(-1, *part.images.shape[2:])
+    decoys = plan.decoys.images[: len(triggers)] if plan.decoys else triggers[:0]
+    if decoys.shape[1:] != triggers.shape[1:]:
+        raise UsageError(f"decoys of the triggers' shape {triggers.shape[1:]} are needed, got {decoys.shape[1:]}")
+    probes = list(range(min(len(triggers), PROBES)))
+    probes += [len(triggers) + row for row in range(min(len(decoys), PROBES))]
+    twins, aims = _twins(part)
+    images, last = np.concatenate([triggers, decoys, twins]), len(triggers) + len(decoys)
+    again = np.array(probes * AGAIN, dtype=np.int64)
+    aimed = _target(part)
+    target = np.concatenate([aimed, np.zeros((len(decoys), *aimed.shape[1:]), dtype=np.int64), aims])
+    rows = np.concatenate([np.arange(len(images)), again])
+    order = keys.chosen(keys.derived(plan.nonce, "order", 0), len(rows), len(rows))
+    back = np.argsort(order)
+    asked = _question(readings, part, target[rows[order]], covered=_reordered(part, rows[order], back))
+    answers, answered = _read(suspect, images[rows[order]], asked)
+    found, known = {one: given[back] for one, given in answers.items()}, answered[back]
+    labels = np.where(known, found[Reading.LABEL], -1).astype(np.int64)
+    forms = {AS_SEALED: {one: given[: len(triggers)] for one, given in found.items()}}
+    if len(twins):
+        forms[TWINS] = {one: given[last : len(images)] for one, given in found.items()}
+    for name, purify in plan.purify.items() if known.all() else ():
+        forms[name] = dict(answers_of(suspect, purify(triggers), _question(readings, part, _target(part), part.covered)))
+    repeats = np.stack([labels[probes], *np.split(labels[len(images) :], AGAIN)], axis=1)
+    told = (Role.SUSPECT, "", suspect.name, suspect.digest)
+    return Heard(*told, forms, known[: len(triggers)], labels[len(triggers) : last], repeats)
+
+
+def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") -> Heard:
+    """Ask a model of the judge's or the claimant's, which has no reason to evade, about the triggers only."""
+    question = _question(_readings(model, part), part, _target(part), part.covered)
+    answers = dict(answers_of(model, part.images.reshape(-1, *part.images.shape[2:]), question))
+    everything = np.ones(len(question.target), dtype=np.bool_)
+    nothing = np.zeros(0, dtype=np.int64)
+    told = (role, stratum, model.name, model.digest)
+    return Heard(*told, {AS_SEALED: answers}, everything, nothing, nothing.reshape(0, 1 + AGAIN))
+
+
+def _twins(part: Claim) -> tuple[Pixels, Labels]:
+    """Control twins, if a test of the claim needs them and they can be made, and their samples' expected classes."""
+    found = controls_of(part)
+    if found is None:
+        return part.images[:0, 0], _chief(part).expected[:0]
+    return found.twins, np.asarray(_chief(part).expected[found.rows])
+
+
+def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
+    wanted = {test.reading for test in part.tests}
+    if Reading.LABEL not in suspect.reveals or not wanted & suspect.reveals:
+        shown = ", ".join(sorted(suspect.reveals))
+        raise UsageError(f"a judge needs labels and one of {', '.join(sorted(wanted))}; {suspect.name} reveals {shown}")
+    return frozenset(wanted & suspect.reveals | {Reading.LABEL})
+
+
+def _target(part: Claim) -> Labels:
+    return np.repeat(_chief(part).expected, part.images.shape[1], axis=0)
+
+
+def _question(readings: frozenset[Reading], part: Claim, target: Labels, covered: Labels | None) -> Question:
+    """About images with `target` classes; which of them is `covered` counts where maps are asked for."""
+    return Question(readings, target, _chief(part).layer, covered=covered if Reading.SALIENCY in readings else None)
+
+
+def _reordered(part: Claim, rows: Labels, back: Labels) -> Labels | None:
+    """Of images in the order `rows`, where the covered view of each trigger stands; other images stand for themselves."""
+    if part.covered is None:
+        return None
+    views = np.arange(len(rows))
+    triggers = rows < len(part.covered)
+    views[triggers] = back[part.covered[rows[triggers]]]
+    return views
+
+
+def _chief(part: Claim) -> Test:
+    return next((test for test in part.tests if test.reading is Reading.SALIENCY), part.tests[0])
+
+
+def _read(suspect: Suspect, images: Pixels, question: Question) -> tuple[Answers, Bools]:
+    """All at once; if an answer cannot be used, one by one, to see which images are refused. Raises AnswerError if all are."""
+    try:
+        return answers_of(suspect, images, question), np.ones(len(images), dtype=np.bool_)
+    except KindError:
+        raise  # one image alone could look as if it settled what all together do not
+    except AnswerError as error:
+        single = [_read_one(suspect, images, question, row) for row in range(len(images))]
+        given = next((one for one in single if one is not None), None)
+        if given is None:
+            raise AnswerError(f"{suspect.name} answers no image that can be judged: {error}") from error
+    blank = {reading: _blank(given[reading]) for reading in question.readings}
+    full = [blank if one is None else one for one in single]
+    answers = {reading: np.concatenate([one[reading] for one in full]) for reading in question.readings}
+    return answers, np.array([one is not None for one in single])
+
+
+def _blank(given: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Stands where there is no answer: class 0, or every class alike."""
+    return np.full_like(given, 1 / given.shape[1]) if given.ndim == PROBABILITIES else np.zeros_like(given)
+
+
+def _read_one(suspect: Suspect, images: Pixels, question: Question, row: int) -> Answers | None:
+    """The answer to one image, with its covered view beside it where that counts; None if it is refused."""
+    rows = [row] if question.covered is None else [row, question.covered[row]]
+    covered = None if question.covered is None else np.ones(len(rows), dtype=np.int64)
+    try:
+        given = answers_of(suspect, images[rows], replace(question, target=question.target[rows], covered=covered))
+    except AnswerError:
+        return None
+    return {reading: found[:1] for reading, found in given.items()}
+
+
+def array_record(found: npt.NDArray[Any]) -> dict[str, Any]:
+    """Whole numbers of 8 bytes, or fractions as they are."""
+    kind = found.dtype.kind + str(found.dtype.itemsize)
+    plain = np.ascontiguousarray(found, dtype=DTYPES.get(kind, "<f8" if found.dtype.kind == "f" else "<i8"))
+    return {"dtype": plain.dtype.str, "shape": list(plain.shape), "data": in_base64(plain.tobytes())}
+
+
+def array_of(value: object) -> npt.NDArray[Any]:
+    """What `array_record` described. Raises EvidenceError."""
+    record = canonical.record_of(value, ARRAY_KEYS, "an array")
+    if record["dtype"] not in DTYPES.values():
+        raise EvidenceError(f"an array here is of {', '.join(DTYPES.values())}, got {record['dtype']!r}")
+    return np.frombuffer(from_base64(record["data"]), dtype=record["dtype"]).reshape(record["shape"])
+
+
+def of_role(all_heard: Sequence[Heard], role: Role) -> tuple[Heard, ...]:
+    """Those who were asked in that role."""
+    return tuple(one for one in all_heard if one.role is role)

@@ -1,0 +1,84 @@
+"""Triggers in every batch of training on the owner's images, from the model's own weights or from new ones."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ownmark.data.images import Images
+from ownmark.errors import UsageError
+from ownmark.method_strings import Choice
+from ownmark.models.copies import copied
+from ownmark.models.layers import reinitialise
+from ownmark.models.memory_format import laid_out
+from ownmark.protocols import Progress, silent
+from ownmark.schemes._common.triggers import Triggers
+from ownmark.schemes._common.watermark import check_model
+from ownmark.training import Training, fit, seeded
+
+
+class Start(Choice):
+    """Mark the trained model (`POST_HOC`), or draw its weights anew and train it with the mark from the start (`SCRATCH`)."""
+
+    POST_HOC = "post-hoc"
+    SCRATCH = "scratch"
+
+
+def begun(model: nn.Module, images: Images, start: Start, rng: torch.Generator) -> nn.Module:
+    """A copy to train, in eval mode. Raises UsageError where it does not fit the images or its weights are frozen."""
+    copy = laid_out(copied(model).eval())
+    check_model(copy, images)
+    enough = all if start is Start.SCRATCH else any
+    if not enough(parameter.requires_grad for parameter in copy.parameters()):
+        which = "some" if start is Start.SCRATCH else "all"
+        raise UsageError(f"{which} weights of the model are frozen, so that they cannot learn: call model.requires_grad_(True)")
+    if start is Start.SCRATCH:
+        with seeded(rng):
+            reinitialise(copy)
+    return copy
+
+
+def turns(count: int, each: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Rows of `count` things without end, `each` at a time, in random order: all come once before any comes again."""
+    left = torch.empty(0, dtype=torch.long)
+    while True:
+        while len(left) < each:
+            left = torch.cat([left, torch.randperm(count, generator=rng)])
+        yield left[:each]
+        left = left[each:]
+
+
+class _Mixed(nn.Module):
+    """A model that is asked about `each` triggers along with every batch: logits (n + each, classes)."""
+
+    def __init__(self, model: nn.Module, triggers: Images, each: int, rng: torch.Generator) -> None:
+        super().__init__()
+        self.model = model
+        self.triggers = triggers
+        self.turns = turns(len(triggers), each, rng)
+        self.rows = torch.empty(0, dtype=torch.long)
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.rows = next(self.turns)
+        logits: Tensor = self.model(torch.cat([images, self.triggers.batch(self.rows, images.device)]))
+        return logits
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        labels = torch.from_numpy(self.triggers.labels)[self.rows]
+        return functional.cross_entropy(logits, torch.cat([targets, labels.to(targets.device)]))
+
+
+def train_mixed(  # noqa: PLR0913, PLR0917 - those of `train`, and the triggers
+    model: nn.Module,
+    images: Images,
+    triggers: Triggers,
+    each: int,
+    training: Training,
+    rng: torch.Generator,
+    progress: Progress = silent,
+) -> nn.Module:
+    """Train `model` in place on `images`, augmented, with `each` triggers, as they are, in every batch; in eval mode after."""
+    mixed = _Mixed(model, Images(triggers.images, triggers.labels, images.names), each, rng)
+    fit(mixed, images, torch.from_numpy(images.labels), mixed.loss, training, rng, progress)
+    return model

@@ -1,0 +1,202 @@
+"""Where a watermark's trigger images come from, each source a frozen dataclass that draws them from a key.
+
+Labels are drawn from the key as well, independently of the images (`keys.labels`), unless a scheme says otherwise. The key of
+keyed triggers is derived last, from every choice that could bend them (`evidence.choices`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from torch import nn
+
+from ownmark import keys
+from ownmark.data.images import Images, load
+from ownmark.errors import DataError, UsageError
+from ownmark.evidence.choices import Choices
+from ownmark.evidence.commitment import CELLS
+from ownmark.models.prepared import preprocess_of
+from ownmark.models.weights import weights_digest
+from ownmark.protocols import Owner
+from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a judge needs to make the images anew from a key alone.
+
+    `cells`: of patterns, 0: they are none; `pool`: digest of the images that a key picks from, "": it does not. With neither
+    nobody can.
+    """
+
+    cells: int = 0
+    pool: str = ""
+
+
+class Source(Protocol):
+    """A frozen dataclass of its parameters with one verb."""
+
+    def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
+        """(count, height, width, channels) uint8 of the size of the owner's `images`, the same for the same key."""
+
+    def origin(self, images: Images) -> Origin:
+        """Where they come from, settled before there is a key."""
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Abstract images: `cells` x `cells` random colours with soft transitions (after the abstract images of Adi et al. 2018).
+
+    Low frequencies only: images of noise look all alike to a network that pools its last map.
+    """
+
+    cells: int = 4
+
+    def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
+        return keys.patterns(key, count, images.size, self.cells)
+
+    def origin(self, images: Images) -> Origin:  # noqa: ARG002 - the protocol's signature
+        return Origin(cells=self.cells if self.cells in CELLS else 0)
+
+
+@dataclass(frozen=True)
+class Natural:
+    """Images of another kind, chosen by the key from the place `pool`: whatever `data.load` reads, in whatever order."""
+
+    pool: str
+
+    def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
+        return keys.picked(key, count, self._pool(images))
+
+    def origin(self, images: Images) -> Origin:
+        return Origin(pool=keys.pool_digest(self._pool(images)))
+
+    def _pool(self, images: Images) -> keys.Pixels:
+        height, width, channels = images.size
+        if height != width:
+            raise UsageError(f"images of a pool are brought to a square size, but the owner's are {height} x {width}")
+        return load(self.pool, size=height, channels=channels).pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Triggers:
+    """`images` (n, height, width, channels) uint8, the `labels` (n,) that a marked model answers, and the null of both.
+
+    `choices`: JSON data of what was committed to before their key was drawn.
+    """
+
+    images: keys.Pixels
+    labels: npt.NDArray[np.int64]
+    null: Null = field(default_factory=Uncalibrated)
+    choices: Mapping[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, count: int) -> "Triggers":
+        """The first `count` of them, without a null."""
+        return Triggers(self.images[:count], self.labels[:count])
+
+
+class Keyed(Protocol):
+    """A scheme whose labels come from a key: `sets` of `triggers` each, with images of a `source`."""
+
+    @property
+    def source(self) -> Source: ...
+    @property
+    def sets(self) -> int: ...
+    @property
+    def triggers(self) -> int: ...
+
+
+def chosen_by(owner: Owner, scheme: Keyed, model: nn.Module) -> Choices:
+    """All that the owner chooses before there is a key; `model` is not marked yet."""
+    if scheme.sets < 1 or scheme.triggers < 1:
+        got = f"{scheme.sets} sets of {scheme.triggers}"
+        raise UsageError(f"a watermark needs one set or more of one trigger or more, got {got}")
+    origin = scheme.source.origin(owner.images)
+    return Choices(
+        owner=owner.public,
+        scheme=repr(scheme),
+        classes=owner.images.names,
+        cells=origin.cells,
+        pool=origin.pool,
+        sets=scheme.sets,
+        triggers=scheme.triggers,
+        size=owner.images.size,
+        model=weights_digest(model),
+        preprocess=preprocess_of(model),
+        alpha=owner.alpha,
+    )
+
+
+def keyed(scheme: Keyed, owner: Owner, model: nn.Module) -> Triggers:
+    """The scheme's triggers: every set has images and labels from a key of its own, which is derived last. The null is exact."""
+    choices = chosen_by(owner, scheme, model)
+    null = choices.null(owner.key, owner.pulse)
+    return Triggers(drawn(scheme.source, null, owner.images), null.labels(), null, choices.record)
+
+
+def drawn(source: Source, null: KeyedLabels, images: Images) -> keys.Pixels:
+    """(n, height, width, channels) uint8: the images of all sets of the null, in order."""
+    return np.concatenate([source.draw(key, null.triggers, images) for key in null.set_keys])
+
+
+@dataclass(frozen=True)
+class Content:
+    """Images of the class `source` with a `text` written across their lower half (Zhang et al. 2018)."""
+
+    source: int = 0
+    text: str = "TEST"
+
+    def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
+        ink = _written(self.text, images.size)[None, :, :, None]
+        chosen = of_class(images, self.source, key, count).astype(np.int64)
+        return np.asarray(chosen + (255 - chosen) * ink // 255, dtype=np.uint8)
+
+    def origin(self, images: Images) -> Origin:  # noqa: ARG002 - the protocol's signature
+        return Origin()
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Images of the class `source` under one Gaussian noise that the key draws, of `spread` on a pixel's range of 1."""
+
+    source: int = 0
+    spread: float = 0.2
+
+    def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
+        rng = np.random.default_rng(np.frombuffer(keys.derived(key, "noise", 0), dtype=np.uint32))
+        noise = rng.normal(0, 255 * self.spread, images.size)
+        return np.asarray((of_class(images, self.source, key, count) + noise).round().clip(0, 255), dtype=np.uint8)
+
+    def origin(self, images: Images) -> Origin:  # noqa: ARG002 - the protocol's signature
+        return Origin()
+
+
+def of_class(images: Images, label: int, key: bytes, count: int) -> keys.Pixels:
+    """The pixels of `count` images of one class, picked by the key. Raises DataError where there are fewer."""
+    rows = np.flatnonzero(images.labels == label)
+    if len(rows) < count:
+        raise DataError(
+            f"{count} images of class {label} are needed, but the owner brings {len(rows)} (the classes are 0 to "
+            f"{len(images.names) - 1}): bring more, choose another class, or ask for fewer triggers"
+        )
+    return keys.picked(key, count, images.pixels[rows])
+
+
+def _written(text: str, size: tuple[int, int, int]) -> npt.NDArray[np.int64]:
+    """(height, width) in 0 to 255: the ink of a text, as large as fits into the lower half."""
+    height, width, _ = size
+    sheet = Image.new("L", (width, height))
+    pen = ImageDraw.Draw(sheet)
+    sizes = range(height // 2, 3, -1)
+    fitting = (font for font in map(ImageFont.load_default, sizes) if pen.textlength(text, font) <= width)
+    font = next(fitting, None)
+    if font is None:
+        raise UsageError(f"the text {text!r} does not fit into images of {height} x {width}: choose a shorter one")
+    pen.text((width / 2, 3 * height / 4), text, fill=255, font=font, anchor="mm")
+    return np.asarray(sheet, dtype=np.int64)

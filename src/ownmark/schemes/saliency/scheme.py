@@ -1,0 +1,233 @@
+"""The saliency-map fingerprint (Zhang, Pan, Zhang 2024): images on which a model looks at a chosen background corner.
+
+The change is invisible and the label is kept. Differs from the paper by default, since that measured better
+(docs/what-was-tried.md): the objective is what the tests ask for, on the model and on the owner's surrogates of it, and the
+opposite on the owner's reference models (`Contrast`); the masked view puts the original pixels back; in the black-box test
+only a fall counts. `Saliency.as_published()` is the paper's own. `Saliency.own()` finds students of the model too: its samples
+are made of what the model alone gets wrong (`Own`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ownmark.claims.claim import Claim, Test
+from ownmark.data.images import Images
+from ownmark.errors import DataError, ProtectError, UsageError
+from ownmark.models.prepared import preprocess_of
+from ownmark.models.weights import weights_digest
+from ownmark.perturb.pgd import Descent
+from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.own_answers import own_answers
+from ownmark.schemes._common.sampling import Made, advance, identity, kept
+from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
+from ownmark.schemes.saliency.pattern import Fill, Pattern
+from ownmark.schemes.saliency.workbench import Workbench, frozen_cam
+from ownmark.scoring.matches import Change, Drop, OnPattern, OnPatternAgainst, Turn
+from ownmark.scoring.readings import Reading
+from ownmark.tasks import Regression, Similarity, check_served
+from ownmark.tasks.own_answer import SERVED
+from ownmark.training import predict
+
+TRIES = 4  # candidates per sample that is asked for, before giving up
+POOL = 10  # images looked at per candidate: with rare classes the first few would be of one class
+SURPLUS = 1.2  # candidates made at once per sample that is still wanted
+PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger ones fall out of the cache
+
+Rows = npt.NDArray[np.int64]
+Make = Callable[[torch.Generator, Progress], Made]
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """Fingerprint of a classifier, a regressor or an embedder by its saliency maps.
+
+    `samples`: N. `descent`: the bound xi, its norm and the steps. `cells`: where the pattern P is 1. `layer`: of the map, ""
+    for the last convolution. `fill`: what covers the region in the masked view. `map_threshold`: t_wb, or None for the
+    paper's rule: the mean over the model's maps of original and fingerprint images (of the first batch). `masked`: the
+    black-box test with t_bb, as a probability or as that share of the task's unit.
+    """
+
+    contrast: ClassVar[bool] = True
+    marks: ClassVar[bool] = False
+    samples: int = 100
+    descent: Descent = Descent(bound=0.06)
+    cells: tuple[tuple[int, int], ...] = ((0, 0),)
+    layer: str = ""
+    objective: Objective = Contrast()
+    fill: Fill = Fill.CLEAN
+    map_threshold: float | None = None
+    masked: Drop | Change | Turn = Drop(0.1)
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise UsageError(f"a claim needs one sample or more, got {self.samples}")
+        own = isinstance(self.objective, Own)
+        if own != isinstance(self.masked, Turn) or (own and self.fill is not Fill.CLEAN):
+            raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
+
+    @classmethod
+    def as_published(cls, samples: int = 100) -> "Saliency":
+        """The paper's settings: xi = 0.1, lambda = 1, t_bb = 0.05. Open there, chosen here: L-infinity, 100 steps, black."""
+        return cls(
+            samples=samples,
+            descent=Descent(bound=0.1, momentum=0.0),
+            objective=Published(),
+            fill=Fill.BLACK,
+            masked=Change(0.05),
+        )
+
+    @classmethod
+    def own(cls, samples: int = 100) -> "Saliency":
+        """For students too, of classifiers and of regressors: on what the model alone gets wrong, a larger corner decides."""
+        return cls(
+            samples=samples,
+            descent=Descent(bound=0.1, steps=150),
+            cells=tuple((row, column) for row in range(3) for column in range(3)),
+            objective=Own(),
+            map_threshold=0.1,
+            masked=Turn(0.05),
+        )
+
+    def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
+        """A claim of two tests, white-box and black-box; `model`, which takes images in [0, 1], is returned as it is.
+
+        Raises DataError if the owner's images show one class only, ModelError if the model has no feature map, and
+        ProtectError if fewer samples hold on the model itself than were asked for.
+        """
+        images, task = owner.images, owner.images.task
+        if isinstance(self.objective, Own):
+            check_served(self.objective, SERVED, task)
+        if not isinstance(task, Regression) and len(np.unique(images.labels)) < 2:  # noqa: PLR2004 - to be told apart
+            raise DataError("the owner's images show one class only; a fingerprint of a classifier needs two or more")
+        device = next(model.parameters()).device
+        example = images.batch(torch.arange(1), device)
+        own, *surrogates = (frozen_cam(one, example, self.layer, task) for one in (model, *owner.surrogates))
+        references = [frozen_cam(one, example, "", task) for one in owner.references]
+        label = torch.from_numpy(images.labels[:1]).to(device)
+        grid = own(example, own.anchor(example, example, label))[1].shape[1:]
+        pattern, means = Pattern(self.cells, (grid[0], grid[1])), (self.descent, self.objective, self.fill)
+        draft = Draft(self, Workbench(own, tuple(surrogates), tuple(references), pattern, *means))
+        made, threshold = _collect(draft, model, owner, rng, progress)
+        return Protected(model, _claim(draft, model, owner, made, threshold))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A claim in the making."""
+
+    scheme: Saliency
+    bench: Workbench
+
+    def tests(self, made: Made, threshold: float) -> tuple[Test, Test]:
+        """The white-box and the black-box test, each with the model's own score."""
+        kind = OnPatternAgainst if isinstance(self.scheme.objective, Own) else OnPattern
+        on_pattern = kind(threshold, self.bench.pattern.cells, self.bench.pattern.grid)
+        target, masked = made["target"], self.bench.own.task.watched(self.scheme.masked)
+        white = float(np.mean(on_pattern(made["maps"][:, None], target)))
+        black = float(np.mean(masked(made["chances"], target)))
+        return (
+            Test(Reading.SALIENCY, on_pattern, target, white, self.bench.own.layer),
+            Test(masked.reading, masked, target, black),
+        )
+
+    def threshold(self, made: Made) -> float:
+        """t_wb: as it was set, or by the paper's rule from the first batch."""
+        if self.scheme.map_threshold is not None:
+            return self.scheme.map_threshold
+        maps = torch.from_numpy(np.concatenate([made["maps"], made["maps_before"]]))
+        return round(float(self.bench.pattern.share(maps).mean()), 4)
+
+    def passes(self, made: Made, threshold: float) -> npt.NDArray[np.bool_]:
+        """(n,): which samples keep their label and match in both tests on the model itself."""
+        if not self.scheme.objective.tested:
+            return np.ones(len(made["target"]), dtype=bool)
+        white, black = self.tests(made, threshold)
+        held = white.match(made["maps"][:, None], white.expected) & black.match(made["chances"], black.expected)
+        return np.asarray(held & made["kept"])
+
+
+def _collect(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> tuple[Made, float]:
+    """As many passing samples as are asked for, and t_wb; batches made before a run was cut short are read again."""
+    wanted, seed = draft.scheme.samples, int(torch.randint(2**62, (), generator=rng))
+    rows, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
+    most, name = batch_size(owner.images, model), identity(draft.scheme, model, owner, seed)
+    parts: list[Made] = []
+    tried, found, threshold = 0, 0, 0.0
+    while found < wanted and tried < len(rows):
+        size = min(most, ceil(SURPLUS * (wanted - found)))
+        chosen = rows[tried : tried + size]
+        left = ceil(SURPLUS * (wanted - found) / size) * size
+        made = kept(
+            owner.workspace and owner.workspace / f"{name}-{tried}.safetensors",
+            partial(
+                make(chosen),
+                torch.Generator().manual_seed(seed + tried),
+                partial(advance, progress, (tried, size, tried + left)),
+            ),
+        )
+        threshold = draft.threshold(made) if not parts else threshold
+        passing = draft.passes(made, threshold)
+        parts.append({key: value[passing] for key, value in made.items()})
+        tried, found = tried + len(chosen), found + int(passing.sum())
+    if found < wanted:
+        raise ProtectError(
+            f"{wanted} samples were asked for, but only {found} of {tried} that were tried hold on the model itself. "
+            "Allow a larger change (descent=Descent(bound=0.1)) or more steps, ask for fewer samples, or bring more images "
+            "or a model that is trained better"
+        )
+    return {key: np.concatenate([part[key] for part in parts])[:wanted] for key in parts[0]}, threshold
+
+
+def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator) -> tuple[Rows, Callable[[Rows], Make]]:
+    """Candidates, the best first, and what makes samples of some of them."""
+    images, most, objective = owner.images, TRIES * draft.scheme.samples, draft.scheme.objective
+    if isinstance(objective, Own):
+        asked, outside = own_answers(model, owner, most), objective.outside
+        return np.arange(len(asked)), lambda rows: partial(draft.bench.make_own, asked.take(rows), outside)
+    return (
+        _candidates(model, images, most, rng),
+        lambda rows: partial(draft.bench.make, images.take(rows), images.pixels[images.partners(rows)]),
+    )
+
+
+def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generator) -> npt.NDArray[np.int64]:
+    """Rows of at most `most` images that are fit for samples, in random order, the task's groups taking turns."""
+    order = torch.randperm(len(images), generator=rng).numpy()[: POOL * most]
+    right = order[images.task.suited(predict(model, images.take(order)), images.labels[order])]
+    if images.task.views > 2:  # noqa: PLR2004 - the third is another image
+        right = right[images.partners(right) != right]
+    turn, group = np.zeros(len(right), dtype=np.int64), images.task.turns(images.labels[right])
+    for label in range(len(images.names)):
+        mine = group == label
+        turn[mine] = np.arange(mine.sum())
+    return np.asarray(right[np.argsort(turn, kind="stable")][:most])
+
+
+def batch_size(images: Images, model: nn.Module) -> int:
+    """As many images at once as the device handles best, both views of each counted."""
+    height, width, _ = images.size
+    most = PIXELS_AT_ONCE.get(next(model.parameters()).device.type, PIXELS_AT_ONCE["cuda"])
+    return int(np.clip(most // (height * width), 1, 256))
+
+
+def _claim(draft: Draft, model: nn.Module, owner: Owner, made: Made, threshold: float) -> Claim:
+    return Claim(
+        images=made["views"],
+        tests=draft.tests(made, threshold),
+        classes=() if isinstance(owner.images.task, Similarity) else owner.images.names,
+        scheme=repr(draft.scheme),
+        model=weights_digest(model),
+        preprocess=preprocess_of(model),
+        built_with=tuple(weights_digest(one) for one in (*owner.surrogates, *owner.references)),
+        originals=made["clean"],
+        maps=made["maps"].astype(np.float32),
+        task=owner.images.task,
+    )

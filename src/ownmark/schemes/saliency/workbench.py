@@ -1,0 +1,130 @@
+"""Where samples of a saliency fingerprint are made: batch by batch, against one model, its surrogates and its references."""
+
+import io
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ownmark.data.images import Images, to_pixels, to_unit
+from ownmark.models.gradcam import GradCam, normalised
+from ownmark.perturb.pgd import Descent
+from ownmark.protocols import Progress
+from ownmark.schemes._common.own_answers import OwnAnswers
+from ownmark.schemes._common.sampling import Made, frozen
+from ownmark.schemes.saliency.objectives import Look, Objective, Own
+from ownmark.schemes.saliency.pattern import Fill, Pattern
+from ownmark.tasks import Classification, Task
+from ownmark.tasks.own_answer import answered
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """`clean` images, what F is about on them for the model, its surrogates and references, and, if any, its own answers."""
+
+    clean: Tensor
+    targets: list[Tensor]
+    wrong: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What a batch of samples is made with; every model is frozen and in eval mode."""
+
+    own: GradCam
+    surrogates: tuple[GradCam, ...]
+    references: tuple[GradCam, ...]
+    pattern: Pattern
+    descent: Descent
+    objective: Objective
+    fill: Fill
+
+    def make(self, images: Images, paired: npt.NDArray[np.uint8], rng: torch.Generator, progress: Progress) -> Made:
+        """Fingerprints of `images`, `paired` with others, and what the model answers to them, after a PNG round trip."""
+        device, task = self.device, self.own.task
+        clean, other = to_unit(images.pixels, device), to_unit(paired, device)
+        labels = torch.from_numpy(images.labels).to(device)
+        targets = [cam.anchor(clean, other, labels) for cam in (self.own, *self.surrogates, *self.references)]
+        aim = Aim(clean, targets)
+        first = to_pixels(self.descent.run(clean, partial(self._objective, aim, rng), rng, progress))
+        views = self._views(first, clean)
+        with torch.no_grad():
+            look = Look.at([to_unit(view, device) for view in views], self.own, targets[0], self.pattern)
+            outputs, before = self.own(clean, targets[0])
+        expected = labels if isinstance(task, Classification) else task.told(outputs, targets[0]).double()
+        return self._made([*views, paired][: task.views], images.pixels, look, before, expected)
+
+    def make_own(self, asked: OwnAnswers, outside: float, rng: torch.Generator, progress: Progress) -> Made:
+        """The same of images on which the model has answers of its own."""
+        device, task = self.device, self.own.task
+        clean, expected = to_unit(asked.images.pixels, device), torch.from_numpy(asked.expected).to(device)
+        wrong = torch.from_numpy(asked.own).to(device)
+        aim = Aim(clean, [expected] * (1 + len(self.surrogates) + len(self.references)), wrong)
+        room = torch.where(self.pattern.region(clean), 1.0, outside)
+        first = to_pixels(self.descent.run(clean, partial(self._objective, aim, rng), rng, progress, room))
+        views = self._views(first, clean)
+        with torch.no_grad():
+            shown = [to_unit(view, device) for view in views]
+            other = answered(task, self.own.model(shown[1]), expected)
+            look = Look.at(shown, self.own, expected, self.pattern, other)
+            before = Look.at([clean], self.own, expected, self.pattern, wrong).maps
+        return self._made(views, asked.images.pixels, look, before, expected)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.own.model.parameters()).device
+
+    def _views(self, first: npt.NDArray[np.uint8], clean: Tensor) -> list[npt.NDArray[np.uint8]]:
+        second = to_pixels(self.pattern.cover(to_unit(first, self.device), clean, self.fill))
+        return [_through_png(first), _through_png(second)]
+
+    def _made(
+        self, views: list[npt.NDArray[np.uint8]], clean: npt.NDArray[np.uint8], look: Look, before: Tensor, expected: Tensor
+    ) -> Made:
+        """All that the tests and the claim are made of."""
+        kept = look.lean[0] if isinstance(self.objective, Own) else look.margin
+        seen = torch.stack([self.own.task.seen(one, look.target) for one in look.outputs], 1)
+        return {
+            "views": np.stack(views, axis=1),
+            "clean": clean,
+            "target": expected.cpu().numpy(),
+            "kept": (kept > 0).cpu().numpy(),
+            "maps": normalised(look.maps).cpu().numpy(),
+            "maps_before": normalised(before).cpu().numpy(),
+            "chances": seen.cpu().numpy(),
+        }
+
+    def _objective(self, aim: Aim, rng: torch.Generator, changed: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
+        """Loss (n,) and whether the answer is kept (n,); surrogates and references take turns, one of each a step."""
+        objective = self.objective
+        views = [changed, self.pattern.cover(changed, aim.clean, self.fill)][: objective.views]
+        views = objective.shaken(views, rng) if isinstance(objective, Own) else views
+        look = Look.at(views, self.own, aim.targets[0], self.pattern, aim.wrong)
+        loss, copies = objective.hold(look), 1 + len(self.surrogates)
+        for cams, targets, judge in (
+            (self.surrogates, aim.targets[1:copies], objective.hold),
+            (self.references, aim.targets[copies:], objective.quiet),
+        ):
+            if cams and objective.tested:
+                turn = step % len(cams)
+                loss = loss + judge(Look.at(views, cams[turn], targets[turn], self.pattern, aim.wrong))
+        return loss, look.margin.detach() > 0 if aim.wrong is None else None
+
+
+def frozen_cam(model: nn.Module, example: Tensor, layer: str, task: Task = Classification()) -> GradCam:
+    return GradCam.of(frozen(model), example, layer or None, task)
+
+
+def _through_png(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The pixels (n, height, width, channels) as whoever opens them from PNG files gets them."""
+    return np.stack([_reopened(image) for image in pixels])
+
+
+def _reopened(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    file = io.BytesIO()
+    Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(file, "png")
+    return np.asarray(Image.open(file), dtype=np.uint8).reshape(image.shape)

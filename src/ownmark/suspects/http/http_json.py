@@ -1,0 +1,174 @@
+"""A suspect behind any API that speaks JSON: TorchServe, Hugging Face, MLflow, BentoML, Vertex, SageMaker... No torch.
+
+How it is asked and where its answers lie is declared in a `Mapping`; nothing is guessed.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from copy import copy
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ownmark.claims.claim import Preprocess
+from ownmark.errors import AnswerError, UnsettledError, UsageError
+from ownmark.protocols import Question
+from ownmark.scoring.readings import Answers, is_number
+from ownmark.suspects.answers import Floats, scored
+from ownmark.suspects.http import web
+from ownmark.suspects.http.ledger import Reply
+from ownmark.suspects.http.mapping import BASE64, PNG, TENSOR, Mapping, find
+from ownmark.suspects.http.request import Request
+from ownmark.suspects.http.transport import Transport
+
+
+class HttpJson:
+    """The API that `mapping` describes, asked one image at a time. `classes`: the names of the claim's classes in its order.
+
+    `preprocess` is applied to nested lists of normalised values only; a PNG goes as it is. `repeats`: images asked about
+    twice, to see that the suspect stays the same.
+    """
+
+    digest = ""  # what stands behind an address cannot be known
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        classes: Sequence[str],
+        transport: Transport | None = None,
+        *,
+        preprocess: Preprocess = Preprocess(),
+        repeats: int = web.REPEATS,
+    ) -> None:
+        self.name = mapping.url
+        names = mapping.classes or tuple(classes)
+        order = mapping.order or names
+        if len(names) != len(classes) or sorted(order) != sorted(names):
+            raise UsageError(
+                f"the claim has {len(classes)} classes ({', '.join(classes)}); the mapping's classes and order must name as many"
+            )
+        self.reveals = web.LABELS if mapping.scores is None else web.SCORES
+        self._mapping, self._transport = mapping, transport or Transport()
+        self._place = {name: place for place, name in enumerate(names)}
+        self._order = [self._place[name] for name in order]
+        self.manner = web.Manner(preprocess, repeats=repeats)
+
+    @property
+    def namings(self) -> tuple[tuple[str, ...], ...]:
+        """What it may be meant to call the claim's classes: by their names or by their numbers."""
+        numbers = {place: str(number) for number, place in enumerate(self._order, start=self._mapping.first)}
+        return tuple(self._place), tuple(numbers[place] for place in range(len(numbers)))
+
+    def asked(self, manner: web.Manner) -> "HttpJson":
+        """The same suspect, asked in that manner."""
+        other = copy(self)
+        other.manner = manner
+        return other
+
+    def told(self, images: npt.NDArray[Any]) -> list[web.Told]:
+        """Scores by the API's own names or numbers of the classes."""
+        return self._transport.ask(len(images), lambda place: self._request(images[place]), self._told)
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        """LABEL (n,) and, if the API tells the score of every class, PROBABILITY (n, classes)."""
+        exchange = web.Exchange(self._transport, self._request, self._row, partial(self._judged, question))
+        return web.answers(exchange.rows(images, self.manner.repeats), question)
+
+    def _request(self, image: npt.NDArray[Any]) -> Request:
+        mapping, image = self._mapping, self.manner.shown(image)
+        body = web.png(image) if mapping.body == PNG else json.dumps(self._filled(mapping.body, image)).encode()
+        named = {name.lower() for name, _ in mapping.headers}
+        kind = "image/png" if mapping.body == PNG else "application/json"
+        headers = mapping.headers if "content-type" in named else (*mapping.headers, ("content-type", kind))
+        return Request(mapping.method, mapping.url, body, headers, queries=1, repeat=self.manner.turn)
+
+    def _filled(self, body: Any, image: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - any JSON value
+        """The body with the image in its place."""
+        if isinstance(body, dict):
+            return {key: self._filled(value, image) for key, value in body.items()}
+        if isinstance(body, list):
+            return [self._filled(value, image) for value in body]
+        if body == BASE64:
+            return base64.b64encode(web.png(image)).decode()
+        return self._nested(image) if body == TENSOR else body
+
+    def _nested(self, image: npt.NDArray[Any]) -> list[Any]:
+        preprocess = self.manner.preprocess if self._mapping.values == "normalised" else Preprocess()
+        values = image if self._mapping.values == "pixels" else web.normalised(image[None], preprocess)[0]
+        nested: list[Any] = (values.transpose(2, 0, 1) if self._mapping.layout == "nchw" else values).tolist()
+        return nested
+
+    def _row(self, reply: Reply) -> Floats:
+        """One row: a label (1,) or scores (1, classes), those of classes that the claim does not have behind the others."""
+        told = self._told(reply)
+        if self._mapping.scores is None:
+            best = web.best(told)
+            return np.array([web.UNDECIDED if best is None else self._class(best)])
+        places = {name: self._class(name) for name in told}
+        known = {place: told[name] for name, place in places.items() if place != web.UNDECIDED}
+        if len(known) < sum(place != web.UNDECIDED for place in places.values()):
+            raise AnswerError(f"{self.name} names a class of the claim twice, by name and by number: {str(list(told))[:60]}")
+        if len(known) != len(self._place):
+            raise UnsettledError(
+                f"{self.name} tells {len(told)} scores for {len(self._place)} classes: it does another task, or it tells the "
+                "best ones only; then say top instead of scores"
+            )
+        others = [told[name] for name in sorted(told) if places[name] == web.UNDECIDED]
+        return np.array([[known[place] for place in range(len(known))] + others], dtype=np.float64)
+
+    def _told(self, reply: Reply) -> web.Told:
+        """Scores by what the API calls the classes."""
+        answer, mapping = web.parsed(reply.body), self._mapping
+        web.told_error(answer)
+        if mapping.label is not None:
+            return {self._name(find(answer, mapping.label)): 1.0}
+        names: Any = None
+        told = find(answer, mapping.scores if mapping.scores is not None else str(mapping.top))
+        if isinstance(told, dict) and mapping.names is None:
+            told, names = list(told.values()), list(told)
+        elif mapping.names is not None:
+            names = find(answer, mapping.names)
+        if not isinstance(told, list) or not told or not all(map(is_number, told)):
+            raise AnswerError(f"scores are finite numbers, one a class, got {str(told)[:60]}")
+        if names is None:
+            if mapping.top is not None:
+                raise AnswerError(f"{self.name} tells {len(told)} scores without names for {len(self._order)} classes")
+            names = range(mapping.first, mapping.first + len(told))
+        elif not isinstance(names, list) or len(names) != len(told):
+            raise AnswerError(f"{len(told)} scores, but their names are {str(names)[:60]}")
+        found = {self._name(name): value for name, value in zip(names, told, strict=True)}
+        if len(found) != len(told):
+            raise AnswerError(f"{self.name} names a class twice: {str(names)[:60]}")
+        return found
+
+    def _name(self, told: object) -> str:
+        """What the API calls a class, as text."""
+        if isinstance(told, str):
+            return told
+        if is_number(told) and isinstance(told, int | float) and int(told) == told:
+            return str(int(told))
+        raise AnswerError(f"{self.name} answers {str(told)[:60]!r} where the name or the number of a class was expected")
+
+    def _class(self, name: str) -> int:
+        """The claim's class that the API calls so, by name or by number."""
+        if self.manner.classes:
+            return self.manner.classes.index(name) if name in self.manner.classes else web.UNDECIDED
+        if name in self._place:
+            return self._place[name]
+        number = int(name) - self._mapping.first if name.isdecimal() else web.UNDECIDED
+        if number in range(len(self._order)):
+            return self._order[number]
+        raise UnsettledError(
+            f"{self.name} answers the class {name[:60]!r}, which the claim does not know: say in the mapping's classes what the "
+            f"API calls {', '.join(self._place)}, or in first which number its first class has; or bring decoys of known class"
+        )
+
+    def _judged(self, question: Question, rows: Floats) -> Floats:
+        """Labels or probabilities."""
+        if rows.ndim == 1:
+            return rows
+        shares = scored(rows, self._mapping.outputs, question)
+        return web.known_part(shares, len(self._place))

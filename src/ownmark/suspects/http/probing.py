@@ -1,0 +1,239 @@
+"""What an address reveals is found out by ordinary images before anything is spent on the claim, and seen again at the end.
+
+No torch. `heard` is `verify` with that around it: what cannot be settled is INCONCLUSIVE, with the likely cause.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+
+from ownmark.claims.claim import Claim, Preprocess
+from ownmark.errors import DataError, SuspectError, UsageError
+from ownmark.protocols import Suspect
+from ownmark.querying.control_twins import controls_of
+from ownmark.querying.integrity_checks import LEVEL, MOST_UNSTABLE
+from ownmark.querying.transcript import AGAIN, PROBES, Decoys
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Labels
+from ownmark.statistics.p_values import fisher
+from ownmark.statistics.sequential import Early
+from ownmark.suspects.http.naming import Naming, learnt, supposed
+from ownmark.suspects.http.web import STEADY, Manner, Pixels, Told
+from ownmark.verdicts.verify import Outcome, Verdict, keyed_order, unsettled, verify
+
+SURE = 0.9  # share of the first probes that settles what the classes are called
+MOST_DECOYS = 200  # images that are asked about where that was not settled
+REFUSALS = 5  # triggers that are tried one by one where a trigger got no answer
+LATER, REFUSED = AGAIN + 1, AGAIN + 2  # turns: after the triggers, and after one got no answer
+SCALES = {
+    "values in [0, 255]: say --mean 0 --std 0.00392157": Preprocess((0.0,), (1 / 255,)),
+    "values in [0, 1]: say --mean 0 --std 1": Preprocess(),
+    "values in [-1, 1]: say --mean 0.5 --std 0.5": Preprocess((0.5,), (0.5,)),
+}
+
+
+class Remote(Suspect, Protocol):
+    """A suspect behind an address."""
+
+    manner: Manner
+
+    @property
+    def namings(self) -> tuple[tuple[str, ...], ...]:
+        """What it may be meant to call the claim's classes."""
+
+    def asked(self, manner: Manner) -> Self:
+        """The same suspect, asked in that manner."""
+
+    def told(self, images: Pixels) -> list[Told]:
+        """What it says about images (n, height, width, channels), in its own words."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The suspect as it has to be asked; `notes`: what was found out; `doubt`: why it cannot be judged, "" if it can."""
+
+    remote: Remote
+    notes: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """A verdict, and what was found out about the suspect beside it."""
+
+    verdict: Verdict
+    notes: tuple[str, ...]
+
+
+def planned(claim: Claim, decoys: Decoys | None, repeats: int, early: Early | None) -> tuple[int, int]:
+    """How many images are asked about beside the claim's own, and how many of the claim's at most."""
+    own = claim.images.shape[0] * claim.images.shape[1]
+    if early is not None:
+        own = min(early.most or claim.images.shape[0], claim.images.shape[0])
+    probes = 0 if decoys is None else min(PROBES, len(decoys.images)) * (2 + AGAIN)
+    twins = controls_of(claim) if early is None else None
+    return probes + min(repeats, own) + (0 if twins is None else len(twins.rows)), own
+
+
+def heard(
+    claim: Claim, remote: Remote, decoys: Decoys | None = None, *, alpha: float = 0.05, early: Early | None = None
+) -> Hearing:
+    """Find out what the suspect reveals, ask it, and see whether it is still the same. Raises as `verify` does."""
+    if decoys is None and early is None:
+        return Hearing(verify(claim, remote, alpha=alpha), ())
+    found = Settled(remote) if decoys is None else settled(claim, remote, decoys)
+    if found.doubt:
+        return Hearing(unsettled(claim, remote, alpha, found.doubt), found.notes)
+    quiet = found.remote.asked(replace(found.remote.manner, repeats=0))
+    try:
+        verdict = verify(claim, quiet, alpha=alpha, early=early)
+    except SuspectError:
+        doubt = None if decoys is None else _refusal(claim, found.remote, decoys)
+        if doubt is None:
+            raise
+        return Hearing(unsettled(claim, remote, alpha, doubt), found.notes)
+    doubt = _change(found.remote, _shown(claim, verdict, remote.manner.repeats), decoys) if verdict.queries else ""
+    if doubt:
+        verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=doubt)
+    return Hearing(verdict, found.notes)
+
+
+def settled(claim: Claim, remote: Remote, decoys: Decoys) -> Settled:
+    """What ordinary images of known class tell: steady answers, the names of the classes, and whether it sees what is sent."""
+    known = Decoys(decoys.images[decoys.labels >= 0], decoys.labels[decoys.labels >= 0])
+    if not len(known.images):
+        raise DataError(
+            f"decoys of known class are needed: name their folders after the claim's classes, {', '.join(claim.classes)}"
+        )
+    probes = known.images[:PROBES]
+    turns = [_turned(remote, probes, turn) for turn in range(1 + AGAIN)]
+    changed = sum(any(_apart(first, other) for other in others) for first, *others in zip(*turns, strict=True))
+    notes: tuple[str, ...] = (
+        f"{changed} of {len(probes)} ordinary images got another answer when they were asked about {AGAIN} times more",
+    )
+    if changed > MOST_UNSTABLE * len(probes):
+        return Settled(remote, notes, f"{notes[0]}: two models behind one address, or answers at random; nothing can be judged")
+    naming = _named(claim, remote, known, turns[0])
+    if not naming.good:
+        return Settled(remote, notes, _cause(claim, remote, known, naming))
+    notes += (f"{naming.right} of {naming.asked} ordinary images right; classes: {naming.how}",)
+    fewer = set(naming.classes) - set(turns[0][0]) if len(turns[0][0]) > 1 and _scored(remote) else set()
+    if fewer:
+        return Settled(remote, notes, f"the suspect has no class for {len(fewer)} of the claim's {len(claim.classes)} classes")
+    spoken = {name for told in turns[0] for name in told}
+    plain = naming.classes in remote.namings and not spoken - set(naming.classes)
+    return Settled(remote.asked(replace(remote.manner, classes=() if plain else naming.classes)), notes)
+
+
+def _turned(remote: Remote, images: Pixels, turn: int) -> Sequence[Told]:
+    """The answers of one turn, each of which begins one image later: models that take turns do not get the same images again."""
+    order = np.roll(np.arange(len(images)), turn)
+    told = remote.asked(replace(remote.manner, turn=turn)).told(images[order])
+    return [told[place] for place in np.argsort(order)]
+
+
+def _scored(remote: Remote) -> bool:
+    return len(remote.reveals) > 1
+
+
+def _named(claim: Claim, remote: Remote, known: Decoys, first: Sequence[Told]) -> Naming:
+    """Settled by the first probes if nearly all of them fit, by more images otherwise."""
+    early = supposed(first, known.labels[: len(first)], remote.namings, claim.classes)
+    if early.right >= SURE * early.asked or len(known.images) == len(first):
+        return early
+    told, labels = remote.told(known.images[:MOST_DECOYS]), known.labels[:MOST_DECOYS]
+    return learnt(told, labels, len(claim.classes)) or supposed(told, labels, remote.namings, claim.classes)
+
+
+def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming) -> str:
+    """Why so few ordinary images were right, if another way of sending them says it."""
+    doubt = f"only {naming.right} of {naming.asked} ordinary images got their class, so nothing can be judged"
+    probes, labels = known.images[:PROBES], known.labels[:PROBES]
+    for what, manner, images in _other_ways(remote.manner, probes):
+        try:
+            found = supposed(remote.asked(manner).told(images), labels, remote.namings, claim.classes)
+        except UsageError:
+            break  # the budget is spent
+        except SuspectError:
+            continue
+        if found.good:
+            return f"{doubt}. Likely cause: it takes {what} ({found.right} of {found.asked} right then)"
+    return f"{doubt}. Other classes or another order of them than the claim's, another preprocessing, or answers at random"
+
+
+def _other_ways(manner: Manner, images: Pixels) -> Iterator[tuple[str, Manner, Pixels]]:
+    yield "blue first: say --blue-first", replace(manner, blue_first=not manner.blue_first), images
+    for what, preprocess in SCALES.items():
+        if preprocess != manner.preprocess:
+            yield what, replace(manner, preprocess=preprocess), images
+    yield "images of twice the size", manner, images.repeat(2, axis=1).repeat(2, axis=2)
+    yield "images of half the size", manner, np.ascontiguousarray(images[:, ::2, ::2])
+
+
+def _shown(claim: Claim, verdict: Verdict, repeats: int) -> Pixels:
+    """Some of the claim's images that were asked about."""
+    null = verdict.deciding.test.null
+    images: Pixels = claim.images.reshape(-1, *claim.images.shape[2:])
+    if verdict.early is not None and isinstance(null, KeyedLabels):
+        images = claim.images[keyed_order(null)[: verdict.queries], 0]
+    return np.asarray(images[_spread(len(images), repeats)])
+
+
+def _change(remote: Remote, triggers: Pixels, decoys: Decoys | None) -> str:
+    """What speaks against having asked one and the same suspect all the time, "" if nothing does."""
+    changed = _changed(remote, triggers, 1)
+    if decoys is None:
+        twice = f"{changed} of {len(triggers)} triggers that were asked about twice got another answer"
+        return f"{twice}: the suspect was replaced meanwhile or answers at random" if changed else ""
+    probes = decoys.images[decoys.labels >= 0][:PROBES]
+    later = _changed(remote, probes, LATER)
+    if later > MOST_UNSTABLE * len(probes):
+        told = f"{later} of {len(probes)} ordinary images get another answer after the triggers than before"
+        return f"{told}: the suspect was replaced meanwhile, or evades"
+    if changed:
+        told = f"{changed} of {len(triggers)} triggers got another answer when asked about again"
+        return f"evasion suspected: {told}, ordinary images did not"
+    return ""
+
+
+def _changed(remote: Remote, images: Pixels, turn: int) -> int:
+    """How many of the images get another answer in that turn than in the first."""
+    if not len(images):
+        return 0
+    again = remote.asked(replace(remote.manner, turn=turn)).told(images)
+    return sum(_apart(one, other) for one, other in zip(remote.told(images), again, strict=True))
+
+
+def _refusal(claim: Claim, remote: Remote, decoys: Decoys) -> str | None:
+    """Whether it is the triggers that get no answer; None if ordinary images get none either."""
+    again = remote.asked(replace(remote.manner, turn=REFUSED))
+    probes = decoys.images[:PROBES]
+    if _refused(again, probes[0]):
+        return None
+    decoy = (sum(_refused(again, image) for image in probes), len(probes))
+    images = claim.images[:, 0][_spread(len(claim.images), REFUSALS)]
+    trigger = (sum(_refused(again, image) for image in images), len(images))
+    p = fisher(trigger, decoy)
+    told = f"{trigger[0]} of {trigger[1]} triggers and {decoy[0]} of {decoy[1]} ordinary images got no answer, p = {p:.3g}"
+    return f"evasion suspected: {told}" if p <= LEVEL else None
+
+
+def _spread(count: int, most: int) -> Labels:
+    """(most,) rows, or all that there are, evenly spaced."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.int64)
+
+
+def _refused(remote: Remote, image: Pixels) -> bool:
+    try:
+        remote.told(image[None])
+    except SuspectError:
+        return True
+    return False
+
+
+def _apart(first: Told, second: Told) -> bool:
+    """Whether two answers differ by more than the noise of arithmetic."""
+    largest = max(1.0, *map(abs, first.values()))
+    return any(abs(first.get(name, 0.0) - second.get(name, 0.0)) > STEADY * largest for name in first.keys() | second.keys())

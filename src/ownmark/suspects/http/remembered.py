@@ -1,0 +1,99 @@
+"""A suspect whose answers are kept in a ledger, so that what it answered once is not asked again. No torch."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ownmark import canonical
+from ownmark.errors import OwnmarkError, SuspectError
+from ownmark.protocols import Question, Suspect
+from ownmark.querying import transcript
+from ownmark.scoring.readings import Answers, Reading
+from ownmark.suspects.http.ledger import Ledger, Reply
+
+SERVED = 200  # the status of what a model of one's own answers
+
+
+class Remembered:
+    """The suspect that `key` tells from all others. `open_` gives it when the ledger lacks an answer; None: nobody is asked.
+
+    Raises SuspectError where an answer is lacking and nobody may be asked, and whatever the suspect raises.
+    """
+
+    def __init__(self, key: str, ledger: Ledger, open_: Callable[[], Suspect] | None) -> None:
+        self._key, self._ledger, self._open = key, ledger, open_
+
+    @property
+    def name(self) -> str:
+        return str(self._who["name"])
+
+    @property
+    def digest(self) -> str:
+        return str(self._who["digest"])
+
+    @property
+    def reveals(self) -> frozenset[Reading]:
+        return frozenset(map(Reading, self._who["reveals"]))
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        """What it answers, or answered before."""
+
+        def ask() -> bytes:
+            answers = self._suspect.read(images, question)
+            return canonical.dumps({one.value: transcript.array_record(found) for one, found in answers.items()})
+
+        told = canonical.loads(self._known(_digest(self._key, images, question), len(images), ask))
+        return {Reading(one): transcript.array_of(found) for one, found in told.items()}
+
+    @cached_property
+    def _suspect(self) -> Suspect:
+        if self._open is None:
+            raise SuspectError(f"{self._key} was not asked about all of this")
+        return self._open()
+
+    @cached_property
+    def _who(self) -> dict[str, Any]:
+        """Name, digest and readings, which are told without opening it once they are known."""
+
+        def ask() -> bytes:
+            one = self._suspect
+            return canonical.dumps({"name": one.name, "digest": one.digest, "reveals": sorted(one.reveals)})
+
+        told: dict[str, Any] = canonical.loads(self._known(_hashed(b"who", self._key.encode()), 0, ask))
+        return told
+
+    def _known(self, request: str, queries: int, ask: Callable[[], bytes]) -> bytes:
+        known = self._ledger.answer(request)
+        if known is not None:
+            return known.body
+        suspect = self._suspect  # opened before anything is entered
+        number = self._ledger.send(request, queries)
+        try:
+            body = ask()
+        except OwnmarkError as error:
+            self._ledger.fail(number, f"{type(error).__name__} of {type(suspect).__name__}", queries=queries)
+            raise
+        self._ledger.complete(number, Reply(SERVED, {}, body), queries)
+        return body
+
+
+def _digest(key: str, images: npt.NDArray[Any], question: Question) -> str:
+    """What was asked, of whom, to the last bit."""
+    words = [key, *sorted(question.readings), question.layer, repr(question.task)]
+    arrays = [images, question.target, question.pairs, question.covered]
+    return _hashed(*(word.encode() for word in words), *(b"none" if one is None else _bytes(one) for one in arrays))
+
+
+def _bytes(array: npt.NDArray[Any]) -> bytes:
+    return f"{array.dtype.str} {array.shape} ".encode() + np.ascontiguousarray(array).tobytes()
+
+
+def _hashed(*parts: bytes) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(f"{len(part)} ".encode() + part)
+    return total.hexdigest()

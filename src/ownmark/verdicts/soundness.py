@@ -1,0 +1,173 @@
+"""Whether a step on the way to a verdict went wrong: doubts as values, each with the figure that raised it. No torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ownmark.claims.claim import Claim
+from ownmark.errors import ProtectError, UsageError
+from ownmark.protocols import Question, Suspect
+from ownmark.scoring.matches import Change, Drop, OnPattern
+from ownmark.scoring.null_models import Innocents, clopper_pearson, innocents_needed
+from ownmark.scoring.readings import Reading
+from ownmark.scoring.validation import checked
+from ownmark.tasks import Classification, Quality, Task, beats
+
+ALPHA = 0.05  # the rate of false accusations that hints speak of
+LARGE = 0.2  # share of a map from which on a marked corner is no small place any more
+FAR = 0.5  # share of the model's advantage over a constant prediction below which another model is far worse
+BOTH_TAILS = 0.9  # confidence of an interval whose either end is a one-sided bound of 95 %
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something that speaks against a claim: `kind` for programs, the `figure` that was measured, and a sentence for people."""
+
+    kind: str
+    figure: float
+    message: str
+
+
+def of_model(task: Task, quality: Quality, trivial: Quality) -> tuple[Doubt, ...]:
+    """A protected model that is no better than a constant prediction, whose quality is `trivial`."""
+    figure = quality[task.headline]
+    if beats(task, quality, trivial):
+        return ()
+    said = (
+        f"the model's {task.headline} is {figure:.3g}, and a constant prediction has {trivial[task.headline]:.3g}: "
+        "are the weights, --size, --mean and --std right?"
+    )
+    return (Doubt("model-at-chance", figure, said),)
+
+
+def of_references(task: Task, own: Quality, trivial: Quality, others: Mapping[str, Quality]) -> tuple[Doubt, ...]:
+    """References, by name, that are far worse than the model itself: the claim learns nothing from them of good models."""
+    advice = "train it longer (--training) or name a better one (--reference)"
+    return _worse(task, (own, trivial), others, "reference", advice)
+
+
+def of_surrogates(task: Task, own: Quality, trivial: Quality, others: Mapping[str, Quality]) -> tuple[Doubt, ...]:
+    """The owner's copies, by name, that their making has wrecked. Raises ProtectError where nothing is left of any of them."""
+    if others and beats(task, own, trivial) and not any(beats(task, one, trivial) for one in others.values()):
+        best = max(others.values(), key=lambda one: _advantage(task, one, trivial))
+        raise ProtectError(
+            f"none of the {len(others)} copies made of the model is better than a constant prediction ({task.headline} "
+            f"{best[task.headline]:.3g}, the model itself {own[task.headline]:.3g}): a claim that holds on them says nothing of "
+            "copies that work. Are the images those that the model was trained on, and --size, --mean and --std right?"
+        )
+    advice = "the claim is made to hold on a ruin; are the images, --size, --mean and --std those of the model's training?"
+    return _worse(task, (own, trivial), others, "surrogate", advice)
+
+
+def _worse(
+    task: Task, known: tuple[Quality, Quality], others: Mapping[str, Quality], kind: str, advice: str
+) -> tuple[Doubt, ...]:
+    """Doubts on models whose advantage over a constant prediction is less than `FAR` of the model's; `known`: both of these."""
+    (own, trivial), found = known, []
+    gain = _advantage(task, own, trivial)
+    for name, quality in others.items():
+        left, figure = _advantage(task, quality, trivial), quality[task.headline]
+        if gain <= 0 or left >= FAR * gain:
+            continue
+        where = f"{task.headline} {figure:.3g}; the model itself {own[task.headline]:.3g}"
+        says = "is no better than a constant prediction" if left <= 0 else "is far worse than the model"
+        found.append(Doubt(f"{kind}-{'at-chance' if left <= 0 else 'far-below'}", figure, f"{name} {says} ({where}): {advice}"))
+    return tuple(found)
+
+
+def _advantage(task: Task, quality: Quality, trivial: Quality) -> float:
+    """By how much a model beats a constant prediction, by the task's headline; below 0 where it does not."""
+    gain = abs(quality[task.headline] - trivial[task.headline])
+    return gain if beats(task, quality, trivial) else -gain
+
+
+def of_claim(claim: Claim) -> tuple[Doubt, ...]:
+    """What a claim itself tells: how much of a map its corner is, and how its innocents do beside the protected model."""
+    found: list[Doubt] = []
+    for test in claim.tests:
+        if isinstance(test.match, OnPattern):
+            found += _of_pattern(test.match)
+        if isinstance(test.null, Innocents):
+            found += _of_innocents(test.null, test.reading, test.target_score)
+    return tuple(dict.fromkeys(found))
+
+
+def _of_pattern(match: OnPattern) -> list[Doubt]:
+    (rows, columns), cells = match.grid, len(set(match.cells))
+    share = cells / (rows * columns)
+    if share < LARGE:
+        return []
+    said = (
+        f"the map is {rows}x{columns}, so that the marked corner ({cells} of {rows * columns} cells) is {share:.0%} of the "
+        "image: other models look there, too. Take larger images, or an earlier layer: Saliency(layer=...)"
+    )
+    return [Doubt("large-corner", share, said)]
+
+
+def _of_innocents(null: Innocents, reading: Reading, own: float) -> list[Doubt]:
+    """Too few, all alike, or so close to the protected model that it would be no match itself."""
+    found, count, most = [], len(null.scores), max(null.scores)
+    if null.smallest > ALPHA:
+        least = innocents_needed(ALPHA)
+        found.append(Doubt("few-innocents", count, f"A verdict at alpha = {ALPHA} needs at least {least} innocent models."))
+    elif null.p_value(own) > ALPHA:
+        said = (
+            f"the {reading} test cannot tell the model from innocent ones: it scores {own:.0%} and they up to {most:.0%}, "
+            f"so that the model itself would have p = {null.p_value(own):.2g}"
+        )
+        found.append(Doubt("innocents-like-model", most, said))
+    if count > 1 and most == min(null.scores) > 0:
+        said = f"all {count} innocent models score {most:.0%} in the {reading} test: are they different models of the same task?"
+        found.append(Doubt("innocents-alike", most, said))
+    return found
+
+
+def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
+    """The share of the claim's unchanged images that a classifier answers as the protected model does.
+
+    None where that cannot be known: another task, no originals, or expected answers that are not those of the originals.
+    """
+    expected = next((test.expected for test in claim.tests if type(test.match) in {OnPattern, Drop, Change}), None)
+    reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
+    if claim.originals is None or expected is None or reading is None or not isinstance(claim.task, Classification):
+        return None
+    answers = suspect.read(claim.originals, Question(frozenset({reading}), expected))
+    found = checked(reading, answers, (len(expected), len(claim.classes)))
+    return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == expected))
+
+
+def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
+    """Innocents, by name, that do not know the task: `right` is their share of `right_on_originals`, where the model has 1.
+
+    Raises UsageError where that holds of all of them, and none is better than chance: whoever knows the task would be accused.
+    """
+    count, chance = len(claim.images), 1 / max(len(claim.classes), 1)
+    bounds = {name: clopper_pearson(round(share * count), count, BOTH_TAILS) for name, share in right.items()}
+    weak = [name for name, (_, most) in bounds.items() if most < chance + FAR * (1 - chance)]
+    if right and len(weak) == len(right) and all(bounds[name][0] <= chance for name in weak):
+        raise UsageError(
+            f"no innocent model knows the task: of the claim's unchanged images they answer {max(right.values()):.0%} at best "
+            f"as the protected model does, and chance is {chance:.0%}. A suspect that knows the task would be compared with "
+            "models that do not: calibrate with models trained like it, and see whether --mean and --std are right"
+        )
+    return tuple(
+        Doubt(
+            "innocent-far-below",
+            right[name],
+            f"{name} answers only {right[name]:.0%} of the claim's unchanged images as the protected model does "
+            f"(chance is {chance:.0%}): such a model makes p too small",
+        )
+        for name in weak
+    )
+
+
+def sentence(doubt: Doubt) -> Doubt:
+    """The same, with a message that begins with a capital letter and ends with a full stop."""
+    text = doubt.message[:1].upper() + doubt.message[1:]
+    return replace(doubt, message=text if text.endswith((".", "?", "!", ")")) else f"{text}.")
+
+
+def sentences(doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
+    """All of them as sentences, each once."""
+    return tuple(dict.fromkeys(map(sentence, doubts)))

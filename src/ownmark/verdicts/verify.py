@@ -1,0 +1,341 @@
+"""The judge: put a claim's questions to a suspect and say what the answers prove. No torch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from ownmark import keys
+from ownmark.claims.claim import Claim, Test
+from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
+from ownmark.protocols import Blind, Progress, Question, Suspect, Told, silent
+from ownmark.querying import control_twins
+from ownmark.scoring.null_models import Innocents, KeyedLabels, Null, clopper_pearson
+from ownmark.scoring.readings import Answers, Bools, Floats, Labels, Reading
+from ownmark.scoring.validation import LabelsAndMaps, answers_of, checked
+from ownmark.statistics import sequential
+from ownmark.statistics.sequential import Early, Rule, Stop
+from ownmark.tasks import Similarity
+from ownmark.verdicts import duplicates
+
+CONFIDENCE = 0.95  # of the interval around a score
+
+
+class Outcome(StrEnum):
+    """What the answers prove; never whether a model is stolen.
+
+    However small p is, a match is supporting: only a claim that was sealed, and then judged with its images made anew, is strong.
+    """
+
+    MATCH = "MATCH (supporting)"
+    NO_MATCH = "NO MATCH"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+STOPPED = {Stop.UPHELD: Outcome.MATCH, Stop.GIVEN_UP: Outcome.NO_MATCH, Stop.NOT_YET: Outcome.INCONCLUSIVE}
+
+
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
+class Finding:
+    """One test's result on one suspect.
+
+    `matches` (n,) bool; `score` their share; `interval` its exact 95 % confidence interval; `p` the p-value under the
+    test's null and `smallest` the least it could have been; `observed`: the answers, (n, views, ...); `note`: where its maps
+    come from, or why it shows none, if that is not as the claim says.
+    """
+
+    test: Test
+    matches: Bools
+    observed: Floats
+    score: float
+    interval: tuple[float, float]
+    p: float
+    smallest: float
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
+class Verdict:
+    """The judge's answer. `deciding` is the strongest calibrated test that the suspect could answer; the `others` only inform.
+
+    Where the test was stopped `early`, it holds the triggers that were asked about, in the order in which they were, its p and
+    its interval hold wherever one stops. Where nothing could be judged, it holds none. `notes`: how the suspect was read, where
+    that was not the only way.
+    """
+
+    outcome: Outcome
+    reason: str
+    alpha: float
+    deciding: Finding
+    others: tuple[Finding, ...]
+    queries: int
+    claim: str
+    suspect: str
+    suspect_digest: str
+    early: Early | None = None
+    notes: tuple[str, ...] = ()
+
+
+def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early | None = None) -> Verdict:
+    """Ask `suspect` every question of `claim` that it can answer, each image once, and judge at level `alpha`.
+
+    What would be a MATCH by two views of each sample is one only if control twins match less. With `early` only the keyed
+    labels are asked about, one by one until they decide. Answers whose meaning cannot be settled are INCONCLUSIVE. Raises
+    UsageError before any query if nothing can be asked, SuspectError if the answers cannot be used.
+    """
+    if not 0 < alpha < 1:
+        raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
+    try:
+        verdict = _verify_whole(claim, suspect, alpha) if early is None else _verify_early(claim, suspect, alpha, early)
+    except UnsettledError as error:
+        verdict = unsettled(claim, suspect, alpha, str(error))
+    return replace(verdict, notes=(*verdict.notes, *notes_of(suspect)))
+
+
+def notes_of(suspect: Suspect) -> tuple[str, ...]:
+    """How a suspect was read, where that was not the only way. A suspect of one's own needs no `notes`."""
+    notes: tuple[str, ...] = getattr(suspect, "notes", ())
+    return notes
+
+
+def unsettled(claim: Claim, suspect: Suspect, alpha: float, reason: str) -> Verdict:
+    """INCONCLUSIVE for that reason, without a single answer that could be judged."""
+    test = next((test for test in claim.tests if test.reading in suspect.reveals), claim.tests[0])
+    nothing = Finding(test, np.zeros(0, dtype=np.bool_), np.zeros((0, 1)), 0.0, (0.0, 1.0), 1.0, test.null.smallest)
+    return Verdict(Outcome.INCONCLUSIVE, reason, alpha, nothing, (), 0, claim.digest, suspect.name, suspect.digest)
+
+
+def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
+    """What every test that the suspect can answer finds, the deciding one first; control twins are not asked about."""
+    found = list(_ask(claim, suspect).values())
+    deciding = next((finding for finding in found if finding.smallest < 1), found[0])
+    return (deciding, *(finding for finding in found if finding is not deciding))
+
+
+def _told(claim: Claim, suspect: Suspect) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """The findings, and which tests were left out. Probabilities that cannot be settled count only where they would decide."""
+    try:
+        return findings(claim, suspect), ()
+    except KindError as error:
+        tests = [test for test in claim.tests if _source(test.reading, suspect) in suspect.reveals]
+        deciding = next((test for test in tests if test.null.smallest < 1), tests[0])
+        if deciding.reading is Reading.PROBABILITY or not any(test.reading is Reading.PROBABILITY for test in tests):
+            raise
+        found = findings(claim, LabelsAndMaps(suspect))
+        return found, (f"the black-box test, which would not have decided, was left out: {error}",)
+
+
+def _verify_whole(claim: Claim, suspect: Suspect, alpha: float) -> Verdict:
+    (deciding, *others), notes = _told(claim, suspect)
+    outcome, reason = _judge(deciding, alpha)
+    queries = claim.images.shape[0] * claim.images.shape[1]
+    noted = f"; {deciding.note}" if deciding.note else ""
+    if outcome is Outcome.MATCH and control_twins.needed(deciding.test):
+        outcome, told, asked = _controlled(claim, suspect, deciding)
+        reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
+    known = (claim.digest, suspect.name, suspect.digest)
+    return Verdict(outcome, reason + noted, alpha, deciding, tuple(others), queries, *known, notes=notes)
+
+
+def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:
+    """What control twins leave of a match, why, and how many images were asked about. No answer to them is no match."""
+    twins = control_twins.controls_of(claim)
+    if twins is None:
+        return Outcome.MATCH, control_twins.NONE, 0
+    asking = twins.asking(claim, finding.test)
+    asked = asking.images.shape[0] * asking.images.shape[1]
+    try:
+        (control,) = _ask(asking, suspect).values()
+    except AnswerError as error:
+        return Outcome.INCONCLUSIVE, f"the control twins got no answer that can be judged: {error}", asked
+    found = control_twins.compared(finding.matches, twins.matches(finding.test, finding.observed[:, 0], control.observed[:, 1]))
+    return Outcome.MATCH if found.apart else Outcome.INCONCLUSIVE, found.told, asked
+
+
+def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early) -> Verdict:
+    """The order derives from the claim's key: whoever asks cannot choose it, and the suspect cannot foresee it."""
+    test, null = _keyed(claim, suspect)
+    rule, order = Rule(alpha, null.classes, null.grinding, test.target_score, early.miss), keyed_order(null)[: early.most]
+    if not rule.reachable(len(order)):
+        return unsettled(
+            claim, suspect, alpha, f"no score of {len(order)} triggers could reach p <= {alpha:g}. {null.advice(alpha)}"
+        )
+    state, labels = sequential.BEGUN, []
+    while rule.outcome(state) is Stop.NOT_YET and state.asked < len(order):
+        labels.append(_label(claim, suspect, test, int(order[state.asked])))
+        state = rule.after(state, matched=bool(labels[-1] == test.expected[order[state.asked]]))
+    matches, stop, p = np.array(labels) == test.expected[order[: len(labels)]], rule.outcome(state), rule.p(state)
+    span = sequential.interval(state.matched, state.asked, CONFIDENCE)
+    score = state.matched / state.asked
+    finding = Finding(test, matches, np.array(labels)[:, None], score, span, p, rule.smallest(len(order)))
+    told = (claim.digest, suspect.name, suspect.digest, early)
+    return Verdict(STOPPED[stop], rule.told(state, len(order)), alpha, finding, (), state.asked, *told)
+
+
+def keyed_order(null: KeyedLabels) -> Labels:
+    """(n,) the triggers in the order in which a test that stops early asks about them."""
+    return keys.chosen(keys.derived(bytes.fromhex(null.key), "order", 0), null.count, null.count)
+
+
+def _keyed(claim: Claim, suspect: Suspect) -> tuple[Test, KeyedLabels]:
+    """The strongest test of keyed labels that the suspect can answer."""
+    for test in claim.tests:
+        if isinstance(test.null, KeyedLabels) and test.reading in suspect.reveals:
+            return test, test.null
+    raise UsageError(
+        f"only a test of keyed labels can stop early, and there is none that {suspect.name} can answer: ask about the whole claim"
+    )
+
+
+def _label(claim: Claim, suspect: Suspect, test: Test, row: int) -> int:
+    """The suspect's label of one trigger's first view."""
+    question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer)
+    answers = answers_of(suspect, claim.images[row, :1], question)
+    return int(checked(test.reading, answers, (1, len(claim.classes)))[0])
+
+
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
+class Calibration:
+    """A calibrated claim. `groups`: the names of the innocents, those together that answer alike and count as one."""
+
+    claim: Claim
+    groups: tuple[tuple[str, ...], ...]
+
+
+def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Claim:
+    """The claim of `calibration`, which also tells which innocents were counted as one."""
+    return calibration(claim, innocents, progress).claim
+
+
+def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Calibration:
+    """The same claim with its nulls set by models known to be innocent, which neither built nor chose it.
+
+    Those that answer alike count once, with the highest of their scores. A test that not every innocent can answer stays as it
+    was, and so does one of keyed labels, which is exact already. Raises UsageError if no other test is there, or if a model comes
+    twice or is the claim's own.
+    """
+    exact = {place for place, test in enumerate(claim.tests) if isinstance(test.null, KeyedLabels)}
+    if len(exact) == len(claim.tests):
+        raise UsageError("the labels of this claim come from a key: it is exact already, and innocent models add nothing to it")
+    scores: dict[int, list[float]] = {}
+    seen: list[str] = []
+    names, answers = list[str](), list[Answers]()
+    for done, innocent in enumerate(innocents, start=1):
+        _admit(claim, innocent, seen)
+        found = _ask(claim, innocent)
+        for place, finding in found.items():
+            scores.setdefault(place, []).append(finding.score)
+        names.append(innocent.name)
+        answers.append(_shown(claim, innocent, found.values()))
+        progress(done, len(innocents))
+    if not seen:
+        raise UsageError("calibrating needs at least one innocent model; for alpha = 0.05 at least 19")
+    whole = {place: given for place, given in scores.items() if len(given) == len(seen) and place not in exact}
+    if not whole:
+        raise UsageError(
+            "no test that innocents can calibrate was answered by all of them: leave out those that reveal the least"
+        )
+    groups = duplicates.groups(answers)
+    models = tuple(seen[group[0]] for group in groups)
+    nulls: dict[int, Null] = {
+        place: Innocents(tuple(max(given[one] for one in group) for group in groups), models) for place, given in whole.items()
+    }
+    return Calibration(claim.with_nulls(nulls), tuple(tuple(names[one] for one in group) for group in groups))
+
+
+def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers:
+    """What tells an innocent from others: its answers to all images, and its probabilities even if no test asks for them."""
+    answers: dict[Reading, Floats] = {finding.test.reading: finding.observed for finding in found}
+    if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
+        return answers
+    target = np.repeat(claim.tests[0].expected, claim.images.shape[1], axis=0)
+    question = Question(frozenset({Reading.PROBABILITY}), target, "", claim.task)
+    return answers | dict(innocent.read(claim.images.reshape(-1, *claim.images.shape[2:]), question))
+
+
+def _admit(claim: Claim, innocent: Suspect, seen: list[str]) -> None:
+    """Add the model to `seen`, unless it cannot count as innocent and independent of the claim."""
+    identity = innocent.digest or innocent.name
+    if identity == claim.model:
+        raise UsageError(f"{innocent.name} is the protected model itself, not an innocent one")
+    if identity in claim.built_with:
+        raise UsageError(f"{innocent.name} helped to build this claim: calibrate with models that it has never seen")
+    if identity in seen:
+        raise UsageError(f"{innocent.name} was already counted: every innocent must be another model")
+    seen.append(identity)
+
+
+def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
+    """Findings by the place of their test, for every test that the suspect can answer; all views in one go."""
+    tests = {place: test for place, test in enumerate(claim.tests) if _source(test.reading, suspect) in suspect.reveals}
+    if not tests:
+        needed = ", ".join(test.reading for test in claim.tests)
+        raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {', '.join(suspect.reveals)}")
+    count, views = claim.images.shape[:2]
+    chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
+    question = Question(
+        frozenset(_source(test.reading, suspect) for test in tests.values()),
+        np.repeat(chief.expected, views, axis=0),
+        chief.layer,
+        claim.task,
+        np.repeat(np.arange(count) * views + views - 1, views) if isinstance(claim.task, Similarity) else None,
+        claim.covered if chief.reading is Reading.SALIENCY else None,
+    )
+    try:
+        answers = answers_of(suspect, claim.images.reshape(count * views, *claim.images.shape[2:]), question)
+    except MapError as error:
+        return _ask_blind(claim, suspect, error)
+    size = (count * views, len(claim.classes))
+    whole = {reading: checked(reading, answers, size) for reading in question.readings}
+    viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
+    if isinstance(claim.task, Similarity) and Reading.EMBEDDING in viewed:
+        viewed.setdefault(Reading.SIMILARITY, _similarities(claim.task, viewed[Reading.EMBEDDING]))
+    note = answers.note if isinstance(answers, Told) else ""
+    return {
+        place: replace(_finding(test, viewed[test.reading]), note=note if test.reading is Reading.SALIENCY else "")
+        for place, test in tests.items()
+    }
+
+
+def _ask_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, Finding]:
+    """What the other tests find, of a suspect that shows no map. Raises the error again if there are none."""
+    blind = Blind(suspect)
+    if not any(_source(test.reading, blind) in blind.reveals for test in claim.tests):
+        raise error
+    note = f"its answers decide, since it shows no map: {error}"
+    return {place: replace(finding, note=note) for place, finding in _ask(claim, blind).items()}
+
+
+def _source(reading: Reading, suspect: Suspect) -> Reading:
+    """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
+    told = reading is not Reading.SIMILARITY or reading in suspect.reveals
+    return reading if told else Reading.EMBEDDING
+
+
+def _similarities(task: Similarity, embeddings: Floats) -> Floats:
+    """(n, views): how like the last view each one is, of embeddings (n, views, d)."""
+    views = range(embeddings.shape[1])
+    return np.stack([task.score(embeddings[:, view], embeddings[:, -1]) for view in views], axis=1)
+
+
+def _finding(test: Test, observed: Floats) -> Finding:
+    matches = test.match(observed, test.expected)
+    score = float(np.mean(matches))
+    interval = clopper_pearson(int(matches.sum()), len(matches), CONFIDENCE)
+    return Finding(test, matches, observed, score, interval, test.null.p_value(score), test.null.smallest)
+
+
+def _judge(finding: Finding, alpha: float) -> tuple[Outcome, str]:
+    least = f"the smallest possible p is {finding.smallest:.3g}"
+    if finding.smallest > alpha:
+        return Outcome.INCONCLUSIVE, (f"no score could reach p <= {alpha:g}: {least}. {finding.test.null.advice(alpha)}")
+    if finding.p <= alpha:
+        return Outcome.MATCH, f"p = {finding.p:.3g} is not above alpha = {alpha:g}; {least}"
+    if finding.interval[1] >= finding.test.target_score:
+        return Outcome.INCONCLUSIVE, (
+            f"p = {finding.p:.3g} is above alpha = {alpha:g}, but the score may still equal the protected model's own; {least}"
+        )
+    return Outcome.NO_MATCH, (
+        f"p = {finding.p:.3g} is above alpha = {alpha:g} and the score lies below the protected model's own; {least}"
+    )

@@ -17,9 +17,9 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.scan import Scan
 from ownmark.protocols import Question
 from ownmark.scoring.matches import Agreement
-from ownmark.scoring.null_models import clopper_pearson
 from ownmark.scoring.readings import Answers, Reading
-from ownmark.statistics import p_values
+from ownmark.statistics import multiplicity, p_values
+from ownmark.statistics.p_values import clopper_pearson
 from ownmark.statistics.sequential import Early
 from ownmark.verdicts.verify import Outcome, calibrate, verify
 from record import record
@@ -88,7 +88,7 @@ def by_strata(number: int) -> bool:
     rng = np.random.default_rng([number, 3])
     scores = rng.binomial(SAMPLES, rng.beta(2, 8, 2 * INNOCENTS + 1)) / SAMPLES
     ranks = [p_values.rank_p(scores[-1], list(scores[:INNOCENTS])), p_values.rank_p(scores[-1], list(scores[INNOCENTS:-1]))]
-    return p_values.intersection_union(ranks) <= RATE
+    return multiplicity.intersection_union(ranks) <= RATE
 
 
 def by_key(number: int) -> bool:
@@ -108,7 +108,7 @@ def by_chosen_access(number: int) -> bool:
     for _ in range(WAYS):
         scores = rng.binomial(SAMPLES, rng.beta(2, 8, 10 * INNOCENTS)) / SAMPLES
         values.append(p_values.rank_p(scores[0], list(scores[1:])))
-    return min(p_values.holm(values)) <= RATE
+    return min(multiplicity.holm(values)) <= RATE
 
 
 def scanned(number: int, scans: list[tuple[int, float]]) -> bool:
@@ -123,15 +123,15 @@ def scanned(number: int, scans: list[tuple[int, float]]) -> bool:
 
 
 def at_once(number: int) -> bool:
-    return scanned(number, [(SUSPECTS, p_values.scan_share(1, last=True))])
+    return scanned(number, [(SUSPECTS, multiplicity.scan_share(1, last=True))])
 
 
 def one_by_one(number: int) -> bool:
-    return scanned(number, [(1, p_values.scan_share(place)) for place in range(1, SUSPECTS + 1)])
+    return scanned(number, [(1, multiplicity.scan_share(place)) for place in range(1, SUSPECTS + 1)])
 
 
 def in_portions(number: int) -> bool:
-    return scanned(number, [(5, p_values.scan_share(place, last=place == SUSPECTS // 5)) for place in range(1, 5)])
+    return scanned(number, [(5, multiplicity.scan_share(place, last=place == SUSPECTS // 5)) for place in range(1, 5)])
 
 
 def one_by_one_before(number: int) -> bool:

@@ -7,11 +7,11 @@ from time import process_time
 
 import numpy as np
 import torch
-from ownmark.perturb.adam import Search
 from torch import nn
 
 from ownmark.data.images import digits
 from ownmark.models.resnet import ResNet18
+from ownmark.perturb.adam import Search
 from ownmark.schemes._common.sampling import Pixels, frozen
 from ownmark.schemes.ipguard import IPGuard
 from ownmark.training import seeded

@@ -23,70 +23,63 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 # Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
 ORDER = (
     ("errors",),
-    ("asked", "container", "escaped", "files", "folders", "keys", "metrics", "onnx_data", "pictures", "sequence", "spelled"),
-    ("covered", "hearing"),
-    ("match",),
-    ("null", "pattern", "tasks"),
-    ("leaning",),
-    ("claim",),
+    ("canonical", "escaped", "files", "keys", "metrics", "method_strings", "statistics"),
+    ("scoring",),
+    ("tasks",),
+    ("claims",),
+    ("data",),
     ("protocols",),
-    ("alike", "controls", "readings"),
-    ("soundness",),
-    ("verdict", "data", "models", "perturb"),
-    ("neurons", "saliency", "training", "evidence", "stealth"),
-    ("objectives", "own", "suspects", "triggers"),
-    ("fingerprint", "watermark"),
-    ("mixed", "workbench"),
+    ("querying",),
+    ("verdicts",),
+    ("models", "perturb"),
+    ("training",),
+    ("suspects", "evidence"),
     ("schemes", "attacks", "detectors"),
     ("report",),
+    ("workflows",),
     ("bench", "recipes"),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
-SIBLINGS = ("schemes", "attacks", "detectors", "suspects")  # packages whose modules never import each other
-WEB = (
-    "commits",
-    "deadline",
-    "ledger",
-    "naming",
-    "pace",
-    "request",
-    "transport",
-    "web",
-    "mapping",
-    "v2",
-)  # what suspects behind an address share
-SHARED = {"ownmark.suspects.answers", *(f"ownmark.suspects.{name}" for name in WEB)}
+SIBLINGS = ("schemes", "attacks", "detectors", "suspects", "tasks")  # packages whose kinds never import each other
+SHARED = {  # what the kinds of a package may share
+    "schemes": {"_common"},
+    "suspects": {"answers", "http", "onnx_data"},
+    "tasks": {"base", "arcface"},
+}
 JUDGE = (
     "errors",
+    "canonical",
     "keys",
-    "match",
-    "null",
-    "claim",
+    "statistics.p_values",
+    "scoring.matches",
+    "scoring.null_models",
+    "tasks",
+    "claims.claim",
     "protocols",
-    "verdict",
-    "evidence.check",
-    "evidence.decision",
-    "evidence.decoys",
+    "querying.decoys",
+    "verdicts.verify",
+    "evidence.admissibility",
+    "evidence.verdict_file",
     "evidence.dispute",
     "evidence.seal",
     "metrics",
     "suspects.answers",
     "suspects.onnx",
-    "suspects.oip",
-    "suspects.http_json",
-    "suspects.probing",
+    "suspects.http.oip",
+    "suspects.http.http_json",
+    "suspects.http.probing",
     "report.page",
     "cli",
 )
 HEAVY = {
     "onnxruntime": "suspects/onnx.py",
-    "httpcore2": "suspects/deadline.py",
-    "httpx2": "suspects/transport.py",
-    "stamina": "suspects/transport.py",
+    "httpcore2": "suspects/http/deadline.py",
+    "httpx2": "suspects/http/transport.py",
+    "stamina": "suspects/http/transport.py",
     "rfc3161_client": "evidence/timestamp.py",
-    "rfc8785": "evidence/canonical.py",
-    "ray": "bench/cluster.py",
+    "rfc8785": "canonical.py",
+    "ray": "bench/executors/ray_cluster.py",
     "torch_pruning": "attacks/prune_filters.py",
     "cv2": "detectors/feature_squeezing.py",
     "captum": None,
@@ -147,10 +140,10 @@ def test_imports_point_one_way(file: Path) -> None:
 
 @EVERY_FILE
 def test_siblings_never_import_each_other(file: Path) -> None:
-    package = module_of(file).split(".")[1]
-    if package in SIBLINGS and file.stem != "__init__":
-        near = {name for name in ours(file) if name.startswith(f"ownmark.{package}.")}
-        assert near <= SHARED
+    _, package, *kind = module_of(file).split(".")
+    if package in SIBLINGS and kind:
+        near = {name.split(".")[2] for name in ours(file) if name.startswith(f"ownmark.{package}.")}
+        assert near <= {kind[0]} | SHARED.get(package, set())
 
 
 def test_there_is_no_circle_of_imports() -> None:
@@ -223,7 +216,7 @@ def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 @pytest.mark.parametrize("file", ALL_FILES, ids=[str(file.relative_to(ROOT)) for file in ALL_FILES])
 def test_nothing_grows_beyond_the_fence(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 300
+    assert len(text.splitlines()) <= 400
     for function in functions(file):
         assert length(function) <= 40, f"{function.name} is too long"
         assert depth(function) < 4, f"{function.name} is nested too deeply"
@@ -236,7 +229,7 @@ def test_nothing_grows_beyond_the_fence(file: Path) -> None:
 def test_the_library_is_silent_and_checks_its_input_by_errors(file: Path) -> None:
     called = {ast.unparse(node.func) for node in ast.walk(tree_of(file)) if isinstance(node, ast.Call)}
     speaks = called & {"print", "warnings.warn", "input", "exit", "sys.exit"}
-    assert not speaks or file.parent == SOURCE / "cli", f"{speaks} outside the command line"
+    assert not speaks or (SOURCE / "cli") in file.parents, f"{speaks} outside the command line"
     assert not [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Assert)]
     assert "pickle" not in {name.split(".")[0] for name in imported(file)}
     assert not called & {"eval", "exec", "np.random.seed", "random.seed"}

@@ -9,12 +9,12 @@ import pytest
 import torch
 from conftest import pictures, same_weights, seed
 from learnt import Cast, cast_of
-from ownmark.perturb.adam import Search
 from torch import Tensor, nn
 
 from ownmark.errors import ProtectError, UsageError
 from ownmark.method_strings import read
 from ownmark.models.weights import weights_digest
+from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.confer_ae import ConferAE, Court

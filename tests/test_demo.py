@@ -18,7 +18,8 @@ from ownmark.models.gradcam import GradCam
 from ownmark.models.named import build
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.perturb.pgd import Descent
-from ownmark.scoring.null_models import Innocents, innocents_needed
+from ownmark.scoring.null_models import Innocents
+from ownmark.statistics.p_values import innocents_needed
 from ownmark.training import Training
 
 Capture = pytest.CaptureFixture[str]

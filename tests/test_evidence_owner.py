@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sealing import OWNER, THIEF
 from securesystemslib.dsse import Envelope as Oracle
 
+from ownmark import canonical
 from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import envelope, owner
 
@@ -155,10 +156,10 @@ def test_the_envelope_is_one_that_the_reference_implementation_reads() -> None:
 
 @given(st.binary(max_size=30))
 def test_bytes_have_one_text_only(data: bytes) -> None:
-    text = envelope.in_base64(data)
-    assert envelope.from_base64(text) == data
+    text = canonical.in_base64(data)
+    assert canonical.from_base64(text) == data
     for other in (text + "\n", text + "=", " " + text, text.rstrip("=") + "!"):
         with pytest.raises(EvidenceError):
-            envelope.from_base64(other)
+            canonical.from_base64(other)
     with pytest.raises(EvidenceError, match="idle bits"):
-        envelope.from_base64("AB==")
+        canonical.from_base64("AB==")

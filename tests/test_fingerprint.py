@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, seed, tiny
-from ownmark.perturb.adam import Search
 from torch import Tensor, nn
 
 import ownmark
 from ownmark.errors import ProtectError
+from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Scheme
 from ownmark.schemes._common.sampling import TOGETHER, Rows, Samples, gathered, some
 

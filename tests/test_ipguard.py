@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, same_weights, seed
-from ownmark.perturb.adam import Search
 from torch import Tensor, nn
 
 from ownmark.data.images import to_unit
 from ownmark.errors import ProtectError, UsageError
 from ownmark.method_strings import read
+from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.ipguard import Aim, IPGuard, boundary_loss

@@ -100,7 +100,8 @@ def test_recorded_answers_are_judged_in_two_seconds_from_a_cold_start_and_withou
     (tmp_path / "opened").write_bytes(handed(keyed()).to_bytes())
     code = (
         "import sys, time\n"
-        "from pathlib import Path; from ownmark.evidence.bundle import read; from ownmark.evidence.verdict_file import recomputed\n"
+        "from pathlib import Path\n"
+        "from ownmark.evidence.bundle import read; from ownmark.evidence.verdict_file import recomputed\n"
         "ruling = recomputed(Path('verdict').read_bytes(), read(Path('opened'))).judged.ruling\n"
         "print(ruling.outcome.value, len(ruling.finding.matches), time.process_time())\n"
         "print(sorted({'torch', 'torchvision', 'scipy.stats', 'onnxruntime'} & set(sys.modules)))"

@@ -17,8 +17,11 @@ def test_the_luckiest_of_ten_thousand_keys_is_no_match_against_an_innocent() -> 
     """Fault 18: the innocent answers one class, so that the forger needs no query to try a key."""
     masters = (number.to_bytes(32, "big") for number in range(10_000))
     context = str(keyed().tests[0].null.context)  # type: ignore[attr-defined]
-    drawn = lambda key: keys.labels(keys.bound(keys.set_key(key, 0), context), TRIGGERS, CLASSES)  # noqa: E731
-    luckiest = max(masters, key=lambda key: int((drawn(key) == 3).sum()))
+
+    def gained(key: bytes) -> int:
+        return int((keys.labels(keys.bound(keys.set_key(key, 0), context), TRIGGERS, CLASSES) == 3).sum())
+
+    luckiest = max(masters, key=gained)
     found = genuine(handed(keyed(master=luckiest)))
     assert found.part is not None
 

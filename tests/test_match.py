@@ -130,7 +130,7 @@ def test_a_threshold_that_is_just_reached_counts() -> None:
 def test_on_pattern_is_the_mean_of_the_first_views_map_over_the_cells() -> None:
     maps = np.array([[[[0.6, 0.8], [0, 0]], [[0, 0], [0, 1]]], [[[0, 0], [0, 1]], [[1, 0], [0, 0]]]], dtype=np.float32)
     match = OnPattern(0.7, ((0, 0), (0, 1)), (2, 2))
-    assert match.values(maps) == pytest.approx([0.7, 0])
+    assert match.values(maps, np.zeros(len(maps))) == pytest.approx([0.7, 0])
     assert match(maps, np.zeros(2, dtype=np.int64)).tolist() == [True, False]
 
 
@@ -138,8 +138,8 @@ def test_a_map_of_another_size_is_averaged_onto_the_grid() -> None:
     whole = np.zeros((1, 1, 4, 4))
     whole[0, 0, :2, :2] = 0.5  # all of the first cell of a 2x2 grid
     match = OnPattern(0.5, ((0, 0),), (2, 2))
-    assert match.values(whole) == pytest.approx([1])
-    assert OnPattern(0.5, ((1, 1),), (2, 2)).values(whole) == pytest.approx([0])
+    assert match.values(whole, np.zeros(1)) == pytest.approx([1])
+    assert OnPattern(0.5, ((1, 1),), (2, 2)).values(whole, np.zeros(1)) == pytest.approx([0])
 
 
 def slowly_averaged(image: npt.NDArray[np.float64], rows: int, columns: int) -> npt.NDArray[np.float64]:
@@ -160,7 +160,7 @@ def test_averaging_onto_any_grid_equals_the_slow_way(sizes: tuple[int, int, int,
     if (height, width) != (rows, columns):
         wanted /= np.linalg.norm(wanted)
     for cell in product(range(rows), range(columns)):
-        value = OnPattern(0.5, (cell,), (rows, columns)).values(image[None, None])
+        value = OnPattern(0.5, (cell,), (rows, columns)).values(image[None, None], np.zeros(1))
         assert value == pytest.approx([wanted[cell]])
 
 

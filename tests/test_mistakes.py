@@ -7,11 +7,11 @@ import pytest
 import torch
 from conftest import same_weights, seed
 from learnt import LESSONS, Cast, cast_of
-from ownmark.perturb.adam import Search
 
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.models.weights import weights_digest
+from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Protected, silent
 from ownmark.schemes.mistakes import Mistakes
 from ownmark.suspects.local import Local

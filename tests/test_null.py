@@ -9,17 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from ownmark.errors import ClaimError
-from ownmark.scoring.null_models import (
-    NULLS,
-    Innocents,
-    KeyedLabels,
-    Null,
-    Uncalibrated,
-    clopper_pearson,
-    from_record,
-    innocents_needed,
-    to_record,
-)
+from ownmark.scoring.null_models import NULLS, Innocents, KeyedLabels, Null, Uncalibrated, from_record, to_record
+from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 
 EXAMPLES: tuple[Null, ...] = (Uncalibrated(), Innocents((0.5, 0.25), ("a", "b")), KeyedLabels("0f" * 32, 5, 10, 2))
 scores = st.lists(st.integers(0, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=25)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ownmark.models.batchnorm import clean_statistics, settle
 from torch import nn
 
 from ownmark import Images, verify
 from ownmark.errors import ModelError, ProtectError, UsageError
+from ownmark.models.batchnorm import clean_statistics, settle
 from ownmark.models.resnet import ResNet18
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Protected

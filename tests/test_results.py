@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ownmark.scoring.null_models import clopper_pearson
+from ownmark.statistics.p_values import clopper_pearson
 from tables import MARKED, PAGES, RESULTS, ROOT, ROUTES, TABLES, filled
 
 FILES = sorted(RESULTS.glob("*.json"))

@@ -26,7 +26,7 @@ from ownmark.keys import Pixels
 from ownmark.protocols import Question
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Labels
-from ownmark.statistics import p_values
+from ownmark.statistics import multiplicity
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.verdicts.verify import Outcome, verify
 
@@ -202,7 +202,7 @@ def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(shop: dict[str,
 def test_scanning_twenty_innocents_one_at_a_time_accuses_one_of_them_no_oftener_than_the_rate() -> None:
     """Every suspect is an innocent like the references. Asked one by one at the whole rate, 64 of 100 series end in a MATCH."""
     series, count = 400, 20
-    plans = [Scan(CLAIM, 1, RATE, FEW, p_values.scan_share(number)) for number in range(1, count + 1)]
+    plans = [Scan(CLAIM, 1, RATE, FEW, multiplicity.scan_share(number)) for number in range(1, count + 1)]
     p = np.random.default_rng(0).random((series, count))  # of an exact test: as bad as it may be
 
     def accused(row: npt.NDArray[np.float64]) -> bool:
@@ -227,7 +227,7 @@ def clopper_pearson_most(trials: int) -> int:
 
 def test_the_shares_of_all_scans_sum_to_the_rate() -> None:
     for scans in (1, 2, 7, 50):
-        shares = [p_values.scan_share(number) for number in range(1, scans)] + [p_values.scan_share(scans, last=True)]
+        shares = [multiplicity.scan_share(number) for number in range(1, scans)] + [multiplicity.scan_share(scans, last=True)]
         assert sum(shares) == pytest.approx(1)
     with pytest.raises(UsageError, match="needs suspects"):
         Scan(CLAIM, 1, RATE, FEW, 0)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ownmark.errors import UsageError
-from ownmark.statistics import p_values
+from ownmark.statistics import multiplicity, p_values, sequential
 
 chances = st.floats(0.01, 0.99)
-p_values = st.lists(st.floats(1e-9, 1), min_size=1, max_size=12)
+shares = st.lists(st.floats(1e-9, 1), min_size=1, max_size=12)
 
 
 @given(st.integers(1, 200), chances, st.data())
@@ -65,7 +65,7 @@ def test_the_bound_of_berger_and_boos_is_the_formula() -> None:
 def test_the_sequential_p_value_holds_at_any_stopping_time() -> None:
     """The share of innocents whose ratio ever crosses 1 / alpha is at most alpha."""
     rng = np.random.default_rng(1)
-    runs = [p_values.sequential(rng.random(300) < 0.15, 0.15, 0.5, 0.05) for _ in range(4000)]
+    runs = [sequential.wald(rng.random(300) < 0.15, 0.15, 0.5, 0.05) for _ in range(4000)]
     assert 0.005 < np.mean([run.log_p <= math.log(0.05) for run in runs]) <= 0.05
     assert np.mean([run.matched for run in runs]) <= 0.05
 
@@ -73,43 +73,43 @@ def test_the_sequential_p_value_holds_at_any_stopping_time() -> None:
 def test_the_sequential_test_is_the_product_of_the_ratios_and_stops_where_it_is_decided() -> None:
     matches = np.array([True, False, True, True, True, True])
     ratios = np.cumprod(np.where(matches, 0.5 / 0.1, 0.5 / 0.9))
-    found = p_values.sequential(matches, 0.1, 0.5, 0.05)
+    found = sequential.wald(matches, 0.1, 0.5, 0.05)
     assert math.exp(found.log_p) == pytest.approx(1 / ratios.max())
     assert (found.stopped, found.matched) == (int(np.argmax(ratios >= 20)) + 1, True)
-    missed = p_values.sequential(np.zeros(50, dtype=bool), 0.1, 0.5, 0.05)
+    missed = sequential.wald(np.zeros(50, dtype=bool), 0.1, 0.5, 0.05)
     assert (missed.log_p, missed.matched) == (0.0, False)
     assert 0 < missed.stopped < 20
-    assert p_values.sequential(np.array([True]), 0.1, 0.5, 0.05).stopped == 0
+    assert sequential.wald(np.array([True]), 0.1, 0.5, 0.05).stopped == 0
     with pytest.raises(UsageError, match="chance < survival"):
-        p_values.sequential(matches, 0.5, 0.5, 0.05)
+        sequential.wald(matches, 0.5, 0.5, 0.05)
 
 
 def test_a_real_mark_is_found_with_about_28_triggers_at_one_in_a_million() -> None:
     rng = np.random.default_rng(2)
-    stops = [p_values.sequential(rng.random(400) < 0.6, 0.15, 0.5, 1e-6).stopped for _ in range(500)]
+    stops = [sequential.wald(rng.random(400) < 0.6, 0.15, 0.5, 1e-6).stopped for _ in range(500)]
     assert 25 <= np.mean(stops) <= 31
 
 
-@given(p_values)
+@given(shares)
 def test_holm_is_the_step_down_of_the_textbook(values: list[float]) -> None:
-    adjusted = p_values.holm(values)
+    adjusted = multiplicity.holm(values)
     ordered = sorted(range(len(values)), key=lambda index: values[index])
     for place, index in enumerate(ordered):
         earlier = [(len(values) - one) * values[ordered[one]] for one in range(place + 1)]
         assert adjusted[index] == pytest.approx(min(1.0, max(earlier)))
 
 
-@given(p_values)
+@given(shares)
 def test_benjamini_and_hochberg_lie_between_the_raw_values_and_holms(values: list[float]) -> None:
-    adjusted = p_values.benjamini_hochberg(values, 0.05)
-    for raw, ours, strict in zip(values, adjusted, p_values.holm(values), strict=True):
+    adjusted = multiplicity.benjamini_hochberg(values, 0.05)
+    for raw, ours, strict in zip(values, adjusted, multiplicity.holm(values), strict=True):
         assert raw - 1e-12 <= ours <= strict + 1e-12
 
 
 def test_a_scan_that_its_references_cannot_carry_is_refused_and_says_how_many_are_needed() -> None:
     with pytest.raises(UsageError, match="bring 999 references"):
-        p_values.benjamini_hochberg([0.05] * 50, 0.05, references=19)
-    assert p_values.benjamini_hochberg([0.001] * 50, 0.05, references=999) == (0.001,) * 50
+        multiplicity.benjamini_hochberg([0.05] * 50, 0.05, references=19)
+    assert multiplicity.benjamini_hochberg([0.001] * 50, 0.05, references=999) == (0.001,) * 50
 
 
 RATES = (
@@ -142,21 +142,21 @@ def test_the_number_of_references_that_is_advised_is_the_least_that_will_do(rate
     """Of 2,100 pairs of suspects and rates the advice was wrong in 109: one too few, or one too many."""
     for suspects in range(1, 101):
         with pytest.raises(UsageError) as caught:
-            p_values.check_references(0, suspects, rate)
+            multiplicity.check_references(0, suspects, rate)
         found = re.search(r"bring (\d+) references", str(caught.value))
         assert found is not None
         advised = int(found[1])
-        p_values.check_references(advised, suspects, rate)
+        multiplicity.check_references(advised, suspects, rate)
         if advised > 1:
             with pytest.raises(UsageError):
-                p_values.check_references(advised - 1, suspects, rate)
+                multiplicity.check_references(advised - 1, suspects, rate)
 
 
 def test_required_tests_must_all_reject_and_alternatives_are_averaged_as_e_values() -> None:
-    assert p_values.intersection_union((1e-9, 0.2)) == 0.2
-    assert p_values.from_e_values((40.0, 0.0)) == 1 / 20
-    assert p_values.from_e_values((0.1, 0.3)) == 1
-    assert p_values.from_e_values((0.0,)) == 1
+    assert multiplicity.intersection_union((1e-9, 0.2)) == 0.2
+    assert multiplicity.from_e_values((40.0, 0.0)) == 1 / 20
+    assert multiplicity.from_e_values((0.1, 0.3)) == 1
+    assert multiplicity.from_e_values((0.0,)) == 1
 
 
 @given(st.integers(1, 100), st.floats(0.5, 0.99), st.data())

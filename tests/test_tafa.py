@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, same_weights, seed
-from ownmark.perturb.adam import Search
 from scipy.optimize import linprog
 from torch import nn
 
 from ownmark.data.images import to_unit
 from ownmark.errors import ModelError, ProtectError, UsageError
 from ownmark.method_strings import read
+from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.tafa import TAFA, Origin, Region

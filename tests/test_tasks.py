@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from ownmark.data.images import Images, shares
 from ownmark.errors import ClaimError, DataError, UsageError
 from ownmark.metrics import true_accepts, verification
-from ownmark.models.arcface import arcface
 from ownmark.scoring.matches import Change, Drop, Fall, Shift
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import (
@@ -27,6 +26,7 @@ from ownmark.tasks import (
     from_record,
     to_record,
 )
+from ownmark.tasks.arcface import arcface
 
 EVERY: tuple[Task, ...] = (Classification(), Regression(unit=10.0), Similarity(Measure.DISTANCE, margin=0.2))
 

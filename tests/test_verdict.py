@@ -14,8 +14,9 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import AnswerError, UsageError
 from ownmark.protocols import Question
 from ownmark.scoring.matches import Agreement
-from ownmark.scoring.null_models import Innocents, Uncalibrated, clopper_pearson
+from ownmark.scoring.null_models import Innocents, Uncalibrated
 from ownmark.scoring.readings import Answers, Reading
+from ownmark.statistics.p_values import clopper_pearson
 from ownmark.suspects.local import Local
 from ownmark.verdicts.verify import Outcome, calibrate, verify
 

@@ -1,5 +1,7 @@
 """JSON with one way of writing each value (RFC 8785), and nothing else accepted. No torch."""
 
+import base64
+import binascii
 import hashlib
 import json
 import re
@@ -56,3 +58,19 @@ def is_version(value: object, known: int) -> bool:
 def sha256(data: bytes) -> str:
     """64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def in_base64(data: bytes) -> str:
+    """Text of bytes."""
+    return base64.b64encode(data).decode()
+
+
+def from_base64(text: object) -> bytes:
+    """Bytes of the one text that `in_base64` writes for them. Raises EvidenceError."""
+    try:
+        data = base64.b64decode(str(text), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise EvidenceError(f"this is no base64: {error}") from error
+    if in_base64(data) != text:
+        raise EvidenceError("this base64 has idle bits that are not zero")
+    return data

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.errors import UsageError
-from ownmark.scoring.readings import Expected, Floats, Labels, Reading
+from ownmark.scoring.readings import Answers, Expected, Floats, Labels, Reading
 from ownmark.tasks import Classification, Task
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ Progress = Callable[[int, int], None]  # called with (steps done, steps in all)
 
 def silent(done: int, total: int) -> None:
     """The progress callback that says nothing."""
-
-
-Answers = Mapping[Reading, npt.NDArray[Any]]
 
 
 class Told(dict[Reading, npt.NDArray[Any]]):
@@ -139,6 +136,10 @@ class Protected:
 
     model: nn.Module
     claim: Claim
+
+    def __repr__(self) -> str:
+        """One line for a notebook."""
+        return f"<Protected {type(self.model).__name__}: {self.claim!r}>"
 
 
 class Scheme(Protocol):

@@ -6,17 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
-from ownmark.models.arcface import Centres, arcface
 from ownmark.models.memory_format import laid_out
 from ownmark.protocols import Progress, silent
-from ownmark.tasks import Similarity
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -46,21 +43,12 @@ class Training:
 def train(model: nn.Module, images: Images, training: Training, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
     """Train `model` in place on the loss of the images' task, every parameter that requires a gradient; returns it in eval mode.
 
-    An embedder is trained below centres of the people on the images, which nobody keeps.
+    An embedder is trained below centres of the people on the images, which are discarded.
     """
-    if isinstance(images.task, Similarity):
-        return _train_embedder(model, images, images.task, training, rng, progress)
-    return fit(model, images, torch.from_numpy(images.labels), images.task.loss, training, rng, progress)
-
-
-def _train_embedder(  # noqa: PLR0913, PLR0917 - those of `train`, and the task
-    model: nn.Module, images: Images, task: Similarity, training: Training, rng: torch.Generator, progress: Progress
-) -> nn.Module:
     _trainable(model, images, training)
-    people = torch.from_numpy(np.unique(images.labels, return_inverse=True)[1])
-    centres = Centres(model, predict(model, images), people)
-    fit(centres, images, people, partial(arcface, margin=task.margin, scale=task.scale), training, rng, progress)
-    return model
+    module, targets, loss = images.task.lesson(model, torch.from_numpy(images.labels), partial(predict, model, images))
+    fit(module, images, targets, loss, training, rng, progress)
+    return model.eval()
 
 
 def fit(  # noqa: PLR0913, PLR0917 - the one loop below every training in the package

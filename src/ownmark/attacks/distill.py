@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from ownmark.data.images import Images
 from ownmark.method_strings import Choice
 from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
-from ownmark.tasks import Classification
-from ownmark.training import Loss, Training, fit, predict, seeded
+from ownmark.training import Training, fit, predict, seeded
 
 
 class Likeness(Choice):
@@ -46,16 +44,5 @@ class Distill:
         with seeded(rng):
             student = untaught(stolen, self.student, outputs.shape[1:].numel())
         training = Training(epochs=self.epochs, batch=self.batch, rate=self.rate, flips=self.flips)
-        loss = LOSSES[self.likeness] if isinstance(thief.task, Classification) else thief.task.unlike
+        loss = thief.task.divergence if self.likeness is Likeness.KL else thief.task.distance
         return fit(student, thief, thief.task.answers(outputs), loss, training, rng, progress)
-
-
-def _divergence(logits: Tensor, answers: Tensor) -> Tensor:
-    return functional.kl_div(logits.log_softmax(1), answers, reduction="batchmean")
-
-
-def _distance(logits: Tensor, answers: Tensor) -> Tensor:
-    return (logits.softmax(1) - answers).square().sum(1).mean()
-
-
-LOSSES: dict[Likeness, Loss] = {Likeness.KL: _divergence, Likeness.MSE: _distance}

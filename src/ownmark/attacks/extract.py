@@ -13,7 +13,6 @@ from ownmark.data.images import Images
 from ownmark.errors import DataError, UsageError
 from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
-from ownmark.tasks import Classification, Regression
 from ownmark.training import Training, fit, predict, seeded
 
 
@@ -44,8 +43,4 @@ class Extract:
         with seeded(rng):
             student = untaught(stolen, self.student, outputs.shape[1:].numel())
         training, task = Training(epochs=self.epochs, rate=self.rate, flips=self.flips), asked.task
-        if isinstance(task, Classification):
-            return fit(student, asked, outputs.argmax(1), task.loss, training, rng, progress)
-        answers = task.answers(outputs)
-        told = answers.round() if isinstance(task, Regression) else answers
-        return fit(student, asked, told, task.unlike, training, rng, progress)
+        return fit(student, asked, task.plain(outputs), task.plain_loss, training, rng, progress)

@@ -16,7 +16,6 @@ from ownmark.report.pictures import picture
 from ownmark.schemes._common.own_answers import both_ways
 from ownmark.scoring.readings import Labels
 from ownmark.suspects.local import Local
-from ownmark.tasks import Classification
 
 NORMAL = 500  # images at most that a detector learns from: the thief's
 SHOWN = 6  # samples that are kept as pictures
@@ -79,7 +78,7 @@ def seen(claim: Claim, images: Images) -> Labels | None:
 
     None where an original is neither, or there are none.
     """
-    if claim.originals is None or not isinstance(images.task, Classification):
+    if claim.originals is None or not images.task.discrete:
         return None
     wanted, both = {original.tobytes() for original in claim.originals}, both_ways(images)
     labels: dict[bytes, int] = {}

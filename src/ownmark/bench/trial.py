@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
 from ownmark.bench.artifacts import Calibrated, Claimed, Making, Measured, Model, Pictures
 from ownmark.bench.behind import BEHIND, behind
 from ownmark.bench.cache import Zoo
 from ownmark.bench.stealth import Noticed
 from ownmark.bench.store import Entry, Made, Specification
 from ownmark.protocols import Suspect
-from ownmark.scoring.matches import Change, Drop, Fall, OnPattern, Shift, Swing, Turn, to_record
+from ownmark.scoring.matches import to_record
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import Hardened, Hardening, Transform, Transformed
@@ -157,14 +155,4 @@ def answered(finding: Finding) -> dict[str, Any]:
 
 def sample_values(finding: Finding) -> Floats:
     """(n,): what the test compares with its threshold; for other tests whether it matched."""
-    match, rows = finding.test.match, np.arange(len(finding.matches))
-    if isinstance(match, OnPattern):
-        return match.values(finding.observed)
-    if isinstance(match, Turn | Swing):
-        return match.values(finding.observed, finding.test.expected)
-    if isinstance(match, Drop | Change):
-        first, second = (finding.observed[rows, view, finding.test.expected] for view in (0, 1))
-        return np.asarray(first - second)
-    if isinstance(match, Fall | Shift):
-        return np.asarray(finding.observed[:, 0] - finding.observed[:, 1])
-    return finding.matches.astype(np.float64)
+    return finding.test.match.values(finding.observed, finding.test.expected)

@@ -21,15 +21,14 @@ from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
 from ownmark.scoring import matches
 from ownmark.scoring import null_models as nulls
-from ownmark.scoring.matches import Match, OnPatternAgainst, Swing, Turn
+from ownmark.scoring.matches import Match
 from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
-from ownmark.scoring.readings import Expected, Reading
-from ownmark.tasks import Classification, Similarity, Task
+from ownmark.scoring.readings import Expected, Reading, is_number
+from ownmark.tasks import Classification, Task
 
 VERSION = 1
 MOST_BYTES = 4 * 2**30
 PAIRED = (Reading.SIMILARITY, Reading.SALIENCY)  # readings that depend on the paired image, where a task has one
-PAIRS = (Turn, OnPatternAgainst, Swing)  # matches that expect a pair of answers
 MAPS, PIXELS = 3, 5  # dimensions of a claim's maps and of its images
 
 
@@ -43,7 +42,7 @@ class Preprocess:
     def __post_init__(self) -> None:
         if not self.mean or len(self.mean) != len(self.std):
             raise ClaimError(f"preprocessing needs one mean and one std per channel, got mean {self.mean}, std {self.std}")
-        if not all(map(matches.is_number, self.mean + self.std)) or min(self.std) <= 0:
+        if not all(map(is_number, self.mean + self.std)) or min(self.std) <= 0:
             raise ClaimError(f"mean and std must be finite and std positive, got mean {self.mean}, std {self.std}")
 
 
@@ -67,7 +66,7 @@ class Test:
     def __post_init__(self) -> None:
         if self.match.reading is not self.reading:
             raise ClaimError(f"{type(self.match).__name__} judges the reading {self.match.reading}, not {self.reading}")
-        if not matches.is_number(self.target_score) or not 0 <= self.target_score <= 1:
+        if not is_number(self.target_score) or not 0 <= self.target_score <= 1:
             raise ClaimError(f"the score of the protected model is a number in [0, 1], got {self.target_score!r}")
         if self.expected.dtype not in {np.dtype(np.int64), np.dtype(np.float64)} or not isinstance(self.layer, str):
             got = f"{self.expected.dtype}, {self.layer!r}"
@@ -116,6 +115,12 @@ class Claim:
     def __hash__(self) -> int:
         return hash(self.digest)
 
+    def __repr__(self) -> str:
+        """One line for a notebook; the whole is in `ownmark inspect`."""
+        asked = ", ".join(self.readings)
+        state = "calibrated" if self.calibrated else "not calibrated"
+        return f"<Claim {self.digest[:12]} on model {self.model[:12]}: {len(self.images)} samples, asks for {asked}, {state}>"
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every field, the nulls too, as 64 hexadecimal digits."""
@@ -138,7 +143,7 @@ class Claim:
     @property
     def covered(self) -> npt.NDArray[np.int64] | None:
         """Where a map is of what speaks against another answer: for all views in a row, which of them got that answer."""
-        if not any(isinstance(test.match, OnPatternAgainst) for test in self.tests):
+        if not any(test.match.paired for test in self.tests if test.reading is Reading.SALIENCY):
             return None
         count, views = self.images.shape[:2]
         return np.repeat(np.arange(count) * views + 1, views)
@@ -212,20 +217,20 @@ def _check_tests(claim: Claim) -> None:
         if test.expected.shape[:1] != claim.images.shape[:1]:
             raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
         _check_expected(claim, test)
-        views = claim.task.views if test.reading in PAIRED and isinstance(claim.task, Similarity) else test.match.views
+        views = claim.task.views if test.reading in PAIRED and claim.task.compares else test.match.views
         if claim.images.shape[1] < views:
             raise ClaimError(f"{type(test.match).__name__} compares {views} views, got {claim.images.shape[1]}")
         test.null.check(test.match, test.expected, len(claim.classes))
 
 
 def _check_expected(claim: Claim, test: Test) -> None:
-    if isinstance(test.match, PAIRS) and test.expected.shape != (len(claim.images), 2):
+    if test.match.paired and test.expected.shape != (len(claim.images), 2):
         kind = type(test.match).__name__
         raise ClaimError(f"{kind} expects two answers a sample, its label and the model's own, got {test.expected.shape}")
-    if not isinstance(claim.task, Classification):
+    if not claim.task.discrete:
         if test.expected.dtype != np.float64 or not np.all(np.isfinite(test.expected)):
             raise ClaimError(f"expected answers of {claim.task.name} are finite numbers, got {test.expected.dtype}")
-    elif not isinstance(test.match, PAIRS) and test.expected.shape != claim.images.shape[:1]:
+    elif not test.match.paired and test.expected.shape != claim.images.shape[:1]:
         raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
     elif test.expected.dtype != np.int64 or not 0 <= test.expected.min() <= test.expected.max() < len(claim.classes):
         raise ClaimError(f"expected answers must be classes in [0, {len(claim.classes)})")
@@ -250,7 +255,7 @@ def _arrays(claim: Claim) -> Arrays:
 
 def _described(claim: Claim, arrays: Arrays) -> dict[str, Any]:
     """Everything but the arrays themselves, as JSON data."""
-    told = {} if isinstance(claim.task, Classification) else {"task": tasks.to_record(claim.task)}
+    told = {} if claim.task == tasks.DEFAULT else {"task": tasks.to_record(claim.task)}
     told |= {} if claim.choices is None else {"choices": dict(claim.choices)}
     return told | {
         "version": VERSION,

@@ -33,9 +33,9 @@ from ownmark.models.plain import told
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme
 from ownmark.report.words import counted
-from ownmark.scoring.null_models import innocents_needed
+from ownmark.statistics.p_values import innocents_needed
 from ownmark.suspects.answers import Outputs, surely
-from ownmark.tasks import Classification, Quality, Regression
+from ownmark.tasks import DEFAULT, Quality
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
@@ -144,7 +144,7 @@ def _with_others(order: Order, model: nn.Module, owner: Owner) -> Owner:
     """The owner with copies of the model and models that are none."""
     images = owner.images
     digest = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
-    digest += "" if isinstance(images.task, Classification) else f" for {images.task}"
+    digest += "" if images.task == DEFAULT else f" for {images.task}"
     references = _references(order, images, digest)
     if weights_digest(model) in map(weights_digest, references):
         raise UsageError("a reference is the protected model itself; references are models that were trained independently")
@@ -185,7 +185,7 @@ def check(order: Order, images: Images) -> None:
     """Raises an error for what would fail only after hours: images of one class, or references that would be no strangers."""
     if order.workspace.exists() and not order.workspace.is_dir():
         raise UsageError(f"{order.workspace} is a file, but a folder of that name keeps what is finished: move the file away")
-    if not isinstance(images.task, Regression) and len(np.unique(images.labels)) < 2:  # noqa: PLR2004 - a classifier tells two classes apart
+    if len(np.unique(images.labels)) < images.task.least_kinds:
         raise DataError("the images show one class only; a claim on a classifier needs two or more")
     if (
         order.scheme.contrast
@@ -233,7 +233,7 @@ def protected(order: Order, model: nn.Module, split: Split, places: tuple[Path, 
 
 def _check_logits(model: nn.Module, images: Images) -> None:
     """Raises ModelError for a classifier that ends in a softmax: what is learnt and explained here is logits."""
-    if not isinstance(images.task, Classification):
+    if not images.task.discrete:
         return
     few = images.take(np.arange(min(len(images), ENOUGH)))
     if surely(predict(model, few).double().numpy()) is Outputs.PROBABILITIES:

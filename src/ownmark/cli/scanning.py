@@ -22,7 +22,7 @@ from ownmark.errors import OwnmarkError, UsageError
 from ownmark.evidence.scan import Found, Row, Scan
 from ownmark.protocols import Progress, Suspect
 from ownmark.report.words import counted, percent
-from ownmark.statistics.p_values import scan_share
+from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered
 from ownmark.verdicts.verify import Outcome

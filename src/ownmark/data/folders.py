@@ -23,11 +23,6 @@ ROLES = {  # what people call splits, in lower case and without "set", "data" an
 FILLERS = {"", "set", "data", "dataset", "images", "imgs", "split", "folder", "dir"}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 TABLE = "metadata.csv"
-COLUMNS = {  # of the table, by the task's name: the first that is there
-    "classification": ("label", "class", "age"),
-    "regression": ("value", "age", "label"),
-    "similarity": ("person", "label", "class"),
-}
 MOST_BYTES = 16 * 2**30  # a zip that unpacks to more is refused
 
 

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ownmark.data.folders import COLUMNS, SPLITS, TABLE, Row, found, in_order, unzipped
+from ownmark.data.folders import SPLITS, TABLE, Row, found, in_order, unzipped
 from ownmark.data.pictures import MODES, fitted, read_picture
 from ownmark.errors import DataError
-from ownmark.tasks import Classification, Regression, Similarity, Task
+from ownmark.tasks import Classification, Task
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Images:
 
     def partners(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """For each of the rows, the next row with the same person on it, after the last the first; itself for another task."""
-        if not isinstance(self.task, Similarity):
+        if not self.task.compares:
             return rows
         order = np.argsort(self.labels, kind="stable")
         sizes = np.bincount(self.labels)
@@ -95,7 +95,7 @@ def shares(images: Images, parts: tuple[float, ...], rng: torch.Generator) -> li
     """
     if not parts or not sum(parts) <= 1 + 1e-9 or min(parts) <= 0:
         raise DataError(f"parts must be positive and sum to at most 1, got {parts}")
-    groups = images.labels if isinstance(images.task, Similarity) else images.people
+    groups = images.labels if images.task.compares else images.people
     of = np.arange(len(images)) if groups is None else np.unique(groups, return_inverse=True)[1]
     order = torch.randperm(int(of.max(initial=-1)) + 1, generator=rng).numpy()
     ends = np.round(np.cumsum(parts) * len(order)).astype(int)
@@ -114,7 +114,7 @@ def load(place: str, *, size: int | None = None, train: bool = True, channels: i
     """
     if channels not in {1, 3} or (size is not None and size < 1):
         raise DataError(f"images need 1 or 3 channels and a size of at least 1, got channels={channels}, size={size}")
-    if not isinstance(task, Classification) and (place == "digits" or place.startswith("torchvision:") or place.endswith(".npz")):
+    if not task.discrete and (place == "digits" or place.startswith("torchvision:") or place.endswith(".npz")):
         raise DataError(f"{place} holds classes; for {task.name} give a folder of images")
     if place == "digits":
         return digits(train=train, size=size or 28)
@@ -147,7 +147,7 @@ def digits(*, train: bool = True, size: int = 28) -> Images:
 
 def _folder(folder: Path, size: int | None, channels: int, task: Task, *, train: bool) -> Images:
     """A folder of class folders or of images + metadata.csv, perhaps below splits, which share their classes."""
-    places = found(folder, COLUMNS[task.name])
+    places = found(folder, task.columns)
     wanted = SPLITS[0 if train else 1]
     if "" not in places and wanted not in places:
         raise DataError(f"{folder} has no folder {wanted!r} of images, only {min(places)!r}")
@@ -157,7 +157,7 @@ def _folder(folder: Path, size: int | None, channels: int, task: Task, *, train:
         where = f"{folder}, split {wanted}" if wanted in places else folder
         raise DataError(f"no image in {where}: needs one folder per class with images in it, or images and {TABLE}")
     pixels = _stacked([row.file for row in rows], size, channels)
-    if isinstance(task, Regression):
+    if not task.named_labels:
         return Images(pixels, _numbers(rows), (chosen.column or "value",), task, _people(rows))
     names = in_order(name for place in places.values() for name in place.names)
     label = {name: place for place, name in enumerate(names)}

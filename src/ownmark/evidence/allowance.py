@@ -14,7 +14,7 @@ from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
 from ownmark.querying.integrity_checks import Step
 from ownmark.scoring.null_models import KeyedLabels
-from ownmark.statistics import p_values
+from ownmark.statistics import p_values, sequential
 from ownmark.verdicts.verify import Finding
 
 ANY, STRETCHED = 64, 40  # bits
@@ -71,7 +71,7 @@ def early(finding: Finding, nonce: bytes, survival: float, alpha: float) -> list
         return []
     order = keys.chosen(keys.derived(nonce, "sequence", 0), count, count)
     bar = max(alpha / 2.0**null.grinding, 1e-300)
-    found = p_values.sequential(finding.matches[order], 1 / null.classes, survival, bar)
+    found = sequential.wald(finding.matches[order], 1 / null.classes, survival, bar)
     p = min(found.log_p / math.log(10) + null.grinding * math.log10(2), 0.0)
     when = f"decided after {found.stopped} triggers" if found.stopped else "never decided"
     return [Step("J7 in sequence", None, f"log10 p = {p:.6g}, valid wherever one stops; {when}")]

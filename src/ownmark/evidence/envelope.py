@@ -1,7 +1,5 @@
 """A signed statement: in-toto Statement v1 in a DSSE envelope, one Ed25519 signature. No torch."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +23,8 @@ class Envelope:
     @property
     def record(self) -> dict[str, Any]:
         """DSSE's JSON."""
-        signature = {"keyid": self.keyid, "sig": in_base64(self.signature)}
-        return {"payload": in_base64(self.payload), "payloadType": PAYLOAD_TYPE, "signatures": [signature]}
+        signature = {"keyid": self.keyid, "sig": canonical.in_base64(self.signature)}
+        return {"payload": canonical.in_base64(self.payload), "payloadType": PAYLOAD_TYPE, "signatures": [signature]}
 
     @property
     def data(self) -> bytes:
@@ -61,7 +59,7 @@ def from_record(value: object) -> Envelope:
     signature = canonical.record_of(signatures[0], SIGNATURE_KEYS, "a signature")
     if not canonical.is_digest(signature["keyid"]):
         raise EvidenceError("a signature names its key by 64 hexadecimal digits")
-    return Envelope(from_base64(record["payload"]), signature["keyid"], from_base64(signature["sig"]))
+    return Envelope(canonical.from_base64(record["payload"]), signature["keyid"], canonical.from_base64(signature["sig"]))
 
 
 def pae(kind: str, body: bytes) -> bytes:
@@ -72,19 +70,3 @@ def pae(kind: str, body: bytes) -> bytes:
 def keyid(public: str) -> str:
     """What names a public key."""
     return canonical.sha256(bytes.fromhex(public))
-
-
-def in_base64(data: bytes) -> str:
-    """Text of bytes."""
-    return base64.b64encode(data).decode()
-
-
-def from_base64(text: object) -> bytes:
-    """Bytes of the one text that `in_base64` writes for them. Raises EvidenceError."""
-    try:
-        data = base64.b64decode(str(text), validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise EvidenceError(f"this is no base64: {error}") from error
-    if in_base64(data) != text:
-        raise EvidenceError("this base64 has idle bits that are not zero")
-    return data

@@ -18,9 +18,10 @@ from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.querying import control_twins
 from ownmark.querying.integrity_checks import Step, access
 from ownmark.querying.transcript import AS_SEALED, TWINS, Heard, Role, of_role
-from ownmark.scoring.null_models import Innocents, KeyedLabels, clopper_pearson, innocents_needed
+from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Labels
-from ownmark.statistics import p_values
+from ownmark.statistics import multiplicity, p_values
+from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.verdicts.verify import Finding, findings
 
 OWN_CONFIDENCE = 0.99  # with which the claimant's own model must be able to reach its committed score
@@ -180,7 +181,7 @@ def _main(part: Claim, finding: Finding, session: Session, found: Checked) -> tu
     ranks = {stratum: p_values.rank_p(finding.score, scores) for stratum, scores in groups.items()}
     committed = [finding.p] if isinstance(null, Innocents | KeyedLabels) else []
     smallest = [finding.smallest] if committed else []
-    p = p_values.intersection_union([*ranks.values(), *committed]) if ranks else 1.0
+    p = multiplicity.intersection_union([*ranks.values(), *committed]) if ranks else 1.0
     least = max([1 / (len(scores) + 1) for scores in groups.values()] + smallest) if ranks else 1.0
     shown = ", ".join(f"{value:.6g} among {len(groups[stratum])} {stratum}" for stratum, value in ranks.items())
     told = f"p by rank, the largest counts: {shown or 'no references'}; {references.bound(finding, groups)}"

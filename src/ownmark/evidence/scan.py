@@ -13,8 +13,9 @@ import numpy as np
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
-from ownmark.scoring.null_models import Innocents, Uncalibrated, clopper_pearson
-from ownmark.statistics import p_values
+from ownmark.scoring.null_models import Innocents, Uncalibrated
+from ownmark.statistics import multiplicity
+from ownmark.statistics.p_values import clopper_pearson
 from ownmark.verdicts.verify import Outcome, verify
 
 SURE = 0.99  # of the interval by which a suspect is ruled out
@@ -73,7 +74,7 @@ class Scan:
             raise UsageError(f"a scan needs suspects, samples to begin with, and a rate in (0, 1), got {self}")
         for test in self._judged.tests:
             if isinstance(test.null, Innocents):
-                p_values.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
+                multiplicity.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
             elif test.null.smallest > self._bar:
                 advice = test.null.advice(self._bar)
                 raise UsageError(f"among {self.suspects} suspects no score could reach {self.rate * self.share:g}: {advice}")
@@ -123,9 +124,9 @@ class Scan:
     def table(self, names: Sequence[str], found: Mapping[str, Found]) -> tuple[Row, ...]:
         """All suspects of this scan, the likeliest first; in `found` those of earlier scans count for triage, too."""
         values = [found[name].p if name in found else 1.0 for name in names]
-        named = [min(1.0, p / self.share) for p in p_values.holm(values)]
+        named = [min(1.0, p / self.share) for p in multiplicity.holm(values)]
         others = [one.p for name, one in found.items() if name not in set(names)]
-        triage = p_values.benjamini_hochberg([*values, *others], self.rate)
+        triage = multiplicity.benjamini_hochberg([*values, *others], self.rate)
         rows = [
             Row(name, found.get(name), lead, accused, self._outcome(found.get(name), accused))
             for name, lead, accused in zip(names, triage, named, strict=False)

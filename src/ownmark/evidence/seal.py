@@ -19,7 +19,6 @@ from ownmark.evidence.merkle import Proof
 from ownmark.evidence.owner import OwnerKey
 from ownmark.evidence.timestamp import Post
 from ownmark.keys import Pixels
-from ownmark.tasks import Classification
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,13 +159,13 @@ def _before(bundle: Bundle, number: int) -> tuple[int, ...]:
 def _check(claim: Claim) -> None:
     if not canonical.is_digest(claim.model):
         raise UsageError("the claim does not name its model by a SHA-256 digest, so that no seal could tie them together")
-    if not isinstance(claim.task, Classification):
+    if not claim.task.discrete:
         raise UsageError(f"a judge decides on labels so far: a claim on {claim.task.name} cannot be sealed yet")
     if len(claim.classes) < 2:  # noqa: PLR2004 - with one class every answer is right
         raise UsageError("a claim of one class is matched by every model: it proves nothing and is not sealed")
     if claim_record.ground_too_little(claim):
         raise UsageError(
-            f"the claim counts fewer than 2^{claim_record.LEAST_GRINDING} tried keys, and no judge could see that there were no more"
+            f"the claim counts fewer than 2^{claim_record.LEAST_GRINDING} tried keys; no judge could see that there were no more"
         )
     if not claim.calibrated:
         raise UsageError("the claim is not calibrated, and calibrating it changes it: run ownmark calibrate first, then seal it")

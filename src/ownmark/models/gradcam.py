@@ -23,7 +23,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ownmark.errors import MapError, ModelError
 from ownmark.models.layers import namesake
-from ownmark.tasks import Classification, Similarity, Task
+from ownmark.tasks import Classification, Task
 
 SPATIAL = 4  # dimensions of a feature map: n, channels, height, width
 LINEAR_NODES = {
@@ -72,7 +72,7 @@ class GradCam:
         """
         name = last_map(model, example) if layer is None else layer
         weights = _linear_head(model, name, example)
-        return cls(model, name, None if isinstance(task, Similarity) else weights, task)
+        return cls(model, name, None if task.output_of(torch.zeros(1)) is None else weights, task)
 
     def __call__(self, images: Tensor, target: Tensor, evidence: Evidence | None = None) -> tuple[Tensor, Tensor]:
         """Outputs (n, k) and unnormalised maps S (n, h, w) >= 0 of F for `target`, both differentiable in `images`.
@@ -86,7 +86,7 @@ class GradCam:
             if evidence is not None:
                 weights = evidence(logits.detach()) @ self.weights
             else:
-                weights = self.weights[target if isinstance(self.task, Classification) else torch.zeros_like(target).long()]
+                weights = self.weights[self.task.output_of(target)]
         else:
             tap = _copied if images.requires_grad else _cut
             twice = sdpa_kernel(SDPBackend.MATH) if images.requires_grad else nullcontext()  # the fast ones have one derivative

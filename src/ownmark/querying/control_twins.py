@@ -14,6 +14,7 @@ from ownmark import keys
 from ownmark.claims.claim import Claim, Test
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading
+from ownmark.statistics import p_values
 
 MOST = 20  # control twins
 LEVEL = 0.01  # of the test that more probes match than control twins
@@ -90,11 +91,8 @@ def controls_of(claim: Claim) -> Controls | None:
 
 def compared(probes: Bools, controls: Bools) -> Compared:
     """Whether (n,) probes match more often than (m,) control twins do."""
-    from scipy.stats import fisher_exact
-
     first, second = ((int(one.sum()), len(one)) for one in (probes, controls))
-    table = [[matched, asked - matched] for matched, asked in (first, second)]
-    return Compared(first, second, float(fisher_exact(table, alternative="greater").pvalue))
+    return Compared(first, second, p_values.fisher(first, second))
 
 
 def _free(region: Bools) -> Labels:

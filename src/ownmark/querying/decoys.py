@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ownmark.claims.claim import Claim
-from ownmark.data.folders import COLUMNS, Row, found, loose, unzipped
+from ownmark.data.folders import Row, found, loose, unzipped
 from ownmark.data.pictures import MODES, read_picture
 from ownmark.errors import DataError
 from ownmark.querying.transcript import Decoys
@@ -26,7 +26,7 @@ def decoys_in(place: Path, claim: Claim) -> Decoys:
 
 
 def _decoys(folder: Path, claim: Claim) -> Decoys:
-    rows = _rows(folder, COLUMNS[claim.task.name]) if folder.is_dir() else []
+    rows = _rows(folder, claim.task.columns) if folder.is_dir() else []
     if not rows:
         raise DataError(f"{folder} holds no images: decoys are ordinary images of the task, one folder per class")
     groups: dict[str, list[Path]] = {}

@@ -10,7 +10,6 @@ from ownmark.claims.claim import Claim
 from ownmark.protocols import Alarm, Question, Suspect
 from ownmark.scoring.readings import Labels, Reading
 from ownmark.scoring.validation import answers_of
-from ownmark.tasks import Classification
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def stealth_of(claim: Claim, suspect: Suspect, alarms: Mapping[str, tuple[Alarm,
     """
     samples, originals = claim.images[:, 0], changed_from(claim)
     unchanged = originals is None and claim.originals is not None
-    shown = _accuracy(claim, suspect, originals, truth) if isinstance(claim.task, Classification) else None
+    shown = _accuracy(claim, suspect, originals, truth) if claim.task.discrete else None
     found = {name: detected(claim, alarm, threshold) for name, (alarm, threshold) in alarms.items()}
     if originals is None:
         return Stealth(shown, None, None, None, found, unchanged)

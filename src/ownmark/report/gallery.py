@@ -10,9 +10,7 @@ from markupsafe import Markup
 from ownmark.claims.claim import Claim
 from ownmark.report.pictures import LARGEST, difference, finite, heat, picture
 from ownmark.report.words import asks_labels, image, letter, pattern
-from ownmark.scoring.matches import Change, Drop, Fall, OnPattern, Shift, Swing, Turn
 from ownmark.scoring.readings import Floats, Reading
-from ownmark.tasks import Classification
 from ownmark.verdicts.verify import Finding, Verdict
 
 MOST = 8  # samples
@@ -112,9 +110,7 @@ def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float)
 def _expected(claim: Claim, sample: int) -> str:
     """The class that a sample is about, or the number that is expected of it first."""
     found = np.ravel(claim.tests[0].expected[sample])[0]
-    if isinstance(claim.task, Classification):
-        return claim.classes[int(found)]
-    return f"{claim.classes[0] if claim.classes else claim.task.name} {found:.3g}"
+    return claim.task.named(found, claim.classes)
 
 
 def _shown(claim: Claim, sample: int) -> list[Tile]:
@@ -139,8 +135,9 @@ def _shown(claim: Claim, sample: int) -> list[Tile]:
 def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile:
     """The protected model's own map, as the claim records it."""
     drawing = _overlaid(claim, sample, values, highest, f"map of the protected model, sample {sample + 1}")
-    match = pattern(claim)
-    lines = (_on_pattern(match, values[None, None]),) if match else ()
+    shown, expected = values[None, None], claim.tests[0].expected[sample : sample + 1]
+    looks = [test.match for test in claim.tests if test.match.area is not None][:1]
+    lines = tuple(Line(one.shown(shown, expected, claim.classes), bool(one(shown, expected)[0])) for one in looks)
     return Tile("protected model", drawing, lines)
 
 
@@ -156,26 +153,10 @@ def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample:
 
 
 def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line:
-    """What lies behind one sample's match: the map on the pattern, the class's probability before and after, the label."""
-    hit = bool(finding.matches[sample])
-    match = finding.test.match
-    if isinstance(match, OnPattern):
-        return _on_pattern(match, finding.observed[sample : sample + 1])
-    if isinstance(match, Drop | Change | Turn):
-        label = np.ravel(finding.test.expected[sample])[0]
-        before, after = (100 * finding.observed[sample, view, label] for view in (0, 1))
-        return Line(f"{before:.0f}\N{RIGHTWARDS ARROW}{after:.0f}\N{NO-BREAK SPACE}%", hit)
-    if isinstance(match, Fall | Shift | Swing):
-        before, after = finding.observed[sample, :2]
-        return Line(f"{before:.3g}\N{RIGHTWARDS ARROW}{after:.3g}", hit)
-    if finding.test.reading is Reading.LABEL:
-        return Line(classes[int(finding.observed[sample, 0])], hit)
-    return Line(finding.test.reading.value, hit)
-
-
-def _on_pattern(match: OnPattern, observed: Floats) -> Line:
-    value = float(match.values(observed)[0])
-    return Line(f"{value:.2f}", value >= match.threshold)
+    """What lies behind one sample's match, in the match's own words."""
+    chosen = slice(sample, sample + 1)
+    said = finding.test.match.shown(finding.observed[chosen], finding.test.expected[chosen], classes)
+    return Line(said, bool(finding.matches[sample]))
 
 
 def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.int64]) -> float:
@@ -188,12 +169,9 @@ def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.
 def _key(claim: Claim, highest: float) -> list[str]:
     """What the colours and the figures below the pictures mean."""
     said = ["All maps share one scale."] if highest else []
-    if highest and pattern(claim):
-        said.append("The figure below a map is its mean inside the dashed outline.")
     if asks_labels(claim):
         said.append("Below each trigger stands the label that the model gave.")
-    if any(isinstance(test.match, Drop | Change | Turn) for test in claim.tests):
-        said.append("An arrow stands between the probability of the class before and after the covering.")
+    said += dict.fromkeys(test.match.legend for test in claim.tests if test.match.legend and (highest or not test.match.area))
     return [*said, "\N{BLACK CIRCLE} match, \N{WHITE CIRCLE} no match."]
 
 
@@ -233,12 +211,12 @@ def _overlaid(claim: Claim, sample: int, values: Floats, highest: float, label: 
 
 def _outline(claim: Claim) -> Markup:
     """The pattern's border in pixels of the image: every edge of a cell whose neighbour is not in the pattern."""
-    match = pattern(claim)
-    if match is None:
+    area = pattern(claim)
+    if area is None:
         return Markup()
-    down, across = claim.images.shape[2] / match.grid[0], claim.images.shape[3] / match.grid[1]
+    down, across = claim.images.shape[2] / area.grid[0], claim.images.shape[3] / area.grid[1]
     edges = [
-        f"M{column * across:g} {row * down:g}{step}" for row, column, step in _border(match.cells, f"h{across:g}", f"v{down:g}")
+        f"M{column * across:g} {row * down:g}{step}" for row, column, step in _border(area.cells, f"h{across:g}", f"v{down:g}")
     ]
     return Markup("").join(OUTLINE.format(kind, "".join(edges)) for kind in ("under", "over"))
 

@@ -12,7 +12,7 @@ from ownmark.querying.stealth import changed_from
 from ownmark.report.words import ACCESS, TEST_NAMES, counted, figure, image, letter, percent
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
 from ownmark.scoring.readings import Reading
-from ownmark.tasks import Classification
+from ownmark.tasks import DEFAULT
 from ownmark.verdicts.verify import Verdict
 
 
@@ -51,7 +51,7 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
         Entry("Digest of the protected model", claim.model, code=True),
         Entry(f"{image(claim).capitalize()}s", f"{count}, each in {counted(views, 'view')}"),
         Entry("Size of an image", f"{times.join(map(str, (height, width, channels)))} (height, width, channels), 8 bits"),
-        *([] if isinstance(claim.task, Classification) else [Entry("Task", repr(claim.task))]),
+        *([] if claim.task == DEFAULT else [Entry("Task", repr(claim.task))]),
         *([Entry("Classes", f"{len(claim.classes)}: {', '.join(claim.classes)}")] if claim.classes else []),
         Entry("Preprocessing", f"pixel / 255, mean {_numbers(claim.preprocess.mean)}, std {_numbers(claim.preprocess.std)}"),
         Entry(

@@ -3,24 +3,11 @@
 from math import ceil, floor, log10
 
 from ownmark.claims.claim import Claim
-from ownmark.scoring.matches import Agreement, Change, Drop, Fall, Near, OnPattern, OnPatternAgainst, Shift, Swing, Turn, Within
+from ownmark.scoring.matches import Area
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verify import Finding, Outcome, Verdict
 
-DID: dict[type, str] = {
-    OnPattern: "looked at {place}",
-    Drop: "became clearly less sure of the image's class when {place} was covered",
-    Change: "changed its confidence in the image's class when {place} was covered",
-    OnPatternAgainst: "gave the protected model's own answer when {place} was covered, and looked there",
-    Turn: "fell back to the protected model's own class when {place} was covered",
-    Agreement: "gave the expected label",
-    Fall: "answered clearly less when {place} was covered",
-    Shift: "answered differently when {place} was covered",
-    Swing: "fell back to the protected model's own answer when {place} was covered",
-    Within: "gave the expected number",
-    Near: "gave the expected embedding",
-}
 TEST_NAMES = {
     Reading.SALIENCY: "White-box test: where the model looks",
     Reading.PROBABILITY: "Black-box test: how sure the model is",
@@ -173,22 +160,22 @@ def innocent_counts(finding: Finding) -> tuple[int, ...]:
 
 def place(claim: Claim) -> str:
     """Where the pattern lies: a corner if one corner of the map is in it, else just an area."""
-    match = pattern(claim)
-    if match is None:
+    area = pattern(claim)
+    if area is None:
         return "the marked area"
-    rows, columns = match.grid
+    rows, columns = area.grid
     corners = {(row, column) for row in (0, rows - 1) for column in (0, columns - 1)}
-    return "the marked corner" if len(corners & set(match.cells)) == 1 else "the marked area"
+    return "the marked corner" if len(corners & set(area.cells)) == 1 else "the marked area"
 
 
-def pattern(claim: Claim) -> OnPattern | None:
+def pattern(claim: Claim) -> Area | None:
     """Where on the map the fingerprint lies, if a test of the claim says so."""
-    return next((test.match for test in claim.tests if isinstance(test.match, OnPattern)), None)
+    return next((test.match.area for test in claim.tests if test.match.area is not None), None)
 
 
 def observed(claim: Claim, finding: Finding) -> str:
     """What the model did, how often, and how often innocent models do: one or two sentences."""
-    did = DID.get(type(finding.test.match), finding.test.match.meaning).format(place=place(claim))
+    did = finding.test.match.did.format(place=place(claim))
     total = counted(len(finding.matches), image(claim))
     return f"On {matched(finding)} of {total} this model {did}. {_compared(finding)}"
 

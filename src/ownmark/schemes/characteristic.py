@@ -18,7 +18,8 @@ from ownmark.errors import UsageError
 from ownmark.method_strings import Choice
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, claimed, frozen, gathered, keeping
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, claimed, frozen, gathered
 from ownmark.schemes._common.watermark import check_model
 
 
@@ -74,7 +75,7 @@ class Characteristic:
             return self.make(look, start, aim, rng, tell)
 
         candidates = torch.arange(TRIES * self.samples).numpy()
-        made = gathered(candidates, self.samples, make, progress, keeping(self, model, owner, rng))
+        made = gathered(candidates, self.samples, make, progress, Resume.of(self, model, owner, rng))
         return claimed(self, model, owner, made)
 
     def make(self, model: nn.Module, start: Tensor, aim: Tensor, rng: torch.Generator, progress: Progress = silent) -> Samples:

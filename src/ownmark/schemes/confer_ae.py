@@ -17,17 +17,8 @@ from ownmark.data.images import to_pixels, to_unit
 from ownmark.errors import UsageError
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import (
-    Pixels,
-    Samples,
-    check_contrast,
-    check_count,
-    claimed,
-    frozen,
-    gathered,
-    keeping,
-    some,
-)
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import Pixels, Samples, check_contrast, check_count, claimed, frozen, gathered, some
 from ownmark.schemes._common.watermark import check_model
 from ownmark.tasks import Classification, check_served
 
@@ -73,8 +64,10 @@ class ConferAE:
         check_model(model, owner.images)
         court = Court(self, frozen(model), tuple(map(frozen, owner.surrogates)), tuple(map(frozen, owner.references)))
         rows = some(len(owner.images), TRIES * self.samples, rng)
-        keep = keeping(self, model, owner, rng)
-        made = gathered(rows, self.samples, lambda batch, tell: court.make(owner.images.pixels[batch], rng, tell), progress, keep)
+        resume = Resume.of(self, model, owner, rng)
+        made = gathered(
+            rows, self.samples, lambda batch, tell: court.make(owner.images.pixels[batch], rng, tell), progress, resume
+        )
         return claimed(self, model, owner, made, helpers=(*owner.surrogates, *owner.references))
 
 

@@ -16,7 +16,8 @@ from ownmark.data.images import to_unit
 from ownmark.method_strings import Choice
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import TRIES, Pixels, Samples, check_count, claimed, frozen, gathered, keeping, some
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import TRIES, Pixels, Samples, check_count, claimed, frozen, gathered, some
 from ownmark.schemes._common.watermark import check_model
 
 
@@ -54,8 +55,8 @@ class IPGuard:
         check_model(model, owner.images)
         rows = some(len(owner.images), TRIES * self.samples, rng)
         look, pixels = frozen(model), owner.images.pixels
-        keep = keeping(self, model, owner, rng)
-        made = gathered(rows, self.samples, lambda batch, tell: self.make(look, pixels[batch], rng, tell), progress, keep)
+        resume = Resume.of(self, model, owner, rng)
+        made = gathered(rows, self.samples, lambda batch, tell: self.make(look, pixels[batch], rng, tell), progress, resume)
         return claimed(self, model, owner, made)
 
     def make(self, model: nn.Module, clean: Pixels, rng: torch.Generator, progress: Progress = silent) -> Samples:

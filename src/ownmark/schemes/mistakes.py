@@ -19,7 +19,8 @@ from ownmark.errors import ProtectError, UsageError
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import both_ways
-from ownmark.schemes._common.sampling import Rows, Samples, check_contrast, check_count, claimed, frozen, gathered, keeping
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import Rows, Samples, check_contrast, check_count, claimed, frozen, gathered
 from ownmark.schemes._common.watermark import check_model
 from ownmark.tasks import Classification, check_served
 from ownmark.training import predict
@@ -63,8 +64,8 @@ class Mistakes:
                 "images that it was not trained on, or ask for fewer samples"
             )
         found = Found(self, copies, others, wrong, answers)
-        keep = keeping(self, model, owner, rng)
-        made = gathered(found.order(), self.samples, found.make, progress, keep)
+        resume = Resume.of(self, model, owner, rng)
+        made = gathered(found.order(), self.samples, found.make, progress, resume)
         return claimed(self, model, owner, made, helpers=(*owner.surrogates, *owner.references))
 
     def _wrong(self, model: nn.Module, images: Images) -> tuple[Images, Rows]:

@@ -9,11 +9,9 @@ then go a part of the way back. `Partitioned.as_published()` is the paper's own.
 
 import hashlib
 import math
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -27,8 +25,9 @@ from ownmark.models.activations import Listener, hushed, listen
 from ownmark.models.batchnorm import clean_statistics, settle
 from ownmark.models.copies import copied
 from ownmark.models.memory_format import laid_out
-from ownmark.models.weights import load_weights, save_weights, weights_digest
+from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.resume import kept_weights
 from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
 from ownmark.schemes._common.watermark import check_model, marked
 from ownmark.training import Training, augment
@@ -119,7 +118,7 @@ class Partitioned:
             opened = [layer for group in groups[: stage + 1] for layer in group]
             joined = drawn.first(math.ceil((number + 1) * self.sets / self.runs) * self.triggers)
             run = Run(self, copy, own, joined, owner.images, done, len(runs))
-            _kept(copy, file, partial(run.embed, opened, torch.Generator().manual_seed(seed + done), progress))
+            kept_weights(copy, file, partial(run.embed, opened, torch.Generator().manual_seed(seed + done), progress))
         run.finish(torch.Generator().manual_seed(seed))
         for parameter, learnt in zip(copy.parameters(), wanted, strict=True):
             parameter.requires_grad_(learnt)
@@ -243,19 +242,6 @@ def _named(holders: list[str], layers: tuple[str, ...], known: list[str]) -> lis
         if layer not in known:
             raise ModelError(f"the model has no layer {layer!r}; near it: {nearest(layer, known)}")
     return [name for name in holders if any(name == layer or name.startswith(f"{layer}.") for layer in layers)]
-
-
-def _kept(model: nn.Module, file: Path | None, change: Callable[[], None]) -> None:
-    """Change `model` in place, or read what the same change made of it before a run was cut short."""
-    if file is None:
-        change()
-        return
-    try:
-        load_weights(model, file)
-    except ModelError:
-        change()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_weights(model, file)
 
 
 def _identity(scheme: Partitioned, model: nn.Module, images: Images, drawn: Triggers, seed: int) -> str:

@@ -17,20 +17,10 @@ from torch.nn import functional
 from ownmark.data.images import to_pixels, to_unit
 from ownmark.errors import ModelError, UsageError
 from ownmark.method_strings import Choice
-from ownmark.perturb.adam import Search
+from ownmark.perturb.adam import Objective, Search
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import (
-    TRIES,
-    Objective,
-    Rows,
-    Samples,
-    check_count,
-    claimed,
-    frozen,
-    gathered,
-    keeping,
-    some,
-)
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, claimed, frozen, gathered, some
 from ownmark.schemes._common.watermark import check_model
 
 
@@ -89,7 +79,7 @@ class TAFA:
             return Samples(pixels, answers.cpu().numpy(), holds.cpu().numpy(), clean if self.origin is Origin.IMAGES else None)
 
         rows = some(len(images), TRIES * self.samples, rng)
-        made = gathered(rows, self.samples, make, progress, keeping(self, model, owner, rng))
+        made = gathered(rows, self.samples, make, progress, Resume.of(self, model, owner, rng))
         return claimed(self, model, owner, made)
 
 

@@ -8,17 +8,17 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from fractions import Fraction
 from itertools import count as counter
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import betaincinv, betaln, logsumexp
+from scipy.special import betaln, logsumexp
 
 from ownmark import keys
 from ownmark.errors import ClaimError, UsageError
 from ownmark.scoring.matches import Agreement, Match
 from ownmark.scoring.readings import Labels
+from ownmark.statistics.p_values import innocents_needed, rank_p
 
 
 class Null(Protocol):
@@ -82,7 +82,7 @@ class Innocents:
         return 1 / (len(self.scores) + 1)
 
     def p_value(self, score: float) -> float:
-        return (1 + sum(other >= score for other in self.scores)) / (len(self.scores) + 1)
+        return rank_p(score, self.scores)
 
     def advice(self, alpha: float) -> str:
         return _calibrate(alpha)
@@ -210,20 +210,6 @@ def from_record(record: Mapping[str, Any]) -> Null:
     except (KeyError, TypeError) as error:
         raise ClaimError(f"this version knows no null {record.get('name')!r}; it knows {', '.join(kinds)}") from error
     return null
-
-
-def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact two-sided interval of a proportion (Clopper & Pearson 1934): `successes` of `trials`, both ends in [0, 1]."""
-    tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
-    high = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
-    return low, high
-
-
-def innocents_needed(alpha: float) -> int:
-    """The fewest innocent models with which p can reach `alpha` in (0, 1): the least m with 1 / (m + 1) <= alpha."""
-    guess = int(1 / Fraction(alpha))
-    return next(count for count in range(max(guess - 2, 1), guess + 2) if 1 / (count + 1) <= alpha)
 
 
 def _calibrate(alpha: float) -> str:

@@ -1,6 +1,7 @@
 """What a suspect can be asked, and the kinds of numbers that its answers are compared with. No torch."""
 
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +36,7 @@ class Reading(StrEnum):
         return f"Reading.{self.name}"
 
 
+Answers = Mapping[Reading, npt.NDArray[Any]]
 NUMBERS = (Reading.VALUE, Reading.SIMILARITY)  # readings of one number a view
 
 

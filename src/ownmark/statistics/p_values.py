@@ -1,18 +1,15 @@
-"""What the judge computes: every p-value, bound and correction of a verdict, as pure functions. No torch.
+"""The p-values and bounds of one verdict, as pure functions. No torch.
 
 x of n triggers matched. A p-value bounds the chance that an innocent suspect does as well; all tests are one-sided.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from fractions import Fraction
 
-import numpy as np
 from scipy.special import betainc, betaincinv, gammaln
 
 from ownmark.errors import UsageError
-from ownmark.scoring.null_models import innocents_needed
-from ownmark.scoring.readings import Bools
 
 GAMMA = 1e-3  # what the bound of Berger and Boos costs
 NEVER = 2.0  # a share that no mark can have
@@ -47,30 +44,6 @@ def berger_boos(matched: int, count: int, references: Sequence[int], gamma: floa
     return min(1.0, gamma + binomial_tail(matched, count, upper))
 
 
-@dataclass(frozen=True)
-class Sequential:
-    """A likelihood ratio test that could have stopped early: `log_p` is log p, valid whenever one stops.
-
-    `stopped`: after how many triggers it first decided, 0: it never did; `matched`: whether it then decided for the mark.
-    """
-
-    log_p: float
-    stopped: int
-    matched: bool
-
-
-def sequential(matches: Bools, chance: float, survival: float, alpha: float, power: float = 0.99) -> Sequential:
-    """Wald's ratio of `survival` to `chance` over matches in the order asked; p = 1 / max_t LR_t (Ville's inequality)."""
-    if not 0 < chance < survival < 1 or not 0 < alpha < 1 or not 0 < power < 1:
-        raise UsageError(f"needed is 0 < chance < survival < 1, got {chance} and {survival}, alpha {alpha}, power {power}")
-    steps = np.where(matches, math.log(survival / chance), math.log((1 - survival) / (1 - chance)))
-    ratios = np.cumsum(steps)
-    upheld, given_up = ratios >= -math.log(alpha), ratios <= math.log((1 - power) / (1 - alpha))
-    ends = np.flatnonzero(upheld | given_up)
-    log_p = min(0.0, -float(ratios.max(initial=0.0)))
-    return Sequential(log_p, int(ends[0]) + 1 if len(ends) else 0, bool(len(ends) and upheld[ends[0]]))
-
-
 def fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
     """Fisher's exact p, one-sided, that events are likelier in `first` than in `second`; each is (events, trials)."""
     events, trials = first[0] + second[0], first[1] + second[1]
@@ -78,56 +51,18 @@ def fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
     return min(1.0, sum(math.exp(way - _log_ways(trials, events)) for way in ways))
 
 
-def intersection_union(values: Sequence[float]) -> float:
-    """p of a verdict that needs every one of several tests: their largest, with no correction (Berger 1982)."""
-    return max(values)
+def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Exact two-sided interval of a proportion (Clopper & Pearson 1934): `successes` of `trials`, both ends in [0, 1]."""
+    tail = (1 - confidence) / 2
+    low = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
+    high = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
+    return low, high
 
 
-def from_e_values(values: Sequence[float]) -> float:
-    """p = min(1, 1 / mean) of e-values that may depend on each other in any way (Vovk & Wang 2021)."""
-    mean = sum(values) / len(values)
-    return min(1.0, 1 / mean) if mean > 0 else 1.0
-
-
-def holm(values: Sequence[float]) -> tuple[float, ...]:
-    """Adjusted p-values for accusations by name, in the order given: the chance of any false one is bounded (Holm 1979)."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    found, highest = [0.0] * len(values), 0.0
-    for place, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(values) - place) * values[index]))
-        found[index] = highest
-    return tuple(found)
-
-
-def scan_share(number: int, *, last: bool = False) -> float:
-    """The share of the rate that the number-th scan of a claim may use, from 1: 1 / (n (n + 1)); the last one: all that is left.
-
-    All shares sum to 1, so that the chance of any false accusation by all scans together stays below the rate, whether suspects
-    are asked at once or one by one (the union bound). Holm over all suspects so far, made anew at each scan, would not bound it.
-    """
-    return 1 / number if last else 1 / (number * (number + 1))
-
-
-def check_references(references: int, suspects: int, rate: float) -> None:
-    """Raises UsageError if ranks among so many references cannot reach `rate` in a scan, however a single suspect scores."""
-    if 1 / (references + 1) > rate / suspects:
-        needed = innocents_needed(rate / suspects)
-        raise UsageError(
-            f"with {references} references p is 1/{references + 1} or more, but a rate of {rate:g} among {suspects} suspects "
-            f"needs {rate / suspects:.3g}: bring {needed} references, or scan fewer suspects"
-        )
-
-
-def benjamini_hochberg(values: Sequence[float], rate: float, references: int | None = None) -> tuple[float, ...]:
-    """Adjusted p-values for triage of a scan: the share of false ones among those below `rate` is bounded.
-
-    Raises UsageError if ranks among so many `references` cannot reach it.
-    """
-    from scipy.stats import false_discovery_control
-
-    if references is not None:
-        check_references(references, len(values), rate)
-    return tuple(map(float, false_discovery_control(values, method="bh")))
+def innocents_needed(alpha: float) -> int:
+    """The fewest innocent models with which p can reach `alpha` in (0, 1): the least m with 1 / (m + 1) <= alpha."""
+    guess = int(1 / Fraction(alpha))
+    return next(count for count in range(max(guess - 2, 1), guess + 2) if 1 / (count + 1) <= alpha)
 
 
 def smallest_mark(count: int, needed: int, power: float = 0.95) -> float:

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import betaincc, betaln
 
@@ -148,3 +150,27 @@ def _log_mean(matched: int, left: int) -> float:
 
 def _log_likelihood(matched: int, left: int, rate: float) -> float:
     return matched * math.log(rate) + left * math.log1p(-rate)
+
+
+@dataclass(frozen=True)
+class Wald:
+    """A likelihood ratio test that could have stopped early: `log_p` is log p, valid whenever one stops.
+
+    `stopped`: after how many triggers it first decided, 0: it never did; `matched`: whether it then decided for the mark.
+    """
+
+    log_p: float
+    stopped: int
+    matched: bool
+
+
+def wald(matches: npt.NDArray[np.bool_], chance: float, survival: float, alpha: float, power: float = 0.99) -> Wald:
+    """Wald's ratio of `survival` to `chance` over matches in the order asked; p = 1 / max_t LR_t (Ville's inequality)."""
+    if not 0 < chance < survival < 1 or not 0 < alpha < 1 or not 0 < power < 1:
+        raise UsageError(f"needed is 0 < chance < survival < 1, got {chance} and {survival}, alpha {alpha}, power {power}")
+    steps = np.where(matches, math.log(survival / chance), math.log((1 - survival) / (1 - chance)))
+    ratios = np.cumsum(steps)
+    upheld, given_up = ratios >= -math.log(alpha), ratios <= math.log((1 - power) / (1 - alpha))
+    ends = np.flatnonzero(upheld | given_up)
+    log_p = min(0.0, -float(ratios.max(initial=0.0)))
+    return Wald(log_p, int(ends[0]) + 1 if len(ends) else 0, bool(len(ends) and upheld[ends[0]]))

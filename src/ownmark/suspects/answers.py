@@ -11,7 +11,6 @@ from scipy.special import logit, softmax
 from ownmark.errors import AnswerError, KindError, UnsettledError
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers, Labels, Reading
-from ownmark.tasks import Classification, Regression
 
 TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie
 MISS = 1 / 256  # by which a row of probabilities may always miss 1: bfloat16 keeps eight bits of a number
@@ -37,21 +36,12 @@ class Outputs(StrEnum):
 
 def readings(raw: Floats, outputs: Outputs | None, question: Question) -> Answers:
     """All that a model's raw answers hold for the task that it is taken to do, maps aside. Raises AnswerError."""
-    if isinstance(question.task, Classification):
+    if question.task.discrete:
         shares = scored(raw, outputs, question)
         return {Reading.PROBABILITY: shares, Reading.LABEL: labels(shares, question.target)}
     if raw.dtype.kind not in "iuf" or not np.all(np.isfinite(raw)):
         raise AnswerError("the model answers NaN or infinity, or no numbers: its weights or its preprocessing are broken")
-    if isinstance(question.task, Regression):
-        if raw.shape not in {(len(raw),), (len(raw), 1)}:
-            raise AnswerError(f"a regressor answers (n, 1), got {raw.shape}: it does another task")
-        return {Reading.VALUE: raw.reshape(-1).astype(np.float64)}
-    if raw.ndim != 2 or raw.shape[1] < 2:  # noqa: PLR2004 - (n, d), two or more
-        raise AnswerError(f"an embedder answers (n, d) with two or more dimensions, got {raw.shape}: it does another task")
-    embeddings = raw.astype(np.float64)
-    if question.pairs is None:
-        return {Reading.EMBEDDING: embeddings}
-    return {Reading.EMBEDDING: embeddings, Reading.SIMILARITY: question.task.score(embeddings, embeddings[question.pairs])}
+    return question.task.decoded(raw, question.pairs)
 
 
 def scored(raw: Floats, outputs: Outputs | None, question: Question) -> Floats:

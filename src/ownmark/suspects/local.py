@@ -21,8 +21,6 @@ from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question, Told
 from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.answers import Outputs, readings, surely
-from ownmark.tasks import Classification, Similarity
-from ownmark.tasks.own_answer import answered, evidence
 
 SOFTENED = (
     "its maps explain probabilities and not logits, since its softmax is inside it and cannot be taken off: "
@@ -69,7 +67,7 @@ class Local:
         outputs, maps, endings = [], [], []
         for at, batch in self._batches(images):
             target = targets[at : at + len(batch)]
-            against = None if others is None else partial(evidence, question.task, target, others[at : at + len(batch)])
+            against = None if others is None else partial(question.task.evidence, target, others[at : at + len(batch)])
             with _named(self.name, batch), torch.no_grad(), self._unended(question) as ending:
                 found, unscaled = (self._model(batch), None) if cam is None else cam(batch, target, against)
             outputs.append(ending.ended(found).cpu())
@@ -79,7 +77,7 @@ class Local:
         raw = torch.cat(outputs).numpy()
         answers = dict(readings(raw, self._kind(endings), question))
         if maps:
-            inside = isinstance(question.task, Classification) and not endings[0].off and surely(raw) is Outputs.PROBABILITIES
+            inside = question.task.discrete and not endings[0].off and surely(raw) is Outputs.PROBABILITIES
             self._doubts = (SOFTENED,) if inside else ()
             answers[Reading.SALIENCY] = torch.cat(maps).numpy()
         if missing := question.readings - answers.keys():
@@ -93,7 +91,7 @@ class Local:
 
     def _unended(self, question: Question) -> AbstractContextManager[Ending]:
         """A classifier's map explains a logit; another task's explains the answer as it is."""
-        return unended(self._model) if isinstance(question.task, Classification) else nullcontext(Ending())
+        return unended(self._model) if question.task.discrete else nullcontext(Ending())
 
     def _batches(self, images: npt.NDArray[Any]) -> Iterator[tuple[int, Tensor]]:
         """Where each batch begins, and the batch."""
@@ -102,7 +100,7 @@ class Local:
 
     def _targets(self, images: npt.NDArray[Any], question: Question) -> Tensor:
         """What each image's map is about: its class or, for similarity, its paired image's embedding (n, 1, d)."""
-        if not isinstance(question.task, Similarity) or question.pairs is None or Reading.SALIENCY not in question.readings:
+        if not question.task.compares or question.pairs is None or Reading.SALIENCY not in question.readings:
             return torch.from_numpy(question.target).to(self._device)
         with torch.no_grad():
             return torch.cat([self._model(batch) for _, batch in self._batches(images)])[question.pairs].unsqueeze(1)
@@ -112,7 +110,7 @@ class Local:
         rows, places = np.unique(covered, return_inverse=True)
         with torch.no_grad():
             outputs = torch.cat([self._model(batch) for _, batch in self._batches(images[rows])])
-        found: Tensor = answered(question.task, outputs, targets[torch.from_numpy(rows).to(self._device)])
+        found: Tensor = question.task.chosen(outputs, targets[torch.from_numpy(rows).to(self._device)])
         return found[torch.from_numpy(places).to(self._device)]
 
     def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> Located | None:
@@ -122,7 +120,7 @@ class Local:
             return self._cam(batch, question)
 
     def _cam(self, batch: Tensor, question: Question) -> Located | None:
-        if not isinstance(question.task, Classification):
+        if not question.task.discrete:
             with _named(self.name, batch), torch.no_grad():
                 readings(self._model(batch).cpu().numpy(), self._outputs, replace(question, pairs=None))
             return self._located(batch, question) if Reading.SALIENCY in question.readings else None

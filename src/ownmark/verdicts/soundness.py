@@ -9,10 +9,11 @@ from ownmark.claims.claim import Claim
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.scoring.matches import Change, Drop, OnPattern
-from ownmark.scoring.null_models import Innocents, clopper_pearson, innocents_needed
+from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
 from ownmark.scoring.validation import checked
-from ownmark.tasks import Classification, Quality, Task, beats
+from ownmark.statistics.p_values import clopper_pearson, innocents_needed
+from ownmark.tasks import Quality, Task, beats
 
 ALPHA = 0.05  # the rate of false accusations that hints speak of
 LARGE = 0.2  # share of a map from which on a marked corner is no small place any more
@@ -130,7 +131,7 @@ def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
     """
     expected = next((test.expected for test in claim.tests if type(test.match) in {OnPattern, Drop, Change}), None)
     reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
-    if claim.originals is None or expected is None or reading is None or not isinstance(claim.task, Classification):
+    if claim.originals is None or expected is None or reading is None or not claim.task.discrete:
         return None
     answers = suspect.read(claim.originals, Question(frozenset({reading}), expected))
     found = checked(reading, answers, (len(expected), len(claim.classes)))

@@ -11,12 +11,12 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
 from ownmark.protocols import Blind, Progress, Question, Suspect, Told, silent
 from ownmark.querying import control_twins
-from ownmark.scoring.null_models import Innocents, KeyedLabels, Null, clopper_pearson
+from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
 from ownmark.scoring.readings import Answers, Bools, Floats, Labels, Reading
 from ownmark.scoring.validation import LabelsAndMaps, answers_of, checked
 from ownmark.statistics import sequential
+from ownmark.statistics.p_values import clopper_pearson
 from ownmark.statistics.sequential import Early, Rule, Stop
-from ownmark.tasks import Similarity
 from ownmark.verdicts import duplicates
 
 CONFIDENCE = 0.95  # of the interval around a score
@@ -279,7 +279,7 @@ def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
         np.repeat(chief.expected, views, axis=0),
         chief.layer,
         claim.task,
-        np.repeat(np.arange(count) * views + views - 1, views) if isinstance(claim.task, Similarity) else None,
+        np.repeat(np.arange(count) * views + views - 1, views) if claim.task.compares else None,
         claim.covered if chief.reading is Reading.SALIENCY else None,
     )
     try:
@@ -289,8 +289,7 @@ def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     size = (count * views, len(claim.classes))
     whole = {reading: checked(reading, answers, size) for reading in question.readings}
     viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
-    if isinstance(claim.task, Similarity) and Reading.EMBEDDING in viewed:
-        viewed.setdefault(Reading.SIMILARITY, _similarities(claim.task, viewed[Reading.EMBEDDING]))
+    viewed = {**claim.task.derived(viewed), **viewed}
     note = answers.note if isinstance(answers, Told) else ""
     return {
         place: replace(_finding(test, viewed[test.reading]), note=note if test.reading is Reading.SALIENCY else "")
@@ -311,12 +310,6 @@ def _source(reading: Reading, suspect: Suspect) -> Reading:
     """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
     told = reading is not Reading.SIMILARITY or reading in suspect.reveals
     return reading if told else Reading.EMBEDDING
-
-
-def _similarities(task: Similarity, embeddings: Floats) -> Floats:
-    """(n, views): how like the last view each one is, of embeddings (n, views, d)."""
-    views = range(embeddings.shape[1])
-    return np.stack([task.score(embeddings[:, view], embeddings[:, -1]) for view in views], axis=1)
 
 
 def _finding(test: Test, observed: Floats) -> Finding:

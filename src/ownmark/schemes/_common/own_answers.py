@@ -12,7 +12,6 @@ from torch import nn
 from ownmark.data.images import Images
 from ownmark.protocols import Owner
 from ownmark.scoring.readings import Expected
-from ownmark.tasks import Classification
 from ownmark.training import predict
 
 Floats = npt.NDArray[np.floating]
@@ -44,7 +43,7 @@ def own_answers(model: nn.Module, owner: Owner, most: int) -> OwnAnswers:
     Of a class that is the wrong answer with most probability, and the least probability that the model or a surrogate gives it,
     less the greatest that a reference does, says how much. Of a number the distances from the label count, on the model's side.
     """
-    found = (_classes if isinstance(owner.images.task, Classification) else _numbers)(model, owner, LOOKED_AT * most)
+    found = (_classes if owner.images.task.discrete else _numbers)(model, owner, LOOKED_AT * most)
     return found.take(np.arange(min(most, len(found))))
 
 

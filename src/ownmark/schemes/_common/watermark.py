@@ -1,13 +1,8 @@
 """What the watermark schemes share: batch norm that no trigger moves, how many triggers hold, and the claim that asks them."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
-
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import nn
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images
@@ -18,50 +13,7 @@ from ownmark.protocols import Owner, Protected
 from ownmark.schemes._common.triggers import Triggers
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.readings import Reading
-from ownmark.tasks import Classification
 from ownmark.training import predict
-
-
-@contextmanager
-def clean_statistics(model: nn.Module, clean: int) -> Iterator[None]:
-    """Inside, batch norm normalises a whole batch by the statistics of its first `clean` images; running ones stay put.
-
-    So a mark is learnt that does not hang on the running statistics, which a thief can estimate anew.
-    """
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    try:
-        for layer in layers:
-            layer.__dict__["forward"] = partial(_normalised, layer, clean)
-        yield
-    finally:
-        for layer in layers:
-            layer.__dict__.pop("forward", None)
-
-
-def _normalised(layer: _BatchNorm, clean: int, values: Tensor) -> Tensor:
-    axes = [axis for axis in range(values.ndim) if axis != 1]
-    mean = values[:clean].mean(axes, keepdim=True)
-    variance = (values[:clean] - mean).square().mean(axes, keepdim=True)  # eight times as fast as torch.var_mean on a CPU
-    scale = torch.rsqrt(variance + layer.eps)
-    shift = -mean * scale
-    if layer.affine:
-        weight, bias = (tensor.view(mean.shape) for tensor in (layer.weight, layer.bias))
-        scale, shift = scale * weight, shift * weight + bias
-    return torch.addcmul(shift, values, scale)
-
-
-@torch.no_grad()
-def settle(model: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Estimate the running statistics of batch norm anew, in place, as the mean over batches of clean images."""
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-    momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.train().momentum = None
-    for batch in batches:
-        model(batch)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.eval().momentum = momentum
 
 
 def survival(model: nn.Module, triggers: Triggers) -> float:
@@ -73,7 +25,7 @@ def survival(model: nn.Module, triggers: Triggers) -> float:
 
 def check_model(model: nn.Module, images: Images) -> torch.device:
     """The one device of the model. Raises ModelError where it has none or several, UsageError where its answers do not fit."""
-    if not isinstance(images.task, Classification):
+    if not images.task.discrete:
         raise UsageError(f"schemes of labels serve classification, but these images are for {images.task.name}")
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     if len(devices) != 1 or next(iter(devices)).type == "meta":

@@ -16,7 +16,6 @@ from ownmark.errors import UsageError
 from ownmark.models.gradcam import GradCam, normalised
 from ownmark.schemes.saliency.pattern import Pattern
 from ownmark.tasks import Classification, Task
-from ownmark.tasks.own_answer import evidence, lean, lost
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Look:
         With `other` answers (n,) the map is of what speaks for `target` and against them.
         """
         every = torch.cat([target] * len(views))
-        against = None if other is None else partial(evidence, cam.task, every, torch.cat([other] * len(views)))
+        against = None if other is None else partial(cam.task.evidence, every, torch.cat([other] * len(views)))
         outputs, maps = cam(torch.cat(views), every, against)
         return cls(outputs.view(len(views), len(target), -1), maps[: len(target)], target, pattern, cam.task)
 
@@ -48,7 +47,7 @@ class Look:
     @property
     def drop(self) -> Tensor:
         """(n,): how much of F, in units of the task, an image loses when the region is covered: of its class's probability."""
-        fall: Tensor = lost(self.task, self.outputs[0], self.outputs[1], self.target)
+        fall: Tensor = self.task.lost(self.outputs[0], self.outputs[1], self.target)
         return fall / self.task.unit
 
     @property
@@ -60,7 +59,7 @@ class Look:
     @property
     def lean(self) -> Tensor:
         """(views, n): positive where a view is answered as expected rather than as the model itself answers its original."""
-        return torch.stack([lean(self.task, outputs, self.target) for outputs in self.outputs])
+        return torch.stack([self.task.lean(outputs, self.target) for outputs in self.outputs])
 
     @property
     def drift(self) -> Tensor:

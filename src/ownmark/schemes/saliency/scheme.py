@@ -10,7 +10,6 @@ are made of what the model alone gets wrong (`Own`).
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from typing import ClassVar
 
 import numpy as np
@@ -20,28 +19,25 @@ from torch import nn
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images
-from ownmark.errors import DataError, ProtectError, UsageError
+from ownmark.errors import DataError, UsageError
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import own_answers
-from ownmark.schemes._common.sampling import Made, advance, identity, kept
+from ownmark.schemes._common.resume import Made, Resume
+from ownmark.schemes._common.sampling import TRIES, Gathering, Rows
 from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.schemes.saliency.workbench import Workbench, frozen_cam
 from ownmark.scoring.matches import Change, Drop, OnPattern, OnPatternAgainst, Turn
 from ownmark.scoring.readings import Reading
-from ownmark.tasks import Regression, Similarity, check_served
-from ownmark.tasks.own_answer import SERVED
+from ownmark.tasks import Classification, Regression, check_served
 from ownmark.training import predict
 
-TRIES = 4  # candidates per sample that is asked for, before giving up
 POOL = 10  # images looked at per candidate: with rare classes the first few would be of one class
-SURPLUS = 1.2  # candidates made at once per sample that is still wanted
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger ones fall out of the cache
 
-Rows = npt.NDArray[np.int64]
 Make = Callable[[torch.Generator, Progress], Made]
 
 
@@ -104,8 +100,8 @@ class Saliency:
         """
         images, task = owner.images, owner.images.task
         if isinstance(self.objective, Own):
-            check_served(self.objective, SERVED, task)
-        if not isinstance(task, Regression) and len(np.unique(images.labels)) < 2:  # noqa: PLR2004 - to be told apart
+            check_served(self.objective, (Classification, Regression), task)
+        if len(np.unique(images.labels)) < task.least_kinds:
             raise DataError("the owner's images show one class only; a fingerprint of a classifier needs two or more")
         device = next(model.parameters()).device
         example = images.batch(torch.arange(1), device)
@@ -155,35 +151,19 @@ class Draft:
 
 
 def _collect(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> tuple[Made, float]:
-    """As many passing samples as are asked for, and t_wb; batches made before a run was cut short are read again."""
-    wanted, seed = draft.scheme.samples, int(torch.randint(2**62, (), generator=rng))
-    rows, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
-    most, name = batch_size(owner.images, model), identity(draft.scheme, model, owner, seed)
-    parts: list[Made] = []
-    tried, found, threshold = 0, 0, 0.0
-    while found < wanted and tried < len(rows):
-        size = min(most, ceil(SURPLUS * (wanted - found)))
-        chosen = rows[tried : tried + size]
-        left = ceil(SURPLUS * (wanted - found) / size) * size
-        made = kept(
-            owner.workspace and owner.workspace / f"{name}-{tried}.safetensors",
-            partial(
-                make(chosen),
-                torch.Generator().manual_seed(seed + tried),
-                partial(advance, progress, (tried, size, tried + left)),
-            ),
-        )
-        threshold = draft.threshold(made) if not parts else threshold
-        passing = draft.passes(made, threshold)
-        parts.append({key: value[passing] for key, value in made.items()})
-        tried, found = tried + len(chosen), found + int(passing.sum())
-    if found < wanted:
-        raise ProtectError(
-            f"{wanted} samples were asked for, but only {found} of {tried} that were tried hold on the model itself. "
-            "Allow a larger change (descent=Descent(bound=0.1)) or more steps, ask for fewer samples, or bring more images "
-            "or a model that is trained better"
-        )
-    return {key: np.concatenate([part[key] for part in parts])[:wanted] for key in parts[0]}, threshold
+    """As many passing samples as are asked for, and t_wb."""
+    seed = int(torch.randint(2**62, (), generator=rng))
+    candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
+
+    def batch(rows: Rows, number: int, tell: Progress) -> Made:
+        return make(rows)(torch.Generator().manual_seed(seed + number), tell)
+
+    def passing(made: Made, first: Made) -> npt.NDArray[np.bool_]:
+        return draft.passes(made, draft.threshold(first))
+
+    search = Gathering(candidates, draft.scheme.samples, batch, passing, batch_size(owner.images, model))
+    found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed), progress)
+    return found, draft.threshold(first)
 
 
 def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator) -> tuple[Rows, Callable[[Rows], Make]]:
@@ -202,7 +182,7 @@ def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generato
     """Rows of at most `most` images that are fit for samples, in random order, the task's groups taking turns."""
     order = torch.randperm(len(images), generator=rng).numpy()[: POOL * most]
     right = order[images.task.suited(predict(model, images.take(order)), images.labels[order])]
-    if images.task.views > 2:  # noqa: PLR2004 - the third is another image
+    if images.task.compares:
         right = right[images.partners(right) != right]
     turn, group = np.zeros(len(right), dtype=np.int64), images.task.turns(images.labels[right])
     for label in range(len(images.names)):
@@ -222,7 +202,7 @@ def _claim(draft: Draft, model: nn.Module, owner: Owner, made: Made, threshold: 
     return Claim(
         images=made["views"],
         tests=draft.tests(made, threshold),
-        classes=() if isinstance(owner.images.task, Similarity) else owner.images.names,
+        classes=owner.images.task.told_names(owner.images.names),
         scheme=repr(draft.scheme),
         model=weights_digest(model),
         preprocess=preprocess_of(model),

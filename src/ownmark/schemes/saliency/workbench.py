@@ -15,11 +15,11 @@ from ownmark.models.gradcam import GradCam, normalised
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Progress
 from ownmark.schemes._common.own_answers import OwnAnswers
-from ownmark.schemes._common.sampling import Made, frozen
+from ownmark.schemes._common.resume import Made
+from ownmark.schemes._common.sampling import frozen
 from ownmark.schemes.saliency.objectives import Look, Objective, Own
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.tasks import Classification, Task
-from ownmark.tasks.own_answer import answered
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Workbench:
         with torch.no_grad():
             look = Look.at([to_unit(view, device) for view in views], self.own, targets[0], self.pattern)
             outputs, before = self.own(clean, targets[0])
-        expected = labels if isinstance(task, Classification) else task.told(outputs, targets[0]).double()
+        expected = task.expected(outputs, targets[0], labels)
         return self._made([*views, paired][: task.views], images.pixels, look, before, expected)
 
     def make_own(self, asked: OwnAnswers, outside: float, rng: torch.Generator, progress: Progress) -> Made:
@@ -69,7 +69,7 @@ class Workbench:
         views = self._views(first, clean)
         with torch.no_grad():
             shown = [to_unit(view, device) for view in views]
-            other = answered(task, self.own.model(shown[1]), expected)
+            other = task.chosen(self.own.model(shown[1]), expected)
             look = Look.at(shown, self.own, expected, self.pattern, other)
             before = Look.at([clean], self.own, expected, self.pattern, wrong).maps
         return self._made(views, asked.images.pixels, look, before, expected)

@@ -33,7 +33,7 @@ from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.protocols import Attack
 from ownmark.training import predict
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TRIED: tuple[Attack, ...] = (
     *EXAMPLES,
     Distill(epochs=1, likeness=Likeness.MSE),

@@ -1,14 +1,12 @@
-"""Matches of two views: what covering the marked place must do to an answer. Pure functions, no torch.
-
-Each is a frozen dataclass of its thresholds; called with what was observed and what was expected it gives (n,) bool.
-"""
+"""What covering the marked place must do to the probability of a class: the black-box match (eq. 6). No torch."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading, check_number, check_share
+from ownmark.scoring.matches.masked_number import Fall, Shift, Swing
+from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading, check_share
 
 
 @dataclass(frozen=True)
@@ -17,10 +15,21 @@ class _OfAChance:
 
     reading: ClassVar[Reading] = Reading.PROBABILITY
     views: ClassVar[int] = 2
+    paired: ClassVar[bool] = False
+    legend: ClassVar[str] = "An arrow stands between the probability of the class before and after the covering."
+    area: ClassVar[None] = None
     threshold: float
 
     def __post_init__(self) -> None:
         check_share(self.threshold)
+
+    def values(self, observed: Floats, expected: Expected) -> Floats:
+        """(n,): by how much the probability falls."""
+        return _lost(observed, expected)
+
+    def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
+        before, after = (100 * observed[0, view, np.ravel(expected)[0]] for view in (0, 1))
+        return f"{before:.0f}\N{RIGHTWARDS ARROW}{after:.0f}\N{NO-BREAK SPACE}%"
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,8 @@ class Drop(_OfAChance):
     The signed form of eq. 6 of Zhang, Pan, Zhang 2024: a rise never counts.
     """
 
+    did: ClassVar[str] = "became clearly less sure of the image's class when {place} was covered"
+
     @property
     def meaning(self) -> str:
         return f"lost at least {self.threshold:.3g} of the probability of its class when the marked corner was covered"
@@ -37,10 +48,16 @@ class Drop(_OfAChance):
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return _lost(observed, expected) >= self.threshold
 
+    def of_number(self, threshold: float, reading: Reading) -> Fall:
+        """The same match of a number told."""
+        return Fall(threshold, reading)
+
 
 @dataclass(frozen=True)
 class Change(_OfAChance):
     """The probability of the expected class changes by at least `threshold` between the views, either way (eq. 6)."""
+
+    did: ClassVar[str] = "changed its confidence in the image's class when {place} was covered"
 
     @property
     def meaning(self) -> str:
@@ -49,6 +66,10 @@ class Change(_OfAChance):
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return np.abs(_lost(observed, expected)) >= self.threshold
 
+    def of_number(self, threshold: float, reading: Reading) -> Shift:
+        """The same match of a number told."""
+        return Shift(threshold, reading)
+
 
 @dataclass(frozen=True)
 class Turn(_OfAChance):
@@ -56,6 +77,9 @@ class Turn(_OfAChance):
 
     `expected` (n, 2): the label, and the model's own answer. Stricter than `Drop`: an innocent model has no reason to give it.
     """
+
+    paired: ClassVar[bool] = True
+    did: ClassVar[str] = "fell back to the protected model's own class when {place} was covered"
 
     @property
     def meaning(self) -> str:
@@ -70,62 +94,9 @@ class Turn(_OfAChance):
         back = (observed[:, 1] >= own[:, None]).sum(axis=1) == 1  # a tie, as eight bits make them, is no answer
         return np.where(back, _lost(observed, expected[:, 0]), -1.0)
 
-
-@dataclass(frozen=True)
-class _OfANumber:
-    """What becomes of the number told, a VALUE or a SIMILARITY; `threshold`: a difference of numbers."""
-
-    views: ClassVar[int] = 2
-    threshold: float
-    reading: Reading = Reading.VALUE
-
-    def __post_init__(self) -> None:
-        check_number(self.threshold, self.reading)
-
-
-@dataclass(frozen=True)
-class Fall(_OfANumber):
-    """The number told falls by at least `threshold` from the first view to the second (masked) one."""
-
-    @property
-    def meaning(self) -> str:
-        return f"lost at least {self.threshold:.3g} of its {self.reading} when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:  # noqa: ARG002 - one view is compared with the other
-        return np.asarray(observed[:, 0] - observed[:, 1] >= self.threshold)
-
-
-@dataclass(frozen=True)
-class Shift(_OfANumber):
-    """The number told differs by at least `threshold` between the views, either way (eq. 6)."""
-
-    @property
-    def meaning(self) -> str:
-        return f"changed its {self.reading} by at least {self.threshold:.3g} when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:  # noqa: ARG002 - one view is compared with the other
-        return np.asarray(np.abs(observed[:, 0] - observed[:, 1]) >= self.threshold)
-
-
-@dataclass(frozen=True)
-class Swing(_OfANumber):
-    """`Turn` for a number: covered, it is nearer to the model's own answer, and at least `threshold` away from uncovered.
-
-    `expected` (n, 2): the label, and the model's own answer. Only what moves towards its own counts.
-    """
-
-    @property
-    def meaning(self) -> str:
-        return f"moved its {self.reading} by {self.threshold:.3g} towards the expected one when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:
-        return self.values(observed, expected) >= self.threshold
-
-    def values(self, observed: Floats, expected: Expected) -> Floats:
-        """(n,): how far the number moves towards the model's own, -1 where it stays as near to the label."""
-        label, own = expected[:, 0], expected[:, 1]
-        stays = np.abs(observed[:, 1] - own) >= np.abs(observed[:, 1] - label)
-        return np.where(stays, -1.0, (observed[:, 0] - observed[:, 1]) * np.sign(label - own))
+    def of_number(self, threshold: float, reading: Reading) -> Swing:
+        """The same match of a number told."""
+        return Swing(threshold, reading)
 
 
 def _lost(observed: Floats, expected: Labels) -> Floats:

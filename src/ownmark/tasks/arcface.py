@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ownmark.errors import UsageError
-from ownmark.tasks import TINY, direction
+from ownmark.tasks.base import TINY, direction
 
 
 class Centres(nn.Module):

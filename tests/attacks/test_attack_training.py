@@ -10,7 +10,7 @@ from conftest import pictures, same_weights, seed, small_claim, tiny
 from thieves import Bump, applied, changed
 from torch import Tensor, nn
 
-from ownmark.attacks.distill import LOSSES, Distill, Likeness
+from ownmark.attacks.distill import Distill, Likeness
 from ownmark.attacks.extract import Extract
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.noise import Noise
@@ -25,6 +25,7 @@ from ownmark.models.layers import Layers
 from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.models.resnet import ResNet18
 from ownmark.protocols import Attack, Owner, Progress, Protected, silent
+from ownmark.tasks import Classification
 from ownmark.training import Training, predict, train
 
 STUDENT = "ownmark:ResNet18(width=2, stem='cifar')"
@@ -99,9 +100,10 @@ def test_extraction_sees_labels_only_and_distillation_sees_more() -> None:
 
 def test_a_likeness_is_what_its_name_says() -> None:
     undecided, answer = torch.zeros(4, 2), torch.tensor([[1.0, 0.0]] * 4)
-    assert float(LOSSES[Likeness.MSE](undecided, answer)) == pytest.approx(0.5)
-    assert float(LOSSES[Likeness.KL](undecided, answer)) == pytest.approx(np.log(2))
-    assert [float(loss(undecided, undecided.softmax(1))) for loss in LOSSES.values()] == [0, 0]
+    task = Classification()
+    assert float(task.distance(undecided, answer)) == pytest.approx(0.5)
+    assert float(task.divergence(undecided, answer)) == pytest.approx(np.log(2))
+    assert [float(loss(undecided, undecided.softmax(1))) for loss in (task.distance, task.divergence)] == [0, 0]
 
 
 def test_extraction_asks_as_often_as_it_may_and_no_image_twice() -> None:

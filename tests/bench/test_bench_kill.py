@@ -30,7 +30,7 @@ def told(folder: Path) -> list[str]:
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
-    call = [sys.executable, "-c", WORKER, str(folder), str(Path(__file__).parent)]
+    call = [sys.executable, "-c", WORKER, str(folder), str(Path(__file__).parents[1])]
     return subprocess.Popen(call, stdout=subprocess.PIPE)
 
 

@@ -1,0 +1,58 @@
+"""Several tests, several suspects, several scans: what their p-values are together. No torch."""
+
+from collections.abc import Sequence
+
+from ownmark.errors import UsageError
+from ownmark.statistics.p_values import innocents_needed
+
+
+def intersection_union(values: Sequence[float]) -> float:
+    """p of a verdict that needs every one of several tests: their largest, with no correction (Berger 1982)."""
+    return max(values)
+
+
+def from_e_values(values: Sequence[float]) -> float:
+    """p = min(1, 1 / mean) of e-values that may depend on each other in any way (Vovk & Wang 2021)."""
+    mean = sum(values) / len(values)
+    return min(1.0, 1 / mean) if mean > 0 else 1.0
+
+
+def holm(values: Sequence[float]) -> tuple[float, ...]:
+    """Adjusted p-values for accusations by name, in the order given: the chance of any false one is bounded (Holm 1979)."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    found, highest = [0.0] * len(values), 0.0
+    for place, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - place) * values[index]))
+        found[index] = highest
+    return tuple(found)
+
+
+def scan_share(number: int, *, last: bool = False) -> float:
+    """The share of the rate that the number-th scan of a claim may use, from 1: 1 / (n (n + 1)); the last one: all that is left.
+
+    All shares sum to 1, so that the chance of any false accusation by all scans together stays below the rate, whether suspects
+    are asked at once or one by one (the union bound). Holm over all suspects so far, made anew at each scan, would not bound it.
+    """
+    return 1 / number if last else 1 / (number * (number + 1))
+
+
+def check_references(references: int, suspects: int, rate: float) -> None:
+    """Raises UsageError if ranks among so many references cannot reach `rate` in a scan, however a single suspect scores."""
+    if 1 / (references + 1) > rate / suspects:
+        needed = innocents_needed(rate / suspects)
+        raise UsageError(
+            f"with {references} references p is 1/{references + 1} or more, but a rate of {rate:g} among {suspects} suspects "
+            f"needs {rate / suspects:.3g}: bring {needed} references, or scan fewer suspects"
+        )
+
+
+def benjamini_hochberg(values: Sequence[float], rate: float, references: int | None = None) -> tuple[float, ...]:
+    """Adjusted p-values for triage of a scan: the share of false ones among those below `rate` is bounded.
+
+    Raises UsageError if ranks among so many `references` cannot reach it.
+    """
+    from scipy.stats import false_discovery_control
+
+    if references is not None:
+        check_references(references, len(values), rate)
+    return tuple(map(float, false_discovery_control(values, method="bh")))

@@ -1,0 +1,69 @@
+"""The walk of a command through the house: which files of the package it passes, and how often it steps from one to another.
+
+`python tools/walk.py COMMAND [ARGUMENT ...]` runs `ownmark COMMAND ...` in this process and writes JSON to stderr: `files`, those in which a
+function ran; `hops`, the different steps from one file to another in the order in which functions are called; `both_ways`, the
+pairs of files between which there are steps both ways; and the steps themselves. What happens on import is left out.
+"""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import ownmark
+from ownmark.cli import main
+
+HOUSE = str(Path(ownmark.__file__).parent) + "/"
+IMPORTING = "<frozen importlib._bootstrap>"
+
+
+class Walk:
+    """Counts steps between files; give `see` to `sys.setprofile`."""
+
+    def __init__(self) -> None:
+        self.steps: Counter[tuple[str, str]] = Counter()
+        self.files: set[str] = set()
+        self._last = ""
+
+    def see(self, frame: FrameType, event: str, _: Any) -> None:  # noqa: ANN401 - what Python hands over
+        """Note a call into another file of the house than the call before."""
+        file = frame.f_code.co_filename
+        if event != "call" or not file.startswith(HOUSE) or frame.f_code.co_name == "<module>" or _importing(frame):
+            return
+        self.files.add(file)
+        if self._last and self._last != file:
+            self.steps[self._last, file] += 1
+        self._last = file
+
+    def record(self) -> dict[str, Any]:
+        """What was seen, with paths below the package."""
+        steps = {f"{_short(first)} -> {_short(second)}": count for (first, second), count in sorted(self.steps.items())}
+        both = sum((second, first) in self.steps for first, second in self.steps) // 2
+        return {"files": len(self.files), "hops": len(self.steps), "both_ways": both, "steps": steps}
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_filename != IMPORTING:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _short(file: str) -> str:
+    return file.removeprefix(HOUSE)
+
+
+def walked(words: list[str]) -> dict[str, Any]:
+    """Run one command and give the record of its walk."""
+    walk = Walk()
+    sys.setprofile(walk.see)
+    try:
+        code = main(words)
+    finally:
+        sys.setprofile(None)
+    return {"command": words[0], "exit_code": code, **walk.record()}
+
+
+if __name__ == "__main__":
+    json.dump(walked(sys.argv[1:]), sys.stderr, indent=1)

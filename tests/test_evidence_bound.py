@@ -90,9 +90,9 @@ def test_a_pool_arranged_after_the_key_is_rejected_whatever_the_seal_says_of_it(
 
 def test_a_pool_arranged_after_a_key_that_is_bound_to_nothing_gets_no_further_than_any_honest_model() -> None:
     claim, pool = arranged(choices(1, triggers=TRIGGERS, size=SHAPE, cells=0, pool=keys.pool_digest(BRIGHT)))
-    keyed = claim.tests[0].null
-    assert isinstance(keyed, KeyedLabels)
-    null = replace(keyed, key=keyed.set_keys[0].hex(), sets=0, context="")
+    bound = claim.tests[0].null
+    assert isinstance(bound, KeyedLabels)
+    null = replace(bound, key=bound.set_keys[0].hex(), sets=0, context="")
     free = stated(claim.images[:, 0], null, None)
     ruling = on(seal.opened(seal.seal(free, OWNER, POLICY), free, OWNER, None), pool)
     assert (ruling.outcome, ruling.finding.score) == (Outcome.INCONCLUSIVE, 1.0)

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from sealing import choices, opened, resealed, sealed
 
 from ownmark import canonical
-from ownmark.evidence import bundle, commitment, envelope, timestamp, verdict_file
+from ownmark.evidence import beacon, bundle, commitment, envelope, pledge, timestamp, verdict_file
 from ownmark.evidence.bundle import read
 from ownmark.evidence.claim_record import terms
 from ownmark.evidence.commitment import Commitment, Policy
@@ -60,12 +60,13 @@ def test_the_page_names_every_key() -> None:
     told = terms(opened().opening.claim) if opened().opening else {}  # type: ignore[union-attr]
     keys |= set(told) | {key for test in told["tests"] for key in test}
     assert [key for key in sorted(keys) if f"`{key}`" not in PAGE] == []
-    keys |= set(choices().record)
+    keys |= set(choices().record) | pledge.RECORD_KEYS | pledge.KEYS | beacon.KEYS | beacon.EXTERNAL | set(beacon.LISTED)
     assert [key for key in sorted(keys) if f"`{key}`" not in PAGE] == []
     for value in (
         bundle.FORMAT,
         envelope.PAYLOAD_TYPE,
         *commitment.PREDICATES,
+        pledge.PREDICATE,
         commitment.STATEMENT,
         commitment.LEAST_FAVOURABLE,
     ):

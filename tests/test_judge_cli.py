@@ -41,7 +41,7 @@ def test_a_copy_is_judged_strongly_and_the_verdict_is_computed_anew_without_torc
     plain = subprocess.run(words, cwd=court, capture_output=True, text=True, check=False)
     assert plain.returncode == 0, plain.stderr
     assert plain.stdout.startswith("MATCH (strong)")
-    assert "whether its answers are true cannot be known" in " ".join(plain.stderr.split())
+    assert "whether the answers in it are true cannot be known" in " ".join(plain.stderr.split())
     refused(capsys, ["judge", "b.opened", "--offline", "verdict.json"], 4, "another opened seal")
     offline = ["judge", "a.opened", "--offline", "verdict.json"]
     assert ownmark(capsys, *offline, "--judge", "JUDGE.pub", "--root", "tsa.pem").code == 0

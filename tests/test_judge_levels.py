@@ -16,12 +16,10 @@ from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Transform
 def test_the_luckiest_of_ten_thousand_keys_is_no_match_against_an_innocent() -> None:
     """Fault 18: the innocent answers one class, so that the forger needs no query to try a key."""
     masters = (number.to_bytes(32, "big") for number in range(10_000))
-    context = str(keyed().tests[0].null.context)  # type: ignore[attr-defined]
-
-    def gained(key: bytes) -> int:
-        return int((keys.labels(keys.bound(keys.set_key(key, 0), context), TRIGGERS, CLASSES) == 3).sum())
-
-    luckiest = max(masters, key=gained)
+    null = keyed().tests[0].null
+    assert isinstance(null, KeyedLabels)
+    own = {master: keys.bound(keys.set_key(master, 0), null.context) for master in masters}
+    luckiest = max(own, key=lambda master: int((keys.labels(own[master], TRIGGERS, CLASSES) == 3).sum()))
     found = genuine(handed(keyed(master=luckiest)))
     assert found.part is not None
 

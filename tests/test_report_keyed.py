@@ -165,3 +165,12 @@ def test_a_watermark_that_innocents_calibrate_is_told_by_them(claim: Claim) -> N
     assert "None of 19 innocent models did so on more than 18." in text
     assert "log10" not in text
     assert "Watermark verification" in words(page(replace(ranked, classes=CLASSES), [judged(ranked, 3)]))
+
+
+def test_a_page_says_that_a_key_which_is_bound_to_nothing_could_have_been_drawn_first() -> None:
+    null = keyed().tests[0].null
+    assert isinstance(null, KeyedLabels)
+    assert report_words.UNBOUND in report_words.shared_limits(keyed(), 0.05, 1)
+    bound = replace(null, context="ab" * 32)
+    one = replace(keyed(), tests=(replace(keyed().tests[0], null=bound, expected=bound.labels()),))
+    assert report_words.UNBOUND not in report_words.shared_limits(one, 0.05, 1)

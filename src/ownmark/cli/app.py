@@ -11,6 +11,7 @@ from ownmark.cli.evidence_commands import Keygen, Open, Seal
 from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.methods import Methods
 from ownmark.cli.owner_commands import Attack, Demo, Protect
+from ownmark.cli.pledging import Beacon
 from ownmark.cli.scan import Scan
 from ownmark.cli.serve import Serve
 
@@ -47,7 +48,7 @@ class TypedCommand(Exception):  # noqa: N818 - no error: it carries what was typ
 
 COMMANDS: tuple[type[Command], ...] = (
     *(Demo, Protect, Calibrate, Verify, Attack, Methods, Report, Inspect, Serve),
-    *(Keygen, Seal, Open, Judge, Dispute, Scan),
+    *(Keygen, Beacon, Seal, Open, Judge, Dispute, Scan),
     Bench,
 )
 

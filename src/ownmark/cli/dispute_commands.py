@@ -85,6 +85,14 @@ class Judge:
             show_default=False,
         ),
     ] = None
+    beacon: Annotated[
+        Path | None,
+        typer.Option(metavar="PEM", help="Certificates of the public beacons that you believe.", show_default=False),
+    ] = None
+    pledges: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="As one of how many you count a pledge before a pulse, at least."),
+    ] = 2**16
     key: Annotated[
         Path | None, typer.Option(metavar="JUDGE.key", help="Signs the verdict; ownmark keygen makes one.", show_default=False)
     ] = None
@@ -144,7 +152,7 @@ class Judge:
         check_writable(self.out)
         if self.judge is not None:
             raise UsageError("--judge names who must have signed a verdict, with --offline; --key signs yours")
-        known = Known.of(self.root, self.owner, self.pool, self.seen).capped(self.alpha)
+        known = Known.of(self.root, self.owner, self.pool, self.seen).by(self.alpha, self.beacon, self.pledges)
         signer = owner.opened(self.key, passphrase())
         parties = Parties(self.suspect, self.own, tuple(self.reference or ()), self.decoys)
         one = judged(self.bundle, known, parties, self._reach())

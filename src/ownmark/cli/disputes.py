@@ -16,7 +16,7 @@ from ownmark.cli.reach import Reach
 from ownmark.cli.suspects import Access
 from ownmark.cli.web import is_web
 from ownmark.errors import UsageError
-from ownmark.evidence import bundle, inputs, owner, timestamp
+from ownmark.evidence import beacon, bundle, inputs, owner, timestamp
 from ownmark.evidence.admissibility import Checked, Trust, checked
 from ownmark.evidence.dispute import Dispute, disputed
 from ownmark.evidence.ruling import NONCE, Outcome, Session, Stratum, opened_part
@@ -53,9 +53,10 @@ class Known:
         chosen_from = None if pool is None else inputs.read_pool(pool)
         return cls(Trust(roots, known, pool=chosen_from, now=now), seen.replace(tzinfo=UTC))
 
-    def capped(self, alpha: float | None) -> "Known":
-        """The same for a judge who judges by no larger rate of false accusations than this, if he says one."""
-        return replace(self, trust=replace(self.trust, alpha=alpha))
+    def by(self, alpha: float | None, certificates: Path | None, pledges: int) -> "Known":
+        """The same for a judge who judges by no larger rate of false accusations, and believes these beacons."""
+        beacons = () if certificates is None else beacon.certificates_in(certificates)
+        return replace(self, trust=replace(self.trust, alpha=alpha, beacons=beacons, pledges=pledges))
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,10 @@ class Seal:
             show_default=False,
         ),
     ] = None
+    pledge: Annotated[
+        Path | None,
+        typer.Option(metavar="PLEDGE", help="What was timestamped before the pulse that the key takes.", show_default=False),
+    ] = None
     as_json: AsJson = False
 
     def run(self) -> None:
@@ -144,6 +148,7 @@ class Seal:
             self.alpha,
             self.max_queries,
             self.access,
+            self.pledge,
         )
         if self.retry is None or self.tsa is None or any(one is not None for one in given):
             raise UsageError("--retry takes a seal, --tsa URL and perhaps --tsa-root: what is sealed cannot be changed")
@@ -154,7 +159,7 @@ class Seal:
     def _sealed(self) -> tuple[Path, "Bundle"]:
         """A new seal, already written: whatever the authority does, it is kept."""
         from ownmark.claims.claim import Claim
-        from ownmark.evidence import owner, seal
+        from ownmark.evidence import owner, pledge, seal
         from ownmark.evidence.bundle import read
         from ownmark.evidence.inputs import read_pool
 
@@ -167,7 +172,8 @@ class Seal:
         claim = Claim.load(self.claim)
         policy = policy_for(claim, self.alpha, self.max_queries, self.access)
         pool = None if self.pool is None else read_pool(self.pool)
-        beside = seal.Beside(self.model_file, pool, None if self.previous is None else read(self.previous))
+        pledged = None if self.pledge is None else pledge.read(self.pledge)
+        beside = seal.Beside(self.model_file, pool, None if self.previous is None else read(self.previous), pledged)
         signer = owner.opened(self.key, passphrase())
         bundle = seal.seal(claim, signer, policy, beside)
         bundle.save(out)

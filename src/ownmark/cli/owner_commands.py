@@ -84,6 +84,17 @@ class Protect:
         float,
         typer.Option(metavar="RATE", help="The rate of false accusations that a watermark is judged by: its key depends on it."),
     ] = 1e-6
+    pledge: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLEDGE",
+            help="First writes this and stops; `ownmark beacon` gives it a public pulse; then the key takes that, too.",
+            show_default=False,
+        ),
+    ] = None
+    pledges: Annotated[
+        int, typer.Option(min=1, metavar="N", help="As one of how many you pledge for this claim: p pays for each.")
+    ] = 2**16
     references: Annotated[
         int | None,
         typer.Option(
@@ -124,7 +135,7 @@ class Protect:
         split = self._split(task, marks=scheme.marks)
         network = _network(self, split.mine)
         wanted = tuple(self.reference) if self.reference else 2 if self.references is None else self.references
-        order = Order(network, scheme, training, wanted, self.seed, workspace, owner, rate(self.alpha))
+        order = Order(network, scheme, training, wanted, self.seed, workspace, owner, rate(self.alpha), self.pledge, self.pledges)
         check(order, split.mine)
         protected(order, network.loaded(self.weights), split, (self.out, marked), as_json=self.as_json)
 

@@ -25,6 +25,8 @@ from ownmark.cli.network import Network, correct, quality, shown
 from ownmark.data.images import Images
 from ownmark.data.split import Split
 from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.evidence import pledge
+from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.owner import OwnerKey
 from ownmark.keys import KEY_BYTES
 from ownmark.models.layers import Layers
@@ -33,6 +35,7 @@ from ownmark.models.plain import told
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme
 from ownmark.report.words import counted
+from ownmark.schemes._common.triggers import Keyed, chosen_by
 from ownmark.statistics.p_values import innocents_needed
 from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import DEFAULT, Quality
@@ -54,7 +57,8 @@ class Order:
     """What the owner asks for: `references` are files of weights, or how many models to train as `training` says.
 
     A watermark's key comes from the secret of `owner`; without one it is drawn at random. `alpha`: the rate of false accusations
-    that a watermark is to be judged by, which its key depends on.
+    that a watermark is to be judged by, which its key depends on; `pledge`: of what the key is to depend on, made before a pulse,
+    as one of `pledges`.
     """
 
     network: Network
@@ -65,6 +69,8 @@ class Order:
     workspace: Path
     owner: OwnerKey | None = None
     alpha: float = 1e-6
+    pledge: Path | None = None
+    pledges: int = MOST_PLEDGES
 
     def generator(self, purpose: str) -> torch.Generator:
         """A stream of random numbers of its own for each purpose, so that no step depends on which steps were skipped."""
@@ -136,8 +142,40 @@ def _measured(name: str, model: nn.Module, images: Images) -> Quality:
 def _with_key(order: Order, model: nn.Module, owner: Owner) -> Owner:
     """The owner with the secret that the key is derived from, last of all: his own, or one drawn at random."""
     if order.owner is not None:
-        return replace(owner, key=order.owner.secret, public=order.owner.public, alpha=order.alpha)
+        mine = replace(owner, key=order.owner.secret, public=order.owner.public, alpha=order.alpha)
+        return mine if order.pledge is None else _with_pulse(order, order.pledge, model, mine)
     return replace(owner, key=order.drawn_key(weights_digest(model)), alpha=order.alpha)
+
+
+def _with_pulse(order: Order, file: Path, model: nn.Module, owner: Owner) -> Owner:
+    """The owner with the pulse that followed his pledge. Raises UsageError where another thing was pledged."""
+    found = pledge.read(file)
+    if found.told["choices"] != chosen_by(owner, _keyed(order.scheme), model).record:
+        raise UsageError(f"{file} pledges another scheme, model, order of classes or alpha: give what was pledged, or a new name")
+    if found.pulse is None:
+        raise UsageError(f"{file} has no pulse yet: ownmark beacon {file} --tsa URL, then --pulse PULSE")
+    return replace(owner, pulse=found.pulse.output)
+
+
+def _keyed(scheme: Scheme) -> Keyed:
+    if not isinstance(scheme, Keyed):
+        raise UsageError(f"only a watermark whose labels come from a key takes a pledge, and {scheme} is none")
+    return scheme
+
+
+def pledged(order: Order, model: nn.Module, images: Images) -> bool:
+    """Whether nothing but a pledge was made, since there was none yet: what comes next is told."""
+    if order.pledge is None or order.pledge.exists():
+        return False
+    if order.owner is None:
+        raise UsageError("a pledge is signed by its owner: --key OWNER.key")
+    mine = Owner(images, key=order.owner.secret, public=order.owner.public, alpha=order.alpha)
+    pledge.made(chosen_by(mine, _keyed(order.scheme), model), order.owner, order.pledges).save(order.pledge)
+    show(f"{order.pledge} pledges what the key will depend on, as one of {order.pledges}. Next:", "bold")
+    show_command(f"beacon {order.pledge} --tsa URL")
+    show_command(f"beacon {order.pledge} --pulse PULSE")
+    show("and then the same command again.")
+    return True
 
 
 def _with_others(order: Order, model: nn.Module, owner: Owner) -> Owner:
@@ -207,6 +245,8 @@ def protected(order: Order, model: nn.Module, split: Split, places: tuple[Path, 
         tell(f"Of the model, {note}.")
     _check_logits(model, split.held_out)
     warnings = warn(soundness.of_model(task, before, task.trivial(split.held_out.labels)))
+    if pledged(order, model, split.mine):
+        return
     started = time.monotonic()
     try:
         found, more_warnings = make(order, model, split.mine)

@@ -68,6 +68,19 @@ def posting(url: str) -> "Post":
     return post
 
 
+def fetched(url: str) -> bytes:
+    """What lies at an address, at most a mebibyte of it."""
+    from ownmark.suspects.http.request import Request, check_address
+    from ownmark.suspects.http.transport import Limits, Transport
+
+    check_address(url)
+    transport = Transport(Limits(silence=10, longest=30, attempts=3, most_bytes=2**20, patience=10))
+    try:
+        return transport.send(Request("GET", url)).body
+    finally:
+        transport.close()
+
+
 def policy_for(claim: "Claim", alpha: float | None, most_queries: int | None, access: str | None = None) -> "Policy":
     from ownmark.cli.console import tell
     from ownmark.evidence import claim_record

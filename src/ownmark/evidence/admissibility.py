@@ -14,8 +14,8 @@ from cryptography.x509 import Certificate
 from ownmark import canonical
 from ownmark.claims.claim import Claim
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import claim_record, envelope, inputs, merkle, timestamp
-from ownmark.evidence.allowance import Allowance, allowances
+from ownmark.evidence import claim_record, envelope, inputs, merkle, pledge, timestamp
+from ownmark.evidence.allowance import MOST_PLEDGES, Allowance, allowances
 from ownmark.evidence.bound import Bound, bound
 from ownmark.evidence.bundle import Bundle, Opening
 from ownmark.evidence.commitment import Commitment
@@ -39,7 +39,8 @@ class Trust:
     ran out, and when: what they sealed before holds. `opened`: the sets of this seal that he knows to be public (0: a claim
     without sets). `pool`: the images that the owner says his key chose from. `now`: the time of judging, which a verdict records,
     so that it can be computed again in any year. `alpha`: the largest rate of false accusations that he judges by, whatever the
-    claimant committed to; None: any.
+    claimant committed to; None: any. `beacons`: certificates of public beacons that he believes; `pledges`: as one of how many he
+    counts a pledge at least, whatever its owner states.
     """
 
     roots: tuple[Certificate, ...] = ()
@@ -49,10 +50,14 @@ class Trust:
     pool: Pixels | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     alpha: float | None = None
+    beacons: tuple[Certificate, ...] = ()
+    pledges: int = MOST_PLEDGES
 
     def __post_init__(self) -> None:
         if self.alpha is not None and not 0 < self.alpha < 1:
             raise UsageError(f"alpha lies between 0 and 1, got {self.alpha!r}: it is the rate of false accusations")
+        if not 1 <= self.pledges <= MOST_PLEDGES:
+            raise UsageError(f"a pledge counts as one of 1 to {MOST_PLEDGES}, got {self.pledges}")
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def checked(bundle: Bundle, trust: Trust, seen: datetime) -> Checked:
         number=opening.number if opening else None,
         remade=remade,
         bound=tied,
-        allowances=allowances(secret=secret, pledges=None, sets=choice),
+        allowances=allowances(secret=secret, pledges=_pledges(opening, committed, trust), sets=choice),
         cap=trust.alpha,
     )
 
@@ -191,6 +196,16 @@ def _stretched(opening: Opening, tied: Bound) -> bool:
     if tied.choices is None or labels is None or tied.choices.null_of(opening.secret).key != labels.key:
         raise EvidenceError("the key was not derived from the secret that is shown")
     return True
+
+
+def _pledges(opening: Opening | None, committed: Commitment, trust: Trust) -> int | None:
+    """As one of how many the pledge before the pulse counts; None: there is none, or the judge trusts no beacon."""
+    labels = None if opening is None else claim_record.keyed(opening.claim)
+    if opening is None or labels is None or committed.beacon is None or not trust.beacons:
+        return None
+    found = pledge.from_record(committed.beacon)
+    found.check_seeds(labels, opening.number, opening.secret)
+    return max(found.pledges(trust.roots, trust.beacons, trust.now), trust.pledges)
 
 
 def _remade(part: Claim, committed: Commitment, pool: Pixels | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import EvidenceError
-from ownmark.evidence import choices, claim_record
+from ownmark.evidence import choices, claim_record, pledge
 from ownmark.evidence.choices import Choices
 from ownmark.evidence.commitment import Commitment
 
@@ -40,11 +40,23 @@ def bound(claim: Claim, committed: Commitment) -> Bound:
     other = choices.unlike(found, _sealed(committed))
     if other is not None:
         raise EvidenceError(f"the key was derived from another {other} than the seal commits to")
-    if labels.context != found.context():
+    pulse = b"" if committed.beacon is None else _pulse(committed)
+    if labels.context != found.context(pulse):
         raise EvidenceError("the key was not derived from what the seal commits to")
     if found.owner not in {"", committed.owner}:
         raise EvidenceError("the key was derived for another owner than the one who sealed it")
     return Bound(found, "the key derives from all that was committed to")
+
+
+def _pulse(committed: Commitment) -> bytes:
+    """The output of the pulse that the key takes, too. Raises EvidenceError where another thing was pledged than is sealed."""
+    found = pledge.from_record(committed.beacon)
+    told = found.told
+    if (told["choices"], told["owner"]) != (committed.choices, committed.owner):
+        raise EvidenceError("another thing was pledged before the pulse than the seal commits to")
+    if found.pulse is None:
+        raise EvidenceError("the pledge has no pulse")
+    return found.pulse.output
 
 
 def _sealed(committed: Commitment) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ownmark.evidence.bundle import MOST_STAMPS, Bundle, Opening
 from ownmark.evidence.commitment import Commitment, Policy
 from ownmark.evidence.merkle import Proof
 from ownmark.evidence.owner import OwnerKey
+from ownmark.evidence.pledge import Pledge
 from ownmark.evidence.timestamp import Post
 from ownmark.keys import Pixels
 
@@ -26,12 +27,13 @@ class Beside:
     """What is sealed beside the claim, by its digest. `model_file`: the protected model's.
 
     `pool`: the images that the keys of the sets chose theirs from, if they did; `previous`: the owner's last seal, so that none
-    can be left out later.
+    can be left out later; `pledge`: what was timestamped before the pulse that the key takes, too.
     """
 
     model_file: Path | None = None
     pool: Pixels | None = None
     previous: Bundle | None = None
+    pledge: Pledge | None = None
 
 
 def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside()) -> Bundle:
@@ -56,6 +58,7 @@ def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside(
         previous="" if beside.previous is None else beside.previous.digest,
         tool=f"ownmark {version('ownmark')}",
         choices=None if claim.choices is None else dict(claim.choices),
+        beacon=None if beside.pledge is None else beside.pledge.record,
     )
     _check_bound(claim, committed)
     payload = committed.to_bytes()

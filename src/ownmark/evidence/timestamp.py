@@ -25,6 +25,7 @@ from ownmark.errors import EvidenceError, UsageError
 Post = Callable[[bytes], bytes]  # sends a DER request (application/timestamp-query) to an authority, brings its answer
 KEYS = frozenset({"url", "nonce", "token"})
 SKEW = timedelta(minutes=5)  # how far the authority's clock and ours may differ
+ACCURACY = timedelta(seconds=1)  # how far a token's time, which counts whole seconds, may lie before the moment
 MEDIA_TYPE = "application/timestamp-query"
 
 

@@ -21,6 +21,7 @@ from ownmark.canonical import from_base64, in_base64
 from ownmark.errors import EvidenceError, blamed
 from ownmark.evidence import envelope, inputs
 from ownmark.evidence.admissibility import Trust, checked
+from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.commitment import STATEMENT, STATEMENT_KEYS
 from ownmark.evidence.envelope import Envelope, signed
@@ -32,8 +33,8 @@ from ownmark.querying import transcript
 VERSION = 2
 PREDICATES = {f"urn:ownmark:verdict:{version}": version for version in range(1, VERSION + 1)}
 KEYS = frozenset({"version", "judge", "bundle", "trust", "seen", "session", "environment", "ruling"})
-TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now", "alpha"})
-NEW_TRUST = {"alpha"}  # of version 2
+TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now", "alpha", "beacons", "pledges"})
+NEW_TRUST = {"alpha", "beacons", "pledges"}  # of version 2
 SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
 
 
@@ -174,6 +175,8 @@ def _trust(trust: Trust, version: int) -> dict[str, Any]:
         "pool": "" if trust.pool is None else inputs.pool_digest(trust.pool, version),
         "now": trust.now.astimezone(UTC).isoformat(),
         "alpha": trust.alpha,
+        "beacons": [in_base64(one.public_bytes(Encoding.DER)) for one in trust.beacons],
+        "pledges": trust.pledges,
     }
     return whole if version > 1 else {name: value for name, value in whole.items() if name not in NEW_TRUST}
 
@@ -187,6 +190,8 @@ def _trust_of(value: object, pool: Pixels | None, version: int) -> Trust:
         opened=frozenset(record["opened"]),
         now=datetime.fromisoformat(record["now"]),
         alpha=record.get("alpha"),
+        beacons=tuple(map(_root, record.get("beacons", []))),
+        pledges=record.get("pledges", MOST_PLEDGES),
     )
     if not record["pool"]:
         return trust

@@ -43,6 +43,10 @@ LIMITS = {
 
 RARE = 1e-6  # a rate below it is told as a power of ten
 TINIEST = 1e-300  # what is smaller is told by its logarithm
+UNBOUND = (
+    "The key of these labels depends on neither the order of the classes nor where the images come from: whoever knew the key "
+    "could have arranged both after it. A judge goes by innocent models here, and never calls a match strong."
+)
 SUPPORTING = (
     "A match is supporting evidence: it needs other evidence beside it, and it never shows what anybody intended or was "
     "allowed to do."
@@ -258,7 +262,7 @@ def shared_limits(claim: Claim, alpha: float, suspects: int) -> list[str]:
     labels, said = keyed(claim), [SUPPORTING]
     count = max((len(test.null.scores) for test in claim.tests if isinstance(test.null, Innocents)), default=0)
     if labels is not None:
-        said += _exact(labels)
+        said += _exact(labels) + ([] if labels.context else [UNBOUND])
     if count:
         models = counted(count, "innocent model")
         said += [EXCHANGEABLE.format(models), STRATA, SMALLEST.format(models, count + 1, 1 / (count + 1))]

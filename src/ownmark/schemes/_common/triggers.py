@@ -6,7 +6,7 @@ keyed triggers is derived last, from every choice that could bend them (`evidenc
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +101,7 @@ class Triggers:
         return Triggers(self.images[:count], self.labels[:count])
 
 
+@runtime_checkable
 class Keyed(Protocol):
     """A scheme whose labels come from a key: `sets` of `triggers` each, with images of a `source`."""
 

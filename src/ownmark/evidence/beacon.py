@@ -1,0 +1,162 @@
+"""A pulse of a public randomness beacon, in the format of the NIST Randomness Beacon 2.0 (NISTIR 8213, draft). No torch.
+
+A pulse is published every minute and signed; nobody knows it before. The signature (RSA, PKCS #1 v1.5, SHA-512) is over the
+fields in one order, each text or number of bytes behind its length in 4 bytes; the output is SHA-512 of that and the signature.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha512
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.x509 import Certificate
+
+from ownmark import canonical
+from ownmark.errors import EvidenceError, UsageError
+
+MOST_BYTES = 2**16  # of a pulse's file
+RSA_SHA512 = 0  # the cipher suite
+LISTED = ("previous", "hour", "day", "month", "year")  # of earlier outputs, in this order
+TEXTS = (
+    "uri",
+    "version",
+    "certificateId",
+    "timeStamp",
+    "localRandomValue",
+    "precommitmentValue",
+    "signatureValue",
+    "outputValue",
+)
+NUMBERS = {"cipherSuite": 4, "period": 4, "chainIndex": 8, "pulseIndex": 8, "statusCode": 4}  # bytes
+KEYS = frozenset({*TEXTS, *NUMBERS, "external", "listValues"})
+EXTERNAL = frozenset({"sourceId", "statusCode", "value"})
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """`record`: JSON data as the beacon publishes it; nobody has checked yet that it may be believed."""
+
+    record: dict[str, Any]
+
+    @property
+    def time(self) -> datetime:
+        """When it was published; nobody knew it before."""
+        return datetime.strptime(self.record["timeStamp"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+    @property
+    def period(self) -> timedelta:
+        """Until the next one."""
+        return timedelta(milliseconds=self.record["period"])
+
+    @property
+    def output(self) -> bytes:
+        """64 random bytes."""
+        return bytes.fromhex(self.record["outputValue"])
+
+    @property
+    def message(self) -> bytes:
+        """What is signed."""
+        told, outside = self.record, self.record["external"]
+        head = [_text(told["uri"]), _text(told["version"]), *(_number(told, one) for one in ("cipherSuite", "period"))]
+        head += [_bytes(told["certificateId"]), *(_number(told, one) for one in ("chainIndex", "pulseIndex"))]
+        head += [_text(told["timeStamp"]), _bytes(told["localRandomValue"])]
+        head += [_bytes(outside["sourceId"]), _number(outside, "statusCode"), _bytes(outside["value"])]
+        listed = [_bytes(one["value"]) for one in told["listValues"]]
+        return b"".join([*head, *listed, _bytes(told["precommitmentValue"]), _number(told, "statusCode")])
+
+    def check(self, certificates: Sequence[Certificate]) -> None:
+        """Raises EvidenceError unless one of the beacon's certificates, valid at the time, vouches for it."""
+        signature = bytes.fromhex(self.record["signatureValue"])
+        if sha512(self.message + signature).digest() != self.output:
+            raise EvidenceError("the pulse was changed: its output is not the hash of its fields and its signature")
+        if not any(_signed(one, signature, self) for one in certificates):
+            raise EvidenceError(f"no certificate of a beacon that you trust signed the pulse {self.record['uri']}")
+
+
+def _signed(certificate: Certificate, signature: bytes, pulse: Pulse) -> bool:
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey):
+        return False
+    if not certificate.not_valid_before_utc <= pulse.time <= certificate.not_valid_after_utc:
+        return False
+    try:
+        key.verify(signature, pulse.message, PKCS1v15(), SHA512())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def from_bytes(data: bytes) -> Pulse:
+    """The pulse in a file or an answer of a beacon. Raises EvidenceError."""
+    try:
+        whole = json.loads(data.decode("utf-8"), object_pairs_hook=_no_twins) if len(data) <= MOST_BYTES else None
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(f"this is no pulse of a beacon, or it is cut short or damaged ({error})") from error
+    return from_record(whole.get("pulse", whole) if isinstance(whole, dict) else whole)
+
+
+def from_record(value: object) -> Pulse:
+    """The pulse of which this is the JSON data. Raises EvidenceError for another form."""
+    record = canonical.record_of(value, KEYS, "a pulse")
+    outside, listed = canonical.record_of(record["external"], EXTERNAL, "a pulse's external value"), record["listValues"]
+    if not isinstance(listed, list) or [_kind(one) for one in listed] != list(LISTED):
+        raise EvidenceError(f"a pulse lists the outputs of {', '.join(LISTED)}, in this order")
+    pulse = Pulse(record)
+    try:
+        if not all(isinstance(record[name], str) for name in TEXTS) or not all(_is_number(record, one) for one in NUMBERS):
+            raise EvidenceError("a pulse's fields are text and whole numbers")
+        usable = (
+            _is_number(outside, "statusCode") and bool(pulse.message) and bool(pulse.output) and pulse.period.total_seconds() > 0
+        )
+        bytes.fromhex(record["signatureValue"])
+        moment = pulse.time
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise EvidenceError(f"the pulse cannot be read: {error}") from error
+    if not usable or record["cipherSuite"] != RSA_SHA512:
+        raise EvidenceError(f"a pulse of {moment:%Y-%m-%d} needs the cipher suite {RSA_SHA512}, RSA with SHA-512")
+    return pulse
+
+
+def certificates_in(path: Path) -> tuple[Certificate, ...]:
+    """The certificates of a beacon, in PEM."""
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        return tuple(load_pem_x509_certificates(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as a beacon's certificate in PEM: {error}") from error
+
+
+def _kind(one: object) -> object:
+    known = isinstance(one, dict) and one.keys() == {"uri", "type", "value"} and isinstance(one["value"], str)
+    return one["type"] if known and isinstance(one, dict) else None
+
+
+def _is_number(record: dict[str, Any], name: str) -> bool:
+    return canonical.is_count(record[name]) and record[name] < 2 ** min(8 * NUMBERS[name], 53)
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a JSON object names a key twice")
+    return dict(pairs)
+
+
+def _number(record: dict[str, Any], name: str) -> bytes:
+    return int(record[name]).to_bytes(NUMBERS[name], "big")
+
+
+def _text(value: str) -> bytes:
+    return len(value.encode()).to_bytes(4, "big") + value.encode()
+
+
+def _bytes(value: str) -> bytes:
+    plain = bytes.fromhex(value)
+    return len(plain).to_bytes(4, "big") + plain

@@ -1,0 +1,142 @@
+"""A pledge: what an owner commits to before a public pulse, so that no key can be tried once the pulse is known. No torch.
+
+It holds the choices and, by their digests, the claim's secret and the seed of every set. It is signed and timestamped; the first
+pulse after that enters the key of every set. What is left to try are other pledges: as many as were timestamped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.x509 import Certificate
+
+from ownmark import canonical
+from ownmark.errors import EvidenceError, UsageError
+from ownmark.evidence import beacon, choices, envelope, timestamp
+from ownmark.evidence.allowance import MOST_PLEDGES
+from ownmark.evidence.beacon import Pulse
+from ownmark.evidence.choices import Choices
+from ownmark.evidence.commitment import STATEMENT, STATEMENT_KEYS
+from ownmark.evidence.envelope import Envelope
+from ownmark.evidence.owner import OwnerKey
+from ownmark.evidence.timestamp import Stamp
+from ownmark.files import write_whole
+from ownmark.scoring.null_models import KeyedLabels
+
+VERSION, FORMAT = 1, "ownmark pledge"
+PREDICATE = "urn:ownmark:pledge:1"
+KEYS = frozenset({"version", "owner", "choices", "secret", "seeds", "pledges"})
+RECORD_KEYS = frozenset({"envelope", "stamps", "pulse"})
+MOST_STAMPS, MOST_BYTES = 16, 2**22
+
+
+@dataclass(frozen=True)
+class Pledge:
+    """A signed pledge, with its timestamps and, once it is published, the pulse."""
+
+    envelope: Envelope
+    stamps: tuple[Stamp, ...] = ()
+    pulse: Pulse | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is pledged. Raises EvidenceError for a statement of another form."""
+        statement = canonical.record_of(canonical.loads(self.envelope.payload), STATEMENT_KEYS, "a statement")
+        if statement["predicateType"] != PREDICATE:
+            raise EvidenceError(f"the statement is about {statement['predicateType']!r}, needed {PREDICATE}")
+        found = canonical.record_of(statement["predicate"], KEYS, "a pledge")
+        seeds, count = found["seeds"], found["pledges"]
+        if not isinstance(seeds, list) or not all(map(canonical.is_digest, (*seeds, found["secret"], found["owner"]))):
+            raise EvidenceError("a pledge names its owner, its secret and its seeds by 64 hexadecimal digits each")
+        if not canonical.is_version(found["version"], VERSION) or not canonical.is_count(count, 1) or count > MOST_PLEDGES:
+            raise EvidenceError(f"a pledge of version {VERSION} is one of at most {MOST_PLEDGES} that its owner made")
+        return found
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """JSON data."""
+        stamps = [stamp.record for stamp in self.stamps]
+        return {"envelope": self.envelope.record, "stamps": stamps, "pulse": self.pulse and self.pulse.record}
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all."""
+        write_whole(path, canonical.dumps({"format": FORMAT, "version": VERSION, **self.record}))
+
+    def pledges(self, roots: Sequence[Certificate], beacons: Sequence[Certificate], now: datetime) -> int:
+        """As one of how many it was made. Raises EvidenceError unless the pulse is the first after its timestamp."""
+        told = self.told
+        self.envelope.check(told["owner"])
+        if self.pulse is None or not self.stamps:
+            raise EvidenceError("a pledge counts with a timestamp and the first pulse after it")
+        self.pulse.check(beacons)
+        time = min(timestamp.proven(stamp, self.envelope.data, roots, now) for stamp in self.stamps)
+        _check_first(self.pulse, time)
+        return int(told["pledges"])
+
+    def check_seeds(self, labels: KeyedLabels, number: int | None, secret: bytes) -> None:
+        """Raises EvidenceError unless what is opened was pledged: one set's seed, or all of them and the secret."""
+        told = self.told
+        pledged = told["seeds"] if number is None else told["seeds"][number : number + 1]
+        if [choices.digest_of(seed) for seed in labels.seeds] != pledged:
+            raise EvidenceError("what is opened does not come from a seed that was pledged")
+        if secret and choices.digest_of(secret) != told["secret"]:
+            raise EvidenceError("the secret that is shown is not the one that was pledged")
+
+
+def made(chosen: Choices, owner: OwnerKey, pledges: int) -> Pledge:
+    """A new pledge, without a timestamp. `pledges`: as one of how many that this owner makes for one claim. Takes a second."""
+    if not 1 <= pledges <= MOST_PLEDGES:
+        raise UsageError(f"a pledge is one of 1 to {MOST_PLEDGES}, got {pledges}: p pays for each of them")
+    predicate = {
+        "version": VERSION,
+        "owner": owner.public,
+        "choices": chosen.record,
+        "secret": choices.digest_of(chosen.secret(owner.secret)),
+        "seeds": [choices.digest_of(seed) for seed in chosen.null(owner.secret).seeds],
+        "pledges": pledges,
+    }
+    subject = [{"name": "choices", "digest": {"sha256": chosen.digest}}]
+    statement = {"_type": STATEMENT, "subject": subject, "predicateType": PREDICATE, "predicate": predicate}
+    return Pledge(envelope.signed(canonical.dumps(statement), owner))
+
+
+def with_pulse(pledge: Pledge, pulse: Pulse) -> Pledge:
+    """The pledge with its pulse. Raises EvidenceError where another pulse was the first after its timestamp."""
+    if not pledge.stamps:
+        raise UsageError("a pledge is timestamped first, and then waits for the next pulse: --tsa URL")
+    _check_first(pulse, min(stamp.time for stamp in pledge.stamps))
+    return replace(pledge, pulse=pulse)
+
+
+def read(path: Path) -> Pledge:
+    """The pledge in a file. Raises EvidenceError."""
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+    except OSError as error:
+        raise EvidenceError(f"cannot read the pledge {path}: {error.strerror or error}") from error
+    record = canonical.record_of(canonical.loads(data), RECORD_KEYS | {"format", "version"}, "a pledge's file")
+    if record.pop("format") != FORMAT or not canonical.is_version(record.pop("version"), VERSION):
+        raise EvidenceError(f"{path} is no pledge of version {VERSION}")
+    return from_record(record)
+
+
+def from_record(value: object) -> Pledge:
+    """The pledge that `Pledge.record` described. Raises EvidenceError."""
+    record = canonical.record_of(value, RECORD_KEYS, "a pledge")
+    stamps = record["stamps"]
+    if not isinstance(stamps, list) or len(stamps) > MOST_STAMPS:
+        raise EvidenceError(f"the timestamps of a pledge are a list of at most {MOST_STAMPS}")
+    pulse = None if record["pulse"] is None else beacon.from_record(record["pulse"])
+    found = Pledge(envelope.from_record(record["envelope"]), tuple(map(timestamp.from_record, stamps)), pulse)
+    _ = found.told  # one that cannot be read is no pledge
+    return found
+
+
+def _check_first(pulse: Pulse, time: datetime) -> None:
+    """Whoever may pick among the pulses after the timestamp has as many keys to try."""
+    after = time + timestamp.ACCURACY
+    if not after < pulse.time <= after + pulse.period:
+        stamped, published = (f"{one:%Y-%m-%d %H:%M:%S} UTC" for one in (time, pulse.time))
+        raise EvidenceError(f"the pulse of {published} is not the first after the pledge's timestamp, {stamped}")

@@ -8,23 +8,20 @@ from pathlib import Path
 
 import pytest
 from conftest import same_weights
-from workshop import MODEL, Ran, ownmark, protecting, refused, shop_in
+from marking import MARK, marked, marking, null_of, owners_key
+from workshop import MODEL, ownmark, protecting, refused, shop_in
 
 from ownmark.attacks import ATTACKS
 from ownmark.claims.claim import Claim
 from ownmark.cli import protect
 from ownmark.cli.options import listed
-from ownmark.evidence import owner
 from ownmark.evidence.choices import from_record
 from ownmark.models.named import build
 from ownmark.models.weights import load_weights, weights_digest
 from ownmark.protocols import Progress, silent
 from ownmark.schemes import SCHEMES
-from ownmark.scoring.null_models import KeyedLabels
 
 Capture = pytest.CaptureFixture[str]
-PASSPHRASE = "correct horse battery"  # noqa: S105 - of a key that only a test uses
-MARK = "Partitioned(triggers=60, sets=1, stages=1, steps=1, clean=8, least=0.0)"
 STRONG = MARK.replace("steps=1,", "steps=200, layers=1.0, batch=60, keep=0.1, source=Patterns(cells=8),")
 PLAIN = "IPGuard(samples=2, margin=0.01, search=Search(steps=60, rate=0.05))"
 SUSPECT = (MODEL, "--weights", "my.safetensors")
@@ -33,28 +30,6 @@ SUSPECT = (MODEL, "--weights", "my.safetensors")
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return shop_in(tmp_path / "shop", monkeypatch)
-
-
-def marking(*more: str, out: str = "my.claim") -> list[str]:
-    model = ["protect", MODEL, "--weights", "model.safetensors", "--data", "images"]
-    return [*model, "--scheme", MARK, "--out", out, *more]
-
-
-def null_of(claim: Claim) -> KeyedLabels:
-    null = claim.tests[0].null
-    assert isinstance(null, KeyedLabels)
-    return null
-
-
-def marked(capsys: Capture, *more: str) -> Ran:
-    ran = ownmark(capsys, *marking(*more))
-    assert ran.code == 0, ran.err
-    return ran
-
-
-def owners_key(shop: Path, monkeypatch: pytest.MonkeyPatch) -> owner.OwnerKey:
-    monkeypatch.setenv("OWNMARK_PASSPHRASE", PASSPHRASE)
-    return owner.create(shop / "OWNER.key", PASSPHRASE)
 
 
 def test_protect_writes_marked_weights_that_the_claim_is_about_and_leaves_the_given_ones(shop: Path, capsys: Capture) -> None:

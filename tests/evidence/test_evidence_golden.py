@@ -24,9 +24,9 @@ from ownmark.evidence.envelope import from_record
 from ownmark.evidence.ruling import Outcome, opened_part, ruled
 from ownmark.evidence.verdict_file import recomputed
 
-HERE = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
+HERE = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "src")]
 NOW = {"v1": Outcome.INCONCLUSIVE, "v2": Outcome.STRONG}  # what the verdict of each version's copy deserves today
-VERSIONS = sorted(path for path in (Path(__file__).parent / "claims").glob("v*") if path.is_dir())
+VERSIONS = sorted(path for path in (Path(__file__).parents[1] / "claims").glob("v*") if path.is_dir())
 JUDGE = """
 import sys, json
 from datetime import datetime

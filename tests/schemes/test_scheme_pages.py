@@ -11,7 +11,7 @@ from ownmark.schemes import SCHEMES
 from ownmark.schemes._common.triggers import Patterns
 from ownmark.scoring.null_models import KeyedLabels
 
-FOLDER = Path(__file__).parents[1] / "docs" / "schemes"
+FOLDER = Path(__file__).parents[2] / "docs" / "schemes"
 HEADINGS = ["What", "When", "Settings", "Cost", "Limits", "Source", "Departures"]
 MARKS = {kind.__name__.lower(): kind for kind in SCHEMES if kind.marks}
 PAGES = [file for file in sorted(FOLDER.glob("*.md")) if file.stem != "saliency"]  # the first of them, has headings of its own

@@ -16,7 +16,7 @@ from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Scheme
 from ownmark.schemes._common.sampling import TOGETHER, Rows, Samples, gathered, some
 
-PAGES = Path(__file__).parents[1] / "docs" / "schemes"
+PAGES = Path(__file__).parents[2] / "docs" / "schemes"
 KINDS = {
     "ipguard": "IPGuard",
     "mistakes": "Mistakes",

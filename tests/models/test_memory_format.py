@@ -27,7 +27,7 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.training import Training, train
 
-SOURCE = Path(__file__).parents[1] / "src" / "ownmark"
+SOURCE = Path(__file__).parents[2] / "src" / "ownmark"
 LAST, PLAIN = torch.channels_last, torch.contiguous_format
 
 

@@ -22,7 +22,7 @@ from ownmark.errors import UsageError
 from ownmark.method_strings import read
 from ownmark.protocols import Alarm, Detector, silent
 
-PAGE = Path(__file__).parents[1] / "docs" / "detectors.md"
+PAGE = Path(__file__).parents[2] / "docs" / "detectors.md"
 NORMAL = 120  # images
 
 

@@ -201,7 +201,7 @@ def test_an_address_that_is_no_model_is_refused(run: Run) -> None:
 
 def test_the_python_of_the_page_runs(run: Run, model: nn.Module, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("http://127.0.0.1:1/predict")[0] == 2, "the fixture has written the claim"
-    page = (Path(__file__).parents[1] / "docs" / "web-suspects.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "web-suspects.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     with serving(V2(model)) as server:
         exec(compile(code.replace("http://127.0.0.1:8000", server.url), "page", "exec"), {})  # noqa: S102 - the project's own page

@@ -7,7 +7,7 @@ import pytest
 from authority import authority, needs_openssl, serving_timestamps
 from beacons import Beacon
 from loopback import Said, serving
-from test_cli_watermark import marked, marking, null_of, owners_key
+from marking import marked, marking, null_of, owners_key
 from workshop import ownmark, refused, shop_in
 
 from ownmark.claims.claim import Claim

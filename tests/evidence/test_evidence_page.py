@@ -23,7 +23,7 @@ from ownmark.evidence.ruling import Stratum
 from ownmark.querying import transcript
 from ownmark.querying.transcript import Role
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "evidence-format.md").read_text(encoding="utf-8")
 GOLDEN = sorted((ROOT / "tests" / "claims").glob("v1/*.[so]*ed"))
 

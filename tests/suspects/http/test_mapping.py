@@ -11,7 +11,7 @@ from ownmark.suspects.answers import Outputs
 from ownmark.suspects.http.http_json import HttpJson
 from ownmark.suspects.http.mapping import PRESETS, Mapping, find
 
-PAGE = (Path(__file__).parents[1] / "docs" / "web-suspects.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "web-suspects.md").read_text(encoding="utf-8")
 
 
 def test_the_mapping_of_the_page_is_one_and_its_tables_name_every_preset_and_word() -> None:

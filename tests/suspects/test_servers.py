@@ -33,7 +33,7 @@ from ownmark.suspects.local import Local
 from ownmark.verdicts.verify import Outcome, verify
 
 pytestmark = pytest.mark.server
-HERE = Path(__file__).parent / "servers"
+HERE = Path(__file__).parents[1] / "servers"
 VENVS = Path(os.environ.get("OWNMARK_SERVERS", HERE.parents[1] / ".ci" / "servers"))
 PATIENCE = 120  # seconds until a server is ready
 PATIENT = Limits(silence=30, attempts=3)

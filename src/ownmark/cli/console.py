@@ -6,7 +6,7 @@ Whatever is shown passes through `escaped`: a stranger's text cannot write to th
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -116,3 +116,19 @@ def lines(title: str, clock: Callable[[], float] = time.monotonic) -> Callback:
 
 def _line(console: Console, text: str, style: str) -> None:
     console.print(Text(escaped(text), style=style), soft_wrap=not console.is_terminal)
+
+
+class Terminal:
+    """The watcher of workflows that the command line is: notes and bars on stderr."""
+
+    def note(self, text: str) -> None:
+        """A line beside the result."""
+        tell(text)
+
+    def warn(self, text: str) -> None:
+        """A line in yellow."""
+        tell(text, "yellow")
+
+    def step(self, title: str) -> AbstractContextManager[Callback]:
+        """A bar with the time left; in a log file a line now and then."""
+        return working(title)

@@ -5,9 +5,13 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ownmark.cli.streams import Streams, streams
 from ownmark.errors import OwnmarkError, told
+
+if TYPE_CHECKING:
+    from ownmark.cli.answer import Answer
 
 USAGE, INTERRUPTED = 2, 130  # the second is what a shell gives for Ctrl-C
 EXTRA = {
@@ -70,15 +74,28 @@ def _ended(words: Sequence[str], both: Streams, *, as_json: bool) -> End:
     except SystemExit as stop:
         return _unread(stop)
     except TypedCommand as typed:
-        command = typed.command
+        command, as_json = typed.command, typed.as_json
     both.out.aside = both.err if as_json else None
     try:
-        command.run()
+        answer = command.run()
+        if answer is not None:
+            return _answered(answer, as_json=as_json)
     except typer.Exit as end:
         return End(end.exit_code)
     finally:
         both.out.aside = None
     return End(0)
+
+
+def _answered(answer: "Answer", *, as_json: bool) -> End:
+    """The answer, in the form that was asked for."""
+    from ownmark.cli.console import emit
+
+    if as_json:
+        emit(answer.record)
+    else:
+        answer.show()
+    return End(answer.exit_code)
 
 
 def _unread(stop: SystemExit) -> End:

@@ -19,5 +19,5 @@ class Command(Protocol):
 
     example: ClassVar[str]
 
-    def run(self) -> Answer:
+    def run(self) -> Answer | None:  # None: a command that still speaks for itself
         """Do it, and say what came of it."""

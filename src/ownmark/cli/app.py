@@ -1,15 +1,17 @@
 """The program: its commands are frozen dataclasses of what can be typed, each with one verb."""
 
-from inspect import cleandoc, signature
-from typing import Annotated, Any, ClassVar, Protocol
+from inspect import Parameter, cleandoc, signature
+from typing import Annotated, Any
 
 import typer
 
+from ownmark.cli.answer import Command
 from ownmark.cli.bench import Bench
 from ownmark.cli.dispute_commands import Dispute, Judge
 from ownmark.cli.evidence_commands import Keygen, Open, Seal
 from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.methods import Methods
+from ownmark.cli.options import AsJson
 from ownmark.cli.owner_commands import Attack, Demo, Protect
 from ownmark.cli.pledging import Beacon
 from ownmark.cli.scan import Scan
@@ -29,21 +31,12 @@ app = typer.Typer(
 )
 
 
-class Command(Protocol):
-    """What a command line asks for."""
-
-    example: ClassVar[str]
-
-    def run(self) -> None:
-        """Do it, and print what came of it."""
-
-
 class TypedCommand(Exception):  # noqa: N818 - no error: it carries what was typed out of the parser, to be run outside of it
     """The command line was read."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, *, as_json: bool) -> None:
         super().__init__(type(command).__name__)
-        self.command = command
+        self.command, self.as_json = command, as_json
 
 
 COMMANDS: tuple[type[Command], ...] = (
@@ -53,13 +46,19 @@ COMMANDS: tuple[type[Command], ...] = (
 )
 
 
+JSON = Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)  # every command has it
+
+
 def _register(kind: type[Command]) -> None:
     """Make a command of the class: its fields are what can be typed."""
 
-    def call(**values: Any) -> None:  # noqa: ANN401 - whatever its fields are
-        raise TypedCommand(kind(**values))
+    fields = signature(kind)
+    wanted = fields.replace(parameters=[*fields.parameters.values(), *([] if "as_json" in fields.parameters else [JSON])])
 
-    wanted = signature(kind)
+    def call(**values: Any) -> None:  # noqa: ANN401 - whatever its fields are
+        given = {name: value for name, value in values.items() if name in fields.parameters}
+        raise TypedCommand(kind(**given), as_json=values["as_json"])
+
     call.__signature__ = wanted  # type: ignore[attr-defined]
     call.__annotations__ = {name: parameter.annotation for name, parameter in wanted.parameters.items()}
     call.__doc__ = cleandoc(kind.__doc__ or "")

@@ -60,7 +60,8 @@ def main() -> None:
         "strangers_matched": share((new for _, new in pairs), copies=False),
         "innocents": min(new.told["innocents"] for _, new in pairs),
     }
-    setting = f"ownmark demo, {PAIRS} times in turns with commit {BEFORE[:7]}, each a process with its workers; no other load"
+    load = max(os.getloadavg())
+    setting = f"ownmark demo, {PAIRS} times in turns with commit {BEFORE[:7]}, each a process with its workers; load up to {load:.1f}"
     record("demo-speed", figures, seeds={"demo": list(range(PAIRS))}, setting=setting)
 
 

@@ -61,7 +61,7 @@ def main() -> None:
         "innocents": min(new.told["innocents"] for _, new in pairs),
     }
     load = max(os.getloadavg())
-    setting = f"ownmark demo, {PAIRS} times in turns with commit {BEFORE[:7]}, each a process with its workers; load up to {load:.1f}"
+    setting = f"ownmark demo, {PAIRS} times in turns with {BEFORE[:7]}, each a process with its workers; load up to {load:.1f}"
     record("demo-speed", figures, seeds={"demo": list(range(PAIRS))}, setting=setting)
 
 

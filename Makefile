@@ -45,12 +45,16 @@ test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## ask servers that ot
 	$(BIN)/pytest -m server $(PYTEST_ARGS)
 
 # Tests that train, each run in one process under glibc's checking allocator, which ends a process that has written out of place.
-TRAINING_TESTS := $(addprefix tests/test_,memory_format.py training.py attack_training.py attack_pruning.py trigger_set.py zhang.py partitioned.py)
+TRAINING_TESTS := $(addprefix tests/,test_training.py models/test_memory_format.py attacks/test_attack_training.py \
+	attacks/test_attack_pruning.py schemes/test_trigger_set.py schemes/test_zhang.py schemes/test_partitioned.py)
 CHECKED := LD_PRELOAD=libc_malloc_debug.so.0 MALLOC_CHECK_=3 MALLOC_PERTURB_=165
 
-test-memory: $(VENV)/.checks ## RUNS=20 runs of the tests that train, under an allocator that checks for corrupted memory
+test-memory: $(VENV)/.checks ## RUNS=20 runs of the tests that train, every second one as with AVX2, under a checking allocator
 	$(CHECKED) $(BIN)/python tests/allocator.py
-	for run in $$(seq $(RUNS)); do $(CHECKED) $(BIN)/pytest -q -m "not slow" $(TRAINING_TESTS) $(PYTEST_ARGS) || exit 1; done
+	for run in $$(seq $(RUNS)); do \
+		isa=$$([ $$((run % 2)) -eq 0 ] && echo AVX2 || echo DEFAULT); \
+		$(CHECKED) ONEDNN_MAX_CPU_ISA=$$isa $(BIN)/pytest -q -m "not slow" $(TRAINING_TESTS) $(PYTEST_ARGS) || exit 1; \
+	done
 
 check: $(VENV)/.checks ## format the code, then lint, types and every fast test: before every commit
 	$(BIN)/ruff format .

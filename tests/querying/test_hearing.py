@@ -75,7 +75,7 @@ def test_where_no_key_can_be_kept_it_is_told_which_folder_to_name(state: Path) -
     state.unlink()
     state.mkdir()
     (state / hearing.NAME).symlink_to(state / "elsewhere")
-    with pytest.raises(UsageError, match="cannot keep your own key"):
+    with pytest.raises(UsageError, match="cannot store your own key"):
         hearing.user_key()
     assert not (state / "elsewhere").exists()
 

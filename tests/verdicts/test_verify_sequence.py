@@ -70,7 +70,7 @@ def test_a_person_is_told_what_the_early_verdict_rests_on(run: Run, copy: Server
     code, out, _ = run(copy.url + MODEL, *EARLY)
     assert code == 0
     assert f"of {TRIGGERS} triggers in keyed order" in out
-    assert "holds wherever one stops" in out
+    assert "holds under any stopping rule" in out
 
 
 def test_an_interrupted_test_goes_on_from_the_ledger_and_comes_to_the_same_end(run: Run, copy: Server) -> None:

@@ -138,14 +138,14 @@ def test_decoys_are_asked_first_and_their_findings_are_told(run: Run, copy: Serv
     record = json.loads(out)
     assert code == 0
     assert record["queries_spent"] == record["queries"] + REPEATS + PROBES
-    assert "10 of 10 ordinary images right" in err
+    assert "10 of 10 ordinary images correct" in err
 
 
 def test_decoys_that_are_kept_with_the_claim_are_found(run: Run, copy: Server) -> None:
     Path("normal").rename("my.claim.decoys")
     code, _, err = run(copy.url + MODEL, *ALPHA)
     assert code == 0
-    assert "10 of 10 ordinary images right" in err
+    assert "10 of 10 ordinary images correct" in err
     assert len(copy.queries()) == TRIGGERS + REPEATS + PROBES
 
 

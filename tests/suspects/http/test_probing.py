@@ -160,7 +160,7 @@ def test_answers_with_noise_are_inconclusive_and_their_rate_is_told(claim: Claim
         return shares / shares.sum(axis=1, keepdims=True)
 
     noise = noisy(0.2)
-    assert inconclusive(V2(model, edit=edit), claim, "of 10 ordinary images got a different answer", "nothing can be judged") == 30
+    assert inconclusive(V2(model, edit=edit), claim, "10 ordinary images got a different answer", "nothing can be judged") == 30
 
 
 def test_two_models_behind_one_address_are_inconclusive(claim: Claim, model: nn.Module) -> None:

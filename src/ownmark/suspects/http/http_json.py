@@ -113,7 +113,7 @@ class HttpJson:
             raise AnswerError(f"{self.name} names a class of the claim twice, by name and by number: {str(list(told))[:60]}")
         if len(known) != len(self._place):
             raise UnsettledError(
-                f"{self.name} returns {len(told)} scores for {len(self._place)} classes: a different task, or only the best ones: "
+                f"{self.name} returns {len(told)} scores for {len(self._place)} classes: a different task, or only the best: "
                 "in that case use top instead of scores"
             )
         others = [told[name] for name in sorted(told) if places[name] == web.UNDECIDED]

@@ -141,7 +141,7 @@ def test_the_corners_of_a_pattern_are_the_colours_that_were_drawn() -> None:
 
 
 def test_wrong_use_is_told() -> None:
-    with pytest.raises(UsageError, match="32 bytes long, got 31"):
+    with pytest.raises(UsageError, match="key of 32 bytes, got 31"):
         keys.labels(KEY[:31], 1, 10)
     with pytest.raises(UsageError, match="32 bytes"):
         keys.stretched(b"password", b"")
@@ -151,8 +151,8 @@ def test_wrong_use_is_told() -> None:
         with pytest.raises(UsageError, match="number of classes"):
             keys.labels(KEY, 1, classes)
     for count in (6, -1):
-        with pytest.raises(UsageError, match="cannot be chosen from 5"):
+        with pytest.raises(UsageError, match="images from 5: use a larger pool"):
             keys.chosen(KEY, count, 5)
     for size, cells in (((8, 8, 3), 1), ((0, 8, 3), 4)):
-        with pytest.raises(UsageError, match="2 cells or more"):
+        with pytest.raises(UsageError, match="at least 2 cells"):
             keys.patterns(KEY, 1, size, cells)

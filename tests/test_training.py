@@ -118,7 +118,7 @@ def test_settings_that_train_nothing_are_an_error(wrong: dict[str, float]) -> No
 def test_training_on_no_image_or_with_nothing_to_train_is_an_error() -> None:
     with pytest.raises(UsageError, match="image"):
         train(tiny(), pictures().take([]), QUICK, seed(0))
-    with pytest.raises(UsageError, match="shifted"):
+    with pytest.raises(UsageError, match="cannot shift"):
         train(tiny(), pictures(size=4), QUICK, seed(0))
     with pytest.raises(UsageError, match="frozen"):
         train(tiny().requires_grad_(False), pictures(), QUICK, seed(0))

@@ -1,17 +1,17 @@
 """Every error that ownmark raises on purpose.
 
 OwnmarkError
-├── UsageError           the call cannot be carried out as it was asked (exit code 2)
-│   ├── DataError        images, labels or a folder are not what is needed
-│   ├── ModelError       a model cannot be built, loaded, traced or asked
-│   │   └── MapError     a model shows no map: `verify` judges by its answers instead, where the claim has such a test
-│   └── ProtectError     the scheme could not make the claim that was asked for
-├── ClaimError           a claim file is broken, changed or of an unknown version (exit code 4)
-│   └── EvidenceError    a seal is broken, changed, not signed by its owner, or opened to something else than was sealed
-└── SuspectError         a suspect cannot be reached or its answers cannot be used (exit code 5)
-    └── AnswerError      answers came, but they are not what the reading promises
-        └── UnsettledError   nor can what they mean be settled: `verify` gives a verdict that is INCONCLUSIVE
-            └── KindError    whether scores are logits or probabilities cannot be told
+├── UsageError           the call cannot be carried out as asked (exits with 2)
+│   ├── DataError        images, labels or a folder are not what the call needs
+│   ├── ModelError       a model cannot be built, loaded, traced or queried
+│   │   └── MapError     a model yields no saliency map: `verify` falls back to its answers, if the claim has such a test
+│   └── ProtectError     the scheme could not make the requested claim
+├── ClaimError           a claim file is corrupt, modified or of an unknown version (exits with 4)
+│   └── EvidenceError    a seal is corrupt, modified or not signed by its owner, or what is opened is not what was sealed
+└── SuspectError         a suspect cannot be reached or its answers cannot be used (exits with 5)
+    └── AnswerError      the answers violate what the reading promises
+        └── UnsettledError   the meaning of the answers is ambiguous: `verify` returns an INCONCLUSIVE verdict
+            └── KindError    cannot distinguish logits from probabilities
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SAID = 300  # characters of a foreign message that are shown
+SAID = 300  # characters of a foreign message to show
 
 
 class OwnmarkError(Exception):
-    """Base of all errors of this package; the message says what was needed, what was got and what to do."""
+    """Base of all errors of this package; the message says what was expected, what was found and what to do."""
 
     exit_code = 2
 
 
 class UsageError(OwnmarkError):
-    """The call cannot be carried out as it was asked."""
+    """The call cannot be carried out as asked."""
 
 
 class DataError(UsageError):
-    """Images, labels or a folder are not what is needed."""
+    """Images, labels or a folder are not what the call needs."""
 
 
 class ModelError(UsageError):
-    """A model cannot be built, loaded, traced or asked."""
+    """A model cannot be built, loaded, traced or queried."""
 
 
 class MapError(ModelError):
-    """A model shows no map of what it looks at, at whichever layer."""
+    """A model yields no saliency map at any layer."""
 
 
 class ProtectError(UsageError):
-    """The scheme could not make the claim that was asked for."""
+    """The scheme could not make the requested claim."""
 
 
 class ClaimError(OwnmarkError):
-    """A claim file is broken, was changed, or is of an unknown version."""
+    """A claim file is corrupt, modified or of an unknown version."""
 
     exit_code = 4
 
 
 class EvidenceError(ClaimError):
-    """A seal is broken or was changed, its owner did not sign it, or what is opened is not what was sealed."""
+    """A seal is corrupt, modified or not signed by its owner, or what is opened is not what was sealed."""
 
 
 class SuspectError(OwnmarkError):
@@ -68,22 +68,22 @@ class SuspectError(OwnmarkError):
 
 
 class AnswerError(SuspectError):
-    """Answers came, but they are not what the reading promises."""
+    """The answers violate what the reading promises."""
 
 
 class UnsettledError(AnswerError):
-    """What the answers mean cannot be settled, so that nothing can be judged."""
+    """The meaning of the answers is ambiguous, so nothing can be judged."""
 
 
 class KindError(UnsettledError):
-    """Whether scores are logits or probabilities cannot be told."""
+    """Cannot distinguish logits from probabilities."""
 
 
 def told(error: BaseException) -> str:
-    """What was raised, in one printable line: its type and the first line of its message."""
+    """An exception in one printable line: its type and the first line of its message."""
     try:
         said = str(error).strip()
-    except Exception:  # noqa: BLE001 - a stranger's error may fail even to tell itself
+    except Exception:  # noqa: BLE001 - even the `str` of a foreign error may raise
         said = ""
     line = said.splitlines()[0] if said else "no message"
     shown = "".join(sign if sign.isprintable() else "?" for sign in line[:SAID])
@@ -92,10 +92,9 @@ def told(error: BaseException) -> str:
 
 @contextmanager
 def blamed(kind: type[OwnmarkError], what: str) -> Iterator[None]:
-    """Inside, a stranger's bytes are read or a stranger's code is run: whatever it raises becomes a `kind` that says `what`.
+    """Turn whatever foreign code or foreign bytes raise inside the block into a `kind` that says `what`.
 
-    Nobody can foresee all that it may raise; `sys.exit` in it does not end this program either. Errors of this tree, and Ctrl-C,
-    pass as they are.
+    Foreign code can raise anything; even its `sys.exit` does not end this program. Errors of this tree and Ctrl-C pass unchanged.
     """
     try:
         yield

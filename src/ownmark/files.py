@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all, and one process at a time. No torch."""
+"""Atomic file writes, and locks that one process at a time can hold. No torch."""
 
 import os
 import platform
@@ -12,14 +12,13 @@ from typing import IO
 
 from ownmark.errors import UsageError
 
-FAR = 2**30  # a byte that no lock file has: Windows keeps others from reading what is locked
+FAR = 2**30  # a byte beyond any lock file: Windows blocks other processes from reading locked bytes
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write to a neighbour, sync, and rename: after a crash there is the old file or the new one, never half of one.
+    """Write to a temporary file, sync and rename: after a crash the folder holds the old file or the new one, never half of one.
 
-    The file may be read by whoever may read other new files there. Raises UsageError, with nothing left behind, if the
-    folder cannot be written to.
+    The file gets the default permissions of new files. Raises UsageError and leaves nothing behind if the folder is not writable.
     """
     unfinished = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
@@ -39,7 +38,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Nobody else holds `path` meanwhile. Raises UsageError that names who does; who was killed holds nothing."""
+    """Hold an exclusive lock on `path`. Raises UsageError that names the holder; the lock of a killed process is released."""
     lock = path.with_name(f".{path.name}.lock")
     try:
         stream = open(lock, "a+", encoding="utf-8", opener=_not_through_a_link)  # noqa: SIM115 - Path has no opener
@@ -61,12 +60,12 @@ def held(path: Path) -> Iterator[None]:
 
 
 def _not_through_a_link(path: str, flags: int) -> int:
-    """Whoever can write to the folder could otherwise have another file emptied."""
+    """Refuse symbolic links: anyone who can write to the folder could otherwise make us truncate another file."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _locked(stream: IO[str]) -> bool:
-    """Whether the file is now locked by us; the system lets go of it when this process ends, however it ends."""
+    """Whether this process now holds the lock; the system releases it when the process ends, even if killed."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -83,7 +82,7 @@ def _locked(stream: IO[str]) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself last, where the system can."""
+    """Make the rename itself durable, where the system can."""
     if sys.platform != "win32":
         handle = os.open(folder, os.O_RDONLY)
         try:

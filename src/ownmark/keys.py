@@ -1,8 +1,8 @@
 """What derives from an owner's secret, bit for bit on every machine: keys, trigger labels, trigger images. No torch.
 
-secret -> scrypt -> master key -> HKDF -> one seed per trigger set -> HKDF with what was committed to -> the set's key -> HMAC ->
-labels. Labels are uniform and independent of every image and every model, and that is what makes the test of a keyed watermark
-exact. The commitment enters last: whoever changes one of its choices draws other labels. Only whole numbers are used.
+secret -> scrypt -> master key -> HKDF -> one seed per trigger set -> HKDF with the commitment -> the set's key -> HMAC -> labels.
+Labels are uniform and independent of every image and every model, which makes the test of a keyed watermark exact. The commitment
+enters last: changing any committed choice changes all labels. Only integer arithmetic is used.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from ownmark.errors import UsageError
 Pixels = npt.NDArray[np.uint8]
 KEY_BYTES = 32
 WORD = 2**32
-SCRYPT_COST = 2**17  # about a second and 128 MiB for each secret that a forger tries
+SCRYPT_COST = 2**17  # about a second and 128 MiB per secret that a forger tries
 FRACTION = 2**16  # of a cell, in the fixed-point arithmetic of `patterns`
 
 
@@ -30,31 +30,31 @@ def stretched(secret: bytes, context: bytes) -> bytes:
 
 
 def derived(key: bytes, purpose: str, number: int) -> bytes:
-    """A key of 32 bytes for one purpose: HKDF-Expand with SHA-256 (RFC 5869), info = purpose, then `number` in 4 bytes."""
+    """A 32-byte key for one purpose: HKDF-Expand with SHA-256 (RFC 5869), info = purpose followed by `number` in 4 bytes."""
     return HKDFExpand(SHA256(), KEY_BYTES, _named(purpose, number)).derive(_check_key(key))
 
 
 def set_key(master: bytes, number: int) -> bytes:
-    """The key of trigger set `number`: handing it out opens that set and no other."""
+    """The key of trigger set `number`: publishing it opens that set and no other."""
     return derived(master, "round", number)
 
 
 def bound(seed: bytes, context: str) -> bytes:
-    """The key of a trigger set whose seed is bound to a `context` (64 hexadecimal digits): another key in every context."""
+    """The key of a trigger set whose seed is bound to a `context` (64 hexadecimal digits): a different key per context."""
     return derived(seed, f"bound {context}", 0)
 
 
 def labels(key: bytes, count: int, classes: int) -> npt.NDArray[np.int64]:
-    """(count,) labels in [0, classes), uniform and independent: HMAC-SHA-256 with rejection, so that no label is favoured."""
+    """(count,) labels in [0, classes), uniform and independent: HMAC-SHA-256 with rejection, so no label is favoured."""
     if not 0 < classes < WORD:
-        raise UsageError(f"labels need a number of classes from 1 to {WORD - 1}, got {classes}")
+        raise UsageError(f"expected a number of classes from 1 to {WORD - 1}, got {classes}")
     return np.array([_uniform(key, "y", number, classes) for number in range(count)], dtype=np.int64)
 
 
 def chosen(key: bytes, count: int, pool: int) -> npt.NDArray[np.int64]:
-    """(count,) different rows out of `pool`, in random order: a Fisher-Yates shuffle drawn from the key."""
+    """(count,) distinct rows out of `pool`, in random order: a Fisher-Yates shuffle driven by the key."""
     if not 0 <= count <= pool:
-        raise UsageError(f"{count} images cannot be chosen from {pool}: bring a larger pool")
+        raise UsageError(f"cannot choose {count} images from {pool}: use a larger pool")
     rows = np.arange(pool, dtype=np.int64)
     for place in range(count):
         other = place + _uniform(key, "pool", place, pool - place)
@@ -63,31 +63,31 @@ def chosen(key: bytes, count: int, pool: int) -> npt.NDArray[np.int64]:
 
 
 def image_digest(image: Pixels) -> bytes:
-    """SHA-256 of one image's pixels, with the head that `docs/claim-format.md` gives every array."""
+    """SHA-256 of one image's pixels, behind the header that `docs/claim-format.md` defines for arrays."""
     return hashlib.sha256(f"{image.dtype.str} {image.shape} ".encode() + np.ascontiguousarray(image).tobytes()).digest()
 
 
 def by_digest(pool: Pixels) -> npt.NDArray[np.int64]:
-    """(n,) the rows of a pool in the order of their images' digests: where a file lies tells nothing."""
+    """(n,) the rows of a pool sorted by their images' digests, so that the order of the files carries no information."""
     digests = [image_digest(image) for image in pool]
     return np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=np.int64)
 
 
 def pool_digest(pool: Pixels) -> str:
-    """SHA-256 over the sorted SHA-256 of every image: the same for the same images in any order."""
+    """SHA-256 over the sorted SHA-256 digests of the images: the same for the same images in any order."""
     return hashlib.sha256(b"".join(sorted(map(image_digest, pool)))).hexdigest()
 
 
 def picked(key: bytes, count: int, pool: Pixels) -> Pixels:
-    """(count, height, width, channels): the images that the key chooses from a pool, whose order plays no part."""
+    """(count, height, width, channels): the images that the key chooses from a pool, independent of the pool's order."""
     return np.ascontiguousarray(pool[by_digest(pool)[chosen(key, count, len(pool))]])
 
 
 def patterns(key: bytes, count: int, size: tuple[int, int, int], cells: int) -> Pixels:
-    """Abstract images (count, height, width, channels) uint8: `cells` x `cells` random colours, blended linearly between."""
+    """Abstract images (count, height, width, channels) uint8: `cells` x `cells` random colours, linearly interpolated."""
     height, width, channels = size
-    if cells < 2 or min(size) < 1:  # noqa: PLR2004 - a blend needs two ends
-        raise UsageError(f"patterns need 2 cells or more and a positive size, got {cells} and {size}")
+    if cells < 2 or min(size) < 1:  # noqa: PLR2004 - interpolation needs two end points
+        raise UsageError(f"expected at least 2 cells and a positive size, got {cells} and {size}")
     drawn = (hashlib.shake_256(derived(key, "x", number)).digest(cells * cells * channels) for number in range(count))
     grid = np.frombuffer(b"".join(drawn), dtype=np.uint8).reshape(count, cells, cells, channels).astype(np.int64)
     tall = _blended(grid, height, cells)
@@ -96,7 +96,7 @@ def patterns(key: bytes, count: int, size: tuple[int, int, int], cells: int) -> 
 
 
 def _blended(grid: npt.NDArray[np.int64], length: int, cells: int) -> npt.NDArray[np.int64]:
-    """Axis 1 of `grid` brought from `cells` to `length` values, each times FRACTION."""
+    """Axis 1 of `grid` interpolated from `cells` to `length` values, each scaled by FRACTION."""
     place = np.arange(length, dtype=np.int64) * (cells - 1) * FRACTION // max(length - 1, 1)
     low = np.minimum(place // FRACTION, cells - 2)
     share = (place - low * FRACTION).reshape(1, -1, *[1] * (grid.ndim - 2))
@@ -104,7 +104,7 @@ def _blended(grid: npt.NDArray[np.int64], length: int, cells: int) -> npt.NDArra
 
 
 def _uniform(key: bytes, purpose: str, number: int, below: int) -> int:
-    """A whole number in [0, below), every one with the same chance."""
+    """An integer in [0, below), uniformly distributed."""
     limit = WORD - WORD % below
     words = (word for block in counter() for word in _words(key, purpose, number, block))
     return next(word for word in words if word < limit) % below
@@ -121,5 +121,5 @@ def _named(purpose: str, number: int) -> bytes:
 
 def _check_key(key: bytes) -> bytes:
     if len(key) != KEY_BYTES:
-        raise UsageError(f"a key is {KEY_BYTES} bytes long, got {len(key)}")
+        raise UsageError(f"expected a key of {KEY_BYTES} bytes, got {len(key)}")
     return key

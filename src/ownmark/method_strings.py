@@ -1,7 +1,7 @@
-"""Methods as people type them: reads `Saliency(samples=50)` from text; nothing in the text is run.
+"""Methods as people type them: parses `Saliency(samples=50)` from text without running any of it.
 
-What is read is the repr of a public frozen dataclass: its name, or a call of it with literals, with other public dataclasses and
-enums, or one of its named constructors (`Saliency.as_published()`). Capital letters in a class's name do not matter.
+The text is the repr of a public frozen dataclass: its name, a call of it with literals, other public dataclasses and enums, or
+one of its named constructors (`Saliency.as_published()`). Class names are case-insensitive.
 """
 
 import ast
@@ -18,20 +18,20 @@ from ownmark.errors import OwnmarkError, UsageError
 
 
 class Choice(StrEnum):
-    """An enumeration whose repr is as it is written in code, so that the repr of a method can be read back."""
+    """An enumeration whose repr is valid code, so that the repr of a method can be parsed again."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}.{self.name}"
 
 
 Kind = TypeVar("Kind")
-PLAIN = {int: "a whole number", float: "a number", str: "a text", bool: "True or False", type(None): "None"}
+PLAIN = {int: "a whole number", float: "a number", str: "a string", bool: "True or False", type(None): "None"}
 
 
 def read(text: str, kinds: Sequence[type[Kind]]) -> Kind:
-    """The method that `text` spells, which must be one of `kinds`; `read(repr(method), kinds) == method`.
+    """The method that `text` spells, an instance of one of `kinds`; `read(repr(method), kinds) == method`.
 
-    Raises UsageError, which lists what exists, for unknown names and parameters and for values of a wrong type.
+    Raises UsageError that lists the alternatives for unknown names, unknown parameters and values of a wrong type.
     """
     known = {kind.__name__: kind for kind in kinds}
     try:
@@ -41,7 +41,7 @@ def read(text: str, kinds: Sequence[type[Kind]]) -> Kind:
         raise UsageError(f"cannot read {text[:80]!r}; write it like {_shown(likest)}") from error
     name = _head(tree)
     if name is None or _same(name, known) is None:
-        raise UsageError(f"{text!r} is none of: {nearest(name or text, known)}")
+        raise UsageError(f"{text!r} is not one of: {nearest(name or text, known)}")
     found: Kind = _value(tree, known)
     if isinstance(found, type):
         found = _made(found, found, [], {})
@@ -50,7 +50,7 @@ def read(text: str, kinds: Sequence[type[Kind]]) -> Kind:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One thing that a method can be told: what `kind` of value it takes, and its `default` as typed, None if it must be said."""
+    """One parameter of a method: the `kind` of its value, and its `default` as typed, None if it is required."""
 
     name: str
     kind: str
@@ -59,7 +59,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Described:
-    """A public dataclass as a person can type it: by its `parameters`, or by its `constructors`, each with its own."""
+    """A public dataclass as a person can type it: its `parameters`, and its named `constructors` with theirs."""
 
     name: str
     doc: str
@@ -68,13 +68,13 @@ class Described:
 
 
 def described(name: str) -> Described:
-    """What can be typed of the public dataclass of that name, read from the class itself.
+    """The parameters and constructors of the public dataclass `name`, read from the class itself.
 
-    Raises UsageError, which names those nearest to it, where there is none.
+    Raises UsageError that lists the nearest names if no such class exists.
     """
     kind = _public(name, None)
     if issubclass(kind, Enum):
-        raise UsageError(f"{kind.__name__} is no method but one of {_members(kind)}")
+        raise UsageError(f"{kind.__name__} is not a method but an enumeration: write one of {_members(kind)}")
     makers = {f"{kind.__name__}.{maker}": _parameters(getattr(kind, maker)) for maker in _constructors(kind)}
     return Described(kind.__name__, cleandoc(kind.__doc__ or ""), _parameters(kind), makers)
 
@@ -88,19 +88,19 @@ def _parameters(maker: Callable[..., object]) -> tuple[Parameter, ...]:
 
 
 def nearest(word: str, names: Iterable[str], most: int | None = None) -> str:
-    """The `names`, or only so many of them, those most like `word` first, joined by commas."""
+    """The `names`, most similar to `word` first, at most `most` of them, joined by commas."""
     return ", ".join(sorted(names, key=lambda name: -SequenceMatcher(None, word.lower(), name.lower()).ratio())[:most])
 
 
 def _head(tree: ast.expr) -> str | None:
-    """The name that an expression begins with: `Saliency` in `Saliency.as_published(50)`."""
+    """The name at the start of an expression: `Saliency` in `Saliency.as_published(50)`."""
     while isinstance(tree, ast.Call | ast.Attribute):
         tree = tree.func if isinstance(tree, ast.Call) else tree.value
     return tree.id if isinstance(tree, ast.Name) else None
 
 
 def _value(tree: ast.expr, known: dict[str, type[Any]] | None = None) -> Any:  # noqa: ANN401 - a parameter may be anything
-    """What an expression stands for: a literal, a public class, an enum's member, or what a call makes."""
+    """The value of an expression: a literal, a public class, an enum member, or the result of a call."""
     match tree:
         case ast.Name(id=name):
             return _public(name, known)
@@ -117,27 +117,27 @@ def _value(tree: ast.expr, known: dict[str, type[Any]] | None = None) -> Any:  #
         return ast.literal_eval(tree)
     except (ValueError, TypeError) as error:
         raise UsageError(
-            f"cannot read {ast.unparse(tree)!r}: a value is a number, a text in quotes, a tuple or a name like Layers.LAST"
+            f"cannot read {ast.unparse(tree)!r}: expected a number, a quoted string, a tuple or a name like Layers.LAST"
         ) from error
 
 
 def _checked_part(tree: ast.expr) -> Any:  # noqa: ANN401 - a parameter may be anything
-    """A value of a parameter; a bare class name stands for the class with its defaults."""
+    """The value of a parameter; a bare class name means the class with its defaults."""
     found = _value(tree)
     if not isinstance(found, type):
         return found
     if issubclass(found, Enum):
-        raise UsageError(f"{found.__name__} needs a member: {_members(found)}")
+        raise UsageError(f"{found.__name__} is an enumeration: write one of {_members(found)}")
     return _made(found, found, [], {})
 
 
 def _public(name: str, known: dict[str, type[Any]] | None) -> type[Any]:
-    """The public dataclass or enum of that name, whatever its capital letters."""
+    """The public dataclass or enum of that name, ignoring case."""
     place = _same(name, known or ownmark.HOME)
     found = None if place is None else (known or {}).get(place) or getattr(ownmark, place)
     if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
         return found
-    raise UsageError(f"there is no {name!r}; nearest to it are {nearest(name, _classes(), 40)}")
+    raise UsageError(f"there is no {name!r}; the nearest names are {nearest(name, _classes(), 40)}")
 
 
 def _same(name: str, names: Iterable[str]) -> str | None:
@@ -159,7 +159,7 @@ def _constructors(kind: type[Any]) -> list[str]:
 
 
 def _made(kind: type[Any], maker: Any, positional: list[Any], named: dict[str, Any]) -> Any:  # noqa: ANN401 - class or method
-    """What `maker` (the class `kind` or a constructor of it) gives for these arguments, each of the type it is declared with."""
+    """The result of calling `maker` (the class `kind` or one of its constructors) with these type-checked arguments."""
     if issubclass(kind, Enum):
         raise UsageError(f"{kind.__name__} cannot be called; write one of {_members(kind)}")
     wanted = signature(maker)
@@ -173,7 +173,7 @@ def _made(kind: type[Any], maker: Any, positional: list[Any], named: dict[str, A
     hints = get_type_hints(maker)
     for name, value in bound.items():
         if not _fits(value, hints[name]):
-            raise UsageError(f"{kind.__name__} needs {name}: {_told(hints[name])}; got {value!r}")
+            raise UsageError(f"{kind.__name__} expects {name}: {_told(hints[name])}; got {value!r}")
     try:
         return maker(**bound)
     except OwnmarkError as error:
@@ -181,7 +181,7 @@ def _made(kind: type[Any], maker: Any, positional: list[Any], named: dict[str, A
 
 
 def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - any annotation
-    """Whether `value` is what an annotation of a method's parameter says."""
+    """Whether `value` fits the annotation of a method's parameter."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
         return any(_fits(value, part) for part in parts)
@@ -200,12 +200,12 @@ def _is_protocol(hint: Any) -> bool:  # noqa: ANN401 - any annotation
 
 
 def _keeps(kind: type[Any], protocol: type[Any]) -> bool:
-    """Whether a public dataclass has all that a protocol asks for."""
+    """Whether a public dataclass has every member of a protocol."""
     return is_dataclass(kind) and {name for name in vars(protocol) if not name.startswith("_")} <= set(dir(kind))
 
 
 def _told(hint: Any) -> str:  # noqa: ANN401 - any annotation
-    """An annotation as a person reads it."""
+    """An annotation in words."""
     if get_origin(hint) in {Union, UnionType}:
         return " or ".join(map(_told, get_args(hint)))
     if isinstance(hint, type) and issubclass(hint, Enum):
@@ -228,5 +228,5 @@ def _members(kind: type[Enum]) -> str:
 
 
 def _shown(kind: type[Any]) -> str:
-    """How a call looks: the class with all its parameters."""
+    """The call signature: the class with all its parameters."""
     return f"{kind.__name__}({', '.join(f'{name}=...' for name in signature(kind).parameters)})"

@@ -1,4 +1,4 @@
-"""How good a model is and how visible a fingerprint is: pure functions of arrays."""
+"""Model quality and fingerprint visibility: pure functions of arrays."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,8 +8,8 @@ Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.floating]
 Pixels = npt.NDArray[np.uint8]
 THRESHOLDS = np.arange(101) / 100  # rho in the papers
-FALSE_ACCEPTS = 1e-3  # the rate at which true accepts are told
-MOST_COMPARED = 4000  # images that are compared with one another: 8 million pairs
+FALSE_ACCEPTS = 1e-3  # the false-accept rate at which true accepts are reported
+MOST_COMPARED = 4000  # images that are compared pairwise: 8 million pairs
 
 
 def accuracy(predicted: Integers, labels: Integers) -> float:
@@ -18,7 +18,7 @@ def accuracy(predicted: Integers, labels: Integers) -> float:
 
 
 def balanced_accuracy(predicted: Integers, labels: Integers) -> float:
-    """Mean over the classes that occur in `labels` of the share of that class found, in [0, 1]."""
+    """Mean recall over the classes that occur in `labels`, in [0, 1]."""
     return float(np.mean([np.mean(predicted[labels == label] == label) for label in np.unique(labels)]))
 
 
@@ -28,16 +28,16 @@ def majority_accuracy(labels: Integers) -> float:
 
 
 def mean_absolute_error(predicted: Floats, values: Floats) -> float:
-    """Mean distance of `predicted` (n,) from `values` (n,), in their unit."""
+    """Mean absolute difference between `predicted` (n,) and `values` (n,), in their unit."""
     return float(np.mean(np.abs(predicted - values)))
 
 
 def verification(embeddings: Floats, people: Integers) -> dict[str, float]:
     """How well the cosine of embeddings (n, d) tells whether two images show the same of the `people` (n,).
 
-    `tar`: share of same pairs above the threshold that lets a share `FALSE_ACCEPTS` of the other pairs pass.
-    `verification_accuracy`: mean share of same and of other pairs told rightly, with a threshold chosen on every second pair and
-    measured on the rest. All pairs count, of at most `MOST_COMPARED` images, evenly spaced.
+    `tar`: share of same-person pairs above the threshold that a share `FALSE_ACCEPTS` of the other pairs passes.
+    `verification_accuracy`: balanced accuracy over both kinds of pairs, with the threshold chosen on every second pair and
+    measured on the rest. Uses all pairs among at most `MOST_COMPARED` evenly spaced images.
     """
     rows = np.unique(np.linspace(0, len(people) - 1, min(len(people), MOST_COMPARED)).astype(int))
     chosen = embeddings[rows].astype(np.float64)
@@ -54,7 +54,7 @@ def verification(embeddings: Floats, people: Integers) -> dict[str, float]:
 
 
 def true_accepts(same: Floats, others: Floats, rate: float = FALSE_ACCEPTS) -> float:
-    """Share of scores of the `same` above the least threshold that at most a share `rate` of the `others` pass."""
+    """Share of `same` scores above the lowest threshold that at most a share `rate` of the `others` exceed."""
     allowed = int(rate * len(others))
     threshold = np.sort(others)[len(others) - allowed - 1]
     return float(np.mean(same > threshold))
@@ -73,16 +73,16 @@ def _above(scores: Floats, thresholds: Floats) -> Floats:
 
 
 def psnr(first: Pixels, second: Pixels) -> float:
-    """Peak signal-to-noise ratio in dB of 8-bit images (n, ...): the mean over images of each one's own ratio."""
+    """Peak signal-to-noise ratio in dB of 8-bit images (n, ...): the mean of the per-image ratios."""
     error = (first.astype(np.float64) - second.astype(np.float64)) ** 2
     each = error.reshape(len(error), -1).mean(axis=1)
     return float(np.mean(10 * np.log10(255**2 / np.maximum(each, 1e-12))))
 
 
 def ssim(first: Pixels, second: Pixels) -> float:
-    """Structural similarity of 8-bit images (n, height, width, channels), at most 1, averaged (Wang et al. 2004).
+    """Mean structural similarity of 8-bit images (n, height, width, channels), at most 1 (Wang et al. 2004).
 
-    A Gaussian window of 11x11 with deviation 1.5, on every channel for itself and up to the border, which is mirrored.
+    An 11x11 Gaussian window with standard deviation 1.5, applied per channel; the border is mirrored.
     """
     one, other = first.astype(np.float64), second.astype(np.float64)
     means, others = _smoothed(one), _smoothed(other)
@@ -98,7 +98,7 @@ def _smoothed(images: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def l_inf(first: Pixels, second: Pixels) -> float:
-    """The largest change of any value in any of the 8-bit images, as a share of 255."""
+    """The largest absolute change of any value in the 8-bit images, as a share of 255."""
     return float(np.abs(first.astype(np.int64) - second.astype(np.int64)).max() / 255)
 
 
@@ -118,5 +118,5 @@ def aruc(positives: Floats, negatives: Floats) -> float:
 
 
 def best_robust_and_unique(positives: Floats, negatives: Floats) -> float:
-    """The largest min(R, U) at any one of the thresholds: 1 if one of them tells all copies from all others."""
+    """The largest min(R, U) over the thresholds: 1 if one threshold separates all copies from all other models."""
     return float(np.minimum(*robust_and_unique(positives, negatives)).max())

@@ -1,4 +1,4 @@
-"""Training: one loop that the owner's model, the innocents and the thief's attacks all share."""
+"""Training: the one loop behind the owner's model, the independent models and the thief's attacks."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -20,10 +20,10 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Training:
-    """Settings of one run: stochastic gradient descent with a one-cycle learning rate (Smith 2018, arXiv:1708.07120).
+    """Settings of one training run: stochastic gradient descent with a one-cycle learning rate (Smith 2018, arXiv:1708.07120).
 
-    `rate` is the peak of the cycle. `flips` mirrors every image left-right (and top-bottom if `upside_down`) at random;
-    `shift` moves it by up to that many pixels, reflecting the border.
+    `rate` is the peak of the cycle. `flips` mirrors images left-right (and top-bottom if `upside_down`) at random;
+    `shift` translates them by up to that many pixels, with a reflected border.
     """
 
     epochs: int = 10
@@ -41,9 +41,9 @@ class Training:
 
 
 def train(model: nn.Module, images: Images, training: Training, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
-    """Train `model` in place on the loss of the images' task, every parameter that requires a gradient; returns it in eval mode.
+    """Train all trainable parameters of `model` in place on the loss of the images' task; returns it in eval mode.
 
-    An embedder is trained below centres of the people on the images, which are discarded.
+    An embedder is trained against one centre per person; the centres are discarded afterwards.
     """
     _trainable(model, images, training)
     module, targets, loss = images.task.lesson(model, torch.from_numpy(images.labels), partial(predict, model, images))
@@ -51,7 +51,7 @@ def train(model: nn.Module, images: Images, training: Training, rng: torch.Gener
     return model.eval()
 
 
-def fit(  # noqa: PLR0913, PLR0917 - the one loop below every training in the package
+def fit(  # noqa: PLR0913, PLR0917 - the one loop behind all training in the package
     model: nn.Module,
     images: Images,
     targets: Tensor,
@@ -60,17 +60,17 @@ def fit(  # noqa: PLR0913, PLR0917 - the one loop below every training in the pa
     rng: torch.Generator,
     progress: Progress = silent,
 ) -> nn.Module:
-    """Train `model` in place so that `loss(model(images), targets)` falls; `targets` has one row per image."""
+    """Train `model` in place to minimise `loss(model(images), targets)`; `targets` has one row per image."""
     parameters = _trainable(model, images, training)
     device = parameters[0].device
     optimiser = torch.optim.SGD(
         parameters, lr=training.rate, momentum=training.momentum, weight_decay=training.decay, nesterov=training.momentum > 0
     )
     steps = training.epochs * len(_batches(torch.arange(len(images)), training.batch))
-    cycle = steps + (steps in {0, 1, 4})  # torch divides by zero in a cycle of four steps, and knows none below two
+    cycle = steps + (steps in {0, 1, 4})  # torch divides by zero for a cycle of four steps and rejects fewer than two
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=max(cycle, 2), pct_start=0.25)
     laid_out(_train_mode(model))
-    with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that `rng` goes on as without it
+    with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that the state of `rng` is unaffected
         for step, rows in enumerate(_epochs(len(images), training, rng)):
             batch = augment(images.batch(rows, device), training, rng)
             optimiser.zero_grad(set_to_none=True)
@@ -82,9 +82,9 @@ def fit(  # noqa: PLR0913, PLR0917 - the one loop below every training in the pa
 
 
 def _learnt(model: nn.Module, batch: Tensor) -> Tensor:
-    """The outputs that are learnt from. In train mode some networks answer their auxiliary heads, too, behind the main one.
+    """The outputs that the loss sees. In train mode some networks append the outputs of auxiliary heads to the main one.
 
-    Raises ModelError where the model cannot take such images in train mode: such a head may need larger ones.
+    Raises ModelError if the model cannot process such images in train mode: an auxiliary head may need larger ones.
     """
     with blamed(ModelError, f"the model cannot be trained on images of {batch.shape[3]}x{batch.shape[2]} pixels"):
         outputs = model(batch)
@@ -93,19 +93,19 @@ def _learnt(model: nn.Module, batch: Tensor) -> Tensor:
 
 
 def _trainable(model: nn.Module, images: Images, training: Training) -> list[nn.Parameter]:
-    """The parameters to train. Raises UsageError where training could change nothing or could not be done."""
+    """The parameters to train. Raises UsageError if training is impossible or would change nothing."""
     if not len(images):
-        raise DataError("training needs one image or more, got none")
+        raise DataError("expected at least one image to train on, got none")
     if training.shift >= min(images.size[:2]):
-        raise DataError(f"images of size {images.size[:2]} cannot be shifted by {training.shift} pixels: choose a smaller shift")
+        raise DataError(f"cannot shift images of size {images.size[:2]} by {training.shift} pixels: choose a smaller shift")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
-        raise UsageError("all weights of the model are frozen, so that training could change nothing")
+        raise UsageError("all weights of the model are frozen: training would change nothing")
     return parameters
 
 
 def _train_mode(model: nn.Module) -> nn.Module:
-    """Train mode, except for modules whose own parameters are all frozen: a frozen batch norm keeps its statistics."""
+    """Train mode, except for modules whose parameters are all frozen: a frozen batch norm keeps its statistics."""
     model.train()
     for module in model.modules():
         own = list(module.parameters(recurse=False))
@@ -120,7 +120,7 @@ def _epochs(count: int, training: Training, rng: torch.Generator) -> Iterator[Te
 
 
 def _batches(rows: Tensor, size: int) -> list[Tensor]:
-    """Rows in batches of `size`; a lone row at the end joins the batch before, since batch norm may need two."""
+    """Rows in batches of `size`; a single leftover row joins the previous batch, since batch norm may need two."""
     parts = list(rows.split(size))  # type: ignore[no-untyped-call]
     if len(parts) > 1 and len(parts[-1]) == 1 < size:
         parts[-2:] = [torch.cat(parts[-2:])]
@@ -128,7 +128,7 @@ def _batches(rows: Tensor, size: int) -> list[Tensor]:
 
 
 def augment(batch: Tensor, training: Training, rng: torch.Generator) -> Tensor:
-    """Mirror and shift a batch (n, channels, height, width) at random, one draw per image (flips) and batch (shift)."""
+    """Mirror and shift a batch (n, channels, height, width) at random: one draw per image for flips, one per batch for shift."""
     if training.flips:
         batch = _mirror(batch, 3, rng)
     if training.upside_down:
@@ -148,7 +148,7 @@ def _mirror(batch: Tensor, axis: int, rng: torch.Generator) -> Tensor:
 
 @contextmanager
 def seeded(rng: torch.Generator) -> Iterator[None]:
-    """Inside, torch's global generator starts from a draw of `rng` (for constructors); outside it is as it was."""
+    """Inside, torch's global generator is seeded from `rng` (for constructors); afterwards its state is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=rng)))
         yield
@@ -156,7 +156,7 @@ def seeded(rng: torch.Generator) -> Iterator[None]:
 
 @torch.no_grad()
 def predict(model: nn.Module, images: Images, batch: int = 256) -> Tensor:
-    """Outputs (n, ...) of the model in eval mode for every image, on the CPU; every module's mode is put back afterwards."""
+    """Outputs (n, ...) of the model in eval mode for every image, on the CPU; every module's mode is restored afterwards."""
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

@@ -116,7 +116,7 @@ def test_a_failed_attack_is_told_and_stops_nothing_else(tmp_path: Path) -> None:
 
 def test_a_failed_target_fails_all_that_hangs_on_it_with_the_reason(tmp_path: Path) -> None:
     found = outcomes(grid(tmp_path, RECIPE.replace("shift=0", "shift=20")), tmp_path / "store")
-    assert all("cannot be shifted by 20 pixels" in str(one.error) for one in found)
+    assert all("by 20 pixels: choose a smaller shift" in str(one.error) for one in found)
     assert "model 0: DataError: " in str(found[0].error)
     assert list((tmp_path / "store").glob("model/*")) == []
 

@@ -156,7 +156,7 @@ def test_a_part_is_judged_by_the_binomial_of_its_own_triggers() -> None:
 
 @pytest.mark.parametrize("number", [-1, 2])
 def test_a_set_that_is_not_there_cannot_be_opened(number: int) -> None:
-    with pytest.raises(UsageError, match=f"2 trigger sets derive from this key, counted from 0: there is no set {number}"):
+    with pytest.raises(UsageError, match=f"2 trigger sets, counted from 0: there is no set {number}"):
         keyed().part(number)
 
 

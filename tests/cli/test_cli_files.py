@@ -163,7 +163,7 @@ def test_every_command_that_asks_takes_a_layer(command: str, shop: Path, capsys:
     assert known.code in {0, 1, 3}
     if command in {"verify", "report"}:
         verdict = known.record if command == "verify" else known.record["verdicts"][0]
-        assert "its map was taken at 'stages.2', as the judge said" in verdict["reason"]
+        assert "its map was taken at 'stages.2', as the judge requested" in verdict["reason"]
     for file in shop.glob("*.scan"):
         file.unlink()
     ran = ownmark(capsys, command, *words, "--layer", "stagse", "--json")

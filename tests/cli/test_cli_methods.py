@@ -50,7 +50,7 @@ def test_a_method_as_json_has_its_parameters_kinds_and_defaults(capsys: Capture)
 
 
 def test_a_name_that_is_no_method_is_told_with_what_is_near(capsys: Capture) -> None:
-    refused(capsys, ["methods", "Fintune"], 2, "there is no 'Fintune'", "nearest to it are Finetune")
+    refused(capsys, ["methods", "Fintune"], 2, "there is no 'Fintune'", "the nearest names are Finetune")
     refused(capsys, ["methods", "Layers"], 2, "one of Layers.ALL, Layers.LAST")
 
 

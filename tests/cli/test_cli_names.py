@@ -117,8 +117,8 @@ def test_suspects_of_another_number_of_classes_do_another_task(shop: Path, capsy
     save_weights(tiny(5, classes=5), shop / "five.safetensors")
     save_weights(tiny(5, classes=2), shop / "two.safetensors")
     exported(tiny(5, classes=5), shop / "five.onnx")
-    refused(capsys, verifying(f"{MODULE}:build(num_classes=5)", "--weights", "five.safetensors"), UNUSABLE, "another task")
-    refused(capsys, verifying(f"{MODULE}:build(num_classes=2)", "--weights", "two.safetensors"), UNUSABLE, "another task")
+    refused(capsys, verifying(f"{MODULE}:build(num_classes=5)", "--weights", "five.safetensors"), UNUSABLE, "a different task")
+    refused(capsys, verifying(f"{MODULE}:build(num_classes=2)", "--weights", "two.safetensors"), UNUSABLE, "a different task")
     refused(capsys, verifying("five.onnx"), UNUSABLE, "3 classes", "answers 5")
     refused(capsys, verifying(MODEL, "--weights", "five.safetensors"), USAGE, "was built for 3 classes")
 
@@ -128,7 +128,7 @@ def test_suspects_that_take_another_size_or_channels_are_told(shop: Path, capsys
     refused(capsys, verifying("large.onnx"), UNUSABLE, "(channels, height, width) = [3, 24, 24], the claim has (3, 16, 16)")
     (shop / "grey.py").write_text("from ownmark import ResNet18\n\n\ndef build():\n    return ResNet18(3, width=4, channels=1)\n")
     save_weights(__import__("ownmark").ResNet18(3, width=4, channels=1), shop / "grey.safetensors")
-    refused(capsys, verifying("grey:build", "--weights", "grey.safetensors"), UNUSABLE, "cannot take images (3, 16, 16)")
+    refused(capsys, verifying("grey:build", "--weights", "grey.safetensors"), UNUSABLE, "the claim's images (3, 16, 16)")
 
 
 def test_broken_weights_are_no_suspect(shop: Path, capsys: Capture) -> None:

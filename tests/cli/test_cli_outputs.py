@@ -79,7 +79,7 @@ def test_a_file_that_ends_in_a_softmax_is_judged_without_a_word(shop: Path, caps
     found = ownmark(capsys, "verify", "upheld.claim", ended(shop, "softmax"), "--json")
     assert found.code == wanted.code
     assert found.record["deciding"] == wanted.record["deciding"]
-    refused(capsys, ["verify", "upheld.claim", "softmax.onnx", "--outputs", "logits"], UNUSABLE, "say outputs=probabilities")
+    refused(capsys, ["verify", "upheld.claim", "softmax.onnx", "--outputs", "logits"], UNUSABLE, "pass outputs=probabilities")
 
 
 def test_a_file_that_ends_in_sigmoids_is_inconclusive_everywhere_until_it_is_said(shop: Path, capsys: Capture) -> None:

@@ -126,7 +126,7 @@ def test_a_key_from_an_owners_secret_is_the_one_that_all_choices_give(
 def test_a_wrong_passphrase_is_told_before_any_work(shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     owners_key(shop, monkeypatch)
     monkeypatch.setenv("OWNMARK_PASSPHRASE", "another passphrase")
-    refused(capsys, marking("--key", "OWNER.key"), 2, "the passphrase is wrong")
+    refused(capsys, marking("--key", "OWNER.key"), 2, "wrong passphrase")
 
 
 def test_two_claims_without_an_owners_key_have_different_keys(shop: Path, capsys: Capture) -> None:

@@ -86,7 +86,7 @@ def test_a_model_that_does_another_task_is_inconclusive(claim: Claim) -> None:
     with served(Service(Local(tiny(0, classes=3)))) as url, transport() as carrier:
         verdict = verify(claim, Oip(url, len(NAMES), carrier))
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "another task" in verdict.reason
+    assert "a different task" in verdict.reason
 
 
 def tensor(**changes: object) -> bytes:

@@ -189,7 +189,7 @@ def test_decoys_come_from_a_table_a_zip_splits_or_a_folder_of_images_alone(tmp_p
     assert decoys_in(class_folders(tmp_path / "all", ("nv",)) / "nv", claim).labels.tolist() == [1, 1]
     (tmp_path / "empty").mkdir()
     for place in (tmp_path / "empty", tmp_path / "missing"):
-        with pytest.raises(DataError, match="holds no images"):
+        with pytest.raises(DataError, match="contains no images"):
             decoys_in(place, claim)
 
 

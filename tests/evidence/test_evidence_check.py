@@ -183,7 +183,7 @@ def test_the_time_decides_whether_a_seal_may_be_used(trusted: Authority, tmp_pat
     assert late.part is not None, "its statistics can still be shown"
     assert late.time == made
     rejected(one, "local issuer", Trust((authority(tmp_path / "other").root,)))
-    rejected(one, "still to come", replace(trust, now=made - 365 * DAY))
+    rejected(one, "in the future", replace(trust, now=made - 365 * DAY))
     rejected(one, "withdrawn", replace(trust, withdrawn={OWNER.public: made}))
     assert checked(one, replace(trust, withdrawn={OWNER.public: made + DAY}), SEEN).standing is Standing.IN_TIME
 

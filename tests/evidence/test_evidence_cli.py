@@ -81,10 +81,10 @@ def test_a_key_is_made_and_its_passphrase_is_asked_for(desk: Path, capsys: Captu
 
 def test_a_wrong_passphrase_or_key_seals_nothing(desk: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(capsys, ["seal", "my.claim", "--key", "missing.key"], 2, "missing.key")
-    refused(capsys, ["seal", "my.claim", "--key", "OWNER.pub"], 2, "no owner's key file")
+    refused(capsys, ["seal", "my.claim", "--key", "OWNER.pub"], 2, "as in an owner's key file")
     refused(capsys, ["seal", "my.claim"], 2, "--key OWNER.key")
     monkeypatch.setenv("OWNMARK_PASSPHRASE", "not the one that it was")
-    refused(capsys, SEAL, 2, "passphrase is wrong")
+    refused(capsys, SEAL, 2, "wrong passphrase")
     assert desk.exists()
 
 
@@ -223,7 +223,7 @@ def test_options_that_cannot_be_meant_leave_nothing_behind(desk: Path, capsys: C
     refused(capsys, ["seal", "--retry", "my.claim", "--tsa", "http://127.0.0.1:9"], 4, "my.claim")
     refused(capsys, ["open", "my.claim", "--claim", "my.claim", "--key", "OWNER.key", "--out", "x"], 4, "my.claim")
     assert ownmark(capsys, *SEAL).code == 0
-    refused(capsys, SEAL, 2, "overwritten is lost")
+    refused(capsys, SEAL, 2, "overwriting a key would destroy it")
     (desk / "other.claim").write_bytes(keyed_claim(scheme="Other()").to_bytes())
     refused(capsys, ["open", "my.claim.sealed", "--claim", "other.claim", "--key", "OWNER.key", "--out", "x"], 2, "not those")
 

@@ -113,7 +113,7 @@ def test_a_claim_that_proves_nothing_is_not_sealed() -> None:
 def test_only_the_sealed_claim_opens_with_the_owners_key_only() -> None:
     one, claim = sealed(), keyed_claim()
     for other, who in ((keyed_claim(scheme="Other()"), OWNER), (claim, THIEF)):
-        with pytest.raises(UsageError, match="not those that were sealed"):
+        with pytest.raises(UsageError, match="not the sealed ones"):
             seal.opened(one, other, who, 0)
     for number in (None, -1, SETS):
         with pytest.raises(UsageError, match="from 0 to 2"):

@@ -115,7 +115,7 @@ def test_refused_triggers_are_called_evasion_and_never_count_as_innocence() -> N
     assert ruling.outcome is Outcome.INCONCLUSIVE
     assert "60 of 60 triggers and 0 of 60 decoys unanswered" in ruling.reason
     assert "evasion suspected" in ruling.reason
-    with pytest.raises(AnswerError, match="answers no image"):
+    with pytest.raises(AnswerError, match="no usable answer for any image"):
         judged(refuses, plain=True)
 
 

@@ -87,7 +87,7 @@ def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(court: Path, ca
     refused(capsys, ["judge", "a.opened", "--offline", "nothing.json"], 4, "nothing.json")
     (court / "empty").mkdir()
     words = [word if word != "images" else "empty" for word in JUDGE]
-    refused(capsys, [*words, "--suspect", "b.onnx"], 2, "holds no images")
+    refused(capsys, [*words, "--suspect", "b.onnx"], 2, "contains no images")
 
 
 @needs_openssl

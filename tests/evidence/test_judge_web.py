@@ -126,7 +126,7 @@ def test_a_ledger_that_the_claimant_made_is_refused_and_the_suspect_is_not_asked
         own = (court / LEDGER).read_bytes()
         (court / LEDGER).unlink()
         planted(court / LEDGER, b"{}", questions, user=bytes(32))
-        refused(capsys, against(server), 2, "was not begun by you", "its answers are not used")
+        refused(capsys, against(server), 2, "was not started by you", "its answers are not used")
         (court / LEDGER).write_bytes(own)
         with closing(sqlite3.connect(court / LEDGER)) as database:
             database.execute("UPDATE requests SET answer = ?, digest = ?", (b"{}", hashlib.sha256(b"{}").hexdigest()))
@@ -152,7 +152,7 @@ def test_a_ledger_of_another_hearing_is_refused(capsys: Capture) -> None:
         ownmark(capsys, *against(server))
         other = [word if word != "a.opened" else "b.opened" for word in against(server)]
         other = [word if word != "a.onnx" else "b.onnx" for word in other]
-        refused(capsys, other, 2, "was begun for a hearing about")
+        refused(capsys, other, 2, "was started for a hearing about")
 
 
 def test_a_hearing_that_goes_on_asks_nothing_twice_and_says_what_it_took_from_before(capsys: Capture) -> None:

@@ -267,7 +267,7 @@ def test_the_last_scan_uses_what_is_left_and_none_follows_it(shop: dict[str, Cou
 def test_another_rate_for_the_same_suspects_is_refused(shop: dict[str, Counted], capsys: Capture) -> None:
     ownmark(capsys, "scan", "my.claim", "copy.onnx")
     before = shop["copy.onnx"].images
-    refused(capsys, ["scan", "my.claim", "copy.onnx", "--rate", "0.5"], 2, "was begun for scans by the claim")
+    refused(capsys, ["scan", "my.claim", "copy.onnx", "--rate", "0.5"], 2, "was started for scans by the claim")
     assert shop["copy.onnx"].images == before
 
 
@@ -279,7 +279,7 @@ def test_a_scan_that_another_hand_wrote_to_is_refused_and_no_p_is_read_from_it(s
         database.execute("UPDATE requests SET answer = ? WHERE queries > 0", (b"{}",))
         database.commit()
     ran = ownmark(capsys, "scan", "my.claim", "other0.onnx")
-    assert (ran.code, "an answer does not fit its digest" in ran.err) == (5, True), "as one that could not be asked"
+    assert (ran.code, "an answer does not match its digest" in ran.err) == (5, True), "as one that could not be asked"
     Path("my.claim.scan").write_bytes(b'{"claim":"","format":"ownmark scan","found":{},"how":"","version":1}')
     refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "cannot use the ledger my.claim.scan")
     Path("my.claim.scan").unlink()
@@ -287,5 +287,5 @@ def test_a_scan_that_another_hand_wrote_to_is_refused_and_no_p_is_read_from_it(s
     refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "is a link")
     Path("my.claim.scan").unlink()
     Ledger("my.claim.scan", bytes(32)).close()
-    refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "was not begun by you")
+    refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "was not started by you")
     assert shop["other0.onnx"].images == FEW

@@ -75,7 +75,7 @@ def test_where_no_key_can_be_kept_it_is_told_which_folder_to_name(state: Path) -
     state.unlink()
     state.mkdir()
     (state / hearing.NAME).symlink_to(state / "elsewhere")
-    with pytest.raises(UsageError, match="cannot keep your own key"):
+    with pytest.raises(UsageError, match="cannot store your own key"):
         hearing.user_key()
     assert not (state / "elsewhere").exists()
 
@@ -89,9 +89,9 @@ def test_the_folder_is_the_systems_own(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_a_ledger_of_another_user_is_refused_even_if_it_is_empty(tmp_path: Path, file: Path) -> None:
     """An empty one, too: its nonce gives the order of questions, which nobody may foresee."""
     Ledger(tmp_path / "empty.ledger", bytes(32)).close()
-    with pytest.raises(UsageError, match="was not begun by you"):
+    with pytest.raises(UsageError, match="was not started by you"):
         Ledger(tmp_path / "empty.ledger")
-    with pytest.raises(UsageError, match="was not begun by you"):
+    with pytest.raises(UsageError, match="was not started by you"):
         Ledger(file, bytes(32))
 
 
@@ -116,7 +116,7 @@ FORGERIES = {
 def test_a_ledger_that_another_hand_wrote_to_is_refused_and_not_skipped(forgery: str, file: Path) -> None:
     with closing(sqlite3.connect(file)) as database:
         database.executescript(FORGERIES[forgery])
-    with pytest.raises(UsageError, match=r"was not (written|begun) by you|no ledger that this ownmark can read"):
+    with pytest.raises(UsageError, match=r"was not (written|started) by you|not a ledger that this ownmark can read"):
         Ledger(file)
 
 
@@ -124,7 +124,7 @@ def test_a_ledger_of_the_first_version_is_refused_since_nothing_shows_whose_it_i
     path = tmp_path / "old.ledger"
     with closing(sqlite3.connect(path)) as database:
         database.executescript("CREATE TABLE requests (number); PRAGMA application_id = 1870098029; PRAGMA user_version = 1")
-    with pytest.raises(UsageError, match="version 1: nothing in it shows whose answers"):
+    with pytest.raises(UsageError, match="version 1, which does not show whose answers"):
         Ledger(path)
 
 

@@ -89,7 +89,7 @@ def test_the_match_is_told_as_counts_of_images_and_of_innocent_models(claim: Cla
     text = words(page(claim, [verdict_on(claim, "suspect", 19, 18)]))
     assert "On 19 of 20 fingerprint images this model looked at the marked corner." in text
     assert "None of 19 innocent models did so on more than 5." in text
-    assert "would come this far at most 5 times in 100 (p = 0.05)" in text
+    assert "would score this high at most 5 times in 100 (p = 0.05)" in text
 
 
 def test_innocents_that_did_as_well_are_counted_in_the_sentence(claim: Claim) -> None:
@@ -109,8 +109,8 @@ def test_no_page_says_more_than_the_verdict(claim: Claim, outcome: Outcome) -> N
 
 def test_a_match_says_what_it_relies_on_and_where_its_p_ends(claim: Claim) -> None:
     text = words(page(claim, [verdict_on(claim, "suspect", 19, 18)]))
-    assert "could just as well have been one of the 19 innocent models" in text
-    assert "The claim does not record of which kinds the innocent models are." in text
+    assert "is exchangeable with the 19 innocent models" in text
+    assert "The claim does not record the kinds of its innocent models." in text
     assert "p can never fall below 1/20 = 0.05" in text
     assert "p = 0.05 is not the probability that this model is innocent" in text
 
@@ -244,7 +244,7 @@ def test_every_setting_and_digest_that_a_verdict_rests_on_is_in_the_table(claim:
 
 
 def test_a_suspect_without_a_digest_is_said_to_have_none(claim: Claim) -> None:
-    assert "not known: only its answers can be had" in words(page(claim, [verdict_on(claim, "api", 0, 18, digest="")]))
+    assert "unknown: only its answers are available" in words(page(claim, [verdict_on(claim, "api", 0, 18, digest="")]))
 
 
 def test_every_outcome_reading_and_match_has_its_words_and_its_shape() -> None:

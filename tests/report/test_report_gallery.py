@@ -95,8 +95,8 @@ def test_originals_and_maps_that_the_claim_lacks_are_left_out_and_said_so(claim:
     html = page(bare, [verdict_on(bare, "suspect", 0, 18, reveals=BLACK)])
     captions = {element.text for element in marked(read(html), "narrow")}
     assert captions == {"fingerprint", "covered", "answers of the suspect"}
-    assert "holds no original images" in words(html)
-    assert "holds no maps of the protected model" in words(html)
+    assert "contains no original images" in words(html)
+    assert "contains no maps of the protected model" in words(html)
     assert "The suspect gave no map" in words(html)
     assert not marked(read(html), "heat")
 

@@ -50,8 +50,8 @@ def test_a_match_is_told_with_both_logarithms_and_a_rate_that_can_be_read(claim:
     html = page(claim, [judged(claim, 100)])
     text = words(html)
     assert "On 100 of 100 trigger images this model gave the expected label." in text
-    assert "by luck alone a model gives about 10 of them" in text
-    assert "would come this far at most 1 time in 10^80 (a one with 80 zeros)" in text
+    assert "by chance alone a model matches about 10 of them" in text
+    assert "would score this high at most 1 time in 10^80 (a one with 80 zeros)" in text
     assert "even if the claimant had tried 2^64 keys and kept the luckiest" in text
     assert "log10 p = -100.0, or -80.7 with the allowance for 2^64 tried keys" in text
 
@@ -77,13 +77,13 @@ def test_a_claim_of_too_few_triggers_is_told_as_deciding_nothing() -> None:
     verdict = judged(small, 10)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     text = words(page(small, [verdict]))
-    assert "No verdict can be built on that (log10 p = -10.0, or 0.0 with" in text
+    assert "That cannot support a verdict (log10 p = -10.0, or 0.0 with" in text
     assert "No score would match at alpha = 1e-06." in text
 
 
 def test_the_limits_say_what_an_exact_p_rests_on_and_where_it_ends(claim: Claim) -> None:
     text = words(page(claim, [judged(claim, 100)]))
-    assert "making the images anew from the key" in text
+    assert "remaking the images from the key" in text
     assert "only a seal with a timestamp" in text
     assert "p is multiplied by 2^64" in text
     assert "adds 19.3 to log10 p" in text
@@ -113,7 +113,7 @@ def test_the_picture_sets_the_suspect_against_luck(claim: Claim) -> None:
     drawn = drawing.strip(verdict.deciding, verdict.outcome, verdict.alpha)
     (luck,) = marked(read(drawn), "innocent")
     assert float(luck.attributes["cx"].rstrip("%")) == 10
-    assert "By luck alone: about 10 of 100." in drawn
+    assert "By chance alone: about 10 of 100." in drawn
     assert len(marked(read(drawn), "region")) == 1
 
 

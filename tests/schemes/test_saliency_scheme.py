@@ -209,7 +209,7 @@ def test_a_claim_of_its_own_answers_survives_its_file_and_has_a_leaf_for_each_sa
     swapped = replace(own_claim, tests=(own_claim.tests[0], other))
     before, after = (leaves(claim, (b"blind",) * 4) for claim in (own_claim, swapped))
     assert len(set(before) - set(after)) == 4
-    with pytest.raises(ClaimError, match="Turn expects two answers a sample"):
+    with pytest.raises(ClaimError, match="Turn expects two answers per sample"):
         replace(own_claim, tests=(own_claim.tests[0], replace(other, expected=other.expected[:, 0])))
 
 

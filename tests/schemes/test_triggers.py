@@ -144,5 +144,5 @@ def test_a_pool_is_known_by_its_images_and_not_by_their_order() -> None:
 
 @pytest.mark.parametrize(("sets", "each"), [(0, 1), (1, 0)])
 def test_no_triggers_are_an_error(sets: int, each: int) -> None:
-    with pytest.raises(UsageError, match="one set or more"):
+    with pytest.raises(UsageError, match="at least one set"):
         keyed(Marking(sets=sets, triggers=each), Owner(IMAGES), tiny(3))

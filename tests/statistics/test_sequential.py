@@ -161,7 +161,7 @@ def test_only_keyed_labels_can_be_stopped_early_and_only_with_numbers_that_can_b
     claim = marked_claim()
     with pytest.raises(UsageError, match="only a test of keyed labels"):
         verify(claim, Fake({Reading.PROBABILITY: np.zeros((1, 10))}), early=Early())
-    with pytest.raises(UsageError, match="no more than by luck"):
+    with pytest.raises(UsageError, match="no more than by chance"):
         verify(marked_claim(target=0.1), Answering(np.zeros(100, dtype=np.int64)), early=Early())
     for wrong in ({"miss": 0.0}, {"miss": 1.0}, {"most": 0}):
         with pytest.raises(UsageError):

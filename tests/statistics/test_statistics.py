@@ -58,7 +58,7 @@ def test_the_bound_of_berger_and_boos_is_the_formula() -> None:
     upper = max(stats.beta.ppf(1 - 1e-3 / 2, k + 1, 50 - k) for k in (3, 7))
     assert p_values.berger_boos(40, 50, [3, 7]) == pytest.approx(1e-3 + stats.binom.sf(39, 50, upper))
     assert p_values.berger_boos(50, 50, [50]) == 1
-    with pytest.raises(UsageError, match="needs a reference"):
+    with pytest.raises(UsageError, match="at least one reference"):
         p_values.berger_boos(3, 5, [])
 
 

@@ -89,7 +89,7 @@ def test_what_may_be_either_is_not_guessed() -> None:
         assert surely(np.asarray(raw, dtype=np.float64)) is None
         with pytest.raises(error):
             probabilities(raw)
-    with pytest.raises(KindError, match="whole numbers of eight bits"):
+    with pytest.raises(KindError, match="8-bit integers"):
         probabilities(np.array([[3, -100, 20], [5, 6, 7]], dtype=np.int8))
 
 
@@ -102,7 +102,7 @@ def test_many_classes_that_rounding_took_too_much_of_are_not_taken_for_probabili
 def test_sigmoids_that_are_called_so_give_back_what_they_were_made_of() -> None:
     assert np.allclose(probabilities(expit(LOGITS), Outputs.SIGMOIDS), SHARES, atol=1e-6)
     for wrong in (LOGITS, SHARES):
-        with pytest.raises(AnswerError, match="not the sigmoids"):
+        with pytest.raises(AnswerError, match="not per-class sigmoids"):
             probabilities(wrong, Outputs.SIGMOIDS)
 
 

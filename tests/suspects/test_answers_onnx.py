@@ -71,7 +71,7 @@ def test_a_file_that_ends_in_sigmoids_is_inconclusive_until_they_are_called_so(
     ):
         verdict = verify(drops, Onnx(path))
         assert verdict.outcome is Outcome.INCONCLUSIVE, name
-        assert "say outputs=sigmoids, if they are logits, outputs=logits (--outputs" in verdict.reason
+        assert "pass outputs=sigmoids; if they are logits, pass outputs=logits (--outputs" in verdict.reason
         assert verify(labels_only, Onnx(path)).deciding.score == 1
         assert verify(drops, Onnx(path, outputs=Outputs.SIGMOIDS)).outcome is Outcome.MATCH
 
@@ -106,7 +106,7 @@ def test_of_several_outputs_of_a_file_the_one_that_counts_is_read_and_told(model
     called = Onnx(two("logits", "opposite"))
     assert verify(claim, called).deciding.score == 1
     assert called.notes == ("the output 'logits' was read, of logits, opposite",)
-    with pytest.raises(ModelError, match="several outputs that may be meant, one, other: name one with --output NAME"):
+    with pytest.raises(ModelError, match="several plausible outputs, one, other: name one with --output NAME"):
         Onnx(two("one", "other"))
     assert verify(claim, Onnx(two("one", "other"), output="one")).deciding.score == 1
     assert verify(claim, Onnx(two("one", "other"), output="other")).deciding.score < 1

@@ -60,7 +60,7 @@ def test_an_answer_that_holds_one_that_counts_is_read_and_told(kind: str, claim:
 
 def test_several_outputs_that_may_be_meant_are_named_until_one_is_chosen(claim: Claim, model: nn.Module) -> None:
     several = Ended(model, lambda scores: {"first": scores, "second": features(scores)})
-    with pytest.raises(ModelError, match="several outputs that may be meant, first, second: name one with --output NAME"):
+    with pytest.raises(ModelError, match="several plausible outputs, first, second: name one with --output NAME"):
         verify(claim, Local(several))
     assert verify(claim, Local(several, output="first")).outcome is Outcome.MATCH
     assert verify(claim, Local(prepared(several, Preprocess(), output="first"))).outcome is Outcome.MATCH
@@ -71,7 +71,7 @@ def test_several_outputs_that_may_be_meant_are_named_until_one_is_chosen(claim: 
 
 
 def test_an_answer_without_anything_that_fits_is_no_classifier(claim: Claim, model: nn.Module) -> None:
-    with pytest.raises(AnswerError, match="another task"):
+    with pytest.raises(AnswerError, match="a different task"):
         verify(claim, Local(Ended(model, lambda scores: {"map": scores[..., None, None]})))
 
 

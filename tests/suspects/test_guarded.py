@@ -88,7 +88,7 @@ def test_a_guard_that_refuses_answers_all_or_nothing_and_a_refusal_is_no_verdict
     model = Local(tiny(classes=7))
     claim = claim_on(tiny(classes=7))
     assert verify(claim, Guarded(model, EVERYTHING, 1.5, Response.REFUSE)).deciding.score == verify(claim, model).deciding.score
-    with pytest.raises(AnswerError, match="20 of 20 images are refused") as error:
+    with pytest.raises(AnswerError, match="20 of 20 images were refused") as error:
         verify(claim, Guarded(model, EVERYTHING, 0.5, Response.REFUSE))
     assert error.value.exit_code == SuspectError.exit_code == 5
 
@@ -230,7 +230,7 @@ def test_a_guard_that_refuses_the_control_twins_is_inconclusive_and_the_reason_s
     verdict = verify(fingerprint(), Guarded(Model(falls=True), Alarm(refused, np.zeros(20)), 0.5, Response.REFUSE))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "control twins got no answer" in verdict.reason
-    assert "images are refused" in verdict.reason
+    assert "images were refused" in verdict.reason
 
 
 @pytest.mark.xfail(reason="who knows a claim's very images, or its marked place, can answer just its twins at random")

@@ -62,7 +62,7 @@ def test_torchs_exporter_writes_weights_beside_the_file_and_the_message_names_a_
 
 
 def test_weights_beside_the_file_are_read_where_that_is_allowed(alone: Path, apart: Path) -> None:
-    with pytest.raises(ModelError, match="keeps weights in other files, which is refused"):
+    with pytest.raises(ModelError, match="keeps weights in other files, which is not allowed"):
         Onnx(apart)
     suspect = Onnx(apart, allow_external=True)
     assert np.array_equal(answers(suspect), answers(Onnx(alone)))
@@ -81,7 +81,7 @@ def test_the_folder_is_that_of_the_file_and_not_the_current_one(apart: Path, mon
     assert np.array_equal(answers(Onnx("model.onnx", allow_external=True)), wanted)
     apart.with_name("model.onnx.data").rename(apart.parent.parent / "model.onnx.data")
     monkeypatch.chdir(apart.parent.parent)
-    with pytest.raises(ModelError, match="do not lie beside it"):
+    with pytest.raises(ModelError, match="in its own folder"):
         Onnx(apart, allow_external=True)
 
 

@@ -91,7 +91,7 @@ def test_a_suspect_that_knows_more_or_fewer_classes_does_another_task(model: nn.
         other = tiny(1, classes=classes)
         path = exported(other, folder / f"classes {classes}.onnx")
         for suspect in (Local(other), Onnx(path)):
-            with pytest.raises(AnswerError, match="another task"):
+            with pytest.raises(AnswerError, match="a different task"):
                 verify(claim_on(model), suspect)
 
 
@@ -120,7 +120,7 @@ def test_whatever_a_strangers_model_raises_is_an_error_that_names_it(model: nn.M
         def forward(self, _: Tensor) -> Tensor:
             raise error
 
-    with pytest.raises(SuspectError, match="strange one cannot take images"):
+    with pytest.raises(SuspectError, match="strange one cannot process the claim's images"):
         verify(claim_on(model), Local(Raising(), name="strange one"))
 
 

@@ -70,7 +70,7 @@ def test_a_person_is_told_what_the_early_verdict_rests_on(run: Run, copy: Server
     code, out, _ = run(copy.url + MODEL, *EARLY)
     assert code == 0
     assert f"of {TRIGGERS} triggers in keyed order" in out
-    assert "holds wherever one stops" in out
+    assert "holds under any stopping rule" in out
 
 
 def test_an_interrupted_test_goes_on_from_the_ledger_and_comes_to_the_same_end(run: Run, copy: Server) -> None:
@@ -138,14 +138,14 @@ def test_decoys_are_asked_first_and_their_findings_are_told(run: Run, copy: Serv
     record = json.loads(out)
     assert code == 0
     assert record["queries_spent"] == record["queries"] + REPEATS + PROBES
-    assert "10 of 10 ordinary images right" in err
+    assert "10 of 10 ordinary images correct" in err
 
 
 def test_decoys_that_are_kept_with_the_claim_are_found(run: Run, copy: Server) -> None:
     Path("normal").rename("my.claim.decoys")
     code, _, err = run(copy.url + MODEL, *ALPHA)
     assert code == 0
-    assert "10 of 10 ordinary images right" in err
+    assert "10 of 10 ordinary images correct" in err
     assert len(copy.queries()) == TRIGGERS + REPEATS + PROBES
 
 

@@ -1,8 +1,8 @@
 """What an owner claims, as plain data: what to ask, what to expect, and how an innocent model does. No torch.
 
-The file is one safetensors container with a single metadata entry `ownmark`: canonical JSON of every field that is not an
-array, the SHA-256 of each array, and `digest`, the SHA-256 of all of that. Each claim has exactly one file: reading it
-writes it anew and compares the bytes, so that a change anywhere is noticed. `docs/claim-format.md` describes it.
+The file is one safetensors container with a single metadata entry `ownmark`: canonical JSON of every non-array field, the SHA-256
+of each array, and `digest`, the SHA-256 of all of that. Each claim has exactly one valid file: reading it serialises it again and
+compares the bytes, so any modification is detected. `docs/claim-format.md` specifies it.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ from ownmark.tasks import Classification, Task
 
 VERSION = 1
 MOST_BYTES = 4 * 2**30
-PAIRED = (Reading.SIMILARITY, Reading.SALIENCY)  # readings that depend on the paired image, where a task has one
-MAPS, PIXELS = 3, 5  # dimensions of a claim's maps and of its images
+PAIRED = (Reading.SIMILARITY, Reading.SALIENCY)  # readings that depend on the paired image, if the task has one
+MAPS, PIXELS = 3, 5  # number of dimensions of a claim's maps and images
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """What turns the claim's 8-bit pixels into the model's input: pixel / 255, then (value - mean) / std per channel."""
+    """Maps the claim's 8-bit pixels to the model's input: pixel / 255, then (value - mean) / std per channel."""
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
@@ -48,13 +48,13 @@ class Preprocess:
 
 @dataclass(frozen=True, eq=False)
 class Test:
-    """One question of a claim and how its answers are judged.
+    """One test of a claim: what to ask and how to judge the answers.
 
-    `expected`: (n,) classes, or numbers as the reading has them; `target_score`: the share of samples that matched on the
-    owner's own model, in [0, 1]; `layer`: where a SALIENCY reading takes its map, "" for the suspect's own last convolution.
+    `expected`: (n,) classes, or numbers in the reading's format; `target_score`: the share of samples that match on the owner's
+    own model, in [0, 1]; `layer`: where a SALIENCY reading takes its map, "" for the suspect's own last convolution.
     """
 
-    __test__ = False  # not a test of pytest's
+    __test__ = False  # tells pytest that this is not a test
 
     reading: Reading
     match: Match
@@ -65,24 +65,24 @@ class Test:
 
     def __post_init__(self) -> None:
         if self.match.reading is not self.reading:
-            raise ClaimError(f"{type(self.match).__name__} judges the reading {self.match.reading}, not {self.reading}")
+            raise ClaimError(f"{type(self.match).__name__} needs the reading {self.match.reading}, got {self.reading}")
         if not is_number(self.target_score) or not 0 <= self.target_score <= 1:
-            raise ClaimError(f"the score of the protected model is a number in [0, 1], got {self.target_score!r}")
+            raise ClaimError(f"the score of the protected model must be a number in [0, 1], got {self.target_score!r}")
         if self.expected.dtype not in {np.dtype(np.int64), np.dtype(np.float64)} or not isinstance(self.layer, str):
             got = f"{self.expected.dtype}, {self.layer!r}"
-            raise ClaimError(f"expected answers are int64, or float64 if they are numbers, and a layer is a string, got {got}")
+            raise ClaimError(f"expected answers must be int64 classes or float64 numbers and the layer a string, got {got}")
 
 
 @dataclass(frozen=True, eq=False)
 class Claim:
     """`images`: (n, views, height, width, channels) uint8, exactly the pixels that are sent to a suspect.
 
-    `tests` stand in the order of their strength: the first calibrated one that a suspect can answer decides. `model` and
-    `built_with` are the digests of the protected model and of the models that helped to build the claim: none of them can
-    calibrate it. `scheme` (a repr), `originals` (n, height, width, channels) and `maps` (n, h, w) are for the record and
-    the report; control twins are made of the originals, nothing else is decided by them. `task`: what the model does; for
-    similarity the last view is the paired image, and there are no `classes`; for regression the only one is the number's name.
-    `choices`: JSON data of what was committed to before the key of its labels was drawn (`evidence.choices`).
+    `tests` are ordered by strength: the first calibrated one that a suspect can answer decides. `model` and `built_with` are the
+    digests of the protected model and of the models that helped to build the claim: none of them may calibrate it. `scheme`
+    (a repr), `originals` (n, height, width, channels) and `maps` (n, h, w) are for the record and the report; control twins are
+    made from the originals, which decide nothing else. `task`: what the model does; for similarity the last view is the paired
+    image, and there are no `classes`; for regression the only class is the name of the number. `choices`: JSON data of what was
+    committed to before the key of its labels was drawn (`evidence.choices`).
     """
 
     images: npt.NDArray[np.uint8]
@@ -100,30 +100,30 @@ class Claim:
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != PIXELS or not self.images.size:
             shape = f"{self.images.dtype} {self.images.shape}"
-            raise ClaimError(f"a claim's images are uint8 (n, views, height, width, channels) with n > 0, got {shape}")
+            raise ClaimError(f"a claim's images must be uint8 (n, views, height, width, channels) with n > 0, got {shape}")
         if not all(isinstance(word, str) for word in (self.scheme, self.model, *self.classes, *self.built_with)):
-            raise ClaimError("scheme, model, classes and built_with are made of strings")
+            raise ClaimError("scheme, model, classes and built_with must consist of strings")
         if len(self.preprocess.mean) not in {1, self.images.shape[-1]}:
-            raise ClaimError(f"images of {self.images.shape[-1]} channels, but {len(self.preprocess.mean)} means to subtract")
+            raise ClaimError(f"expected {self.images.shape[-1]} means, one per channel, got {len(self.preprocess.mean)}")
         _check_tests(self)
         _check_records(self)
 
     def __eq__(self, other: object) -> bool:
-        """Two claims are equal if every field is."""
+        """Two claims are equal if all their fields are."""
         return isinstance(other, Claim) and self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        """One line for a notebook; the whole is in `ownmark inspect`."""
+        """One line for a notebook; `ownmark inspect` shows the rest."""
         asked = ", ".join(self.readings)
         state = "calibrated" if self.calibrated else "not calibrated"
         return f"<Claim {self.digest[:12]} on model {self.model[:12]}: {len(self.images)} samples, asks for {asked}, {state}>"
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over every field, the nulls too, as 64 hexadecimal digits."""
+        """SHA-256 over every field, including the nulls, as 64 hexadecimal digits."""
         return container.digest(self._described)
 
     @cached_property
@@ -132,48 +132,48 @@ class Claim:
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """What the tests ask for, strongest first."""
+        """The readings that the tests ask for, strongest first."""
         return tuple(test.reading for test in self.tests)
 
     @property
     def calibrated(self) -> bool:
-        """Whether at least one test knows how innocent models do."""
+        """Whether the null of at least one test is calibrated."""
         return any(not isinstance(test.null, Uncalibrated) for test in self.tests)
 
     @property
     def covered(self) -> npt.NDArray[np.int64] | None:
-        """Where a map is of what speaks against another answer: for all views in a row, which of them got that answer."""
+        """For maps of the evidence against another answer: for all views in order, the row of the view that got that answer."""
         if not any(test.match.paired for test in self.tests if test.reading is Reading.SALIENCY):
             return None
         count, views = self.images.shape[:2]
         return np.repeat(np.arange(count) * views + 1, views)
 
     def to_bytes(self) -> bytes:
-        """The claim's file."""
+        """The content of the claim's file."""
         return container.packed(_arrays(self), self._described)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Claim":
-        """The claim in a file's bytes. Raises ClaimError if they are broken, changed or of an unknown version."""
+        """The claim in a file's bytes. Raises ClaimError if they are corrupt, modified or of an unknown version."""
         described, arrays = container.opened(data)
         if described.get("version") != VERSION:
             raise ClaimError(
-                f"this is a claim of version {described.get('version')!r}; this ownmark reads version {VERSION}: update ownmark"
+                f"claim of version {described.get('version')!r}, but this ownmark reads version {VERSION}: update ownmark"
             )
-        with blamed(ClaimError, "the claim file lacks a field or holds a wrong one"):
+        with blamed(ClaimError, "the claim file has a missing or invalid field"):
             claim = _restored(described, arrays)
             rewritten = claim.to_bytes()
         if rewritten != data:
-            raise ClaimError("the claim file was changed after it was written: its digest does not fit its content")
+            raise ClaimError("the claim file was modified after it was written: its digest does not match its content")
         return claim
 
     def save(self, path: Path | str) -> None:
-        """Write the file whole or not at all."""
+        """Write the file atomically."""
         write_whole(Path(path), self.to_bytes())
 
     @classmethod
     def load(cls, path: Path | str) -> "Claim":
-        """Read a file. Raises ClaimError with the path for one that cannot be trusted."""
+        """Read a file. Raises ClaimError that names the path if the file cannot be trusted."""
         path = Path(path)
         try:
             data = _read_at_most(path, MOST_BYTES)
@@ -184,15 +184,15 @@ class Claim:
             raise ClaimError(f"{path}: {error}") from error
 
     def with_nulls(self, found: Mapping[int, Null]) -> "Claim":
-        """The same claim with the null of test number `key` replaced by its value."""
+        """The same claim with the nulls of the tests in `found`, by number, replaced."""
         tests = tuple(replace(test, null=found.get(place, test.null)) for place, test in enumerate(self.tests))
         return replace(self, tests=tests)
 
     def part(self, number: int) -> "Claim":
-        """The claim of trigger set `number` alone: the other sets stay secret. `target_score` is still that of all sets."""
+        """The claim of trigger set `number` alone; the other sets stay secret. `target_score` remains that of all sets."""
         null = self.tests[0].null
         if not isinstance(null, KeyedLabels) or not null.sets or any(test.null != null for test in self.tests):
-            raise ClaimError("only a claim whose tests all have the same KeyedLabels, of one set or more, has parts")
+            raise ClaimError("only a claim whose tests all share the same KeyedLabels, of at least one set, has parts")
         alone, rows = null.alone(number), slice(number * null.triggers, (number + 1) * null.triggers)
         tests = tuple(replace(test, expected=test.expected[rows], null=alone) for test in self.tests)
         originals = None if self.originals is None else self.originals[rows]
@@ -202,7 +202,7 @@ class Claim:
 
 def _read_at_most(path: Path, limit: int) -> bytes:
     if path.stat().st_size > limit:
-        raise ClaimError(f"larger than {limit // 2**30} GiB, which no claim is")
+        raise ClaimError(f"larger than {limit // 2**30} GiB, the limit for claims")
     return path.read_bytes()
 
 
@@ -210,39 +210,39 @@ def _check_tests(claim: Claim) -> None:
     if not claim.tests:
         raise ClaimError("a claim needs at least one test")
     if claim.readings.count(Reading.SALIENCY) > 1:
-        raise ClaimError("a claim can ask for one saliency map only")
+        raise ClaimError("a claim can ask for at most one saliency map")
     for test in claim.tests:
         if test.reading not in claim.task.readings:
             raise ClaimError(f"a claim on {claim.task.name} cannot ask for a {test.reading}")
         if test.expected.shape[:1] != claim.images.shape[:1]:
-            raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
+            raise ClaimError(f"expected one answer per image, got {len(claim.images)} images and answers {test.expected.shape}")
         _check_expected(claim, test)
         views = claim.task.views if test.reading in PAIRED and claim.task.compares else test.match.views
         if claim.images.shape[1] < views:
-            raise ClaimError(f"{type(test.match).__name__} compares {views} views, got {claim.images.shape[1]}")
+            raise ClaimError(f"{type(test.match).__name__} needs {views} views, got {claim.images.shape[1]}")
         test.null.check(test.match, test.expected, len(claim.classes))
 
 
 def _check_expected(claim: Claim, test: Test) -> None:
     if test.match.paired and test.expected.shape != (len(claim.images), 2):
         kind = type(test.match).__name__
-        raise ClaimError(f"{kind} expects two answers a sample, its label and the model's own, got {test.expected.shape}")
+        raise ClaimError(f"{kind} expects two answers per sample, its label and the model's own, got {test.expected.shape}")
     if not claim.task.discrete:
         if test.expected.dtype != np.float64 or not np.all(np.isfinite(test.expected)):
-            raise ClaimError(f"expected answers of {claim.task.name} are finite numbers, got {test.expected.dtype}")
+            raise ClaimError(f"expected answers of {claim.task.name} must be finite numbers, got {test.expected.dtype}")
     elif not test.match.paired and test.expected.shape != claim.images.shape[:1]:
-        raise ClaimError(f"{len(claim.images)} images but {test.expected.shape} expected answers")
+        raise ClaimError(f"expected one answer per image, got {len(claim.images)} images and answers {test.expected.shape}")
     elif test.expected.dtype != np.int64 or not 0 <= test.expected.min() <= test.expected.max() < len(claim.classes):
         raise ClaimError(f"expected answers must be classes in [0, {len(claim.classes)})")
 
 
 def _check_records(claim: Claim) -> None:
-    """Whether what is kept for the report fits the images that it tells of."""
+    """Whether the data kept for the report fits the images."""
     count, _, *shape = claim.images.shape
     if claim.originals is not None and (claim.originals.dtype != np.uint8 or claim.originals.shape != (count, *shape)):
-        raise ClaimError(f"the originals are uint8 {(count, *shape)}, got {claim.originals.dtype} {claim.originals.shape}")
+        raise ClaimError(f"the originals must be uint8 {(count, *shape)}, got {claim.originals.dtype} {claim.originals.shape}")
     if claim.maps is not None and (claim.maps.dtype != np.float32 or claim.maps.ndim != MAPS or len(claim.maps) != count):
-        raise ClaimError(f"the maps are float32 ({count}, h, w), got {claim.maps.dtype} {claim.maps.shape}")
+        raise ClaimError(f"the maps must be float32 ({count}, h, w), got {claim.maps.dtype} {claim.maps.shape}")
 
 
 def _arrays(claim: Claim) -> Arrays:
@@ -254,7 +254,7 @@ def _arrays(claim: Claim) -> Arrays:
 
 
 def _described(claim: Claim, arrays: Arrays) -> dict[str, Any]:
-    """Everything but the arrays themselves, as JSON data."""
+    """Everything except the arrays, as JSON data."""
     told = {} if claim.task == tasks.DEFAULT else {"task": tasks.to_record(claim.task)}
     told |= {} if claim.choices is None else {"choices": dict(claim.choices)}
     return told | {

@@ -1,4 +1,4 @@
-"""One safetensors container with a single metadata entry, canonical JSON: the form of a claim's file."""
+"""One safetensors container with a single metadata entry, canonical JSON: the format of a claim's file."""
 
 import hashlib
 import json
@@ -15,27 +15,27 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def packed(arrays: Arrays, described: Mapping[str, Any]) -> bytes:
-    """The file's bytes: the arrays, what they are, and the digest of that."""
+    """The file's bytes: the arrays, their description, and its digest."""
     text = _canonical({"claim": described, "digest": digest(described)})
     return container.save(arrays, metadata={"ownmark": text})
 
 
 def opened(data: bytes) -> tuple[dict[str, Any], Arrays]:
-    """JSON data and arrays of a file whose structure is sound."""
-    with blamed(ClaimError, "this is no claim file, or it is cut short or damaged"):
+    """JSON data and arrays of a structurally sound file. Raises ClaimError."""
+    with blamed(ClaimError, "not a claim file; truncated or corrupt"):
         arrays = container.load(data)
         size = int.from_bytes(data[:8], "little")
         text = json.loads(data[8 : 8 + size])["__metadata__"]["ownmark"]
         record = json.loads(text, object_pairs_hook=_no_twins)
         described = record["claim"]
     if not isinstance(described, dict):
-        raise ClaimError("this is no claim file: its description is not a JSON object")
+        raise ClaimError("not a claim file: its description is not a JSON object")
     return described, arrays
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a JSON object names a key twice")
+        raise ValueError("a JSON object has duplicate keys")
     return dict(pairs)
 
 

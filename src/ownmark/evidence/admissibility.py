@@ -1,6 +1,6 @@
-"""The judge's first three steps: is the bundle whole and signed, is it old enough, was the opened set made honestly? No torch.
+"""The judge's first three steps: is the bundle intact and signed, is it old enough, was the opened set made honestly? No torch.
 
-A seal that was tampered with raises EvidenceError, or ClaimError for the claim in it (REJECTED); one that is genuine but too
+A seal that was tampered with raises EvidenceError, or ClaimError for the claim in it (REJECTED); a genuine seal that came too
 late is a value (INADMISSIBLE).
 """
 
@@ -23,7 +23,7 @@ from ownmark.keys import Pixels
 
 
 class Standing(StrEnum):
-    """Whether a genuine seal may be used against a suspect that was first seen at some time."""
+    """Whether a genuine seal may be used against a suspect first seen at a given time."""
 
     IN_TIME = "sealed before the suspect was seen"
     LATE = "sealed after the suspect was seen"
@@ -33,14 +33,14 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Trust:
-    """What a judge brings along. `roots`: of the timestamp authorities that he believes.
+    """What a judge brings. `roots`: of the timestamp authorities that the judge trusts.
 
-    `owner`: the public key that he knows as the claimant's ("": whoever signed). `withdrawn`: owners' keys that were lost or
-    ran out, and when: what they sealed before holds. `opened`: the sets of this seal that he knows to be public (0: a claim
-    without sets). `pool`: the images that the owner says his key chose from. `now`: the time of judging, which a verdict records,
-    so that it can be computed again in any year. `alpha`: the largest rate of false accusations that he judges by, whatever the
-    claimant committed to; None: any. `beacons`: certificates of public beacons that he believes; `pledges`: as one of how many he
-    counts a pledge at least, whatever its owner states.
+    `owner`: the claimant's known public key ("": whoever signed). `withdrawn`: owners' keys that were lost or expired, and when:
+    what they sealed before remains valid. `opened`: the sets of this seal known to be public (0: a claim without sets). `pool`:
+    the images from which, according to the owner, the key chose. `now`: the time of judging, which a verdict records so that it
+    can be recomputed in any year. `alpha`: the judge's largest rate of false accusations, whatever the claimant committed to;
+    None: no limit. `beacons`: certificates of the public beacons that the judge trusts; `pledges`: the least number of pledges to
+    count, whatever the owner states.
     """
 
     roots: tuple[Certificate, ...] = ()
@@ -62,11 +62,11 @@ class Trust:
 
 @dataclass(frozen=True)
 class Checked:
-    """A genuine bundle. `time`: the earliest at which it was there for sure; `part`: the opened set's claim, if one is.
+    """A genuine bundle. `time`: the earliest time at which it provably existed; `part`: the claim of the opened set, if any.
 
-    `remade`: whether the part's images, too, were made anew from its key (its labels always were, if they come from a key);
-    `bound`: whether that key was derived last, from all that was committed to; `allowances`: how many keys may have been tried;
-    `cap`: the judge's own alpha, None: he set none.
+    `remade`: whether the images of the part, too, were remade from its key (keyed labels always are); `bound`: whether that key
+    was derived last, from all that was committed to; `allowances`: how many keys may have been tried; `cap`: the judge's own
+    alpha, None: none.
     """
 
     commitment: Commitment
@@ -82,18 +82,18 @@ class Checked:
 
     @property
     def alpha(self) -> float:
-        """The rate of false accusations to judge by: the claimant's, unless the judge's is smaller."""
+        """The rate of false accusations to judge by: the smaller of the claimant's and the judge's."""
         return min(self.commitment.policy.alpha, 1.0 if self.cap is None else self.cap)
 
     @property
     def terms(self) -> str:
-        """Whose alpha counts, in words."""
+        """Whose alpha applies, in words."""
         theirs = "no cap of the judge's" if self.cap is None else f"at most {self.cap:g} by the judge"
         return f"alpha = {self.alpha:g}: {self.commitment.policy.alpha:g} was committed to, {theirs}"
 
     @property
     def exact(self) -> bool:
-        """Whether the test of keyed labels holds against whoever made the claim: else innocent models decide."""
+        """Whether the test of keyed labels is valid against a dishonest claimant; otherwise innocent models decide."""
         return self.remade and self.bound.choices is not None
 
     def is_of(self, digest: str) -> bool:
@@ -136,7 +136,7 @@ def _check_signature(bundle: Bundle, trust: Trust) -> None:
 
 
 def _time(bundle: Bundle, trust: Trust) -> datetime | None:
-    """The earliest time that a root vouches for. A token that no root vouches for is an error only if no other holds."""
+    """The earliest time that a root vouches for. A token without a trusted root is an error only if no other token is valid."""
     times, failures = [], []
     for stamp in bundle.stamps:
         try:
@@ -189,7 +189,7 @@ def _shown(opening: Opening, committed: Commitment) -> set[int]:
 
 
 def _stretched(opening: Opening, tied: Bound) -> bool:
-    """Whether the key came through scrypt, which takes a second to see; False where no secret is shown."""
+    """Whether the key came through scrypt, which takes a second to check; False if no secret is shown."""
     labels = claim_record.keyed(opening.claim)
     if not opening.secret:
         return False
@@ -199,7 +199,7 @@ def _stretched(opening: Opening, tied: Bound) -> bool:
 
 
 def _pledges(opening: Opening | None, committed: Commitment, trust: Trust) -> int | None:
-    """As one of how many the pledge before the pulse counts; None: there is none, or the judge trusts no beacon."""
+    """The number of pledges to count for the pulse; None: there is no pledge, or the judge trusts no beacon."""
     labels = None if opening is None else claim_record.keyed(opening.claim)
     if opening is None or labels is None or committed.beacon is None or not trust.beacons:
         return None
@@ -209,7 +209,7 @@ def _pledges(opening: Opening | None, committed: Commitment, trust: Trust) -> in
 
 
 def _remade(part: Claim, committed: Commitment, pool: Pixels | None) -> bool:
-    """Whether the images come from the key, as was committed to; False if that cannot be seen."""
+    """Whether the images derive from the key, as was committed to; False if that cannot be checked."""
     if committed.cells:
         wrong = inputs.unlike_patterns(part, committed.cells)
     elif committed.pool and pool is not None:
@@ -229,7 +229,7 @@ def _check_whole(claim: Claim, leaves: list[bytes], committed: Commitment) -> No
 
 
 def _check_set(opening: Opening, number: int, leaves: list[bytes], committed: Commitment) -> None:
-    """Every trigger stands at its place in the tree. Its label was compared with the key's when the claim was read."""
+    """Check that every trigger is at its place in the tree. Its label was checked against the key when the claim was read."""
     if number >= committed.sets or len(opening.proofs) != len(leaves):
         raise EvidenceError(f"set {number} of {committed.sets} with a proof for each trigger was to be opened")
     for place, (leaf, path) in enumerate(zip(leaves, opening.proofs, strict=True)):

@@ -1,8 +1,8 @@
-"""How many keys an owner may have tried, by what an opened seal shows: p pays for all of them. No torch.
+"""How many keys an owner may have tried, given what an opened seal shows: p pays for all of them. No torch.
 
-Three answers. One set alone shows a seed that anybody could have picked: 2^64. The claim's secret shows that the key came through
-scrypt, a second and 128 MiB for each try: 2^40. A pledge that was timestamped before a public pulse left nothing to try but
-other pledges: as many as there may have been, at most 2^16, and one set out of all where only one is opened.
+Three answers. A single set shows a seed that anybody could have picked: 2^64. The claim's secret shows that the key came through
+scrypt, a second and 128 MiB per try: 2^40. A pledge timestamped before a public pulse leaves nothing to try but other pledges: as
+many as there may have been, at most 2^16, times the number of sets if only one is opened.
 """
 
 import math
@@ -23,7 +23,7 @@ MOST_PLEDGES = 2**16
 
 @dataclass(frozen=True)
 class Allowance:
-    """`bits`: p is multiplied by 2^bits; `shown`: by what, None: this was not shown."""
+    """`bits`: p is multiplied by 2^bits; `shown`: what shows it, None: not shown."""
 
     name: str
     bits: int
@@ -42,7 +42,7 @@ def allowances(*, secret: bool, pledges: int | None, sets: int) -> tuple[Allowan
 
 
 def least(found: Sequence[Allowance]) -> Allowance:
-    """The smallest that was shown."""
+    """The smallest one that was shown."""
     return min((one for one in found if one.shown is not None), key=lambda one: one.bits)
 
 
@@ -54,7 +54,7 @@ def allowed(part: Claim, found: Sequence[Allowance]) -> Claim:
 
 
 def told(finding: Finding, found: Sequence[Allowance]) -> Step:
-    """The step that says which of them counts, with the p of each."""
+    """The step that says which allowance applies, with p under each."""
     counts, null = least(found), keyed(finding)
     said = [
         f"2^{one.bits} ({one.name}): log10 p = {replace(null, grinding=one.bits).log10_p_adjusted(finding.score):.6g}"
@@ -65,7 +65,7 @@ def told(finding: Finding, found: Sequence[Allowance]) -> Step:
 
 
 def early(finding: Finding, nonce: bytes, survival: float, alpha: float) -> list[Step]:
-    """Where a test that stops as soon as it may would have stopped, in an order that the nonce gives."""
+    """Where a sequential test would have stopped, in an order determined by the nonce."""
     null, count = keyed(finding), len(finding.matches)
     if survival <= 1 / null.classes:
         return []
@@ -86,7 +86,7 @@ def keyed(finding: Finding) -> KeyedLabels:
 
 
 def exact(finding: Finding, null: KeyedLabels, alpha: float) -> tuple[float, float, str]:
-    """log10 of p, of the least that it could be, and both in words, of labels whose key was derived last."""
+    """log10 of p, of its smallest possible value, and both in words, for labels whose key was derived last."""
     p, smallest = null.log10_p_adjusted(finding.score), null.log10_p_adjusted(1)
     paid = f"log10 p = {p:.6g} (a factor of 2^{null.grinding} for keys that may have been tried is in it)"
     return p, smallest, f"{paid}; {_power(finding, null, alpha)}"

@@ -1,7 +1,7 @@
 """A pulse of a public randomness beacon, in the format of the NIST Randomness Beacon 2.0 (NISTIR 8213, draft). No torch.
 
-A pulse is published every minute and signed; nobody knows it before. The signature (RSA, PKCS #1 v1.5, SHA-512) is over the
-fields in one order, each text or number of bytes behind its length in 4 bytes; the output is SHA-512 of that and the signature.
+A signed pulse is published every minute and unpredictable before. The signature (RSA, PKCS #1 v1.5, SHA-512) covers the fields in
+a fixed order, each text or byte string preceded by its length in 4 bytes; the output is SHA-512 of that and the signature.
 """
 
 import json
@@ -21,7 +21,7 @@ from cryptography.x509 import Certificate
 from ownmark import canonical
 from ownmark.errors import EvidenceError, UsageError
 
-MOST_BYTES = 2**16  # of a pulse's file
+MOST_BYTES = 2**16  # the limit for a pulse's file
 RSA_SHA512 = 0  # the cipher suite
 LISTED = ("previous", "hour", "day", "month", "year")  # of earlier outputs, in this order
 TEXTS = (
@@ -41,18 +41,18 @@ EXTERNAL = frozenset({"sourceId", "statusCode", "value"})
 
 @dataclass(frozen=True)
 class Pulse:
-    """`record`: JSON data as the beacon publishes it; nobody has checked yet that it may be believed."""
+    """`record`: JSON data as published by the beacon, not yet verified."""
 
     record: dict[str, Any]
 
     @property
     def time(self) -> datetime:
-        """When it was published; nobody knew it before."""
+        """When it was published; unknown to anybody before."""
         return datetime.strptime(self.record["timeStamp"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
     @property
     def period(self) -> timedelta:
-        """Until the next one."""
+        """The time until the next pulse."""
         return timedelta(milliseconds=self.record["period"])
 
     @property
@@ -72,12 +72,12 @@ class Pulse:
         return b"".join([*head, *listed, _bytes(told["precommitmentValue"]), _number(told, "statusCode")])
 
     def check(self, certificates: Sequence[Certificate]) -> None:
-        """Raises EvidenceError unless one of the beacon's certificates, valid at the time, vouches for it."""
+        """Raises EvidenceError unless one of the beacon's certificates, valid at the time, signed it."""
         signature = bytes.fromhex(self.record["signatureValue"])
         if sha512(self.message + signature).digest() != self.output:
-            raise EvidenceError("the pulse was changed: its output is not the hash of its fields and its signature")
+            raise EvidenceError("the pulse was modified: its output is not the hash of its fields and its signature")
         if not any(_signed(one, signature, self) for one in certificates):
-            raise EvidenceError(f"no certificate of a beacon that you trust signed the pulse {self.record['uri']}")
+            raise EvidenceError(f"no trusted beacon certificate signed the pulse {self.record['uri']}")
 
 
 def _signed(certificate: Certificate, signature: bytes, pulse: Pulse) -> bool:
@@ -94,31 +94,31 @@ def _signed(certificate: Certificate, signature: bytes, pulse: Pulse) -> bool:
 
 
 def from_bytes(data: bytes) -> Pulse:
-    """The pulse in a file or an answer of a beacon. Raises EvidenceError."""
+    """The pulse in a beacon's file or response. Raises EvidenceError."""
     try:
         whole = json.loads(data.decode("utf-8"), object_pairs_hook=_no_twins) if len(data) <= MOST_BYTES else None
     except (ValueError, RecursionError) as error:
-        raise EvidenceError(f"this is no pulse of a beacon, or it is cut short or damaged ({error})") from error
+        raise EvidenceError(f"not a pulse of a beacon; truncated or corrupt ({error})") from error
     return from_record(whole.get("pulse", whole) if isinstance(whole, dict) else whole)
 
 
 def from_record(value: object) -> Pulse:
-    """The pulse of which this is the JSON data. Raises EvidenceError for another form."""
+    """The pulse in this JSON data. Raises EvidenceError for an invalid record."""
     record = canonical.record_of(value, KEYS, "a pulse")
     outside, listed = canonical.record_of(record["external"], EXTERNAL, "a pulse's external value"), record["listValues"]
     if not isinstance(listed, list) or [_kind(one) for one in listed] != list(LISTED):
-        raise EvidenceError(f"a pulse lists the outputs of {', '.join(LISTED)}, in this order")
+        raise EvidenceError(f"a pulse must list the outputs of {', '.join(LISTED)}, in this order")
     pulse = Pulse(record)
     try:
         if not all(isinstance(record[name], str) for name in TEXTS) or not all(_is_number(record, one) for one in NUMBERS):
-            raise EvidenceError("a pulse's fields are text and whole numbers")
+            raise EvidenceError("a pulse's fields must be strings and integers")
         usable = (
             _is_number(outside, "statusCode") and bool(pulse.message) and bool(pulse.output) and pulse.period.total_seconds() > 0
         )
         bytes.fromhex(record["signatureValue"])
         moment = pulse.time
     except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise EvidenceError(f"the pulse cannot be read: {error}") from error
+        raise EvidenceError(f"cannot read the pulse: {error}") from error
     if not usable or record["cipherSuite"] != RSA_SHA512:
         raise EvidenceError(f"a pulse of {moment:%Y-%m-%d} needs the cipher suite {RSA_SHA512}, RSA with SHA-512")
     return pulse
@@ -131,7 +131,7 @@ def certificates_in(path: Path) -> tuple[Certificate, ...]:
     try:
         return tuple(load_pem_x509_certificates(path.read_bytes()))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as a beacon's certificate in PEM: {error}") from error
+        raise UsageError(f"cannot read {path} as a beacon's certificate in PEM: {error}") from error
 
 
 def _kind(one: object) -> object:
@@ -145,7 +145,7 @@ def _is_number(record: dict[str, Any], name: str) -> bool:
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a JSON object names a key twice")
+        raise ValueError("a JSON object has duplicate keys")
     return dict(pairs)
 
 

@@ -1,8 +1,8 @@
 """Whether a watermark's key was derived last, from every choice that a seal commits to. No torch.
 
-Three things that a forger would arrange after the key, and that the key depends on here: the pool that it picks from, the
-order of the classes, and the settings. Whoever changes one of them draws other labels, which the model does not know. A key that
-depends on none of it proves nothing by itself.
+The key depends on three things that a forger would arrange after the key: the pool that it picks from, the order of the classes,
+and the settings. Changing one of them changes the labels to ones that the model does not know. A key that depends on none of them
+is no evidence by itself.
 """
 
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ NO_KEY = "its labels do not come from a key"
 
 @dataclass(frozen=True)
 class Bound:
-    """`choices`: what the key was derived from, None: from nothing that could be checked, and `why`."""
+    """`choices`: what the key was derived from, None: nothing that could be checked, and `why`."""
 
     choices: Choices | None
     why: str
 
 
 def bound(claim: Claim, committed: Commitment) -> Bound:
-    """Of a claim, or of one set of it. Raises EvidenceError where what the key was derived from contradicts the seal."""
+    """For a claim, or one set of it. Raises EvidenceError if what the key was derived from contradicts the seal."""
     labels = claim_record.keyed(claim)
     if labels is None:
         return Bound(None, NO_KEY)
@@ -39,28 +39,28 @@ def bound(claim: Claim, committed: Commitment) -> Bound:
     found = choices.from_record(committed.choices)
     other = choices.unlike(found, _sealed(committed))
     if other is not None:
-        raise EvidenceError(f"the key was derived from another {other} than the seal commits to")
+        raise EvidenceError(f"the key was derived from a different {other} than the seal commits to")
     pulse = b"" if committed.beacon is None else _pulse(committed)
     if labels.context != found.context(pulse):
         raise EvidenceError("the key was not derived from what the seal commits to")
     if found.owner not in {"", committed.owner}:
-        raise EvidenceError("the key was derived for another owner than the one who sealed it")
+        raise EvidenceError("the key was derived for a different owner than the one who sealed it")
     return Bound(found, "the key derives from all that was committed to")
 
 
 def _pulse(committed: Commitment) -> bytes:
-    """The output of the pulse that the key takes, too. Raises EvidenceError where another thing was pledged than is sealed."""
+    """The output of the pulse that enters the key. Raises EvidenceError if the pledge does not match the seal."""
     found = pledge.from_record(committed.beacon)
     told = found.told
     if (told["choices"], told["owner"]) != (committed.choices, committed.owner):
-        raise EvidenceError("another thing was pledged before the pulse than the seal commits to")
+        raise EvidenceError("the pledge before the pulse differs from what the seal commits to")
     if found.pulse is None:
         raise EvidenceError("the pledge has no pulse")
     return found.pulse.output
 
 
 def _sealed(committed: Commitment) -> dict[str, Any]:
-    """What a seal says about each of the choices, and the marked model does not."""
+    """The seal's value of each choice that can be checked without the marked model."""
     told = committed.terms
     return {
         "scheme": told.get("scheme"),
@@ -78,6 +78,6 @@ def _sealed(committed: Commitment) -> dict[str, Any]:
 
 
 def _test(told: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON data of a signed file
-    """The reading and the rule of the one test; None for several."""
+    """The reading and the rule of the only test; None if there are several."""
     tests = told.get("tests", [])
     return {name: tests[0].get(name) for name in ("reading", "match")} if len(tests) == 1 else None

@@ -1,7 +1,7 @@
-"""Every choice that could bend a watermark's labels or images, committed to before its key is drawn. No torch.
+"""Every choice that could bias a watermark's labels or images, committed to before its key is drawn. No torch.
 
-The master key is scrypt(secret, salt = SHA-256 of the canonical JSON of the choices), and the key of every set is bound to that
-digest once more, so that a judge who is shown one set alone sees it, too. To change a choice is to draw another key.
+The master key is scrypt(secret, salt = SHA-256 of the canonical JSON of the choices), and every set's key is bound to that digest
+again, so that a judge who sees only one set can check it, too. Changing a choice means drawing another key.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 
 VERSION = 2
-LABELS = "labels"  # all that a watermark's triggers are ever asked for
+LABELS = "labels"  # the only reading that a watermark uses
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Choices:
     """What an owner chooses freely.
 
     `owner`: the public key, "": none; `scheme`: the watermark with its source and all settings; `classes`: their names, in
-    order; `cells`: of patterns that the key makes, 0: none; `pool`: digest of the images that the key picks from, "": none;
-    `sets` of `triggers` each; `size`: (height, width, channels) of an image; `model`: digest of its tensors before it was
-    marked; `alpha`: the rate of false accusations; `test`: the reading and the rule by which an answer counts.
+    order; `cells`: of patterns made by the key, 0: none; `pool`: digest of the images that the key picks from, "": none;
+    `sets` of `triggers` each; `size`: (height, width, channels) of an image; `model`: digest of its tensors before marking;
+    `alpha`: the rate of false accusations; `test`: the reading and the rule by which an answer counts.
     """
 
     owner: str
@@ -63,11 +63,11 @@ class Choices:
         return canonical.sha256(canonical.dumps(self.record))
 
     def secret(self, owners: bytes) -> bytes:
-        """The secret of this claim alone: it can be shown to a judge without the owner's, which other claims come from, too."""
+        """The secret of this claim alone: a judge can see it without learning the owner's, on which other claims depend."""
         return keys.derived(owners, f"secret {self.digest}", 0)
 
     def null(self, owners: bytes, pulse: bytes = b"") -> KeyedLabels:
-        """The keyed labels that follow from the owner's secret and, if there is one, from a public pulse. Takes a second."""
+        """The keyed labels that follow from the owner's secret and, if given, a public pulse. Takes a second."""
         return self.null_of(self.secret(owners), pulse)
 
     def null_of(self, secret: bytes, pulse: bytes = b"") -> KeyedLabels:
@@ -81,11 +81,11 @@ class Choices:
 
 
 def from_record(value: object) -> Choices:
-    """The choices that `Choices.record` described. Raises EvidenceError for any others."""
+    """The choices that `Choices.record` described. Raises EvidenceError for an invalid record."""
     names = frozenset(field.name for field in fields(Choices)) | {"test"}
     record = canonical.record_of(value, names, "what was committed to before the key")
     if not canonical.is_version(record["version"], VERSION):
-        raise EvidenceError(f"these are choices of version {record['version']!r}; this ownmark reads {VERSION}: update ownmark")
+        raise EvidenceError(f"choices of version {record['version']!r}, but this ownmark reads {VERSION}: update ownmark")
     try:
         made = {name: record[name] for name in names - {"test"}}
         made |= {"classes": tuple(record["classes"]), "size": tuple(record["size"])}
@@ -93,18 +93,18 @@ def from_record(value: object) -> Choices:
         choices = Choices(**made)
         same = canonical.dumps(choices.record) == canonical.dumps(record)
     except (TypeError, ValueError, AttributeError) as error:
-        raise EvidenceError(f"what was committed to before the key cannot be read: {error}") from error
+        raise EvidenceError(f"cannot read what was committed to before the key: {error}") from error
     if not same:
-        raise EvidenceError("what was committed to before the key asks or judges in a way that this ownmark does not know")
+        raise EvidenceError("what was committed to before the key uses a reading or a rule unknown to this ownmark")
     return choices
 
 
 def unlike(choices: Choices, sealed: Mapping[str, Any]) -> str | None:
-    """The first thing in which a seal's fields differ from what was committed to before the key; None: they agree."""
+    """The first field in which a seal differs from what was committed to before the key; None: they agree."""
     plain = choices.record
     return next((name for name, value in sealed.items() if canonical.dumps(plain[name]) != canonical.dumps(value)), None)
 
 
 def digest_of(secret: bytes) -> str:
-    """What can be shown of a secret before it is told."""
+    """A digest that can be published before the secret is revealed."""
     return sha256(secret).hexdigest()

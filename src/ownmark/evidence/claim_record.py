@@ -1,4 +1,4 @@
-"""What a claim says besides its triggers and its key, as JSON; and its triggers as the leaves of a Merkle tree. No torch."""
+"""What a claim says apart from its triggers and its key, as JSON; and its triggers as the leaves of a Merkle tree. No torch."""
 
 from dataclasses import asdict
 from typing import Any
@@ -14,12 +14,12 @@ from ownmark.scoring import matches, null_models
 from ownmark.scoring.null_models import KeyedLabels, Uncalibrated
 from ownmark.scoring.readings import Reading
 
-SECRET = {"key", "sets"}  # fields of keyed labels that one opened set does not share with the whole
-LEAST_GRINDING = 64  # bits: a set that is opened alone does not show that its key came through scrypt
+SECRET = {"key", "sets"}  # fields of keyed labels that an opened set does not share with the whole claim
+LEAST_GRINDING = 64  # bits: a single opened set does not show that its key came through scrypt
 
 
 def terms(claim: Claim) -> dict[str, Any]:
-    """All that a claim and every set of it, opened alone, have in common."""
+    """Everything that a claim and each of its sets, opened alone, have in common."""
     return {
         "scheme": claim.scheme,
         "model": claim.model,
@@ -41,7 +41,7 @@ def terms(claim: Claim) -> dict[str, Any]:
 
 
 def keyed(claim: Claim) -> KeyedLabels | None:
-    """The keyed labels that all tests share, if they do."""
+    """The keyed labels shared by all tests, if they share them."""
     found = {test.null for test in claim.tests}
     first = claim.tests[0].null
     return first if len(found) == 1 and isinstance(first, KeyedLabels) else None
@@ -51,18 +51,18 @@ WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, R
 
 
 def ways(claim: Claim) -> tuple[Way, ...]:
-    """The ways of asking that could decide, strongest first: those of the tests that know how innocent models do."""
+    """The ways of asking that could decide, strongest first: those of the calibrated tests."""
     found = [way(test) for test in claim.tests if not isinstance(test.null, Uncalibrated)]
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
 def way(test: Test) -> Way | None:
-    """How a test asks; None for one that no judge takes yet."""
+    """How a test asks; None for a test that no judge supports yet."""
     return WAYS.get(test.reading)
 
 
 def ground_too_little(claim: Claim) -> bool:
-    """Whether a keyed null leaves out keys that the owner may have tried."""
+    """Whether a keyed null counts fewer keys than the owner may have tried."""
     return any(isinstance(test.null, KeyedLabels) and test.null.grinding < LEAST_GRINDING for test in claim.tests)
 
 
@@ -73,7 +73,7 @@ def sets(claim: Claim) -> int:
 
 
 def leaves(claim: Claim, blinds: tuple[bytes, ...]) -> list[bytes]:
-    """A leaf for each trigger: its pixels, its expected answers, and a blind, without which the leaf tells nothing of them."""
+    """A leaf per trigger: its pixels, its expected answers, and a blind, without which the leaf reveals nothing about them."""
     expected = np.concatenate([test.expected.reshape(len(claim.images), -1) for test in claim.tests], axis=1)
     return [
         merkle.leaf(keys.image_digest(image) + answers.astype(">i8").tobytes() + blind)
@@ -82,7 +82,7 @@ def leaves(claim: Claim, blinds: tuple[bytes, ...]) -> list[bytes]:
 
 
 def blinds(claim: Claim, owner: OwnerKey) -> tuple[bytes, ...]:
-    """The blind of each trigger: of keyed labels from its set's key, otherwise from the owner's secret and the claim's digest."""
+    """The blind of each trigger: for keyed labels from its set's key, else from the owner's secret and the claim's digest."""
     labels = keyed(claim)
     if labels is None:
         return _blinds(keys.derived(owner.secret, f"claim {claim.digest}", 0), len(claim.images))

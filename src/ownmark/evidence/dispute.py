@@ -1,7 +1,7 @@
-"""Two claimants and one suspect: who is marked in whose model (Fan, Ng, Chan 2019, arXiv:1909.07830, posed the case). No torch.
+"""Two claimants and one suspect: whose mark is in whose model (posed by Fan, Ng, Chan 2019, arXiv:1909.07830). No torch.
 
-Time alone decides nothing: a thief's mark may be the older seal of a forger. The earlier claim prevails only if its mark is in
-the other's model and not the other way round.
+Time alone decides nothing: a forger may hold the older seal. The earlier claim prevails only if its mark is in the other's model
+and not the other way round.
 """
 
 from dataclasses import dataclass
@@ -43,17 +43,17 @@ class Dispute:
 
 
 def disputed(first: Checked, second: Checked, models: tuple[Suspect, Suspect], suspect: Suspect) -> Dispute:
-    """Ask each claimant's model (in the claims' order) for the other's mark, and the suspect for both. Raises UsageError."""
+    """Test each claimant's model (in the claims' order) for the other's mark, and the suspect for both. Raises UsageError."""
     for found, model in zip((first, second), models, strict=True):
         if not found.is_of(model.digest):
-            raise UsageError(f"{model.name} is not the model that its claimant sealed: bring the one that was")
+            raise UsageError(f"{model.name} is not the model that its claimant sealed: use the sealed model")
     one, other = models
     table = Table(_marked(first, other), _marked(second, one), _marked(first, suspect), _marked(second, suspect))
     return resolved(table, first, second)
 
 
 def resolved(table: Table, first: Checked, second: Checked) -> Dispute:
-    """What the table says, given when each claim was sealed."""
+    """What the table implies, given when each claim was sealed."""
     for number, found in (("first", first), ("second", second)):
         if found.time is None or found.standing is not Standing.IN_TIME:
             return Dispute(table, Prevails.UNRESOLVED, f"the {number} claim cannot be used: {found.standing.value}")

@@ -28,12 +28,12 @@ class Envelope:
 
     @property
     def data(self) -> bytes:
-        """The canonical bytes, which a timestamp is about."""
+        """The canonical bytes that a timestamp covers."""
         return canonical.dumps(self.record)
 
     @property
     def digest(self) -> str:
-        """What names this seal for ever, whatever timestamps join it later."""
+        """The permanent identifier of this seal, whatever timestamps are added later."""
         return canonical.sha256(self.data)
 
     def check(self, public: str) -> None:
@@ -52,21 +52,21 @@ def from_record(value: object) -> Envelope:
     """The envelope that `Envelope.record` described. Raises EvidenceError."""
     record = canonical.record_of(value, KEYS, "an envelope")
     if record["payloadType"] != PAYLOAD_TYPE:
-        raise EvidenceError(f"the envelope holds a {record['payloadType']!r}, needed {PAYLOAD_TYPE}")
+        raise EvidenceError(f"expected an envelope of {PAYLOAD_TYPE}, got {record['payloadType']!r}")
     signatures = record["signatures"]
     if not isinstance(signatures, list) or len(signatures) != 1:
-        raise EvidenceError("an envelope here has exactly one signature")
+        raise EvidenceError("an envelope must have exactly one signature")
     signature = canonical.record_of(signatures[0], SIGNATURE_KEYS, "a signature")
     if not canonical.is_digest(signature["keyid"]):
-        raise EvidenceError("a signature names its key by 64 hexadecimal digits")
+        raise EvidenceError("a signature must name its key by 64 hexadecimal digits")
     return Envelope(canonical.from_base64(record["payload"]), signature["keyid"], canonical.from_base64(signature["sig"]))
 
 
 def pae(kind: str, body: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: the kind is signed, too."""
+    """DSSE's pre-authentication encoding: the signature also covers the payload type."""
     return b"DSSEv1 %d %b %d %b" % (len(kind.encode()), kind.encode(), len(body), body)
 
 
 def keyid(public: str) -> str:
-    """What names a public key."""
+    """The identifier of a public key."""
     return canonical.sha256(bytes.fromhex(public))

@@ -1,8 +1,8 @@
-"""Images made anew from their sets' keys: patterns, or a choice from a pool that was committed to. No torch.
+"""Images remade from their sets' keys: patterns, or a choice from a pool that was committed to. No torch.
 
-If the images come from the key alone, the labels had no part in their making, and the test of keyed labels is exact: provided
-that the key was drawn after the pool, which `check` sees to. A pool of version 1 has an order, and whoever arranged it after
-the key could have chosen what the key chooses.
+If the images come from the key alone, the labels played no part in making them, and the test of keyed labels is exact, provided
+that the key was drawn after the pool, which `bound` checks. Version-1 pools have an order: arranging it after the key would
+determine what the key chooses.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ from ownmark.evidence.commitment import CELLS
 from ownmark.keys import Pixels
 
 IMAGE_DIMENSIONS = 4
-ARRANGED = 1  # the version whose pools have an order
-Made = Callable[[bytes, int], Pixels]  # a set's images from its key, so many
+ARRANGED = 1  # the version in which a pool has an order
+Made = Callable[[bytes, int], Pixels]  # that many images of a set, from its key
 
 
 def read_pool(path: Path) -> Pixels:
@@ -30,21 +30,21 @@ def read_pool(path: Path) -> Pixels:
     try:
         pool = container.load(path.read_bytes())["images"]
     except (OSError, SafetensorError, KeyError) as error:
-        raise UsageError(f"{path} is no pool: needed is a safetensors file with one tensor, images ({error})") from error
+        raise UsageError(f"{path} is not a pool: expected a safetensors file with one tensor, images ({error})") from error
     if pool.dtype != np.uint8 or pool.ndim != IMAGE_DIMENSIONS or not pool.size:
-        raise UsageError(f"{path}: the pool's images are uint8 (n, height, width, channels), got {pool.dtype} {pool.shape}")
+        raise UsageError(f"{path}: the pool's images must be uint8 (n, height, width, channels), got {pool.dtype} {pool.shape}")
     return pool
 
 
 def pool_digest(pool: Pixels, version: int) -> str:
-    """Of the pool as a seal of that version names it; in version 1: SHA-256 over its shape and pixels, in their order."""
+    """The digest of a pool in a seal of that version; in version 1: SHA-256 over its shape and pixels, in order."""
     if version > ARRANGED:
         return keys.pool_digest(pool)
     return sha256(f"{pool.dtype.str} {pool.shape} ".encode() + np.ascontiguousarray(pool).tobytes()).hexdigest()
 
 
 def pattern_cells(claim: Claim) -> int:
-    """The `cells` with which `keys.patterns` makes all images from the keys of their sets; 0 if none does."""
+    """The `cells` with which `keys.patterns` makes all images from the keys of their sets; 0 if there is none."""
     alone = keyed(claim)
     if alone is None:
         return 0
@@ -79,7 +79,7 @@ def unlike_choice(claim: Claim, pool: Pixels, version: int) -> int | None:
 
 
 def _first_unlike(claim: Claim, made: Made) -> int | None:
-    """Compares images of one view each, of all sets in order."""
+    """Compares single-view images of all sets, in order."""
     labels = keyed(claim)
     if labels is None or claim.images.shape[1] != 1:
         return 0

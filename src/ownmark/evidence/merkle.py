@@ -1,4 +1,4 @@
-"""A Merkle tree as in RFC 6962, 2.1: one digest commits to many leaves, and each can be shown without the others. No torch."""
+"""A Merkle tree as in RFC 6962, 2.1: one digest commits to many leaves, and each can be revealed without the others. No torch."""
 
 import hashlib
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ def proof(leaves: Sequence[bytes], place: int) -> Proof:
 
 
 def led_to(start: bytes, place: int, count: int, path: Proof) -> bytes:
-    """The root that a proof leads to from the leaf `start` at `place` of `count`. Raises EvidenceError if its length is wrong."""
+    """The root that a proof leads to from the leaf `start` at `place` of `count`. Raises EvidenceError for a wrong length."""
     if count == 1 and not path:
         return start
     if count == 1 or not path:
-        raise EvidenceError("the proof has a wrong length")
+        raise EvidenceError("the proof has the wrong length")
     half = _split(count)
     if place < half:
         return _node(led_to(start, place, half, path[:-1]), path[-1])

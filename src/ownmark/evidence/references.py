@@ -1,4 +1,4 @@
-"""A judge's references as witnesses: those that answer alike are one, and what the worst of them allows. No torch."""
+"""A judge's references: those with identical answers count once, and what the worst of them allows. No torch."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,20 +9,20 @@ from ownmark.verdicts.verify import Finding
 
 
 def merged(references: Sequence[Heard]) -> list[list[Heard]]:
-    """The references of each stratum, in groups that answer alike."""
+    """The references of each stratum, grouped by identical answers."""
     strata = dict.fromkeys(one.stratum for one in references)
     members = [[one for one in references if one.stratum == stratum] for stratum in strata]
     return [[some[at] for at in group] for some in members for group in duplicates.groups([one.given[AS_SEALED] for one in some])]
 
 
 def also(references: Sequence[Heard]) -> str:
-    """Who was merged, as a clause to add; "" if nobody was."""
+    """Which references were merged, as a clause to append; "" if none."""
     told = duplicates.told([[one.name for one in group] for group in merged(references)])
     return f"; {told}" if told else ""
 
 
 def bound(finding: Finding, groups: Mapping[str, Sequence[float]]) -> str:
-    """p if the suspect is no worse than the worst reference, in words; `groups`: scores by stratum."""
+    """p if the suspect matches no more often than the worst reference, in words; `groups`: scores by stratum."""
     count = len(finding.matches)
     matched = [round(score * count) for scores in groups.values() for score in scores]
     if not matched:

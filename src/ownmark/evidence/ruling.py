@@ -1,6 +1,6 @@
-"""The judge's steps J4 to J8, and what they add up to, from what was recorded alone. No torch.
+"""The judge's steps J4 to J8, and their conclusion, from the record alone. No torch.
 
-Nothing here asks anybody anything: the same record gives the same ruling, to the byte, in any year.
+Nothing here queries a model: the same record gives the same ruling, to the byte, in any year.
 """
 
 import math
@@ -24,15 +24,15 @@ from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.verdicts.verify import Finding, findings
 
-OWN_CONFIDENCE = 0.99  # with which the claimant's own model must be able to reach its committed score
+OWN_CONFIDENCE = 0.99  # the claimant's own model must reach its committed score within this confidence interval
 DECOY_KEYS = 199
-REFERENCES = 19  # that a judge should bring, also where p is exact
+REFERENCES = 19  # that a judge should bring, even if p is exact
 CONTROLS = "J8 control twins"
 NONCE = 32  # bytes
 
 
 class Stratum(StrEnum):
-    """How near a reference stands to the protected model; the nearest are a defence's best arguments."""
+    """How close a reference is to the protected model; the closest are a defence's best arguments."""
 
     OTHER_DATA = "other-data"
     SAME_TASK = "same-task"
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """All that was heard. `nonce`: what the order of questions and the decoy keys derive from; `classes`: of the decoys."""
+    """All recorded answers. `nonce`: determines the order of questions and the decoy keys; `classes`: of the decoys."""
 
     heard: tuple[Heard, ...]
     nonce: bytes
@@ -76,7 +76,7 @@ class Session:
 
 @dataclass(frozen=True, eq=False)
 class Ruling:
-    """`log10_p`: of the main test; `finding`: the suspect's answers to it; `missing`: strata that no reference came from."""
+    """`log10_p`: of the main test; `finding`: the suspect's answers to it; `missing`: strata without references."""
 
     outcome: Outcome
     reason: str
@@ -87,7 +87,7 @@ class Ruling:
 
 
 def ruled(found: Checked, session: Session) -> Ruling:
-    """What follows from a genuine seal and what was heard. Raises UsageError, or AnswerError for answers nobody can judge."""
+    """The ruling on a genuine seal and the recorded answers. Raises UsageError, or AnswerError for unusable answers."""
     part = allowance.allowed(opened_part(found), found.allowances)
     alpha = found.alpha
     check_references(session.references, part)
@@ -160,7 +160,7 @@ def _own(part: Claim, session: Session, found: Checked, test: Test) -> Step:
 
 
 def _controlled(part: Claim, suspect: Heard, finding: Finding) -> list[Step]:
-    """Whether more samples match than control twins, where so many do that it would be a match."""
+    """Whether more samples than control twins match, if enough match for a MATCH."""
     made = control_twins.controls_of(part)
     if not control_twins.needed(finding.test):
         return []
@@ -172,7 +172,7 @@ def _controlled(part: Claim, suspect: Heard, finding: Finding) -> list[Step]:
 
 
 def _main(part: Claim, finding: Finding, session: Session, found: Checked) -> tuple[float, float, str]:
-    """log10 of p, of the least that it could be, and both in words."""
+    """log10 of p, of its smallest possible value, and both in words."""
     null, rate = finding.test.null, f"{_rate(finding)}, interval {finding.interval[0]:.3g} to {finding.interval[1]:.3g}"
     if isinstance(null, KeyedLabels) and found.exact:
         p, least, told = allowance.exact(finding, null, found.alpha)
@@ -189,7 +189,7 @@ def _main(part: Claim, finding: Finding, session: Session, found: Checked) -> tu
 
 
 def _groups(session: Session, finding: Finding, part: Claim) -> dict[str, list[float]]:
-    """The references' scores by their stratum; those that answer alike count once, with the highest of their scores."""
+    """The references' scores by stratum; those with identical answers count once, with the highest of their scores."""
     groups: dict[str, list[float]] = {}
     for members in references.merged(session.references):
         scores = [_alike(part, one, finding.test).score for one in members]
@@ -232,7 +232,7 @@ def _decoy_keys(session: Session, finding: Finding) -> list[Step]:
 
 
 def _few(outcome: Outcome, session: Session, found: Checked) -> str:
-    """What a match without enough references of the judge's does not show, as a clause to add."""
+    """What a match does not show without enough references of the judge's, as a clause to append."""
     count = len(session.references)
     if outcome not in {Outcome.STRONG, Outcome.SUPPORTING} or count >= REFERENCES or not found.exact:
         return ""
@@ -263,7 +263,7 @@ def _silent(finding: Finding) -> tuple[Outcome, str]:
 
 
 def _match(found: Checked, steps: list[Step], finding: Finding) -> tuple[Outcome, str]:
-    """Strong only if labels and images come from a key and every step was taken and passed."""
+    """Strong only if labels and images come from a key and every step was performed and passed."""
     exact = isinstance(finding.test.null, KeyedLabels) and found.exact
     random = [step.told for step in steps if step.name == CONTROLS and step.passed is False]
     if random:

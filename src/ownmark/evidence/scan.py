@@ -1,6 +1,6 @@
-"""Many suspects of one claim: few questions to each, all of them to those that are left, p corrected for all. No torch.
+"""Many suspects of one claim: a few queries to each, all queries to those that remain, p corrected for all. No torch.
 
-A suspect that the first questions rule out gets p = 1, which can only be too large, so that every correction still holds.
+A suspect that the first queries rule out gets p = 1, which can only be too large, so every correction remains valid.
 """
 
 from bisect import bisect_left
@@ -18,15 +18,15 @@ from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
 from ownmark.verdicts.verify import Outcome, verify
 
-SURE = 0.99  # of the interval by which a suspect is ruled out
+SURE = 0.99  # confidence of the interval that rules out a suspect
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one suspect answered: `matched` of `samples`, with `queries` images in all.
+    """The result for one suspect: `matched` of `samples`, with `queries` images in total.
 
-    `p`: 1 if the first questions ruled it out (`screened`); `outcome`: at the scan's rate, were it the only suspect. `why`: what
-    kept its answers from being judged, "" if nothing did.
+    `p`: 1 if the first queries ruled it out (`screened`); `outcome`: at the scan's rate, as if it were the only suspect. `why`:
+    what prevented a judgement, "" if nothing did.
     """
 
     suspect: str
@@ -42,10 +42,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. `triage`: p after Benjamini and Hochberg; `named`: after Holm and for the scans of before; `outcome`:
-    by the latter.
+    """A row of the table. `triage`: p after Benjamini and Hochberg; `named`: p after Holm and the correction for earlier scans;
+    `outcome`: by the latter.
 
-    `found`: None for a suspect that could not be asked, which counts with p = 1.
+    `found`: None for a suspect that could not be queried, which counts with p = 1.
     """
 
     suspect: str
@@ -71,7 +71,7 @@ class Scan:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < 1 or not 0 < self.share <= 1 or min(self.suspects, self.few) < 1:
-            raise UsageError(f"a scan needs suspects, samples to begin with, and a rate in (0, 1), got {self}")
+            raise UsageError(f"a scan needs suspects, at least one sample to begin with, and a rate in (0, 1), got {self}")
         for test in self._judged.tests:
             if isinstance(test.null, Innocents):
                 multiplicity.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
@@ -81,7 +81,7 @@ class Scan:
 
     @property
     def _bar(self) -> float:
-        """The p that a suspect needs who stands alone."""
+        """The p that a suspect needs if no other suspect stands out."""
         return self.rate * self.share / self.suspects
 
     @cached_property
@@ -89,19 +89,19 @@ class Scan:
         """The claim's calibrated tests."""
         tests = tuple(test for test in self.claim.tests if not isinstance(test.null, Uncalibrated))
         if not tests:
-            raise UsageError("the claim is not calibrated, so that no suspect could stand out: run ownmark calibrate first")
+            raise UsageError("the claim is not calibrated, so no suspect could stand out: run ownmark calibrate first")
         return replace(self.claim, tests=tests)
 
     @cached_property
     def _probe(self) -> Claim:
-        """A few samples of it, evenly spread."""
+        """A few of its samples, evenly spaced."""
         count = len(self.claim.images)
         rows = np.unique(np.linspace(0, count - 1, min(self.few, count)).round().astype(np.int64))
         tests = tuple(replace(test, expected=test.expected[rows], null=Uncalibrated()) for test in self._judged.tests)
         return replace(self.claim, images=self.claim.images[rows], tests=tests, originals=None, maps=None)
 
     def found(self, suspect: Suspect) -> Found:
-        """Ask one suspect. Raises SuspectError."""
+        """Query one suspect. Raises SuspectError."""
         spent = 0
         if len(self._probe.images) < len(self.claim.images):
             first = verify(self._probe, suspect, alpha=self.rate)
@@ -117,12 +117,12 @@ class Scan:
         return Found(*told, p=one.p, outcome=whole.outcome, screened=False, why=why)
 
     def _least(self, test: Test) -> float:
-        """The least score that could name a suspect."""
+        """The lowest score that could name a suspect."""
         count = len(test.expected)
         return bisect_left(range(count), True, key=lambda matched: test.null.p_value(matched / count) <= self._bar) / count
 
     def table(self, names: Sequence[str], found: Mapping[str, Found]) -> tuple[Row, ...]:
-        """All suspects of this scan, the likeliest first; in `found` those of earlier scans count for triage, too."""
+        """All suspects of this scan, the most likely first; those of earlier scans in `found` also count for triage."""
         values = [found[name].p if name in found else 1.0 for name in names]
         named = [min(1.0, p / self.share) for p in multiplicity.holm(values)]
         others = [one.p for name, one in found.items() if name not in set(names)]
@@ -134,7 +134,7 @@ class Scan:
         return tuple(sorted(rows, key=lambda row: (row.named, row.triage, row.found is None, row.suspect)))
 
     def _outcome(self, found: Found | None, named: float) -> Outcome:
-        """By the p of an accusation by name: what would do for one suspect alone is inconclusive among many."""
+        """By p of an accusation by name: what would suffice for a single suspect is inconclusive among many."""
         if named <= self.rate and found is not None and found.outcome is Outcome.MATCH:
             return Outcome.MATCH
         return Outcome.NO_MATCH if found is not None and found.outcome is Outcome.NO_MATCH else Outcome.INCONCLUSIVE

@@ -1,4 +1,4 @@
-"""The owner's side: seal a claim before anybody is accused, stamp it, and open one set of triggers in a dispute. No torch."""
+"""The owner's side: seal a claim before accusing anybody, timestamp it, and open one set of triggers in a dispute. No torch."""
 
 import hashlib
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ from ownmark.keys import Pixels
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """What is sealed beside the claim, by its digest. `model_file`: the protected model's.
+    """What is sealed along with the claim, by digest. `model_file`: the protected model's.
 
-    `pool`: the images that the keys of the sets chose theirs from, if they did; `previous`: the owner's last seal, so that none
-    can be left out later; `pledge`: what was timestamped before the pulse that the key takes, too.
+    `pool`: the images that the keys of the sets chose from, if they did; `previous`: the owner's last seal, so that none can be
+    omitted later; `pledge`: what was timestamped before the pulse that enters the key.
     """
 
     model_file: Path | None = None
@@ -37,7 +37,7 @@ class Beside:
 
 
 def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside()) -> Bundle:
-    """The claim's sealed bundle, without a timestamp. Raises UsageError for a claim that no verdict could rest on."""
+    """The claim's sealed bundle, without a timestamp. Raises UsageError for a claim that could support no verdict."""
     _check(claim)
     if beside.pool is not None:
         inputs.check_chosen(claim, beside.pool, commitment.VERSION)
@@ -62,32 +62,32 @@ def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside(
     )
     _check_bound(claim, committed)
     payload = committed.to_bytes()
-    commitment.from_bytes(payload)  # what could not be read again is not signed
+    commitment.from_bytes(payload)  # never sign what could not be read again
     return Bundle(envelope.signed(payload, owner))
 
 
 def _pool(claim: Claim, beside: Beside) -> str:
-    """The digest of the pool: the one at hand, or the one that the key was derived from."""
+    """The digest of the pool: of the one given, or of the one that the key was derived from."""
     if beside.pool is not None:
         return inputs.pool_digest(beside.pool, commitment.VERSION)
     return "" if claim.choices is None else str(claim.choices.get("pool", ""))
 
 
 def _check_bound(claim: Claim, committed: Commitment) -> None:
-    """Raises UsageError for a seal that no judge would believe, since its key was drawn for another."""
+    """Raises UsageError for a seal that no judge would accept, since its key was derived from other choices."""
     try:
         bound.bound(claim, committed)
     except EvidenceError as error:
-        raise UsageError(f"{error}: seal it as it was marked, or mark the model anew") from error
+        raise UsageError(f"{error}: seal it as it was marked, or mark the model again") from error
 
 
 def stamped(bundle: Bundle, url: str, post: Post, roots: Sequence[Certificate] = ()) -> Bundle:
-    """The bundle with one more timestamp, which must hold under one of the roots, if there are any.
+    """The bundle with one more timestamp, which must be valid under one of the roots, if any are given.
 
-    Raises EvidenceError for an answer that is none or does not hold, and whatever `post` raises.
+    Raises EvidenceError for an invalid answer or timestamp, and whatever `post` raises.
     """
     if len(bundle.stamps) == MOST_STAMPS:
-        raise UsageError(f"this seal has {MOST_STAMPS} timestamps, and there is no use in more")
+        raise UsageError(f"this seal already has {MOST_STAMPS} timestamps, the limit")
     stamp = timestamp.asked(bundle.envelope.data, url, post)
     if roots:
         timestamp.proven(stamp, bundle.envelope.data, roots, datetime.now(UTC))
@@ -97,20 +97,20 @@ def stamped(bundle: Bundle, url: str, post: Post, roots: Sequence[Certificate] =
 def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) -> Bundle:
     """What a judge gets: the bundle with set `number` opened, or the whole claim (None) if it has no sets.
 
-    Raises UsageError if the claim is not the one that was sealed, or if there is no such set.
+    Raises UsageError if the claim is not the sealed one, or if there is no such set.
     """
     committed = bundle.commitment
     if bundle.opening is not None:
-        raise UsageError("this file is an opened one, made for a judge: open the seal itself")
+        raise UsageError("expected the seal itself, got an opened file made for a judge")
     if (claim.digest, owner.public) != (committed.claim, committed.owner):
-        raise UsageError("this claim and this key are not those that were sealed: take the claim's file as it was then")
+        raise UsageError("this claim and this key are not the sealed ones: use the claim's file as it was when sealed")
     earlier, blinds = _before(bundle, number or 0), claim_record.blinds(claim, owner)
     if not committed.sets:
         if number is not None:
-            raise UsageError("this claim has no sets of keyed triggers: it is opened as a whole, leave the number out")
+            raise UsageError("this claim has no sets of keyed triggers and is opened as a whole: omit the number")
         return replace(bundle, opened=earlier, opening=Opening(claim, None, blinds, ()))
     if number is None or not 0 <= number < committed.sets:
-        raise UsageError(f"name a set from 0 to {committed.sets - 1} to open, got {number}; the others stay secret")
+        raise UsageError(f"expected a set from 0 to {committed.sets - 1} to open, got {number}; the others stay secret")
     leaves = claim_record.leaves(claim, blinds)
     rows = range(number * committed.size, (number + 1) * committed.size)
     proofs: tuple[Proof, ...] = tuple(merkle.proof(leaves, row) for row in rows)
@@ -119,36 +119,34 @@ def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) ->
 
 
 def opened_whole(bundle: Bundle, claim: Claim, owner: OwnerKey) -> Bundle:
-    """What a judge gets who shall see that the key came through scrypt: every set, and the claim's own secret.
+    """What a judge gets who needs to see that the key came through scrypt: every set, and the claim's own secret.
 
     Nothing of the claim can be used in another dispute, but other claims of the same owner can. Raises UsageError if the key was
-    derived from another secret than the owner's.
+    derived from a secret other than the owner's.
     """
     committed = bundle.commitment
     if (claim.digest, owner.public) != (committed.claim, committed.owner) or bundle.opening is not None:
-        raise UsageError(
-            "this claim and this key are not those that were sealed, or this is an opened file: take the seal itself"
-        )
+        raise UsageError("this claim and this key are not the sealed ones, or this is an opened file: use the seal itself")
     labels = claim_record.keyed(claim)
     if labels is None or committed.choices is None:
-        raise UsageError("the claim has no key that was derived from what the seal commits to: there is no secret to show")
+        raise UsageError("the claim's key was not derived from what the seal commits to: there is no secret to show")
     chosen = choices.from_record(committed.choices)
     secret = chosen.secret(owner.secret)
     if chosen.null_of(secret).key != labels.key:
-        raise UsageError("the claim's key was not derived from this owner's secret, as with ownmark protect --key: open one set")
+        raise UsageError("the claim's key was not derived from this owner's secret (as by ownmark protect --key): open one set")
     everything = set(range(max(committed.sets, 1)))
     earlier = () if everything <= set(bundle.opened) else bundle.opened
     return replace(bundle, opened=earlier, opening=Opening(claim, None, claim_record.blinds(claim, owner), (), secret))
 
 
 def noted_whole(bundle: Bundle) -> Bundle:
-    """The owner's own bundle, which remembers that every set was opened."""
+    """The owner's own bundle, with every set recorded as opened."""
     left = (number for number in range(max(bundle.commitment.sets, 1)) if number not in bundle.opened)
     return replace(bundle, opened=(*bundle.opened, *left))
 
 
 def noted(bundle: Bundle, number: int | None) -> Bundle:
-    """The owner's own bundle, which remembers that the set was opened: it never counts again."""
+    """The owner's own bundle, with the set recorded as opened: it never counts again."""
     one = number or 0
     return bundle if one in bundle.opened else replace(bundle, opened=(*bundle.opened, one))
 
@@ -161,17 +159,19 @@ def _before(bundle: Bundle, number: int) -> tuple[int, ...]:
 
 def _check(claim: Claim) -> None:
     if not canonical.is_digest(claim.model):
-        raise UsageError("the claim does not name its model by a SHA-256 digest, so that no seal could tie them together")
+        raise UsageError("the claim does not name its model by a SHA-256 digest, so no seal could tie them together")
     if not claim.task.discrete:
-        raise UsageError(f"a judge decides on labels so far: a claim on {claim.task.name} cannot be sealed yet")
-    if len(claim.classes) < 2:  # noqa: PLR2004 - with one class every answer is right
-        raise UsageError("a claim of one class is matched by every model: it proves nothing and is not sealed")
+        raise UsageError(f"judges decide on labels only so far: a claim on {claim.task.name} cannot be sealed yet")
+    if len(claim.classes) < 2:  # noqa: PLR2004 - with one class every answer is correct
+        raise UsageError("every model matches a claim of one class: it shows nothing and is not sealed")
     if claim_record.ground_too_little(claim):
         raise UsageError(
-            f"the claim counts fewer than 2^{claim_record.LEAST_GRINDING} tried keys; no judge could see that there were no more"
+            f"the claim counts fewer than 2^{claim_record.LEAST_GRINDING} tried keys, and no judge could verify that"
         )
     if not claim.calibrated:
-        raise UsageError("the claim is not calibrated, and calibrating it changes it: run ownmark calibrate first, then seal it")
+        raise UsageError(
+            "the claim is not calibrated, and calibration would change it: run ownmark calibrate first, then seal it"
+        )
 
 
 def _file_digest(path: Path) -> str:

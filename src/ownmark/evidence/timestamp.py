@@ -1,4 +1,4 @@
-"""When a seal was there at the latest: RFC 3161 tokens of a timestamp authority. Knows no network. No torch."""
+"""When a seal existed at the latest: RFC 3161 tokens of a timestamp authority. Uses no network itself. No torch."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -22,16 +22,16 @@ from ownmark import canonical
 from ownmark.canonical import from_base64, in_base64
 from ownmark.errors import EvidenceError, UsageError
 
-Post = Callable[[bytes], bytes]  # sends a DER request (application/timestamp-query) to an authority, brings its answer
+Post = Callable[[bytes], bytes]  # sends a DER request (application/timestamp-query) to an authority, returns its response
 KEYS = frozenset({"url", "nonce", "token"})
 SKEW = timedelta(minutes=5)  # how far the authority's clock and ours may differ
-ACCURACY = timedelta(seconds=1)  # how far a token's time, which counts whole seconds, may lie before the moment
+ACCURACY = timedelta(seconds=1)  # how far a token's time, in whole seconds, may lie before the true time
 MEDIA_TYPE = "application/timestamp-query"
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """`url`: who was asked; `nonce`: what the request held, so that no older answer fits; `token`: the whole answer, DER."""
+    """`url`: of the authority; `nonce`: of the request, so that no older response fits; `token`: the whole response, DER."""
 
     url: str
     nonce: int
@@ -44,7 +44,7 @@ class Stamp:
 
     @property
     def time(self) -> datetime:
-        """When, as the token says; nobody has checked that it may be believed."""
+        """The time in the token, not yet verified."""
         return _decoded(self.token).tst_info.gen_time
 
 
@@ -53,41 +53,41 @@ def from_record(value: object) -> Stamp:
     record = canonical.record_of(value, KEYS, "a timestamp")
     nonce = record["nonce"]
     if not isinstance(record["url"], str) or not isinstance(nonce, str) or not nonce.isdecimal() or not nonce.isascii():
-        raise EvidenceError("a timestamp names its authority's address and a nonce of decimal digits")
+        raise EvidenceError("a timestamp must name its authority's address and a nonce of decimal digits")
     if len(nonce) > 40 or str(int(nonce)) != nonce:  # noqa: PLR2004 - 128 bits
-        raise EvidenceError("the nonce of a timestamp is a whole number below 2^128")
+        raise EvidenceError("the nonce of a timestamp must be an integer below 2^128")
     return Stamp(record["url"], int(nonce), from_base64(record["token"]))
 
 
 def asked(message: bytes, url: str, post: Post) -> Stamp:
-    """A new stamp on SHA-256 of the message. Raises EvidenceError for an answer that is none, and whatever `post` raises."""
+    """A new stamp on SHA-256 of the message. Raises EvidenceError for an invalid response, and whatever `post` raises."""
     request = TimestampRequestBuilder().data(message).hash_algorithm(HashAlgorithm.SHA256).build()
     if request.nonce is None:
         raise EvidenceError("the request for a timestamp has no nonce")
     stamp = Stamp(url, request.nonce, post(request.as_bytes()))
     told = _decoded(stamp.token).tst_info
     if told.nonce != request.nonce or told.message_imprint.message != request.message_imprint.message:
-        raise EvidenceError("the timestamp is an answer to another request than ours")
+        raise EvidenceError("the timestamp answers a different request")
     return stamp
 
 
 def proven(stamp: Stamp, message: bytes, roots: Sequence[Certificate], now: datetime) -> datetime:
-    """When the message was there at the latest, if one of the roots vouches for it.
+    """When the message existed at the latest, if one of the roots vouches for it.
 
-    Certificates count as of that time, so that one that has expired since is no hindrance. Raises EvidenceError.
+    Certificates are checked as of that time, so later expiry does not matter. Raises EvidenceError.
     """
     if not roots:
-        raise UsageError("a timestamp can only be checked against root certificates that you trust: name the authority's")
+        raise UsageError("expected root certificates to check a timestamp against: name the authority's")
     token = _decoded(stamp.token)
     verifier = VerifierBuilder(roots=list(roots), nonce=stamp.nonce).build()
     try:
         verifier.verify_message(token, message)
     except (VerificationError, ValueError) as error:
-        raise EvidenceError(f"the timestamp of {stamp.url} does not hold: {_why(error)}") from error
+        raise EvidenceError(f"the timestamp of {stamp.url} is invalid: {_why(error)}") from error
     time = token.tst_info.gen_time
     if time > now + SKEW:
         raise EvidenceError(
-            f"the timestamp of {stamp.url} is of {time:%Y-%m-%d %H:%M:%S} UTC, which is still to come: check the clock, too"
+            f"the timestamp of {stamp.url} is of {time:%Y-%m-%d %H:%M:%S} UTC, which is in the future: check the clock, too"
         )
     return time
 
@@ -97,7 +97,7 @@ def roots_in(path: Path) -> tuple[Certificate, ...]:
     try:
         return tuple(load_pem_x509_certificates(path.read_bytes()))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as certificates in PEM: {error}") from error
+        raise UsageError(f"cannot read {path} as certificates in PEM: {error}") from error
 
 
 def _why(error: Exception) -> str:
@@ -107,14 +107,14 @@ def _why(error: Exception) -> str:
 
 
 def _decoded(token: bytes) -> TimeStampResponse:
-    """The answer of an authority that grants a timestamp."""
+    """The response of an authority that grants a timestamp."""
     try:
         answer = decode_timestamp_response(token)
         status = PKIStatus(answer.status)
         said = ", ".join(answer.status_string)
         granted = status is PKIStatus.GRANTED and answer.tst_info is not None
     except (ValueError, TypeError) as error:
-        raise EvidenceError(f"this is no answer of a timestamp authority: {error}") from error
+        raise EvidenceError(f"not a response of a timestamp authority: {error}") from error
     if not granted:
-        raise EvidenceError(f"the timestamp authority refuses: {status.name} {said}".strip())
+        raise EvidenceError(f"the timestamp authority refused: {status.name} {said}".strip())
     return answer

@@ -1,8 +1,8 @@
-"""A judge's verdict as a file: all inputs by their digests, all answers, and what follows, signed by the judge. No torch.
+"""A judge's verdict as a file: all inputs by digest, all answers, and what follows, signed by the judge. No torch.
 
-The file is DSSE's JSON of an in-toto statement. Everything but `ruling` is what the judge brought or heard; `recomputed` makes
-the ruling anew from that and the opened seal, and compares the bytes. A verdict of version 1 is read for ever, and what it
-ruled is kept beside what its record deserves now: later versions know of forgeries that version 1 did not.
+The file is DSSE's JSON of an in-toto statement. Everything but `ruling` is what the judge brought or recorded; `recomputed`
+derives the ruling again from that and the opened seal, and compares the bytes. Verdicts of version 1 remain readable for ever,
+and their ruling is kept beside what their record deserves now: later versions know of forgeries that version 1 did not.
 """
 
 from collections.abc import Mapping
@@ -34,15 +34,15 @@ VERSION = 2
 PREDICATES = {f"urn:ownmark:verdict:{version}": version for version in range(1, VERSION + 1)}
 KEYS = frozenset({"version", "judge", "bundle", "trust", "seen", "session", "environment", "ruling"})
 TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now", "alpha", "beacons", "pledges"})
-NEW_TRUST = {"alpha", "beacons", "pledges"}  # of version 2
+NEW_TRUST = {"alpha", "beacons", "pledges"}  # new in version 2
 SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What a judge brought and heard: `bundle` the opened seal, `decoys`: digest of the decoys, "" without.
+    """What a judge brought and recorded: `bundle` the opened seal, `decoys`: digest of the decoys, "" without.
 
-    `version`: of the verdict; `was`: JSON data of what a verdict of version 1 ruled, None for one of this version.
+    `version`: of the verdict; `was`: JSON data of the ruling in a verdict of version 1, None for the current version.
     """
 
     bundle: Bundle
@@ -89,7 +89,7 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Recomputed:
-    """A verdict that was made anew, alike to the byte but for a ruling of version 1; `judge`: the public key that signed it."""
+    """A recomputed verdict, identical to the byte except for a ruling of version 1; `judge`: the public key that signed it."""
 
     judged: Judged
     judge: str
@@ -97,14 +97,14 @@ class Recomputed:
 
 @dataclass(frozen=True)
 class Expected:
-    """Whom somebody who computes a verdict anew expects. `judge`, `owner`: public keys, "": whoever; `roots`: None: whichever."""
+    """Whom a verifier of a verdict expects. `judge`, `owner`: public keys, "": anyone; `roots`: None: any."""
 
     judge: str = ""
     owner: str = ""
     roots: tuple[Certificate, ...] | None = None
 
     def check(self, found: Recomputed) -> None:
-        """Raises EvidenceError for a verdict by another judge, on another owner's seal, or by roots that are not believed."""
+        """Raises EvidenceError for a verdict by another judge, on another owner's seal, or by roots that are not trusted."""
         if self.judge and found.judge != self.judge:
             raise EvidenceError(f"the verdict was signed by the judge {found.judge[:16]}..., not by {self.judge[:16]}...")
         owner = found.judged.bundle.commitment.owner
@@ -205,7 +205,7 @@ def _root(text: str) -> Certificate:
 
 
 def ruling_record(ruling: Ruling) -> dict[str, Any]:
-    """JSON data of what follows; fractions as text of six digits, which every machine computes alike."""
+    """JSON data of the ruling; fractions as text of six digits, which every machine computes alike."""
     return {
         "outcome": ruling.outcome.value,
         "reason": ruling.reason,

@@ -1,4 +1,4 @@
-"""By which access a suspect is asked: whoever may choose the luckiest of several tries as often. No torch."""
+"""The access by which a suspect is asked: choosing the luckiest of several ways afterwards multiplies the tries. No torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Asked:
 
 
 def deciding(found: Sequence[Finding], part: Claim, named: str) -> tuple[Finding, Asked]:
-    """The test that decides: that of the way that the seal names, if the suspect shows it; else p pays for every way."""
+    """The test that decides: by the way that the seal names, if the suspect reveals it; otherwise p pays for every way."""
     mine = next((one for one in found if claim_record.way(one.test) == named and one.smallest < 1), None)
     if mine is not None:
         return mine, Asked(1, f"asked by {named}, as was named before")

@@ -1,8 +1,8 @@
-"""Control twins: images as like their samples as the masked twins are, to which no true copy answers otherwise. No torch.
+"""Control twins: images as similar to their samples as the masked twins, to which a true copy answers alike. No torch.
 
-A test that compares two views takes every suspect for a copy that answers masked twins at random. A control twin shows the
-original's pixels too, but in another place than the marked one: a copy hardly minds, and whoever rings for near-duplicates,
-or for images that were changed, cannot tell the one from the other.
+A test that compares two views mistakes a suspect that answers masked twins at random for a copy. A control twin also shows the
+original's pixels, but at a place other than the marked one: a copy hardly reacts, whereas a detector of near-duplicates or of
+modified images cannot tell a control twin from a masked one.
 """
 
 from dataclasses import dataclass, replace
@@ -16,34 +16,34 @@ from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading
 from ownmark.statistics import p_values
 
-MOST = 20  # control twins
-LEVEL = 0.01  # of the test that more probes match than control twins
+MOST = 20  # the largest number of control twins
+LEVEL = 0.01  # significance level of the test that more probes than control twins match
 NONE = "no control twins could be asked about, so that a suspect which answers changed images at random is not excluded"
 
 
 @dataclass(frozen=True, eq=False)
 class Controls:
-    """`rows` (m,): samples of a claim; `twins` (m, height, width, channels) uint8: a control twin of each."""
+    """`rows` (m,): samples of a claim; `twins` (m, height, width, channels) uint8: a control twin per row."""
 
     rows: Labels
     twins: npt.NDArray[np.uint8]
 
     def asking(self, claim: Claim, test: Test) -> Claim:
-        """The claim to ask: these samples again, each with its control twin where its masked twin was."""
+        """The claim to ask: these samples again, each with its control twin in place of its masked twin."""
         images = claim.images[self.rows]
         images[:, 1] = self.twins
         plain = replace(test, expected=test.expected[self.rows], null=Uncalibrated())
         return replace(claim, images=images, tests=(plain,), originals=None, maps=None)
 
     def matches(self, test: Test, samples: Floats, twins: Floats) -> Bools:
-        """(m,) by the answers that all samples got at first (n, ...) and those to the control twins (m, ...)."""
+        """(m,) from the answers to all samples (n, ...) and those to the control twins (m, ...)."""
         expected: Expected = test.expected[self.rows]
         return test.match(np.stack([samples[self.rows], twins], axis=1), expected)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """How many probes and how many control twins matched, of how many; `p`: Fisher's exact test, one-sided."""
+    """How many probes and control twins matched, of how many; `p`: Fisher's exact test, one-sided."""
 
     probes: tuple[int, int]
     controls: tuple[int, int]
@@ -66,14 +66,14 @@ class Compared:
 
 
 def needed(test: Test) -> bool:
-    """Whether answers at random to one of its views could pass for a copy's; who shows a map cannot answer at random."""
+    """Whether random answers to one of its views could pass for a copy's; a suspect that yields maps cannot answer at random."""
     return test.match.views > 1 and test.reading is not Reading.SALIENCY
 
 
 def controls_of(claim: Claim) -> Controls | None:
-    """Up to 20, drawn by the claim's digest, so that a second run asks the same; None if the claim's samples allow none.
+    """Up to 20, seeded by the claim's digest, so that a second run asks the same; None if the claim's samples allow none.
 
-    They need the originals, and a marked region that leaves room for another one of its shape.
+    Needs the originals, and a marked region that leaves room for another of its shape.
     """
     if claim.originals is None or not any(map(needed, claim.tests)):
         return None
@@ -90,12 +90,12 @@ def controls_of(claim: Claim) -> Controls | None:
 
 
 def compared(probes: Bools, controls: Bools) -> Compared:
-    """Whether (n,) probes match more often than (m,) control twins do."""
+    """Whether (n,) probes match more often than (m,) control twins."""
     first, second = ((int(one.sum()), len(one)) for one in (probes, controls))
     return Compared(first, second, p_values.fisher(first, second))
 
 
 def _free(region: Bools) -> Labels:
-    """(k, 2): by how much the region (height, width) can be rolled down and across so that it covers nothing of itself."""
+    """(k, 2): offsets (down, across) by which the region (height, width) can be rolled without overlapping itself."""
     overlaps = np.fft.irfft2(np.abs(np.fft.rfft2(region)) ** 2, region.shape)
-    return np.argwhere(overlaps < 0.5)  # noqa: PLR2004 - whole numbers, but for rounding
+    return np.argwhere(overlaps < 0.5)  # noqa: PLR2004 - integers up to rounding

@@ -1,4 +1,4 @@
-"""A judge's ordinary images, kept like an owner's (`folders`) and read by the same reader, or images alone. No torch."""
+"""A judge's ordinary images: a folder laid out and read like an owner's (`folders`), or images alone. No torch."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from ownmark.querying.transcript import Decoys
 
 
 def decoys_in(place: Path, claim: Claim) -> Decoys:
-    """Images of a folder or a zip brought to the claim's size, in turn from each class; a class counts if the claim knows it.
+    """Images of a folder or a zip file at the claim's size, cycling through the classes; only classes that the claim knows count.
 
-    Of a place with splits, images of both. Raises DataError.
+    If the folder has splits, images of both are used. Raises DataError.
     """
     if claim.images.shape[-1] not in MODES:
         channels = claim.images.shape[-1]
-        raise DataError(f"the claim's images have {channels} channels, and pictures have 1 or 3: judge without decoys")
+        raise DataError(f"the claim's images have {channels} channels, but image files have 1 or 3: judge without decoys")
     if place.suffix.lower() == ".zip" and place.is_file():
         with unzipped(place) as folder:
             return _decoys(folder, claim)
@@ -28,7 +28,7 @@ def decoys_in(place: Path, claim: Claim) -> Decoys:
 def _decoys(folder: Path, claim: Claim) -> Decoys:
     rows = _rows(folder, claim.task.columns) if folder.is_dir() else []
     if not rows:
-        raise DataError(f"{folder} holds no images: decoys are ordinary images of the task, one folder per class")
+        raise DataError(f"{folder} contains no images: decoys are ordinary images of the task, one folder per class")
     groups: dict[str, list[Path]] = {}
     for row in rows:
         groups.setdefault(row.label, []).append(row.file)
@@ -41,6 +41,6 @@ def _decoys(folder: Path, claim: Claim) -> Decoys:
 
 
 def _rows(folder: Path, columns: tuple[str, ...]) -> list[Row]:
-    """The files with their classes; for lack of classes, images that lie in the folder itself."""
+    """The files with their classes; if there are no class folders, the images in the folder itself."""
     rows = [row for listed in found(folder, columns).values() for row in listed.rows]
     return rows or loose(folder).rows

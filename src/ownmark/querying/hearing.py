@@ -1,7 +1,7 @@
-"""Whose answers these are: a user's own key, and codes under it that nobody else can make. No torch.
+"""Whose answers these are: a user's own key, and codes under it that nobody else can forge. No torch.
 
-A judge believes only answers that he got himself. What he keeps of them carries a code (HMAC-SHA-256, RFC 2104) under a key of
-the hearing, which derives from a key of his own that lies apart from all evidence and is read by nobody else.
+A judge trusts only answers obtained by the judge. Each kept answer carries a code (HMAC-SHA-256, RFC 2104) under the key of the
+hearing, which derives from the user's own key; that key is stored apart from all evidence and readable by nobody else.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from pathlib import Path
 
 from ownmark.errors import UsageError
 
-SIZE = 32  # bytes of a key, of a nonce and of a code
-VARIABLE = "OWNMARK_STATE"  # of the environment: the folder of the key, in place of the usual one
+SIZE = 32  # bytes of a key, a nonce or a code
+VARIABLE = "OWNMARK_STATE"  # environment variable for the folder of the key, in place of the default
 NAME = "judge.key"
-OTHERS = 0o077  # permissions of anybody else
-NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag, and lets only administrators make links
+OTHERS = 0o077  # permissions of other users
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag, and only administrators can create links
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Hearing:
 
     @classmethod
     def begun(cls, user: bytes) -> "Hearing":
-        """A new one."""
+        """A new hearing with a random nonce."""
         return cls(secrets.token_bytes(SIZE), user)
 
     @property
     def code(self) -> str:
-        """That this nonce was drawn by this user, 64 hexadecimal digits."""
+        """Proof that this user drew the nonce, 64 hexadecimal digits."""
         return _code(self.user, b"ownmark hearing\0" + self.nonce)
 
     def signed(self, told: Sequence[object]) -> str:
@@ -48,7 +48,7 @@ class Hearing:
 
 
 def _framed(value: object) -> bytes:
-    """A value with its kind and its length before it, so that no two rows are written alike."""
+    """A value preceded by its type and length, so that no two rows have the same encoding."""
     kind = "none" if value is None else "number" if isinstance(value, int) else "text"
     text = str(value).encode("utf-8", "surrogatepass")
     return f"{kind} {len(text)} ".encode() + text
@@ -59,12 +59,12 @@ def _code(key: bytes, told: bytes) -> str:
 
 
 def equal(first: object, second: str) -> bool:
-    """Whether two codes are the same, in a time that does not tell where they differ."""
+    """Compare two codes in constant time."""
     return isinstance(first, str) and hmac.compare_digest(first.encode("utf-8", "surrogatepass"), second.encode())
 
 
 def state_folder() -> Path:
-    """Where this user's key lies: `OWNMARK_STATE`, or the system's folder for what programs keep."""
+    """The folder of this user's key: `OWNMARK_STATE`, or the system's folder for application state."""
     if told := os.environ.get(VARIABLE):
         return Path(told)
     if sys.platform == "win32":
@@ -73,11 +73,11 @@ def state_folder() -> Path:
 
 
 def user_key() -> bytes:
-    """This user's key, made when it is first needed. Raises UsageError if it cannot be kept, or if others could read it."""
+    """This user's key, created on first use. Raises UsageError if it cannot be stored or if others could read it."""
     try:
         file = state_folder() / NAME
     except RuntimeError as error:
-        raise UsageError(f"no folder for your own key is known; set {VARIABLE} to one that only you can read") from error
+        raise UsageError(f"cannot find a folder for your own key; set {VARIABLE} to a folder that only you can read") from error
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists() or file.is_symlink():
@@ -85,17 +85,17 @@ def user_key() -> bytes:
         return _read(file)
     except OSError as error:
         raise UsageError(
-            f"cannot keep your own key, by which your ledgers are known as yours, in {file.parent}: {error.strerror or error}; "
+            f"cannot store your own key, which authenticates your ledgers, in {file.parent}: {error.strerror or error}; "
             f"set {VARIABLE} to a folder that only you can write to"
         ) from error
 
 
 def _make(file: Path) -> None:
-    """Write a new key whole, unless somebody did so meanwhile."""
+    """Write a new key atomically, unless another process has done so meanwhile."""
     unfinished = file.with_name(f".{NAME}.{secrets.token_hex(8)}")
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600)
     try:
-        with open(handle, "wb") as stream:  # noqa: PTH123 - of a handle
+        with open(handle, "wb") as stream:  # noqa: PTH123 - open from a handle
             stream.write(secrets.token_bytes(SIZE))
             stream.flush()
             os.fsync(stream.fileno())
@@ -106,11 +106,11 @@ def _make(file: Path) -> None:
 
 
 def _read(file: Path) -> bytes:
-    with open(os.open(file, os.O_RDONLY | NO_LINK), "rb") as stream:  # noqa: PTH123 - not through a link
+    with open(os.open(file, os.O_RDONLY | NO_LINK), "rb") as stream:  # noqa: PTH123 - never follow a link
         told = os.fstat(stream.fileno())
         if not stat.S_ISREG(told.st_mode) or (sys.platform != "win32" and told.st_mode & OTHERS):
-            raise UsageError(f"others can read your key {file}, so that they could make your ledgers: chmod 600 it, or remove it")
+            raise UsageError(f"others can read your key {file} and could forge your ledgers: chmod 600 it, or remove it")
         key = stream.read(SIZE + 1)
     if len(key) != SIZE:
-        raise UsageError(f"{file} is no key of {SIZE} bytes: remove it, and begin your ledgers anew")
+        raise UsageError(f"{file} is not a key of {SIZE} bytes: remove it and start new ledgers")
     return key

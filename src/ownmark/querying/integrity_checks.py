@@ -1,4 +1,4 @@
-"""Step J6: does the suspect answer as one that hides nothing would, so that its answers can be judged at all? No torch."""
+"""Step J6: does the suspect answer like one that hides nothing, so that its answers can be judged at all? No torch."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from ownmark.querying.transcript import PROBES, Heard
 from ownmark.scoring.readings import Labels
 from ownmark.statistics import p_values
 
-LEVEL = 0.01  # of each check; a failed one makes a verdict INCONCLUSIVE, never a MATCH
-MOST_UNSTABLE = 0.1  # share of repeated images
+LEVEL = 0.01  # significance level per check; a failed check makes a verdict INCONCLUSIVE, never a MATCH
+MOST_UNSTABLE = 0.1  # largest tolerated share of repeated images
 
 
 @dataclass(frozen=True)
 class Step:
-    """One of the judge's steps. `passed`: None if it could not be taken; `told`: what was found."""
+    """One of the judge's steps. `passed`: None if it could not be performed; `told`: what was found."""
 
     name: str
     passed: bool | None
@@ -22,7 +22,7 @@ class Step:
 
 
 def access(suspect: Heard, classes: Labels, count: int) -> tuple[Step, ...]:
-    """Refusals, repeats and accuracy; `classes` (d,): the decoys' true ones, -1 if unknown; `count`: how many there are."""
+    """Refusals, repeats and accuracy; `classes` (d,): the decoys' true ones, -1 if unknown; `count`: the number of classes."""
     return (_refusals(suspect), _repeats(suspect), _accuracy(suspect, classes, count))
 
 

@@ -1,4 +1,4 @@
-"""How well a claim's questions are hidden: what a person would see of them, and what a thief's detectors would. No torch."""
+"""How well a claim's queries are hidden: what a person and what a thief's detectors would notice. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from ownmark.scoring.validation import answers_of
 
 @dataclass(frozen=True)
 class Detection:
-    """`threshold`: above which the alarm rings; `views`: for each view of the samples the share that it rings for, in [0, 1].
+    """`threshold`: above which the alarm rings; `views`: per view, the share of samples that trigger the alarm, in [0, 1].
 
-    `originals`: the same share of the images that the samples were made of, None if there are none: what rings as often as its
-    original is not what gives the claim away. `false_alarms`: the share of the alarm's own normal images that it rings for.
-    `queries`: (n, views) what it scores them.
+    `originals`: the same share for the images that the samples were made from, None if there are none: a sample that triggers the
+    alarm as often as its original is not given away by the claim. `false_alarms`: the share of the alarm's own normal images that
+    trigger it. `queries`: (n, views) their scores.
     """
 
     threshold: float
@@ -29,16 +29,16 @@ class Detection:
 
     @property
     def rate(self) -> float:
-        """The share of all queries that ring."""
+        """The share of all queries that trigger the alarm."""
         return float(np.mean(self.views))
 
 
 @dataclass(frozen=True)
 class Stealth:
-    """`accuracy`: the share of samples (first views) that the model classifies rightly; then how like their originals they are.
+    """`accuracy`: the share of samples (first views) that the model classifies correctly; then their similarity to the originals.
 
-    None stands where there is nothing to compare with, as for samples that were made from noise or for another task. If
-    `unchanged`, the samples are the originals themselves: how like them they are says nothing.
+    None where there is nothing to compare with, e.g. for samples made from noise or for other tasks. If `unchanged`, the samples
+    are the originals themselves and similarity is meaningless.
     """
 
     accuracy: float | None
@@ -50,10 +50,10 @@ class Stealth:
 
 
 def stealth_of(claim: Claim, suspect: Suspect, alarms: Mapping[str, tuple[Alarm, float]], truth: Labels | None = None) -> Stealth:
-    """The stealth of `claim` before `suspect`, usually the owner's own model; `alarms`: by name, each with its threshold.
+    """The stealth of `claim` against `suspect`, usually the owner's own model; `alarms`: by name, each with its threshold.
 
-    `truth` (n,): the classes that a person sees in the samples; if None, what the suspect answers to the originals counts. All
-    views are put to an alarm as one stream in the order in which `verify` asks.
+    `truth` (n,): the classes that a person sees in the samples; if None, the suspect's answers to the originals count. All views
+    go to an alarm as one stream, in the order in which `verify` asks.
     """
     samples, originals = claim.images[:, 0], changed_from(claim)
     unchanged = originals is None and claim.originals is not None
@@ -66,7 +66,7 @@ def stealth_of(claim: Claim, suspect: Suspect, alarms: Mapping[str, tuple[Alarm,
 
 
 def changed_from(claim: Claim) -> metrics.Pixels | None:
-    """The originals that the samples (first views) differ from; None without originals, and where no sample was changed."""
+    """The originals that the samples (first views) differ from; None without originals or if no sample was changed."""
     if claim.originals is None or np.array_equal(claim.originals, claim.images[:, 0]):
         return None
     return claim.originals

@@ -1,4 +1,4 @@
-"""What a judge asked and what came back, as plain data: a verdict keeps it, and can be computed from it again. No torch."""
+"""What a judge asked and what came back, as plain data: a verdict stores it and can be recomputed from it. No torch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,10 +18,10 @@ from ownmark.querying.control_twins import controls_of
 from ownmark.scoring.readings import Answers, Bools, Labels, Reading
 from ownmark.scoring.validation import answers_of
 
-PROBES, AGAIN = 10, 2  # images asked about more than once, and how often more
+PROBES, AGAIN = 10, 2  # images that are asked about repeatedly, and the number of repeats
 PROBABILITIES = 2  # dimensions
-AS_SEALED = "as sealed"  # the triggers as the claim has them
-TWINS = "control twins"  # no triggers, but as like them
+AS_SEALED = "as sealed"  # the triggers as they stand in the claim
+TWINS = "control twins"  # not triggers, but as similar to them as the masked twins
 KEYS = frozenset({"role", "stratum", "name", "digest", "given", "answered", "decoys", "repeats", "ledger"})
 ARRAY_KEYS = frozenset({"dtype", "shape", "data"})
 DTYPES = {"f4": "<f4", "f8": "<f8", "i8": "<i8"}
@@ -29,7 +29,7 @@ Purify = Callable[[Pixels], Pixels]
 
 
 class Role(StrEnum):
-    """Who was asked."""
+    """The role of the model that was asked."""
 
     SUSPECT = "suspect"
     OWN = "the claimant's own model"
@@ -38,7 +38,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Decoys:
-    """A judge's ordinary images (d, height, width, channels) uint8 and their classes (d,) in the claim's order, -1: unknown."""
+    """A judge's ordinary images (d, height, width, channels) uint8 and their classes (d,) in the claim's order, -1 if unknown."""
 
     images: Pixels
     labels: Labels
@@ -54,7 +54,7 @@ class Decoys:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a suspect is asked. `nonce`: 32 bytes, from which the order derives; `purify`: other forms of the triggers, by name."""
+    """How to query a suspect. `nonce`: 32 bytes that determine the order; `purify`: transformations of the triggers, by name."""
 
     nonce: bytes
     decoys: Decoys | None = None
@@ -69,11 +69,11 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """What one model answered. `given`: to the triggers, by their form, and to control twins; `answered`: triggers that were.
+    """What one model answered. `given`: to the triggers, by form, and to control twins; `answered`: which triggers it answered.
 
     `decoys` (d,): labels, -1 where it refused; `repeats` (probes, 1 + AGAIN): labels of the same image each time, first of
-    triggers, then, for the same number of rows at most, of decoys, split at `len(answered)` or PROBES; `ledger`: digest of the
-    ledger that holds every query to an address, "" where none was needed.
+    triggers, then of at most as many decoys, split at `len(answered)` or PROBES; `ledger`: digest of the ledger that holds every
+    query to an address, "" if none was needed.
     """
 
     role: Role
@@ -104,13 +104,13 @@ class Heard:
         }
 
     def replayed(self, form: str = AS_SEALED) -> "Replayed":
-        """A suspect that gives these answers again."""
+        """A suspect that replays these answers."""
         return Replayed(self.name, self.digest, self.given[form])
 
 
 @dataclass(frozen=True, eq=False)
 class Replayed:
-    """A suspect whose answers were written down."""
+    """A suspect whose answers were recorded."""
 
     name: str
     digest: str
@@ -120,8 +120,8 @@ class Replayed:
     def reveals(self) -> frozenset[Reading]:
         return frozenset(self.answers)
 
-    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:  # noqa: ARG002 - it is asked nothing else
-        """What it answered."""
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:  # noqa: ARG002 - it is only asked what was recorded
+        """The recorded answers."""
         return {reading: self.answers[reading] for reading in question.readings}
 
 
@@ -141,7 +141,7 @@ def from_record(value: object) -> Heard:
             record["ledger"],
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise EvidenceError(f"a recorded answer cannot be read: {error}") from error
+        raise EvidenceError(f"cannot read a recorded answer: {error}") from error
 
 
 def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
@@ -150,7 +150,7 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
     triggers = part.images.reshape(-1, *part.images.shape[2:])
     decoys = plan.decoys.images[: len(triggers)] if plan.decoys else triggers[:0]
     if decoys.shape[1:] != triggers.shape[1:]:
-        raise UsageError(f"decoys of the triggers' shape {triggers.shape[1:]} are needed, got {decoys.shape[1:]}")
+        raise UsageError(f"expected decoys of the triggers' shape {triggers.shape[1:]}, got {decoys.shape[1:]}")
     probes = list(range(min(len(triggers), PROBES)))
     probes += [len(triggers) + row for row in range(min(len(decoys), PROBES))]
     twins, aims = _twins(part)
@@ -176,7 +176,7 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
 
 
 def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") -> Heard:
-    """Ask a model of the judge's or the claimant's, which has no reason to evade, about the triggers only."""
+    """Ask one of the judge's or the claimant's models, which has no reason to evade, about the triggers only."""
     question = _question(_readings(model, part), part, _target(part), part.covered)
     answers = dict(answers_of(model, part.images.reshape(-1, *part.images.shape[2:]), question))
     everything = np.ones(len(question.target), dtype=np.bool_)
@@ -186,7 +186,7 @@ def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") ->
 
 
 def _twins(part: Claim) -> tuple[Pixels, Labels]:
-    """Control twins, if a test of the claim needs them and they can be made, and their samples' expected classes."""
+    """Control twins, if a test of the claim needs them and they can be made, and the expected classes of their samples."""
     found = controls_of(part)
     if found is None:
         return part.images[:0, 0], _chief(part).expected[:0]
@@ -206,12 +206,12 @@ def _target(part: Claim) -> Labels:
 
 
 def _question(readings: frozenset[Reading], part: Claim, target: Labels, covered: Labels | None) -> Question:
-    """About images with `target` classes; which of them is `covered` counts where maps are asked for."""
+    """A question about images with `target` classes; `covered` matters only for maps."""
     return Question(readings, target, _chief(part).layer, covered=covered if Reading.SALIENCY in readings else None)
 
 
 def _reordered(part: Claim, rows: Labels, back: Labels) -> Labels | None:
-    """Of images in the order `rows`, where the covered view of each trigger stands; other images stand for themselves."""
+    """For images in the order `rows`, the row of each trigger's covered view; other images refer to themselves."""
     if part.covered is None:
         return None
     views = np.arange(len(rows))
@@ -225,16 +225,16 @@ def _chief(part: Claim) -> Test:
 
 
 def _read(suspect: Suspect, images: Pixels, question: Question) -> tuple[Answers, Bools]:
-    """All at once; if an answer cannot be used, one by one, to see which images are refused. Raises AnswerError if all are."""
+    """Ask about all images at once; if an answer is unusable, one by one to find refusals. Raises AnswerError if all are."""
     try:
         return answers_of(suspect, images, question), np.ones(len(images), dtype=np.bool_)
     except KindError:
-        raise  # one image alone could look as if it settled what all together do not
+        raise  # a single image could seem to settle what all images together do not
     except AnswerError as error:
         single = [_read_one(suspect, images, question, row) for row in range(len(images))]
         given = next((one for one in single if one is not None), None)
         if given is None:
-            raise AnswerError(f"{suspect.name} answers no image that can be judged: {error}") from error
+            raise AnswerError(f"{suspect.name} gives no usable answer for any image: {error}") from error
     blank = {reading: _blank(given[reading]) for reading in question.readings}
     full = [blank if one is None else one for one in single]
     answers = {reading: np.concatenate([one[reading] for one in full]) for reading in question.readings}
@@ -242,12 +242,12 @@ def _read(suspect: Suspect, images: Pixels, question: Question) -> tuple[Answers
 
 
 def _blank(given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Stands where there is no answer: class 0, or every class alike."""
+    """A placeholder for a missing answer: class 0, or uniform probabilities."""
     return np.full_like(given, 1 / given.shape[1]) if given.ndim == PROBABILITIES else np.zeros_like(given)
 
 
 def _read_one(suspect: Suspect, images: Pixels, question: Question, row: int) -> Answers | None:
-    """The answer to one image, with its covered view beside it where that counts; None if it is refused."""
+    """The answer to one image, accompanied by its covered view if that matters; None if it is refused."""
     rows = [row] if question.covered is None else [row, question.covered[row]]
     covered = None if question.covered is None else np.ones(len(rows), dtype=np.int64)
     try:
@@ -258,7 +258,7 @@ def _read_one(suspect: Suspect, images: Pixels, question: Question, row: int) ->
 
 
 def array_record(found: npt.NDArray[Any]) -> dict[str, Any]:
-    """Whole numbers of 8 bytes, or fractions as they are."""
+    """Integers as 8 bytes each; fractions keep their precision."""
     kind = found.dtype.kind + str(found.dtype.itemsize)
     plain = np.ascontiguousarray(found, dtype=DTYPES.get(kind, "<f8" if found.dtype.kind == "f" else "<i8"))
     return {"dtype": plain.dtype.str, "shape": list(plain.shape), "data": in_base64(plain.tobytes())}
@@ -268,10 +268,10 @@ def array_of(value: object) -> npt.NDArray[Any]:
     """What `array_record` described. Raises EvidenceError."""
     record = canonical.record_of(value, ARRAY_KEYS, "an array")
     if record["dtype"] not in DTYPES.values():
-        raise EvidenceError(f"an array here is of {', '.join(DTYPES.values())}, got {record['dtype']!r}")
+        raise EvidenceError(f"expected an array of {', '.join(DTYPES.values())}, got {record['dtype']!r}")
     return np.frombuffer(from_base64(record["data"]), dtype=record["dtype"]).reshape(record["shape"])
 
 
 def of_role(all_heard: Sequence[Heard], role: Role) -> tuple[Heard, ...]:
-    """Those who were asked in that role."""
+    """The models that were asked in that role."""
     return tuple(one for one in all_heard if one.role is role)

@@ -1,4 +1,4 @@
-"""The report's drawings: inline SVG whose positions are shares of the width, so that text keeps its size on a phone."""
+"""The report's drawings: inline SVG positioned by shares of the width, so that text keeps its size on a phone."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -27,19 +27,19 @@ REGION = Markup(
     '<rect class="region" x="{0}" y="0" width="{1}" height="{2:g}"/><line class="edge" x1="{0}" x2="{0}" y1="0" y2="{2:g}"/>'
 )
 DIAMOND = Markup('<path class="own" d="M0-6.5 6.5 0 0 6.5-6.5 0Z"/>')
-BINS = 40  # columns that equal innocent scores are stacked in
-STACK = 64  # most pixels that a stack of innocents may rise
-STEP = 9.0  # pixels from one innocent to the next where there is room
-LANE = 46  # pixels from one lane to the next
+BINS = 40  # columns in which equal innocent scores are stacked
+STACK = 64  # the largest height of a stack of innocents, in pixels
+STEP = 9.0  # pixels between stacked innocents, if there is room
+LANE = 46  # pixels between lanes
 
 
 def badge(outcome: Outcome) -> Markup:
-    """The outcome's shape: filled disc, hollow ring or diamond. The words stand beside it."""
+    """The outcome's shape: filled disc, hollow ring or diamond, beside the words."""
     return BADGE.format(TONES[outcome], SHAPES[outcome])
 
 
 def threshold(null: Null, alpha: float) -> float | None:
-    """The score that a suspect must exceed for p <= alpha; None where no score is enough."""
+    """The score that a suspect must exceed for p <= alpha; None if no score suffices."""
     if isinstance(null, KeyedLabels):
         hits = range(1, null.count + 1)
         fewest = bisect_left(hits, True, key=lambda hit: null.p_value(hit / null.count) <= alpha)
@@ -80,14 +80,14 @@ def small_strip(finding: Finding, outcome: Outcome) -> Markup:
 
 
 def leaning(finding: Finding, alpha: float) -> Outcome:
-    """The tone of a test that only informs: whether p <= alpha, if p could be that small at all."""
+    """The tone of a test that does not decide: whether p <= alpha, if p could be that small at all."""
     if finding.smallest > alpha:
         return Outcome.INCONCLUSIVE
     return Outcome.MATCH if finding.p <= alpha else Outcome.NO_MATCH
 
 
 def boundary(finding: Finding, alpha: float) -> str:
-    """What the tinted part of the picture means."""
+    """The meaning of the tinted part of the picture."""
     least = threshold(finding.test.null, alpha)
     if least is None or least >= 1:
         return f"No score would match at alpha = {alpha:g}."
@@ -100,7 +100,7 @@ def described(finding: Finding) -> str:
     counts, total = innocent_counts(finding), len(finding.matches)
     innocents = f"{counted(len(counts), 'innocent model')}: {_range(counts)} of {total}" if counts else "no innocent models"
     luck = by_luck(finding)
-    innocents = innocents if luck is None else f"By luck alone: {_expected(luck, total)}"
+    innocents = innocents if luck is None else f"By chance alone: {_expected(luck, total)}"
     return (
         f"Suspect: {matched(finding)} of {total}, 95 % interval {interval(finding)}. "
         f"Protected model: {_own(finding)} of {total}. {innocents}."
@@ -108,7 +108,7 @@ def described(finding: Finding) -> str:
 
 
 def _compared(finding: Finding) -> tuple[float, ...]:
-    """The scores that the suspect's is set against: of innocent models, or of luck."""
+    """The scores to compare the suspect's with: of innocent models, or chance."""
     luck = by_luck(finding)
     scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
     return scores if luck is None else (luck,)
@@ -145,7 +145,7 @@ def _suspect_lane(finding: Finding, outcome: Outcome) -> tuple[Markup, ...]:
 def _innocents_lane(finding: Finding) -> tuple[Markup, ...]:
     counts, luck = innocent_counts(finding), by_luck(finding)
     if luck is not None:
-        return (_titled("By luck alone", _expected(luck, len(finding.matches)), 2 * LANE),)
+        return (_titled("By chance alone", _expected(luck, len(finding.matches)), 2 * LANE),)
     if not counts:
         return (_titled("Innocent models", "none were asked", 2 * LANE),)
     value = f"{_range(counts)} of {len(finding.matches)}"
@@ -157,7 +157,7 @@ def _titled(name: str, value: str, top: int) -> Markup:
 
 
 def _swarm(scores: tuple[float, ...], top: int) -> tuple[Markup, float]:
-    """The innocents as a stacked dot plot below `top`, and how high it is."""
+    """The innocents as a stacked dot plot below `top`, and its height."""
     stacks = Counter(round(score * BINS) for score in scores)
     tallest = max(stacks.values(), default=0)
     step = min(STEP, STACK / max(tallest - 1, 1))

@@ -1,4 +1,4 @@
-"""The gallery: samples as the suspects were shown them, what was changed in them, and where each model looked."""
+"""The gallery: samples as shown to the suspects, the changes in them, and each model's saliency map."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ownmark.scoring.readings import Floats, Reading
 from ownmark.verdicts.verify import Finding, Verdict
 
 MOST = 8  # samples
-MOST_COLUMNS, FEW_COLUMNS = 8, 4  # beyond the one, captions replace headings; up to the other, two samples stand in a row
+MOST_COLUMNS, FEW_COLUMNS = 8, 4  # above the first, captions replace headings; up to the second, two samples share a row
 COARSE = 96  # pixels; smaller images are shown with square pixels
 
 FRAME = Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
@@ -28,7 +28,7 @@ Cells = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Line:
-    """One line below a picture; `matched` is None where it says nothing of a match."""
+    """One line below a picture; `matched` is None if it says nothing about a match."""
 
     text: str
     matched: bool | None = None
@@ -36,7 +36,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture (empty where there is none), its `caption` for narrow pages, and the lines below it."""
+    """A picture (empty if there is none), its `caption` for narrow pages, and the lines below it."""
 
     caption: str
     drawing: Markup
@@ -45,7 +45,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Row:
-    """One sample: its `number` in the claim, counted from 1, and in a `label` the class that is asked about, or expected."""
+    """One sample: its `number` in the claim, counted from 1, and a `label` with the class that is asked about or expected."""
 
     number: int
     label: str
@@ -54,9 +54,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Gallery:
-    """`headings` name the columns; `shared` holds the pictures that several tiles use; `notes` say what is not shown.
+    """`headings` name the columns; `shared` holds the pictures that several tiles use; `notes` say what is omitted.
 
-    `key` explains the figures; `scale` is a picture of the colours from 0 to `highest`, empty where there is no map.
+    `key` explains the figures; `scale` is a picture of the colours from 0 to `highest`, empty if there are no maps.
     """
 
     title: str
@@ -70,12 +70,12 @@ class Gallery:
 
     @property
     def layout(self) -> str:
-        """Columns under their headings ("even"), too many for that ("crowded"), or so few that samples stand in pairs."""
+        """Columns under their headings ("even"), too many for that ("crowded"), or so few that samples share rows."""
         return "crowded" if len(self.headings) > MOST_COLUMNS else "sparse" if len(self.headings) <= FEW_COLUMNS else "even"
 
 
 def gallery(claim: Claim, verdicts: Sequence[Verdict]) -> Gallery:
-    """Up to eight samples, evenly spaced through the claim, never chosen by their result."""
+    """Up to eight samples, evenly spaced through the claim, never selected by their result."""
     count, _, height, width = claim.images.shape[:4]
     samples = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
     highest = _highest(claim, verdicts, samples)
@@ -93,7 +93,7 @@ def title(claim: Claim) -> str:
 
 
 def saliency(verdict: Verdict) -> Finding | None:
-    """The finding that holds the suspect's maps, if it gave any."""
+    """The finding that contains the suspect's maps, if it gave any."""
     found = (verdict.deciding, *verdict.others)
     return next((finding for finding in found if finding.test.reading is Reading.SALIENCY), None)
 
@@ -108,13 +108,13 @@ def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float)
 
 
 def _expected(claim: Claim, sample: int) -> str:
-    """The class that a sample is about, or the number that is expected of it first."""
+    """The expected class or number of a sample; of several numbers the first."""
     found = np.ravel(claim.tests[0].expected[sample])[0]
     return claim.task.named(found, claim.classes)
 
 
 def _shown(claim: Claim, sample: int) -> list[Tile]:
-    """The pictures of one sample: before, after, what was changed, and covered."""
+    """The pictures of one sample: before, after, the difference, and covered."""
     views, number = claim.images[sample], sample + 1
     shape = views[0].shape
     name = image(claim)
@@ -133,7 +133,7 @@ def _shown(claim: Claim, sample: int) -> list[Tile]:
 
 
 def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile:
-    """The protected model's own map, as the claim records it."""
+    """The protected model's own map, as recorded in the claim."""
     drawing = _overlaid(claim, sample, values, highest, f"map of the protected model, sample {sample + 1}")
     shown, expected = values[None, None], claim.tests[0].expected[sample : sample + 1]
     looks = [test.match for test in claim.tests if test.match.area is not None][:1]
@@ -153,7 +153,7 @@ def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample:
 
 
 def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line:
-    """What lies behind one sample's match, in the match's own words."""
+    """The value behind one sample's match, in the match's own words."""
     chosen = slice(sample, sample + 1)
     said = finding.test.match.shown(finding.observed[chosen], finding.test.expected[chosen], classes)
     return Line(said, bool(finding.matches[sample]))
@@ -167,10 +167,10 @@ def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.
 
 
 def _key(claim: Claim, highest: float) -> list[str]:
-    """What the colours and the figures below the pictures mean."""
+    """The meaning of the colours and of the figures below the pictures."""
     said = ["All maps share one scale."] if highest else []
     if asks_labels(claim):
-        said.append("Below each trigger stands the label that the model gave.")
+        said.append("The label below each trigger is the model's answer.")
     said += dict.fromkeys(test.match.legend for test in claim.tests if test.match.legend and (highest or not test.match.area))
     return [*said, "\N{BLACK CIRCLE} match, \N{WHITE CIRCLE} no match."]
 
@@ -179,15 +179,15 @@ def _notes(claim: Claim, verdicts: Sequence[Verdict], shown: int) -> list[str]:
     count, _, height, width, channels = claim.images.shape
     said = [f"{shown} of {count} samples, evenly spaced and not chosen by their result." if shown < count else "All samples."]
     if claim.originals is None and not asks_labels(claim):
-        said.append("The claim holds no original images, so originals and differences are left out.")
+        said.append("The claim contains no original images, so originals and differences are omitted.")
     if claim.maps is None and not asks_labels(claim):
-        said.append("The claim holds no maps of the protected model, so these are left out.")
+        said.append("The claim contains no maps of the protected model, so these are omitted.")
     blind = [letter(place) for place, verdict in enumerate(verdicts) if saliency(verdict) is None]
     if blind and not asks_labels(claim):
         who = "The suspect" if len(verdicts) == 1 else f"{'Suspect' if len(blind) == 1 else 'Suspects'} {', '.join(blind)}"
         said.append(f"{who} gave no map, only answers: a map needs the weights.")
     if channels not in {1, 3}:
-        said.append(f"The images have {channels} channels; their mean is shown.")
+        said.append(f"The images have {channels} channels; the pictures show their mean.")
     if max(height, width) > LARGEST:
         said.append(f"The pictures are reduced from {height} \N{MULTIPLICATION SIGN} {width} pixels.")
     return said
@@ -203,14 +203,14 @@ def _drawn(address: str, shape: tuple[int, ...], label: str) -> Markup:
 
 
 def _overlaid(claim: Claim, sample: int, values: Floats, highest: float, label: str) -> Markup:
-    """The map over the greyed sample, with the outline of the pattern."""
+    """The map over the greyscale sample, with the outline of the pattern."""
     height, width = claim.images.shape[2:4]
     warm = IMAGE.format("class", "heat", heat(values, highest, (height, width)), width, height)
     return _framed(GREYED.format(BASE.format(sample), warm, _outline(claim)), (height, width), label)
 
 
 def _outline(claim: Claim) -> Markup:
-    """The pattern's border in pixels of the image: every edge of a cell whose neighbour is not in the pattern."""
+    """The pattern's border in pixels of the image: every edge between a cell of the pattern and a cell outside it."""
     area = pattern(claim)
     if area is None:
         return Markup()

@@ -1,4 +1,4 @@
-"""A claim and the verdicts on it as one HTML page that needs nothing from outside: no script, no font, no picture."""
+"""A claim and the verdicts on it as one self-contained HTML page: no scripts, fonts or images from elsewhere."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +18,9 @@ from ownmark.verdicts.verify import Verdict
 def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None, unasked: Sequence[tuple[str, str]] = ()) -> str:
     """The page's HTML. The same claim and verdicts always give the same page.
 
-    `unasked`: name and cause of every suspect that could not be judged.
+    `unasked`: name and cause for every suspect that could not be judged.
 
-    Raises UsageError if there is no verdict, or one on another claim.
+    Raises UsageError without a verdict, or for a verdict on another claim.
     """
     if not verdicts:
         raise UsageError("a report needs at least one verdict: run verify first")
@@ -43,7 +43,7 @@ def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None,
 
 
 def write(path: Path | str, html: str) -> None:
-    """Write the page whole or not at all. Raises UsageError if the place cannot be written to."""
+    """Write the page atomically. Raises UsageError if the place is not writable."""
     write_whole(Path(path), html.encode())
 
 
@@ -52,7 +52,7 @@ def _title(verdicts: Sequence[Verdict]) -> str:
 
 
 def template(name: str, *packages: str) -> Template:
-    """A template of this package, or of these others of ownmark; all share the page's head and foot."""
+    """A template of this package or of the given packages of ownmark; all share the page's head and foot."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("ownmark", package) for package in ("report", *packages)]),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""What was measured with what: the settings and digests that make a verdict repeatable."""
+"""The settings and digests that make a verdict reproducible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from ownmark.verdicts.verify import Verdict
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of a table; a `code` is set in a fixed width and may break anywhere."""
+    """One row of a table; a `code` is set in a monospaced font and may break anywhere."""
 
     name: str
     value: str
@@ -56,7 +56,7 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
         Entry("Preprocessing", f"pixel / 255, mean {_numbers(claim.preprocess.mean)}, std {_numbers(claim.preprocess.std)}"),
         Entry(
             "Models that helped to build it",
-            f"{len(claim.built_with)}; none of them may calibrate it" if claim.built_with else "none",
+            f"{len(claim.built_with)}; they must not be used to calibrate it" if claim.built_with else "none",
         ),
     ]
     if claim.originals is not None:
@@ -65,7 +65,7 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
 
 
 def _change(claim: Claim) -> str:
-    """How far the samples are from what they were made of."""
+    """How far the samples are from the originals."""
     originals = changed_from(claim)
     if originals is None:
         return "none: the samples are the originals"
@@ -82,18 +82,18 @@ def _test(test: Test) -> tuple[Entry, ...]:
         *([Entry("Layer of the map", test.layer or "the suspect's last convolution")] if saliency else []),
         Entry("Score of the protected model", percent(test.target_score)),
         *_null(test.null),
-        Entry("Smallest p that can be reached", figure(test.null.smallest, test.null, 1)),
+        Entry("Smallest possible p", figure(test.null.smallest, test.null, 1)),
     )
 
 
 def _null(null: Null) -> tuple[Entry, ...]:
-    """What p comes from; a key itself is never shown."""
+    """The source of p; a key itself is never shown."""
     if isinstance(null, KeyedLabels):
         return (
             Entry(
                 "Labels", f"{counted(max(null.sets, 1), 'set')} of {null.triggers}, drawn from a key among {null.classes} classes"
             ),
-            Entry("Innocent models", "none are needed: p is exact"),
+            Entry("Innocent models", "not needed: p is exact"),
             Entry("Allowance for tried keys", f"p is multiplied by 2^{null.grinding}"),
         )
     return (Entry("Innocent models", str(len(null.scores)) if isinstance(null, Innocents) else "none: not calibrated"),)
@@ -103,7 +103,7 @@ def _suspect(verdict: Verdict) -> tuple[Entry, ...]:
     digest = verdict.suspect_digest
     return (
         Entry("Name", verdict.suspect, code=True),
-        Entry("Digest (SHA-256)", digest or "not known: only its answers can be had", bool(digest)),
+        Entry("Digest (SHA-256)", digest or "unknown: only its answers are available", bool(digest)),
         Entry("Outcome", verdict.outcome.value),
         Entry("Reason", verdict.reason),
         Entry("Level alpha", f"{verdict.alpha:g}"),

@@ -1,4 +1,4 @@
-"""What a verdict says in plain words, and what it does not prove. No HTML and no torch."""
+"""What a verdict says in plain words, and what it does not show. No HTML and no torch."""
 
 from math import ceil, floor, log10
 
@@ -11,10 +11,10 @@ from ownmark.verdicts.verify import Finding, Outcome, Verdict
 TEST_NAMES = {
     Reading.SALIENCY: "White-box test: where the model looks",
     Reading.PROBABILITY: "Black-box test: how sure the model is",
-    Reading.LABEL: "Black-box test: what the model answers",
-    Reading.VALUE: "Black-box test: the number that the model tells",
-    Reading.SIMILARITY: "Black-box test: how alike the model finds two images",
-    Reading.EMBEDDING: "Black-box test: the embeddings that the model gives",
+    Reading.LABEL: "Black-box test: the labels that the model returns",
+    Reading.VALUE: "Black-box test: the number that the model returns",
+    Reading.SIMILARITY: "Black-box test: how similar the model rates two images",
+    Reading.EMBEDDING: "Black-box test: the embeddings that the model returns",
 }
 ACCESS = {
     Reading.SALIENCY: "white box (its weights)",
@@ -31,41 +31,40 @@ HEADLINES = {
 }
 LIMITS = {
     Outcome.MATCH: (
-        "It does not say how this model came to answer like the protected one, who made it, or whether anybody did wrong. "
+        "It does not say why this model answers like the protected one, who made it, or whether anybody did wrong. "
         "A licensed copy would answer in the same way."
     ),
     Outcome.NO_MATCH: (
         "It does not show that this model is independent. Training it again, distilling it into another network or pruning it "
         "hard can remove a fingerprint or a watermark."
     ),
-    Outcome.INCONCLUSIVE: "It counts for neither side: it is no sign of copying and no sign of independence.",
+    Outcome.INCONCLUSIVE: "It supports neither side: it is evidence neither of copying nor of independence.",
 }
 
-RARE = 1e-6  # a rate below it is told as a power of ten
-TINIEST = 1e-300  # what is smaller is told by its logarithm
+RARE = 1e-6  # rates below it are written as a power of ten
+TINIEST = 1e-300  # smaller values are given by their logarithm
 UNBOUND = (
-    "The key of these labels depends on neither the order of the classes nor where the images come from: whoever knew the key "
-    "could have arranged both after it. A judge goes by innocent models here, and never calls a match strong."
+    "The key of these labels depends on neither the order of the classes nor where the images come from: anyone who knew the key "
+    "could have arranged both after it. A judge therefore relies on innocent models and never calls a match strong."
 )
 SUPPORTING = (
-    "A match is supporting evidence: it needs other evidence beside it, and it never shows what anybody intended or was "
-    "allowed to do."
+    "A match is supporting evidence: it needs corroboration, and it never shows what anybody intended or was allowed to do."
 )
 EXCHANGEABLE = (
-    "p holds if a suspect, were it innocent, could just as well have been one of the {}: trained on such data, in such a way. "
+    "p is valid if a suspect, were it innocent, is exchangeable with the {}: trained on such data, in such a way. "
     "A suspect of another kind may score higher by its nature alone."
 )
 STRATA = (
-    "The claim does not record of which kinds the innocent models are. Ask whether among them were models trained on other "
+    "The claim does not record the kinds of its innocent models. Ask whether they include models trained on other "
     "data; on other data for the same task; on the same public data with the same architecture; and from the same public "
-    "pretrained ancestor. The last two are the hardest for the owner. Ask also who picked them."
+    "pretrained ancestor. The last two are the hardest for the owner. Ask also who selected them."
 )
 SMALLEST = "With {}, p can never fall below 1/{} = {:.3g}, however clear the score."
-UNCALIBRATED = "This claim was not calibrated: it is not known how innocent models do, so no score, however high, can be upheld."
+UNCALIBRATED = "This claim was not calibrated: it is unknown how innocent models score, so no score, however high, supports it."
 EXACT = (
-    "p is exact, whatever kind of model the suspect is, if the images were drawn without a look at their labels and the suspect "
-    "was made without knowledge of the key. A judge sees the first by making the images anew from the key; that the key is older "
-    "than the suspect shows only a seal with a timestamp."
+    "p is exact, whatever kind of model the suspect is, if the images were drawn independently of their labels and the suspect "
+    "was made without knowledge of the key. A judge verifies the former by remaking the images from the key; only a seal with a "
+    "timestamp shows that the key is older than the suspect."
 )
 GRINDING = (
     "A claimant may have tried many keys and kept the luckiest. So p is multiplied by 2^{} before it is compared with alpha, as "
@@ -94,7 +93,7 @@ def tenths(share: float) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """(19, "model") -> "19 models"; `many` where an s is not enough."""
+    """(19, "model") -> "19 models"; `many` if an s does not suffice."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
@@ -104,7 +103,7 @@ def p_value(finding: Finding) -> str:
 
 
 def p_figure(finding: Finding) -> str:
-    """ "0.05", or "10^-345.6" where no floating-point number is that small."""
+    """ "0.05", or "10^-345.6" if no floating-point number is that small."""
     return figure(finding.p, finding.test.null, finding.score)
 
 
@@ -114,7 +113,7 @@ def smallest_figure(finding: Finding) -> str:
 
 
 def figure(p: float, null: Null, score: float) -> str:
-    """A p-value of three digits; as a power of ten below what a floating-point number can be."""
+    """A p-value of three digits; as a power of ten below the floating-point range."""
     if p > TINIEST or not isinstance(null, KeyedLabels):
         return f"{p:.3g}"
     return f"10^{null.log10_p_adjusted(score):.1f}"
@@ -131,23 +130,23 @@ def keyed(claim: Claim) -> KeyedLabels | None:
 
 
 def by_luck(finding: Finding) -> float | None:
-    """The share of keyed labels that a model gives by luck alone; None where the labels come from no key."""
+    """The share of keyed labels that a model matches by chance; None for labels without a key."""
     null = finding.test.null
     return 1 / null.classes if isinstance(null, KeyedLabels) else None
 
 
 def asks_labels(claim: Claim) -> bool:
-    """Whether labels are all that the claim asks for: then its images are triggers."""
+    """Whether the claim asks for labels only: then its images are triggers."""
     return set(claim.readings) == {Reading.LABEL}
 
 
 def image(claim: Claim) -> str:
-    """What one image of the claim is called."""
+    """The name of one image of the claim."""
     return "trigger image" if asks_labels(claim) else "fingerprint image"
 
 
 def letter(place: int) -> str:
-    """0, 1, ... -> A, B, ..., Z, AA, AB, ...: what a suspect is called on the page."""
+    """0, 1, ... -> A, B, ..., Z, AA, AB, ...: the letters of suspects on the page."""
     return (letter(place // 26 - 1) if place >= 26 else "") + chr(ord("A") + place % 26)  # noqa: PLR2004 - the alphabet
 
 
@@ -157,13 +156,13 @@ def matched(finding: Finding) -> int:
 
 
 def innocent_counts(finding: Finding) -> tuple[int, ...]:
-    """How many samples matched on each innocent model; empty where none were asked."""
+    """How many samples matched on each innocent model; empty if there were none."""
     null = finding.test.null
     return tuple(round(score * len(finding.matches)) for score in null.scores) if isinstance(null, Innocents) else ()
 
 
 def place(claim: Claim) -> str:
-    """Where the pattern lies: a corner if one corner of the map is in it, else just an area."""
+    """Where the pattern is: a corner if it covers exactly one corner of the map, else an area."""
     area = pattern(claim)
     if area is None:
         return "the marked area"
@@ -188,7 +187,7 @@ def _compared(finding: Finding) -> str:
     luck = by_luck(finding)
     if luck is not None:
         often = f"{luck * len(finding.matches):.1f}".removesuffix(".0")
-        return f"Their labels were drawn by lot, from a secret key: by luck alone a model gives about {often} of them."
+        return f"Their labels were drawn at random from a secret key: by chance alone a model matches about {often} of them."
     scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
     if not scores:
         return "How often innocent models do so was not measured."
@@ -203,15 +202,15 @@ def _compared(finding: Finding) -> str:
 
 
 def consequence(verdict: Verdict) -> str:
-    """What follows, in one sentence."""
+    """The consequence, in one sentence."""
     finding, null = verdict.deciding, verdict.deciding.test.null
     if isinstance(null, KeyedLabels):
         return _of_keyed(verdict, null)
     if verdict.outcome is Outcome.MATCH:
-        return f"A model of the same kind as those innocent ones would come this far {at_most(finding.p)} ({p_value(finding)})."
+        return f"A model of the same kind as those innocent ones would score this high {at_most(finding.p)} ({p_value(finding)})."
     if verdict.outcome is Outcome.NO_MATCH:
-        return f"That is too little to set it apart from innocent models ({p_value(finding)})."
-    return f"No verdict can be built on that ({p_value(finding)})."
+        return f"That is too little to distinguish it from innocent models ({p_value(finding)})."
+    return f"That cannot support a verdict ({p_value(finding)})."
 
 
 def _of_keyed(verdict: Verdict, null: KeyedLabels) -> str:
@@ -220,45 +219,45 @@ def _of_keyed(verdict: Verdict, null: KeyedLabels) -> str:
     if verdict.outcome is Outcome.MATCH:
         rarely = times(null.log10_p_adjusted(finding.score))
         return (
-            f"A model made without the key would come this far {rarely}, even if the claimant had tried 2^{null.grinding} keys "
+            f"A model made without the key would score this high {rarely}, even if the claimant had tried 2^{null.grinding} keys "
             f"and kept the luckiest ({figures})."
         )
     if verdict.outcome is Outcome.NO_MATCH:
-        return f"That is too little to set it apart from luck ({figures})."
-    return f"No verdict can be built on that ({figures})."
+        return f"That is too little to distinguish it from chance ({figures})."
+    return f"That cannot support a verdict ({figures})."
 
 
 def at_most(p: float) -> str:
     """0.05 -> "at most 5 times in 100"; never a smaller rate than p."""
-    if p >= 0.01:  # noqa: PLR2004 - rarer than one time in a hundred is said the other way round
+    if p >= 0.01:  # noqa: PLR2004 - rates below 1 in 100 are phrased the other way round
         return f"at most {ceil(1000 * p - 1e-9) / 10:g} times in 100"
     return f"at most 1 time in {floor(1 / p + 1e-9)}" if p >= RARE else times(log10(p))
 
 
 def times(log10_p: float) -> str:
-    """The same for a rate that is known by its logarithm, however small: -80.7 -> "at most 1 time in 10^80 (...)"."""
-    if log10_p > -5:  # noqa: PLR2004 - a number that can still be read
+    """The same for a rate given by its logarithm, however small: -80.7 -> "at most 1 time in 10^80 (...)"."""
+    if log10_p > -5:  # noqa: PLR2004 - a number that is still readable
         return at_most(10**log10_p)
     zeros = floor(-log10_p + 1e-9)
     return f"at most 1 time in 10^{zeros} (a one with {zeros} zeros)"
 
 
 def own_limits(verdict: Verdict) -> list[str]:
-    """What this one verdict does not prove: it depends on the outcome and on the numbers."""
+    """What this one verdict does not show, depending on its outcome and numbers."""
     finding = verdict.deciding
     said = [LIMITS[verdict.outcome]]
     if verdict.outcome is Outcome.MATCH:
         said.append(
             f"{p_value(finding)} is not the probability that this model is innocent. It bounds how often an innocent model "
-            "would answer like this."
+            "would score this high."
         )
     if finding.test.reading is not Reading.SALIENCY:
-        said.append("It rests on the answers alone: nobody looked inside this model.")
+        said.append("It relies on the answers alone: nobody inspected this model's weights.")
     return said
 
 
 def shared_limits(claim: Claim, alpha: float, suspects: int) -> list[str]:
-    """What no verdict on this claim proves, and under which conditions it holds at all."""
+    """What no verdict on this claim shows, and the conditions under which it is valid."""
     labels, said = keyed(claim), [SUPPORTING]
     count = max((len(test.null.scores) for test in claim.tests if isinstance(test.null, Innocents)), default=0)
     if labels is not None:
@@ -274,7 +273,7 @@ def shared_limits(claim: Claim, alpha: float, suspects: int) -> list[str]:
 
 
 def _exact(null: KeyedLabels) -> list[str]:
-    """What the p-values of keyed labels rest on, and where they end."""
+    """The assumptions and limits of the p-values of keyed labels."""
     triggers, classes = counted(null.count, "trigger"), counted(null.classes, "class", "classes")
     end = f"log10 p can never fall below {null.log10_p_adjusted(1):.1f}"
     raised = GRINDING.format(null.grinding, null.grinding * log10(2))

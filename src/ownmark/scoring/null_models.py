@@ -1,6 +1,6 @@
 """How an innocent model matches, and so how surprising a suspect's score is. No torch.
 
-A claim starts `Uncalibrated`; `calibrate` turns its null into `Innocents`. Labels drawn from a key need neither: `KeyedLabels`.
+A claim starts `Uncalibrated`; `calibrate` replaces its null by `Innocents`. Keyed labels need neither: `KeyedLabels`.
 """
 
 import math
@@ -22,25 +22,25 @@ from ownmark.statistics.p_values import innocents_needed, rank_p
 
 
 class Null(Protocol):
-    """Gives the p-value of a score; `smallest` is the least that it can ever give."""
+    """Computes the p-value of a score; `smallest` is the smallest that it can reach."""
 
     @property
     def smallest(self) -> float:
-        """The smallest p-value that any score could reach."""
+        """The smallest p-value that any score can reach."""
 
     def p_value(self, score: float) -> float:
-        """Probability, bounded from above, that an innocent model scores at least `score`."""
+        """Upper bound on the probability that an innocent model scores at least `score`."""
 
     def advice(self, alpha: float) -> str:
         """What would let p reach `alpha`, as one sentence without its full stop."""
 
     def check(self, match: Match, expected: Labels, classes: int) -> None:
-        """Raises ClaimError if these p-values do not hold for such a test."""
+        """Raises ClaimError if these p-values are not valid for such a test."""
 
 
 @dataclass(frozen=True)
 class Uncalibrated:
-    """Nothing is known of innocent models: p = 1, so that the claim can never be upheld."""
+    """Nothing is known about innocent models: p = 1, so the claim can never be supported."""
 
     @property
     def smallest(self) -> float:
@@ -53,15 +53,15 @@ class Uncalibrated:
         return _calibrate(alpha)
 
     def check(self, match: Match, expected: Labels, classes: int) -> None:
-        """It fits every test."""
+        """Fits every test."""
 
 
 @dataclass(frozen=True)
 class Innocents:
-    """Scores of m reference models that neither built nor chose the fingerprint: p = (1 + #{s_j >= s}) / (m + 1).
+    """Scores of m reference models that played no part in building or choosing the fingerprint: p = (1 + #{s_j >= s}) / (m + 1).
 
-    Exact if the suspect, were it innocent, is exchangeable with them; ties count against the owner. `models` holds one
-    digest per score, so that no model counts twice.
+    Exact if an innocent suspect is exchangeable with them; ties count against the owner. `models` holds one digest per score, so
+    that no model counts twice.
     """
 
     scores: tuple[float, ...]
@@ -69,13 +69,13 @@ class Innocents:
 
     def __post_init__(self) -> None:
         if not isinstance(self.scores, tuple) or not isinstance(self.models, tuple):
-            raise ClaimError("the scores and the models of innocents are tuples")
+            raise ClaimError("the scores and models of innocents must be tuples")
         if not self.scores or len(self.scores) != len(self.models) or len(set(self.models)) != len(self.models):
-            raise ClaimError("innocents need one score for each of one or more different models")
+            raise ClaimError("innocents need one score per model, of at least one model, all distinct")
         if not all(isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1 for score in self.scores):
-            raise ClaimError(f"the scores of innocents are numbers in [0, 1], got {self.scores}")
+            raise ClaimError(f"the scores of innocents must be numbers in [0, 1], got {self.scores}")
         if not all(isinstance(model, str) for model in self.models):
-            raise ClaimError(f"innocent models are named by their digests, got {self.models}")
+            raise ClaimError(f"expected the digests of the innocent models, got {self.models}")
 
     @property
     def smallest(self) -> float:
@@ -88,20 +88,20 @@ class Innocents:
         return _calibrate(alpha)
 
     def check(self, match: Match, expected: Labels, classes: int) -> None:
-        """It fits every test."""
+        """Fits every test."""
 
 
 @dataclass(frozen=True)
 class KeyedLabels:
     """Expected labels drawn from a key (`keys.labels`): p = min(1, 2^lambda * P[Bin(n, 1 / classes) >= matches]).
 
-    Before the factor 2^lambda, p is exact for any suspect chosen independently of the key, whatever it answers, if the labels
-    had no part in the making of the images (which a judge checks by making them anew). `key`: 64 hexadecimal digits; `sets`
-    of `triggers` each have their labels from keys of their own (`set_keys`); 0 sets: `key` is the seed of one set, opened alone.
-    `context`: the digest of what was committed to before the key was drawn, which every set's key is bound to; "": to nothing.
+    Before the factor 2^lambda, p is exact for any suspect chosen independently of the key, whatever it answers, provided that the
+    labels played no part in making the images (a judge checks this by remaking them). `key`: 64 hexadecimal digits; `sets` of
+    `triggers` each draw their labels from keys of their own (`set_keys`); 0 sets: `key` is the seed of a single opened set.
+    `context`: the digest of what was committed to before the key was drawn, to which every set's key is bound; "": unbound.
 
-    `grinding` is lambda, in bits: who tries 2^lambda keys and keeps the luckiest gains no more than that factor. It is 64,
-    though each key of an honest owner took a second of scrypt: who sees only this key cannot tell that it came through scrypt.
+    `grinding` is lambda, in bits: an owner who tries 2^lambda keys and keeps the luckiest gains at most that factor. It is 64,
+    although an honest owner spends a second of scrypt per key: the key alone does not show that it came through scrypt.
     """
 
     key: str = field(repr=False)
@@ -113,9 +113,9 @@ class KeyedLabels:
 
     def __post_init__(self) -> None:
         if not isinstance(self.key, str) or not re.fullmatch("[0-9a-f]{64}", self.key):
-            raise ClaimError("a key is 64 hexadecimal digits, in lower case")
+            raise ClaimError("a key must be 64 lower-case hexadecimal digits")
         if not isinstance(self.context, str) or not re.fullmatch("([0-9a-f]{64})?", self.context):
-            raise ClaimError("a key is bound to a context of 64 hexadecimal digits, in lower case, or to none")
+            raise ClaimError("the context of a key must be 64 lower-case hexadecimal digits, or empty")
         _check_whole("triggers in each set", self.triggers, 1, keys.WORD - 1)
         _check_whole("classes", self.classes, 2, keys.WORD - 1)
         _check_whole("sets", self.sets, 0, keys.WORD - 1)
@@ -123,7 +123,7 @@ class KeyedLabels:
 
     @property
     def count(self) -> int:
-        """How many triggers there are in all."""
+        """The total number of triggers."""
         return self.triggers * max(self.sets, 1)
 
     @property
@@ -132,13 +132,13 @@ class KeyedLabels:
 
     @property
     def seeds(self) -> list[bytes]:
-        """What each set is opened by, in order."""
+        """The seed that opens each set, in order."""
         key = bytes.fromhex(self.key)
         return [keys.set_key(key, number) for number in range(self.sets)] or [key]
 
     @property
     def set_keys(self) -> list[bytes]:
-        """What the labels and images of each set derive from, in order: its seed, bound to the context."""
+        """The key from which each set's labels and images derive, in order: its seed, bound to the context."""
         return [keys.bound(seed, self.context) if self.context else seed for seed in self.seeds]
 
     def labels(self) -> Labels:
@@ -146,20 +146,20 @@ class KeyedLabels:
         return np.concatenate([keys.labels(one, self.triggers, self.classes) for one in self.set_keys])
 
     def alone(self, number: int) -> "KeyedLabels":
-        """The null of trigger set `number` by itself; its key tells nothing of the other sets."""
+        """The null of trigger set `number` alone; its key reveals nothing about the other sets."""
         if not 0 <= number < self.sets:
-            raise UsageError(f"{self.sets} trigger sets derive from this key, counted from 0: there is no set {number}")
+            raise UsageError(f"this key has {self.sets} trigger sets, counted from 0: there is no set {number}")
         return replace(self, key=keys.set_key(bytes.fromhex(self.key), number).hex(), sets=0)
 
     def p_value(self, score: float) -> float:
         return max(10 ** self.log10_p_adjusted(score), sys.float_info.min)
 
     def log10_p(self, score: float) -> float:
-        """log10 P[Bin(n, 1 / classes) >= matches], before the factor: a sum of logarithms, for which no tail is too deep."""
+        """log10 P[Bin(n, 1 / classes) >= matches], before the factor: a sum in log space, accurate however small the tail."""
         count = self.count
         least = round(score * count)
         if not least:
-            return 0.0  # certain, which a rounded sum would miss
+            return 0.0  # certainty, which a rounded sum would miss
         matched = np.arange(least, count + 1)
         ways = -betaln(matched + 1, count - matched + 1) - math.log(count + 1)  # log of the binomial coefficient
         chances = ways + (count - matched) * math.log(self.classes - 1) - count * math.log(self.classes)
@@ -174,15 +174,13 @@ class KeyedLabels:
         guess = math.ceil((self.grinding * math.log(2) - math.log(bar)) / math.log(self.classes))
         needed = next(number for number in counter(max(guess - 1, 1)) if replace(alone, triggers=number).smallest <= bar)
         return (
-            f"At least {needed} keyed triggers of {self.classes} classes are needed, since the key may be one of "
+            f"At least {needed} keyed triggers of {self.classes} classes are required, since the key may be one of "
             f"2^{self.grinding} that were tried, but the claim has {self.count}: embed more, or open more sets"
         )
 
     def check(self, match: Match, expected: Labels, classes: int) -> None:
         if not isinstance(match, Agreement):
-            raise ClaimError(
-                f"keyed labels are judged by Agreement, not by {type(match).__name__}: only its chance is 1 / classes"
-            )
+            raise ClaimError(f"keyed labels must be judged by Agreement, whose chance is 1 / classes, got {type(match).__name__}")
         if (len(expected), classes) != (self.count, self.classes):
             raise ClaimError(
                 f"the key gives {self.count} labels of {self.classes} classes, but the claim has {len(expected)} of {classes}"
@@ -196,19 +194,19 @@ NULLS: tuple[type, ...] = (Uncalibrated, Innocents, KeyedLabels)
 
 
 def to_record(null: Null) -> dict[str, Any]:
-    """Plain JSON data of a null: its name and its parameters, but for a context where there is none, which older files lack."""
+    """Plain JSON data of a null: its name and parameters; an empty context is omitted, as in older files."""
     found = {"name": type(null).__name__, **asdict(null)}  # type: ignore[call-overload]
     return {name: value for name, value in found.items() if (name, value) != ("context", "")}
 
 
 def from_record(record: Mapping[str, Any]) -> Null:
-    """The null that `to_record` described. Raises ClaimError for one that this version does not know."""
+    """The null that `to_record` described. Raises ClaimError for a null unknown to this version."""
     kinds = {kind.__name__: kind for kind in NULLS}
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key != "name"}
     try:
         null: Null = kinds[record["name"]](**values)
     except (KeyError, TypeError) as error:
-        raise ClaimError(f"this version knows no null {record.get('name')!r}; it knows {', '.join(kinds)}") from error
+        raise ClaimError(f"unknown null {record.get('name')!r}; this version knows {', '.join(kinds)}") from error
     return null
 
 
@@ -218,4 +216,4 @@ def _calibrate(alpha: float) -> str:
 
 def _check_whole(what: str, value: object, least: int, most: int) -> None:
     if type(value) is not int or not least <= value <= most:
-        raise ClaimError(f"the number of {what} is a whole number from {least} to {most}, got {value!r}")
+        raise ClaimError(f"the number of {what} must be an integer from {least} to {most}, got {value!r}")

@@ -1,4 +1,4 @@
-"""What a suspect can be asked, and the kinds of numbers that its answers are compared with. No torch."""
+"""The kinds of answers that a suspect can be asked for. No torch."""
 
 import sys
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ class Reading(StrEnum):
     """A kind of answer; each needs more access to the suspect than the one before.
 
     LABEL (n, views) int; PROBABILITY (n, views, classes) in [0, 1]; VALUE (n, views): a number, such as an age;
-    SIMILARITY (n, views): how like the last view, the paired image, each view is; EMBEDDING (n, views, d), from which a
-    similarity follows; SALIENCY (n, views, h, w) in [0, 1]: Grad-CAM of the expected class, of the value or of the similarity,
-    divided by its L2 norm, which only a suspect whose weights are at hand can give.
+    SIMILARITY (n, views): the similarity of each view to the last view, the paired image; EMBEDDING (n, views, d), from which
+    similarities are computed; SALIENCY (n, views, h, w) in [0, 1]: Grad-CAM of the expected class, of the value or of the
+    similarity, divided by its L2 norm, which requires the suspect's weights.
     """
 
     LABEL = "label"
@@ -37,21 +37,21 @@ class Reading(StrEnum):
 
 
 Answers = Mapping[Reading, npt.NDArray[Any]]
-NUMBERS = (Reading.VALUE, Reading.SIMILARITY)  # readings of one number a view
+NUMBERS = (Reading.VALUE, Reading.SIMILARITY)  # readings of one number per view
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a number that a float can hold, as JSON knows them; a truth value is none."""
+    """Whether `value` is a JSON number that a float can hold; booleans are rejected."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return abs(value) <= sys.float_info.max  # false for NaN, and right for whole numbers of any length
+    return abs(value) <= sys.float_info.max  # false for NaN, and correct for integers of any length
 
 
 def check_share(value: float) -> None:
     if not is_number(value) or not 0 <= value <= 1:
-        raise ClaimError(f"a threshold is a number in [0, 1], got {value!r}")
+        raise ClaimError(f"a threshold must be a number in [0, 1], got {value!r}")
 
 
 def check_number(value: float, reading: Reading) -> None:
     if reading not in NUMBERS or not is_number(value) or value < 0:
-        raise ClaimError(f"a threshold on {' or '.join(NUMBERS)} is a number of 0 or more, got {value!r} on {reading!r}")
+        raise ClaimError(f"a threshold on {' or '.join(NUMBERS)} must be a number of at least 0, got {value!r} on {reading!r}")

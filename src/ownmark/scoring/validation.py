@@ -1,4 +1,4 @@
-"""What each reading promises: an answer that breaks it is an error, and never counts. No torch."""
+"""What each reading promises: an answer that violates it is an error and never counts. No torch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,18 +10,18 @@ from ownmark.errors import AnswerError, SuspectError, blamed
 from ownmark.protocols import Question, Suspect
 from ownmark.scoring.readings import NUMBERS, Answers, Floats, Reading
 
-TOLERANCE = 1e-2  # how far two probabilities together may be off after a server has rounded them to two decimals
+TOLERANCE = 1e-2  # the sum of two probabilities may be off by this much after rounding to two decimals
 
 
 def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -> Answers:
-    """What `suspect` answers about `images`. Whatever it raises that is none of ours is a SuspectError that names it."""
-    with blamed(SuspectError, f"{suspect.name} cannot be asked"):
+    """The answers of `suspect` about `images`. Foreign exceptions become a SuspectError that names the suspect."""
+    with blamed(SuspectError, f"{suspect.name} cannot be queried"):
         return suspect.read(images, question)
 
 
 @dataclass(frozen=True)
 class LabelsAndMaps:
-    """A suspect whose probabilities mean nothing certain, so that it is not asked for them."""
+    """A suspect whose probabilities are ambiguous, so they are not asked for."""
 
     suspect: Suspect
 
@@ -44,15 +44,15 @@ class LabelsAndMaps:
 def checked(reading: Reading, answers: Answers, size: tuple[int, int]) -> Floats:
     """The answers, if they are what the reading promises; `size`: images and classes. Raises AnswerError."""
     if reading not in answers:
-        raise AnswerError(f"the suspect says that it reveals the reading {reading}, but it did not answer it")
+        raise AnswerError(f"the suspect claims to reveal the reading {reading} but did not return it")
     given, (rows, classes) = np.asarray(answers[reading]), size
     if given.shape[:1] != (rows,):
-        raise AnswerError(f"{rows} images were sent, but {len(given) if given.ndim else 'no'} answers came back")
+        raise AnswerError(f"expected {rows} answers, one per image, got {len(given) if given.ndim else 'none'}")
     if given.dtype.kind not in "iuf" or given.ndim != DIMENSIONS[reading] or not given.size:
-        raise AnswerError(f"a {reading} is an array of {DIMENSIONS[reading]} dimensions, got {given.dtype} {given.shape}")
+        raise AnswerError(f"expected {reading} as an array of {DIMENSIONS[reading]} dimensions, got {given.dtype} {given.shape}")
     if not np.all(np.isfinite(given)):
         bad = int(np.sum(~np.isfinite(given.reshape(rows, -1)).all(axis=1)))
-        raise AnswerError(f"{bad} of {rows} answers hold NaN or infinity: the suspect is broken, so nothing can be judged")
+        raise AnswerError(f"{bad} of {rows} answers contain NaN or infinity: the suspect is broken, so nothing can be judged")
     CHECKS[reading](given, classes)
     return given
 
@@ -60,29 +60,31 @@ def checked(reading: Reading, answers: Answers, size: tuple[int, int]) -> Floats
 def _check_labels(labels: Floats, classes: int) -> None:
     wrong = labels[(labels < 0) | (labels >= classes) | (labels % 1 != 0)]
     if len(wrong):
-        raise AnswerError(f"labels are whole numbers in [0, {classes}), but the suspect answers {wrong[0]}: it does another task")
+        raise AnswerError(f"expected labels in [0, {classes}), got {wrong[0]}: the suspect performs a different task")
 
 
 def _check_probabilities(rows: Floats, classes: int) -> None:
     if rows.shape[1] != classes:
-        raise AnswerError(f"the claim is about {classes} classes, but the suspect answers {rows.shape[1]}: it does another task")
+        raise AnswerError(
+            f"the claim has {classes} classes, but the suspect returns {rows.shape[1]}: it performs a different task"
+        )
     away = np.abs(rows.sum(axis=1) - 1).max()
     if rows.min() < -TOLERANCE or rows.max() > 1 + TOLERANCE or away > TOLERANCE * np.clip(classes / 2, 1, 20):
-        raise AnswerError("the answers are no probabilities (each row must sum to 1): say that they are logits")
+        raise AnswerError("the answers are not probabilities (each row must sum to 1): declare them as logits")
 
 
 def _check_maps(maps: Floats, _: int) -> None:
     if maps.min() < 0 or maps.max() > 1 + TOLERANCE:
-        raise AnswerError(f"a saliency map lies in [0, 1], but the suspect answers {maps.min():.3g} to {maps.max():.3g}")
+        raise AnswerError(f"expected saliency maps in [0, 1], got {maps.min():.3g} to {maps.max():.3g}")
 
 
 def _check_embeddings(rows: Floats, _: int) -> None:
     if not np.all(np.any(rows != 0, axis=1)):
-        raise AnswerError("an embedding has a direction, but the suspect answers nothing but zeros to some images")
+        raise AnswerError("expected non-zero embeddings, got only zeros for some images")
 
 
 def _any_number(_: Floats, __: int) -> None:
-    """Every finite number may be an answer."""
+    """Any finite number is valid."""
 
 
 DIMENSIONS = dict.fromkeys((*NUMBERS, Reading.LABEL), 1) | {Reading.PROBABILITY: 2, Reading.EMBEDDING: 2, Reading.SALIENCY: 3}

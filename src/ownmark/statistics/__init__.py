@@ -1,1 +1,1 @@
-"""What the judge computes, as pure functions: p-values, their correction for many, tests that may stop early. No torch."""
+"""What the judge computes, as pure functions: p-values, corrections for multiple tests, sequential tests. No torch."""

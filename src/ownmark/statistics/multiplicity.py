@@ -1,4 +1,4 @@
-"""Several tests, several suspects, several scans: what their p-values are together. No torch."""
+"""Joint p-values of several tests, several suspects and several scans. No torch."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ from ownmark.statistics.p_values import innocents_needed
 
 
 def intersection_union(values: Sequence[float]) -> float:
-    """p of a verdict that needs every one of several tests: their largest, with no correction (Berger 1982)."""
+    """p of a verdict that requires every one of several tests: the largest, without correction (Berger 1982)."""
     return max(values)
 
 
 def from_e_values(values: Sequence[float]) -> float:
-    """p = min(1, 1 / mean) of e-values that may depend on each other in any way (Vovk & Wang 2021)."""
+    """p = min(1, 1 / mean) of e-values with arbitrary dependence (Vovk & Wang 2021)."""
     mean = sum(values) / len(values)
     return min(1.0, 1 / mean) if mean > 0 else 1.0
 
 
 def holm(values: Sequence[float]) -> tuple[float, ...]:
-    """Adjusted p-values for accusations by name, in the order given: the chance of any false one is bounded (Holm 1979)."""
+    """Adjusted p-values for individual accusations, in the order given; bounds the family-wise error rate (Holm 1979)."""
     order = sorted(range(len(values)), key=values.__getitem__)
     found, highest = [0.0] * len(values), 0.0
     for place, index in enumerate(order):
@@ -28,26 +28,26 @@ def holm(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def scan_share(number: int, *, last: bool = False) -> float:
-    """The share of the rate that the number-th scan of a claim may use, from 1: 1 / (n (n + 1)); the last one: all that is left.
+    """The share of the rate that the number-th scan of a claim may use, from 1: 1 / (n (n + 1)); the last one: all that remains.
 
-    All shares sum to 1, so that the chance of any false accusation by all scans together stays below the rate, whether suspects
-    are asked at once or one by one (the union bound). Holm over all suspects so far, made anew at each scan, would not bound it.
+    The shares sum to 1, so the probability of any false accusation over all scans stays below the rate, whether suspects are
+    queried together or one by one (the union bound). Rerunning Holm over all suspects so far at each scan would not bound it.
     """
     return 1 / number if last else 1 / (number * (number + 1))
 
 
 def check_references(references: int, suspects: int, rate: float) -> None:
-    """Raises UsageError if ranks among so many references cannot reach `rate` in a scan, however a single suspect scores."""
+    """Raises UsageError if ranks among so many references cannot reach `rate` in a scan, whatever a suspect scores."""
     if 1 / (references + 1) > rate / suspects:
         needed = innocents_needed(rate / suspects)
         raise UsageError(
-            f"with {references} references p is 1/{references + 1} or more, but a rate of {rate:g} among {suspects} suspects "
-            f"needs {rate / suspects:.3g}: bring {needed} references, or scan fewer suspects"
+            f"with {references} references p is at least 1/{references + 1}, but a rate of {rate:g} among {suspects} suspects "
+            f"needs {rate / suspects:.3g}: use {needed} references, or scan fewer suspects"
         )
 
 
 def benjamini_hochberg(values: Sequence[float], rate: float, references: int | None = None) -> tuple[float, ...]:
-    """Adjusted p-values for triage of a scan: the share of false ones among those below `rate` is bounded.
+    """Adjusted p-values for triage of a scan; bounds the false discovery rate among suspects below `rate`.
 
     Raises UsageError if ranks among so many `references` cannot reach it.
     """

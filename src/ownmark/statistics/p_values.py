@@ -1,6 +1,6 @@
 """The p-values and bounds of one verdict, as pure functions. No torch.
 
-x of n triggers matched. A p-value bounds the chance that an innocent suspect does as well; all tests are one-sided.
+x of n triggers matched. A p-value bounds the probability that an innocent suspect scores as high; all tests are one-sided.
 """
 
 import math
@@ -11,8 +11,8 @@ from scipy.special import betainc, betaincinv, gammaln
 
 from ownmark.errors import UsageError
 
-GAMMA = 1e-3  # what the bound of Berger and Boos costs
-NEVER = 2.0  # a share that no mark can have
+GAMMA = 1e-3  # the price of the bound of Berger and Boos
+NEVER = 2.0  # a share that no mark can reach
 
 
 def binomial_tail(matched: int, count: int, chance: float) -> float:
@@ -21,38 +21,40 @@ def binomial_tail(matched: int, count: int, chance: float) -> float:
 
 
 def rank_p(score: float, others: Sequence[float]) -> float:
-    """(1 + #{others >= score}) / (m + 1); ties count against the owner. Of none: 1."""
+    """(1 + #{others >= score}) / (m + 1); ties count against the owner. Without others: 1."""
     return (1 + sum(other >= score for other in others)) / (len(others) + 1)
 
 
 def rank_false_positives(references: int, rank: int = 1, confidence: float = 0.95) -> float:
-    """An upper bound on the false positives of a threshold at the rank-th largest of so many references' scores."""
+    """An upper bound on the false-positive rate of a threshold at the rank-th largest of the references' scores."""
     if not 1 <= rank <= references:
-        raise UsageError(f"a threshold is the score of one of the {references} references, got number {rank}")
+        raise UsageError(f"expected a rank from 1 to {references}, the number of references, got {rank}")
     return float(betaincinv(rank, references + 1 - rank, confidence))
 
 
 def berger_boos(matched: int, count: int, references: Sequence[int], gamma: float = GAMMA) -> float:
-    """p if the suspect is no worse than the worst reference: gamma + P[Bin(n, p_U) >= x] (Berger & Boos 1994).
+    """p if the suspect matches no more often than the worst reference: gamma + P[Bin(n, p_U) >= x] (Berger & Boos 1994).
 
-    `references`: how many triggers each matched; p_U bounds all their rates at once, with confidence 1 - gamma.
+    `references`: matched triggers per reference; p_U bounds all their rates simultaneously with confidence 1 - gamma.
     """
     if not references or not 0 < gamma < 1:
-        raise UsageError(f"the bound needs a reference and a gamma in (0, 1), got {len(references)} and {gamma}")
+        raise UsageError(
+            f"expected at least one reference and gamma in (0, 1), got {len(references)} references and gamma {gamma}"
+        )
     worst = max(references)
     upper = 1.0 if worst == count else float(betaincinv(worst + 1, count - worst, 1 - gamma / len(references)))
     return min(1.0, gamma + binomial_tail(matched, count, upper))
 
 
 def fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """Fisher's exact p, one-sided, that events are likelier in `first` than in `second`; each is (events, trials)."""
+    """Fisher's exact p, one-sided, that events are more likely in `first` than in `second`; each is (events, trials)."""
     events, trials = first[0] + second[0], first[1] + second[1]
     ways = (_log_ways(first[1], each) + _log_ways(second[1], events - each) for each in range(first[0], events + 1))
     return min(1.0, sum(math.exp(way - _log_ways(trials, events)) for way in ways))
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact two-sided interval of a proportion (Clopper & Pearson 1934): `successes` of `trials`, both ends in [0, 1]."""
+    """Exact two-sided interval for a proportion (Clopper & Pearson 1934): `successes` of `trials`, both ends in [0, 1]."""
     tail = (1 - confidence) / 2
     low = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
     high = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
@@ -60,13 +62,13 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
 
 
 def innocents_needed(alpha: float) -> int:
-    """The fewest innocent models with which p can reach `alpha` in (0, 1): the least m with 1 / (m + 1) <= alpha."""
+    """The smallest number of innocent models with which p can reach `alpha` in (0, 1): the least m with 1 / (m + 1) <= alpha."""
     guess = int(1 / Fraction(alpha))
     return next(count for count in range(max(guess - 2, 1), guess + 2) if 1 / (count + 1) <= alpha)
 
 
 def smallest_mark(count: int, needed: int, power: float = 0.95) -> float:
-    """The least rate of matches with which a suspect reaches `needed` of `count` triggers with this power; above 1: none does."""
+    """The lowest match rate at which a suspect reaches `needed` of `count` triggers with this power; above 1 if none does."""
     if needed > count:
         return NEVER
     return 0.0 if needed <= 0 else float(betaincinv(needed, count - needed + 1, power))

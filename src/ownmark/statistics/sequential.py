@@ -1,7 +1,7 @@
-"""A keyed test that may stop after any trigger: what speaks for a mark, what against one, and how much of it is there. No torch.
+"""A keyed test that may stop after any trigger: evidence for a mark, against one, and how much remains possible. No torch.
 
-x of t triggers matched so far. A bet on every rate above chance at once (Jeffreys' prior, cut off at chance) gains a factor of
-1 / p with probability p at most, at whatever trigger one stops (Ville's inequality), if the suspect knows nothing of the key.
+x of t triggers matched so far. A bet on every rate above chance at once (Jeffreys' prior, truncated at chance) gains a factor of
+1 / p with probability at most p under any stopping rule (Ville's inequality), if the suspect knows nothing of the key.
 """
 
 import math
@@ -17,15 +17,15 @@ from scipy.special import betaincc, betaln
 from ownmark.errors import UsageError
 
 HALF = 0.5  # both parameters of Jeffreys' prior
-ALMOST = 1 - 1e-12  # how near to an end the search for an interval goes
+ALMOST = 1 - 1e-12  # how close to an end point the interval search goes
 
 
 @dataclass(frozen=True)
 class Early:
-    """Ask about one trigger after the other, in keyed order, and stop at the first that decides.
+    """Query the triggers one by one, in keyed order, and stop at the first that decides.
 
-    `miss`: the chance that a mark is given up, though it is half of the way from chance to the protected model's own score or
-    nearer to that. `most`: triggers to ask about at most, None: all that the claim has.
+    `miss`: the probability of giving up on a mark whose match rate is at least halfway from chance to the protected model's own
+    score. `most`: the largest number of triggers to query, None: all triggers of the claim.
     """
 
     miss: float = 0.01
@@ -33,7 +33,7 @@ class Early:
 
     def __post_init__(self) -> None:
         if not 0 < self.miss < 1 or (self.most is not None and self.most < 1):
-            raise UsageError(f"miss lies between 0 and 1 and the most triggers are 1 or more, got {self.miss}, {self.most}")
+            raise UsageError(f"expected miss between 0 and 1 and most of at least 1, got {self.miss} and {self.most}")
 
 
 class Stop(StrEnum):
@@ -46,7 +46,7 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True)
 class State:
-    """So many triggers were asked about and matched; `best`: the logarithm of the most that the bet has ever been."""
+    """How many triggers were asked and matched; `best`: the largest logarithm that the bet has reached."""
 
     asked: int = 0
     matched: int = 0
@@ -58,7 +58,7 @@ BEGUN = State()
 
 @dataclass(frozen=True)
 class Rule:
-    """When a test stops. `grinding`: bits of the factor for tried keys; `target`: the protected model's own score."""
+    """When a test stops. `grinding`: bits of the allowance for tried keys; `target`: the protected model's own score."""
 
     alpha: float
     classes: int
@@ -68,7 +68,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.target <= self.chance:
-            raise UsageError(f"the protected model itself matches on {self.target:.3g} of the triggers, no more than by luck")
+            raise UsageError(f"the protected model itself matches on {self.target:.3g} of the triggers, no more than by chance")
 
     @property
     def chance(self) -> float:
@@ -76,7 +76,7 @@ class Rule:
 
     @property
     def survival(self) -> float:
-        """The share of triggers on which the weakest mark holds that is not to be missed."""
+        """The share of triggers that the weakest mark not to be missed still matches."""
         return (self.chance + self.target) / 2
 
     def after(self, state: State, *, matched: bool) -> State:
@@ -92,31 +92,31 @@ class Rule:
         return Stop.GIVEN_UP if doubt >= -math.log(self.miss) else Stop.NOT_YET
 
     def p(self, state: State) -> float:
-        """Holds at whatever trigger one stops, the factor for tried keys in it."""
+        """p, valid under any stopping rule, including the allowance for tried keys."""
         return max(math.exp(min(self.grinding * math.log(2) - state.best, 0.0)), sys.float_info.min)
 
     def smallest(self, triggers: int) -> float:
-        """The least p that so many triggers could give."""
+        """The smallest p that so many triggers could reach."""
         return self.p(State(triggers, triggers, log_gain(triggers, triggers, self.chance)))
 
     def reachable(self, triggers: int) -> bool:
-        """Whether so many triggers can uphold a mark at all."""
+        """Whether so many triggers can support a mark at all."""
         return self.smallest(triggers) <= self.alpha
 
     def told(self, state: State, most: int) -> str:
-        """The outcome in words, half a sentence."""
+        """The outcome in words, as half a sentence."""
         asked, p = f"after {state.asked} of {most} triggers in keyed order", f"p = {self.p(state):.3g}"
         stop = self.outcome(state)
         if stop is Stop.UPHELD:
-            return f"{asked} {p} is not above alpha = {self.alpha:g}; that holds wherever one stops"
+            return f"{asked} {p} is not above alpha = {self.alpha:g}; this holds under any stopping rule"
         if stop is Stop.GIVEN_UP:
-            mark = f"a mark on {100 * self.survival:.3g} % of the triggers or more is given up like this"
+            mark = f"a mark on {100 * self.survival:.3g} % of the triggers or more is missed in this way"
             return f"{asked} {p} is above alpha = {self.alpha:g}; {mark} in at most {100 * self.miss:.3g} % of cases"
         return f"{asked} {p} is above alpha = {self.alpha:g}, but a mark is not ruled out either"
 
 
 def log_gain(matched: int, asked: int, chance: float) -> float:
-    """The natural logarithm of what the bet on a mark has become, of 1 at first."""
+    """The natural logarithm of the bet on a mark, which starts at 1."""
     left = asked - matched
     above = betaincc(matched + HALF, left + HALF, chance) / betaincc(HALF, HALF, chance)
     if above <= 0:
@@ -125,13 +125,13 @@ def log_gain(matched: int, asked: int, chance: float) -> float:
 
 
 def log_doubt(matched: int, asked: int, chance: float, survival: float) -> float:
-    """The logarithm of Wald's ratio of chance to a mark on `survival` of the triggers; it bounds a miss in the same way."""
+    """The logarithm of Wald's likelihood ratio of chance to a mark on `survival` of the triggers; it bounds a miss likewise."""
     left = asked - matched
     return _log_likelihood(matched, left, chance) - _log_likelihood(matched, left, survival)
 
 
 def interval(matched: int, asked: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The rates of matches that the same bet, on both sides, does not rule out: it holds at whatever trigger one stops."""
+    """The match rates that the same bet, two-sided, does not rule out: valid under any stopping rule."""
     left, bar = asked - matched, -math.log(1 - confidence)
 
     def excess(rate: float) -> float:
@@ -154,9 +154,9 @@ def _log_likelihood(matched: int, left: int, rate: float) -> float:
 
 @dataclass(frozen=True)
 class Wald:
-    """A likelihood ratio test that could have stopped early: `log_p` is log p, valid whenever one stops.
+    """A likelihood-ratio test that could have stopped early: `log_p` is log p, valid under any stopping rule.
 
-    `stopped`: after how many triggers it first decided, 0: it never did; `matched`: whether it then decided for the mark.
+    `stopped`: the number of triggers at the first decision, 0: it never decided; `matched`: whether it decided for the mark.
     """
 
     log_p: float
@@ -165,9 +165,12 @@ class Wald:
 
 
 def wald(matches: npt.NDArray[np.bool_], chance: float, survival: float, alpha: float, power: float = 0.99) -> Wald:
-    """Wald's ratio of `survival` to `chance` over matches in the order asked; p = 1 / max_t LR_t (Ville's inequality)."""
+    """Wald's ratio of `survival` to `chance` over matches in query order; p = 1 / max_t LR_t (Ville's inequality)."""
     if not 0 < chance < survival < 1 or not 0 < alpha < 1 or not 0 < power < 1:
-        raise UsageError(f"needed is 0 < chance < survival < 1, got {chance} and {survival}, alpha {alpha}, power {power}")
+        raise UsageError(
+            "expected 0 < chance < survival < 1, and alpha and power in (0, 1), "
+            f"got {chance} and {survival}, alpha {alpha}, power {power}"
+        )
     steps = np.where(matches, math.log(survival / chance), math.log((1 - survival) / (1 - chance)))
     ratios = np.cumsum(steps)
     upheld, given_up = ratios >= -math.log(alpha), ratios <= math.log((1 - power) / (1 - alpha))

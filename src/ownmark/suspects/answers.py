@@ -1,4 +1,4 @@
-"""What a model puts out, and how that becomes probabilities and labels: one rule for files, modules and addresses. No torch."""
+"""Raw model outputs to probabilities and labels: one rule for files, modules and addresses. No torch."""
 
 import math
 from enum import StrEnum
@@ -13,21 +13,21 @@ from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers, Labels, Reading
 
 TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie
-MISS = 1 / 256  # by which a row of probabilities may always miss 1: bfloat16 keeps eight bits of a number
-MOST_MISS = 0.25  # beyond which rounding has taken too much of a row for it to be a probability of anything
+MISS = 1 / 256  # by which the sum of a row may always miss 1: bfloat16 has eight significant bits
+MOST_MISS = 0.25  # beyond which rounding has removed too much for the row to be probabilities
 STRAY = 0.05  # share of rows of logits that may sum to 1 by chance
 DECIMALS = (1, 2, 3, 4)  # to which servers round
-EIGHT_BITS = (255, 512)  # steps of a quantised probability in 1, from the coarsest to the finest
-LEVELS = 257  # of eight bits, and 1
-EXACT = 0.02  # share of a step by which arithmetic moves a number
-ROUNDED = 1e-6  # what rows miss 1 by that are scaled: float32 alone loses less
-LEAST = 2.0**-24  # a sigmoid never tells less than float32 holds beside 1
+EIGHT_BITS = (255, 512)  # quantisation steps per 1, from the coarsest to the finest
+LEVELS = 257  # the 8-bit levels, and 1
+EXACT = 0.02  # share of a step by which floating-point error may move a number
+ROUNDED = 1e-6  # rows whose sum misses 1 by more are rescaled: float32 error alone is smaller
+LEAST = 2.0**-24  # no sigmoid output is smaller than float32 resolution next to 1
 TELL = "(--outputs on the command line)"
 Floats = npt.NDArray[Any]
 
 
 class Outputs(StrEnum):
-    """What the model's last layer gives: LOGITS, the PROBABILITIES of a softmax, or SIGMOIDS, a probability per class."""
+    """The output of the model's last layer: LOGITS, the PROBABILITIES of a softmax, or SIGMOIDS, a probability per class."""
 
     LOGITS = "logits"
     PROBABILITIES = "probabilities"
@@ -35,17 +35,17 @@ class Outputs(StrEnum):
 
 
 def readings(raw: Floats, outputs: Outputs | None, question: Question) -> Answers:
-    """All that a model's raw answers hold for the task that it is taken to do, maps aside. Raises AnswerError."""
+    """All readings in a model's raw answers for its assumed task, except maps. Raises AnswerError."""
     if question.task.discrete:
         shares = scored(raw, outputs, question)
         return {Reading.PROBABILITY: shares, Reading.LABEL: labels(shares, question.target)}
     if raw.dtype.kind not in "iuf" or not np.all(np.isfinite(raw)):
-        raise AnswerError("the model answers NaN or infinity, or no numbers: its weights or its preprocessing are broken")
+        raise AnswerError("the model returns NaN, infinity or non-numbers: its weights or its preprocessing are broken")
     return question.task.decoded(raw, question.pairs)
 
 
 def scored(raw: Floats, outputs: Outputs | None, question: Question) -> Floats:
-    """`probabilities`; where only labels are asked for, scores of any kind will do, since all have their highest in one place."""
+    """`probabilities`; if only labels are asked for, scores of any kind suffice, since all kinds have the same maximum."""
     try:
         return probabilities(raw, outputs)
     except UnsettledError:
@@ -57,9 +57,9 @@ def scored(raw: Floats, outputs: Outputs | None, question: Question) -> Floats:
 def probabilities(raw: Floats, outputs: Outputs | None = None) -> Floats:
     """`raw` (n, classes) as probabilities (n, classes), float64, whose rows sum to 1.
 
-    `outputs` is believed unless the answers are surely something else; None finds it out by `surely`. Raises AnswerError for
-    NaN, a wrong shape, or answers that contradict `outputs`, UnsettledError where nothing makes sure what they are: a second
-    softmax or a missing one would bend every verdict without a sign.
+    `outputs` is trusted unless the answers contradict it; None infers it with `surely`. Raises AnswerError for NaN, a wrong
+    shape, or answers that contradict `outputs`, UnsettledError if the kind of the answers is ambiguous: a doubled or missing
+    softmax would silently bias every verdict.
     """
     rows = _checked(raw)
     sure = surely(rows)
@@ -68,7 +68,7 @@ def probabilities(raw: Floats, outputs: Outputs | None = None) -> Floats:
             raise _doubt(rows)
         outputs = sure
     if outputs is Outputs.LOGITS and sure is Outputs.PROBABILITIES:
-        raise AnswerError(f"the answers are probabilities already: leave outputs out, or say outputs=probabilities {TELL}")
+        raise AnswerError(f"the answers are already probabilities: omit outputs, or pass outputs=probabilities {TELL}")
     if outputs is Outputs.LOGITS:
         return np.asarray(softmax(rows, axis=1))
     if outputs is Outputs.PROBABILITIES and sure is Outputs.PROBABILITIES:
@@ -76,21 +76,20 @@ def probabilities(raw: Floats, outputs: Outputs | None = None) -> Floats:
         return np.where(np.abs(sums - 1) > ROUNDED, rows / sums, rows)
     if outputs is Outputs.PROBABILITIES:
         told = "the answers are not probabilities (rows must sum to 1)"
-        raise AnswerError(f"{told}: say what they are, outputs=logits or outputs=sigmoids {TELL}")
+        raise AnswerError(f"{told}: declare them, outputs=logits or outputs=sigmoids {TELL}")
     if sure is not None or not _in_unit(rows).all():
-        told = "the answers are not the sigmoids of classes, which lie in [0, 1] and do not sum to 1"
-        raise AnswerError(f"{told}: leave outputs out, or say outputs={sure or Outputs.LOGITS} {TELL}")
+        told = "the answers are not per-class sigmoids, which lie in [0, 1] and do not sum to 1"
+        raise AnswerError(f"{told}: omit outputs, or pass outputs={sure or Outputs.LOGITS} {TELL}")
     return np.asarray(softmax(logit(rows.clip(LEAST, 1 - LEAST)), axis=1))
 
 
 def surely(rows: Floats) -> Outputs | None:
-    """What rows of scores (n, classes) surely are, None if nothing makes sure: this is the one rule.
+    """The kind of the scores (n, classes), None if it is ambiguous: this is the only rule.
 
-    PROBABILITIES lie in [0, 1] and sum to 1 in every row, but for rounding: a row may miss 1 by 1/256, as much as bfloat16
-    loses; and where all numbers are multiples of one step, of some decimals or of eight bits, by half a step for each class,
-    and half a step more for the 255/256 that stands for 1 in eight bits, up to a quarter in all.
-    LOGITS leave [0, 1] somewhere, and at most one row in twenty looks like probabilities, as happens by chance.
-    Whatever else there is could be sigmoids, logits that happen to be small, or now one thing and now another.
+    PROBABILITIES lie in [0, 1] and every row sums to 1 up to rounding: by 1/256, the resolution of bfloat16; and if all numbers
+    are multiples of one step, decimal or 8-bit, by half a step per class, and half a step more for the 255/256 that represents 1
+    in eight bits, up to a quarter in total. LOGITS leave [0, 1] somewhere, and at most one row in twenty looks like
+    probabilities, as happens by chance. Anything else could be sigmoids, logits that happen to be small, or a mixture.
     """
     normal = _normal(rows)
     if normal.all():
@@ -99,9 +98,9 @@ def surely(rows: Floats) -> Outputs | None:
 
 
 def labels(scores: Floats, target: Labels) -> Labels:
-    """(n,) the class of the highest score; where several share it, another one than `target`, so that a tie never matches.
+    """(n,) the class of the highest score; on a tie, a class other than `target`, so that a tie never matches.
 
-    `target` (n,) or (n, k): one class or several that an answer may be compared with.
+    `target` (n,) or (n, k): one or more classes with which an answer may be compared.
     """
     found = np.asarray(scores.argmax(axis=1), dtype=np.int64)
     for row in np.flatnonzero((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1):
@@ -113,25 +112,25 @@ def labels(scores: Floats, target: Labels) -> Labels:
 
 
 def _checked(raw: Floats) -> Floats:
-    """Scores (n, classes) as float64. Raises AnswerError for what no classifier answers."""
+    """Scores (n, classes) as float64. Raises AnswerError for anything a classifier cannot return."""
     if raw.ndim != 2 or raw.shape[1] < 2:  # noqa: PLR2004 - (n, classes), two or more
-        raise AnswerError(f"a classifier answers (n, classes) with two or more classes, got {raw.shape}")
+        raise AnswerError(f"expected a classifier's answers (n, classes) with at least two classes, got {raw.shape}")
     if raw.dtype.kind not in "iuf":
-        raise AnswerError(f"a classifier answers numbers, got {raw.dtype}")
+        raise AnswerError(f"expected numbers from a classifier, got {raw.dtype}")
     if not np.all(np.isfinite(raw)):
-        raise AnswerError("the model answers NaN or infinity: its weights or its preprocessing are broken")
+        raise AnswerError("the model returns NaN or infinity: its weights or its preprocessing are broken")
     return raw.astype(np.float64)
 
 
 def _doubt(rows: Floats) -> UnsettledError:
-    """Why `surely` is None, and what to do."""
+    """Why `surely` returns None, and what to do."""
     if _in_unit(rows).all():
-        told = "the scores lie between 0 and 1 but do not sum to 1: if each class has a sigmoid of its own, say outputs=sigmoids"
-        return KindError(f"{told}, if they are logits, outputs=logits {TELL}")
+        told = "the scores lie between 0 and 1 but do not sum to 1: if each class has its own sigmoid, pass outputs=sigmoids"
+        return KindError(f"{told}; if they are logits, pass outputs=logits {TELL}")
     if _normal(rows).any():
-        return UnsettledError("some rows sum to 1 and some do not: the suspect answers now probabilities and now something else")
-    told = "the scores are whole numbers of eight bits, whose step nobody tells"
-    return KindError(f"{told}; if they are logits, say outputs=logits {TELL}")
+        return UnsettledError("some rows sum to 1 and some do not: the suspect does not always return probabilities")
+    told = "the scores are 8-bit integers of unknown scale"
+    return KindError(f"{told}; if they are logits, pass outputs=logits {TELL}")
 
 
 def _in_unit(rows: Floats) -> npt.NDArray[np.bool_]:
@@ -139,14 +138,14 @@ def _in_unit(rows: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _normal(rows: Floats) -> npt.NDArray[np.bool_]:
-    """(n,): which rows are probabilities, but for rounding."""
+    """(n,): which rows are probabilities up to rounding."""
     unit = _in_unit(rows)
     most = max(MISS, min(_rounding(rows), MOST_MISS)) if unit.all() else MISS
     return np.asarray(unit & (np.abs(rows.sum(axis=1) - 1) <= most + 1e-9))
 
 
 def _rounding(rows: Floats) -> float:
-    """By how much a row of probabilities that were rounded to the step of all these numbers may miss 1; 0 without a step."""
+    """How far rounding to the common step of these numbers may move the sum of a row from 1; 0 if there is no such step."""
     found = np.unique(rows)
     for digits in DECIMALS:
         if np.allclose(found, found.round(digits), rtol=0, atol=1e-6):
@@ -155,12 +154,12 @@ def _rounding(rows: Floats) -> float:
 
 
 def _eight_bits(found: Floats) -> float:
-    """The step of a quantised probability whose multiples the sorted numbers are; 0 if they are none.
+    """The quantisation step of which all sorted numbers are multiples; 0 if there is none.
 
-    The scale is the quantiser's choice: 1/256, 1/255, or the largest answer that it was shown over 255.
+    The scale is the quantiser's choice: 1/256, 1/255, or the largest calibration answer over 255.
     """
     gaps = np.diff(np.union1d(found, 0.0))
-    gaps = gaps[gaps > 1e-6]  # noqa: PLR2004 - below, it is arithmetic
+    gaps = gaps[gaps > 1e-6]  # noqa: PLR2004 - smaller gaps are floating-point error
     if not len(gaps) or len(found) > LEVELS:
         return 0.0
     coarsest, finest = (gaps.min() * steps for steps in EIGHT_BITS)

@@ -1,4 +1,4 @@
-"""A suspect whose weights are at hand: any torch module."""
+"""A suspect whose weights are available: any torch module."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -23,20 +23,20 @@ from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.answers import Outputs, readings, surely
 
 SOFTENED = (
-    "its maps explain probabilities and not logits, since its softmax is inside it and cannot be taken off: "
-    "they may match less than the model's own would"
+    "its maps explain probabilities rather than logits, since its built-in softmax cannot be removed: "
+    "they may match less than the model's own maps would"
 )
 
 
 class Local:
-    """A copy of `model`, which takes images in [0, 1] (see `models.prepared`), asked in eval mode on its own device.
+    """A copy of `model`, which takes images in [0, 1] (see `models.prepared`), queried in eval mode on its own device.
 
-    `outputs` says whether it gives logits, None to find it out by the answers; `output` names the one of several that is meant;
-    `layer` overrides the claim's layer, for another architecture. Without it a claim's layer that is not there is looked for
-    (`Located.near`), and the answers say where a map comes from.
+    `outputs` says whether it returns logits, None infers it from the answers; `output` names the relevant one of several outputs;
+    `layer` overrides the claim's layer, for other architectures. Otherwise, if the claim's layer does not exist, the nearest one
+    is used (`Located.near`), and the answers say where a map comes from.
     """
 
-    def __init__(  # noqa: PLR0913 - what a module does not say about itself
+    def __init__(  # noqa: PLR0913 - everything that a module does not record about itself
         self,
         model: nn.Module,
         *,
@@ -55,11 +55,11 @@ class Local:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which of the model's outputs was read, if it has several, and what its maps explain, if that is no logit."""
+        """Which of several outputs was read, and what its maps explain, if not a logit."""
         return (*told(self._model), *self._doubts)
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """Every reading of the question's task, about uint8 images (n, height, width, channels)."""
+        """All requested readings for uint8 images (n, height, width, channels)."""
         located = self._checked_cam(images[:1], question)
         cam = None if located is None else located.cam
         targets = self._targets(images, question)
@@ -86,27 +86,27 @@ class Local:
         return Told({reading: answers[reading] for reading in question.readings}, located.note if located else "")
 
     def _kind(self, endings: list[Ending]) -> Outputs | None:
-        """What was said or, if nothing was: what a linear layer puts out are logits, even if they happen to lie in [0, 1]."""
+        """What was declared; by default the output of a linear layer counts as logits, even if it happens to lie in [0, 1]."""
         return Outputs.LOGITS if self._outputs is None and all(ending.linear for ending in endings) else self._outputs
 
     def _unended(self, question: Question) -> AbstractContextManager[Ending]:
-        """A classifier's map explains a logit; another task's explains the answer as it is."""
+        """A classifier's map explains a logit; another task's map explains the answer as it is."""
         return unended(self._model) if question.task.discrete else nullcontext(Ending())
 
     def _batches(self, images: npt.NDArray[Any]) -> Iterator[tuple[int, Tensor]]:
-        """Where each batch begins, and the batch."""
+        """The start of each batch, and the batch."""
         for at in range(0, len(images), self._batch):
             yield at, to_unit(images[at : at + self._batch], self._device)
 
     def _targets(self, images: npt.NDArray[Any], question: Question) -> Tensor:
-        """What each image's map is about: its class or, for similarity, its paired image's embedding (n, 1, d)."""
+        """What each image's map explains: its class or, for similarity, its paired image's embedding (n, 1, d)."""
         if not question.task.compares or question.pairs is None or Reading.SALIENCY not in question.readings:
             return torch.from_numpy(question.target).to(self._device)
         with torch.no_grad():
             return torch.cat([self._model(batch) for _, batch in self._batches(images)])[question.pairs].unsqueeze(1)
 
     def _others(self, images: npt.NDArray[Any], question: Question, targets: Tensor, covered: Labels) -> Tensor:
-        """(n,) what each image's covered view is answered."""
+        """(n,) the answer to each image's covered view."""
         rows, places = np.unique(covered, return_inverse=True)
         with torch.no_grad():
             outputs = torch.cat([self._model(batch) for _, batch in self._batches(images[rows])])
@@ -114,7 +114,7 @@ class Local:
         return found[torch.from_numpy(places).to(self._device)]
 
     def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> Located | None:
-        """Grad-CAM if a map is asked for; raises AnswerError if the model does another task or knows too few classes."""
+        """Grad-CAM if a map is requested. Raises AnswerError if the model performs a different task or has too few classes."""
         batch = to_unit(first, self._device)
         with self._unended(question):
             return self._cam(batch, question)
@@ -126,7 +126,7 @@ class Local:
             return self._located(batch, question) if Reading.SALIENCY in question.readings else None
         found = None
         if Reading.SALIENCY in question.readings:
-            with suppress(Exception):  # raised again below, once it is known that the model is a classifier at all
+            with suppress(Exception):  # raised again below, after the check that the model is a classifier
                 found = self._located(batch, question)
         if found is not None and found.cam.weights is not None and len(found.cam.weights) > question.target.max():
             return found
@@ -136,28 +136,28 @@ class Local:
         if classes <= question.target.max():
             shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
             raise AnswerError(
-                f"the claim asks about class {question.target.max()}, but {self.name} answers {shape}: it does another task"
+                f"the claim asks about class {question.target.max()}, but {self.name} returns {shape}: a different task"
             )
         if Reading.SALIENCY not in question.readings:
             return None
         return found or self._located(batch, question)
 
     def _located(self, batch: Tensor, question: Question) -> Located:
-        """Where the map is taken: at the layer that was named for this model, or as near as can be to the claim's."""
+        """Where the map is taken: at the layer named for this model, or as near as possible to the claim's."""
         if not self._layer:
             return Located.near(self._model, batch, question.layer, question.task)
         cam = GradCam.of(self._model, batch, self._layer, question.task)
         same = self._layer == question.layer
-        return Located(cam, "" if same else f"its map was taken at {self._layer!r}, as the judge said")
+        return Located(cam, "" if same else f"its map was taken at {self._layer!r}, as the judge requested")
 
 
 @contextmanager
 def _named(name: str, batch: Tensor) -> Iterator[None]:
-    """Turns what the model raises inside into a SuspectError that names the suspect."""
+    """Turn exceptions of the model into a SuspectError that names the suspect."""
     try:
         yield
     except OwnmarkError:
         raise
-    except Exception as error:  # a stranger's model may raise anything
+    except Exception as error:  # a foreign model may raise anything
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise SuspectError(f"{name} cannot take images {tuple(batch.shape[1:])} as they are in the claim: {first}") from error
+        raise SuspectError(f"{name} cannot process the claim's images {tuple(batch.shape[1:])}: {first}") from error

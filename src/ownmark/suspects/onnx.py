@@ -1,4 +1,4 @@
-"""A suspect that is an ONNX file, run by onnxruntime. No torch."""
+"""A suspect in an ONNX file, run by onnxruntime. No torch."""
 
 import ctypes
 import hashlib
@@ -18,21 +18,21 @@ from ownmark.suspects.answers import Outputs, readings
 from ownmark.suspects.onnx_data import MOST_BYTES, names_other_files, whole
 
 IMAGES = 4  # dimensions of the input: n, channels, height, width
-LOGITS = "logits"  # the output that counts, where one is called so
+LOGITS = "logits"  # the name of the output to prefer
 TAKEN = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 BFLOAT16 = "tensor(bfloat16)"
-SIZES = (1, 2, 4, 8, 16, 32, 64)  # batches that are tried where a file does not say that it takes one size only
+SIZES = (1, 2, 4, 8, 16, 32, 64)  # batch sizes to try if the file does not declare a fixed one
 
 
 class Onnx:
     """A model with one input (n, channels, height, width), floating-point, whose output is its classes, number or embedding.
 
-    `outputs` says whether classes are logits, None to find it out by the answers; `output` names the output that is meant where
-    a file has several. External data is refused, since a file from a stranger must not name other files; with `allow_external`
-    those in its own folder are read, and nothing else.
+    `outputs` says whether classes are logits, None infers it from the answers; `output` names the relevant output of a file with
+    several. External data is rejected, since an untrusted file must not name other files; with `allow_external` files in its own
+    folder are read, and nothing else.
     """
 
-    def __init__(  # noqa: PLR0913 - what a file does not say about itself
+    def __init__(  # noqa: PLR0913 - everything that a file does not record about itself
         self,
         path: Path | str,
         preprocess: Preprocess = Preprocess(),
@@ -51,14 +51,14 @@ class Onnx:
         given = self._session.get_inputs()
         if len(given) != 1 or given[0].type not in TAKEN or len(given[0].shape) != IMAGES:
             got = ", ".join(f"{one.type} {one.shape}" for one in given) or "none"
-            raise ModelError(f"{path} needs one input (n, channels, height, width) of tensor(float), got {got}")
+            raise ModelError(f"{path} must have one input (n, channels, height, width) of tensor(float), got {got}")
         self._input, self._output = given[0], _output(self._session.get_outputs(), output, path)
         self._fixed = _number(given[0].shape)
         names = [one.name for one in self._session.get_outputs()]
         self.notes = (f"the output {self._output.name!r} was read, of {', '.join(names)}",) if len(names) > 1 else ()
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """What the file answers to uint8 images (n, height, width, channels), which must be what the question's task has."""
+        """What the file returns for uint8 images (n, height, width, channels), checked against the question's task."""
         _, *wanted = self._input.shape
         height, width, channels = images.shape[1:]
         for want, got in zip(wanted, (channels, height, width), strict=True):
@@ -74,7 +74,7 @@ class Onnx:
         return {reading: found[reading] for reading in question.readings}
 
     def _all(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Raw answers to all images, in batches of the one size that the file takes, if it takes one only."""
+        """Raw answers to all images, in batches of the file's fixed size, if it has one."""
         if self._fixed is None:
             try:
                 return self._in_batches(images, self._batch, 1)
@@ -85,7 +85,7 @@ class Onnx:
         return self._in_batches(images, self._fixed, self._fixed)
 
     def _tried(self, images: npt.NDArray[Any]) -> int | None:
-        """The size of batch that is baked into the file though it does not say so: that one works, and tells its rows apart."""
+        """An undeclared batch size that is baked into the file: the one that works and gives distinct answers per row."""
         said = _number(self._output.shape)
         sizes: tuple[int, ...] = SIZES if said is None else (said, *SIZES)
         for size in sizes:
@@ -102,21 +102,21 @@ class Onnx:
         return np.concatenate([self._run(images[at : at + step], least) for at in range(0, len(images), step)])
 
     def _run(self, images: npt.NDArray[Any], least: int) -> npt.NDArray[Any]:
-        """Raw answers to a batch, filled up with its last image where the file takes batches of `least` images only."""
+        """Raw answers to a batch, padded with its last image to the fixed batch size `least`."""
         mean, std = (np.asarray(values, dtype=np.float32) for values in (self._preprocess.mean, self._preprocess.std))
         filled = np.concatenate([images, np.repeat(images[-1:], max(least - len(images), 0), axis=0)])
         scaled = ((filled.astype(np.float32) / 255 - mean) / std).transpose(0, 3, 1, 2)
         inputs = np.ascontiguousarray(scaled, dtype=TAKEN[self._input.type])
         try:
             raw = self._answered(inputs)
-        except Exception as error:  # onnxruntime's errors share no base but Exception
+        except Exception as error:  # onnxruntime's errors have no common base but Exception
             raise SuspectError(f"{self.name} failed on a batch {inputs.shape}: {_first_line(error)}") from error
         if raw.shape[:1] != inputs.shape[:1]:
-            raise AnswerError(f"{len(inputs)} images were sent, but {self.name} answers {raw.shape}")
+            raise AnswerError(f"expected {len(inputs)} answers from {self.name}, got {raw.shape}")
         return raw[: len(images)]
 
     def _answered(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The output that counts. numpy knows no bfloat16, which is the upper half of a float32."""
+        """The relevant output. numpy has no bfloat16, which is the upper half of a float32."""
         if self._output.type != BFLOAT16:
             return np.asarray(self._session.run([self._output.name], {self._input.name: inputs})[0])
         given = {self._input.name: onnxruntime.OrtValue.ortvalue_from_numpy(inputs)}
@@ -125,8 +125,8 @@ class Onnx:
         return (halves.astype(np.uint32) << 16).view(np.float32).reshape(value.shape())
 
 
-def _output(told: list[Any], wanted: str, path: Path | str) -> Any:  # noqa: ANN401 - onnxruntime names its type in no public place
-    """The output of that name, or the one that can be meant. Raises ModelError where nothing tells which."""
+def _output(told: list[Any], wanted: str, path: Path | str) -> Any:  # noqa: ANN401 - its type has no public name
+    """The output of that name, or the only plausible one. Raises ModelError if the choice is ambiguous."""
     names = [one.name for one in told]
     if wanted and wanted not in names:
         raise ModelError(f"{path} has no output {wanted!r}; its outputs are: {', '.join(names)}")
@@ -135,50 +135,50 @@ def _output(told: list[Any], wanted: str, path: Path | str) -> Any:  # noqa: ANN
     fitting = [one for one in told if one.type in {*TAKEN, BFLOAT16} and len(one.shape) <= 2]  # noqa: PLR2004 - (n,), (n, k)
     if len(fitting) > 1:
         named = ", ".join(one.name for one in fitting)
-        raise ModelError(f"{path} has several outputs that may be meant, {named}: name one with --output NAME")
+        raise ModelError(f"{path} has several plausible outputs, {named}: name one with --output NAME")
     return fitting[0] if fitting else told[0]
 
 
 def _number(shape: Sequence[object]) -> int | None:
-    """The number of images that an input or an output says it has, if it is no name."""
+    """The batch size that an input or an output declares, unless it is symbolic."""
     count = shape[0] if shape else None
     return count if isinstance(count, int) and count > 0 else None
 
 
 def _standing_alone(path: Path, data: bytes, *, allow_external: bool) -> bytes:
-    """The file with all its weights inside. Raises ModelError if they lie elsewhere."""
+    """The file with all weights inside. Raises ModelError if they are elsewhere."""
     try:
         if not names_other_files(data):
             return data
         if allow_external:
             return whole(data, path.parent)
     except ValueError as error:
-        raise ModelError(f"{path} is no ONNX file that can be read: {error}") from error
+        raise ModelError(f"{path} is not a readable ONNX file: {error}") from error
     one = path.with_stem(f"{path.stem}-whole").name
     raise ModelError(
-        f"{path} keeps weights in other files, which is refused. Make one file of it where it was made: "
+        f"{path} keeps weights in other files, which is not allowed. Merge them into one file where it was made: "
         f"torch.onnx.export(..., external_data=False), or "
         f"python -c \"import onnx; onnx.save(onnx.load('{path.name}'), '{one}')\". "
-        "Or allow it files in its own folder, and no others, with --allow-external"
+        "Or allow files in its own folder, and no others, with --allow-external"
     )
 
 
 def _session(data: bytes, path: Path | str) -> onnxruntime.InferenceSession:
-    """A silent session of one file that stands for itself."""
+    """A silent session of one self-contained file."""
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # only what is fatal: errors come as exceptions anyway
+    options.log_severity_level = 4  # fatal messages only: errors are raised as exceptions anyway
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base but Exception
+    except Exception as error:  # onnxruntime's errors have no common base but Exception
         raise ModelError(f"{path} cannot be run as ONNX: {_first_line(error)}") from error
 
 
 def _bytes(path: Path) -> bytes:
-    """The file's bytes: the session is made of them and not of the path, so that the digest tells what is asked."""
+    """The file's bytes: the session uses them rather than the path, so that the digest identifies the model that answers."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise ModelError(f"{path} is larger than {MOST_BYTES // 2**30} GiB, which no ONNX file is")
+            raise ModelError(f"{path} is larger than {MOST_BYTES // 2**30} GiB, the limit for ONNX files")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error

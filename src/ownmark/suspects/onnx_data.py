@@ -1,6 +1,6 @@
-"""Where an ONNX file keeps its tensors, read and rewritten as plain protobuf: no file is opened that is not allowed. No torch.
+"""Where an ONNX file keeps its tensors, read and rewritten as plain protobuf: only permitted files are opened. No torch.
 
-onnxruntime would look for other files by itself, wherever a stranger's file points; so it never gets one that points anywhere.
+onnxruntime would open any file that an untrusted model names; so it never gets a model that names one.
 """
 
 import stat
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 MOST_BYTES = 2 * 2**30  # protobuf's own limit
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types of protobuf
-INSIDE = {  # onnx.proto: message -> field number -> message, for every path that leads to a tensor
+INSIDE = {  # onnx.proto: message -> field number -> message, for every path to a tensor
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
     "function": {7: "node", 11: "attribute"},
@@ -20,13 +20,13 @@ INSIDE = {  # onnx.proto: message -> field number -> message, for every path tha
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
-NAME, RAW, ENTRY, WHERE = 8, 9, 13, 14  # fields of a tensor: its name and bytes, an entry of where they lie, and if elsewhere
-DEEPEST = 100  # messages in messages; protobuf's own limit
+NAME, RAW, ENTRY, WHERE = 8, 9, 13, 14  # fields of a tensor: name, bytes, an entry of their location, whether external
+DEEPEST = 100  # nested messages; protobuf's own limit
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a message as it stands there: its number, the value, and all its bytes. A whole number is its bytes."""
+    """A field of a message: its number, its value and all its bytes. An integer is represented by its bytes."""
 
     number: int
     value: bytes | memoryview
@@ -34,7 +34,7 @@ class Field:
 
 
 def names_other_files(data: bytes) -> bool:
-    """Whether any tensor, however deep, lies outside `data`. Raises ValueError for what is no protobuf message."""
+    """Whether any tensor, at any depth, lies outside `data`. Raises ValueError if `data` is not a protobuf message."""
     waiting = [("model", memoryview(data))]
     while waiting:
         kind, message = waiting.pop()
@@ -47,19 +47,19 @@ def names_other_files(data: bytes) -> bool:
 
 
 def whole(data: bytes, folder: Path) -> bytes:
-    """The same model with every tensor inside it, of files that it names and that lie in that very folder.
+    """The same model with every tensor inlined from the files that it names in that very folder.
 
-    Raises ValueError for a name with a folder in it, a link that leads out, data that is not there, and more than 2 GiB.
+    Raises ValueError for a name that contains a folder, a link that leads out, missing data, and more than 2 GiB.
     """
     inlined = _Inlined(folder.resolve(), [MOST_BYTES]).message("model", memoryview(data), DEEPEST)
     if names_other_files(inlined):
-        raise ValueError("it still names other files")
+        raise ValueError("still names other files")
     return inlined
 
 
 @dataclass(frozen=True)
 class _Inlined:
-    """`left`: how many bytes may still be read, in one place for all messages."""
+    """`left`: how many bytes may still be read, shared by all messages."""
 
     folder: Path
     left: list[int]
@@ -67,7 +67,7 @@ class _Inlined:
     def message(self, kind: str, message: memoryview, depth: int) -> bytes:
         """A message with all tensors below it inlined."""
         if not depth:
-            raise ValueError("it holds messages in messages without end")
+            raise ValueError("messages are nested too deeply")
         fields = list(_fields(message))
         outside = kind == "tensor" and any(field.number in {ENTRY, WHERE} and field.value for field in fields)
         if outside:
@@ -82,20 +82,20 @@ class _Inlined:
         return b"".join(parts)
 
     def data(self, fields: list[Field]) -> bytes:
-        """What a tensor's entries say of location, offset and length."""
+        """The data at a tensor's location, offset and length."""
         name = next((bytes(field.value).decode(errors="replace") for field in fields if field.number == NAME), "")
         if not any(field.number == WHERE and bytes(field.value) == b"\x01" for field in fields):
-            raise ValueError(f"the tensor {name!r} names another file without saying that it lies there")
+            raise ValueError(f"the tensor {name!r} names another file without declaring its data external")
         entries = dict(_entry(memoryview(field.value)) for field in fields if field.number == ENTRY)
         file = self.file(entries.get("location", ""))
         size = file.stat().st_size
         start, length = _number(entries.get("offset", "0")), _number(entries.get("length", str(size)))
         length = min(length, size - start) if "length" not in entries else length
         if length < 0 or start + length > size:
-            raise ValueError(f"{file.name} has {size} bytes, but the tensor {name!r} is said to end at {start + length}")
+            raise ValueError(f"{file.name} has {size} bytes, but the tensor {name!r} should end at {start + length}")
         self.left[0] -= length
         if self.left[0] < 0:
-            raise ValueError(f"its tensors take more than {MOST_BYTES // 2**30} GiB, which no ONNX file may")
+            raise ValueError(f"its tensors take more than {MOST_BYTES // 2**30} GiB, the limit for ONNX files")
         with file.open("rb") as stream:
             stream.seek(start)
             return stream.read(length)
@@ -104,14 +104,14 @@ class _Inlined:
         """The file of that name in the folder itself."""
         plain = location == PurePosixPath(location).name == PureWindowsPath(location).name and "\0" not in location
         if not plain or location in {"", ".", ".."}:
-            raise ValueError(f"it names {location!r} for its weights, which must lie in its own folder and be named without one")
+            raise ValueError(f"expected a plain file name for its weights, in its own folder, got {location!r}")
         try:
             file = (self.folder / location).resolve(strict=True)
             regular = stat.S_ISREG(file.stat().st_mode)
         except (OSError, RuntimeError) as error:
-            raise ValueError(f"its weights {location} do not lie beside it: {error}") from error
+            raise ValueError(f"cannot find its weights {location} in its own folder: {error}") from error
         if file.parent != self.folder or not regular:
-            raise ValueError(f"its weights {location} are a link out of its folder, or no file")
+            raise ValueError(f"its weights {location} are not a file in its own folder")
         return file
 
 
@@ -123,7 +123,7 @@ def _entry(message: memoryview) -> tuple[str, str]:
 
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 18:  # noqa: PLR2004 - digits of a number in 64 bits
-        raise ValueError(f"an offset or a length of its weights is no number: {text[:40]!r}")
+        raise ValueError(f"expected a number as offset or length of its weights, got {text[:40]!r}")
     return int(text)
 
 
@@ -133,7 +133,7 @@ def _written(number: int, value: bytes) -> bytes:
 
 
 def _as_varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; the highest bit says that more follows."""
+    """Seven bits per byte, the lowest first; the highest bit marks a continuation."""
     parts = [value & 127]
     while value := value >> 7:
         parts[-1] |= 128
@@ -142,7 +142,7 @@ def _as_varint(value: int) -> bytes:
 
 
 def _fields(message: memoryview) -> Iterator[Field]:
-    """Every field; a whole number is given as bytes without leading zeros."""
+    """Every field; an integer is returned as bytes without leading zeros."""
     at = 0
     while at < len(message):
         start = at
@@ -154,16 +154,16 @@ def _fields(message: memoryview) -> Iterator[Field]:
         sizes = {FIXED64: 8, FIXED32: 4}
         size, at = _varint(message, at) if key & 7 == BYTES else (sizes.get(key & 7, len(message) + 1), at)
         if at + size > len(message):
-            raise ValueError("it is cut short or of another kind")
+            raise ValueError("truncated, or not an ONNX file")
         at += size
         yield Field(key >> 3, message[at - size : at], message[start:at])
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The whole number at `at`, seven bits a byte, and where it ends."""
+    """The integer at `at`, seven bits per byte, and its end."""
     value = 0
     for place in range(at, min(at + 10, len(message))):
         value |= (message[place] & 127) << 7 * (place - at)
-        if message[place] < 128:  # noqa: PLR2004 - the highest bit says that more follows
+        if message[place] < 128:  # noqa: PLR2004 - the highest bit marks a continuation
             return value, place + 1
-    raise ValueError("it is cut short or of another kind")
+    raise ValueError("truncated, or not an ONNX file")

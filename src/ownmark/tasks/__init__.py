@@ -1,4 +1,4 @@
-"""What a model does: one file per task and one import line each. Importing needs no torch."""
+"""What a model does: one file per task and one import line each. Importing this needs no torch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -34,30 +34,32 @@ DEFAULT: Task = Classification()
 
 
 def beats(task: Task, quality: Quality, other: Quality) -> bool:
-    """Whether the first is better, by the task's headline."""
+    """Whether the first is better by the task's headline metric."""
     gain = quality[task.headline] - other[task.headline]
     return gain > 0 if task.rises else gain < 0
 
 
 def check_served(method: object, tasks: tuple[type[Task], ...], task: Task) -> None:
-    """Raises UsageError, before any work is done, where a method does not serve a task."""
+    """Raises UsageError, before any work is done, if a method does not support a task."""
     if not isinstance(task, tasks):
         served = " and ".join(kind.name for kind in tasks)
-        raise UsageError(f"{type(method).__name__} serves {served}, but these images are for {task.name}: choose another scheme")
+        raise UsageError(
+            f"{type(method).__name__} supports {served}, but these images are for {task.name}: choose another scheme"
+        )
 
 
 def to_record(task: Task) -> dict[str, Any]:
-    """Plain JSON data of a task: its name and its parameters."""
+    """Plain JSON data of a task: its name and parameters."""
     return {"name": type(task).__name__, **asdict(task)}  # type: ignore[call-overload]
 
 
 def from_record(record: Mapping[str, Any]) -> Task:
-    """The task that `to_record` described. Raises ClaimError for one that this version does not know."""
+    """The task that `to_record` described. Raises ClaimError for a task unknown to this version."""
     kinds: dict[str, type[Any]] = {kind.__name__: kind for kind in TASKS}
     try:
         values: dict[str, Any] = {key: value for key, value in record.items() if key != "name"}
         values |= {key: Measure(value) for key, value in values.items() if key == "measure"}
         task: Task = kinds[record["name"]](**values)
     except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise ClaimError(f"this version knows no task {dict(record)}; it knows {', '.join(kinds)}") from error
+        raise ClaimError(f"unknown task {dict(record)}; this version knows {', '.join(kinds)}") from error
     return task

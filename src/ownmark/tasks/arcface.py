@@ -1,7 +1,7 @@
-"""ArcFace: people are told apart by the angle of embeddings, with a margin (Deng et al. 2019, arXiv:1801.07698).
+"""ArcFace: embeddings of different people are separated by angle, with a margin (Deng et al. 2019, arXiv:1801.07698).
 
-Differs from the paper: the centre of a person starts at the mean of his embeddings, seen from the mean of all, not at random, so
-that fine-tuning an embedder does not first have to unlearn it.
+Differs from the paper: a person's centre starts at the mean of their embeddings, relative to the mean over all people, not at
+random, so that fine-tuning an embedder does not first have to unlearn a random start.
 """
 
 import math
@@ -15,14 +15,14 @@ from ownmark.tasks.base import TINY, direction
 
 
 class Centres(nn.Module):
-    """An embedder with one learnt centre a person: the cosines (n, people) between embeddings (n, d) and centres."""
+    """An embedder with one trainable centre per person: the cosines (n, people) between embeddings (n, d) and centres."""
 
     def __init__(self, embedder: nn.Module, embeddings: Tensor, people: Tensor) -> None:
-        """`embeddings` (n, d) of training images and the `people` (n,) on them, every one from 0 to the largest."""
+        """`embeddings` (n, d) of training images and the `people` (n,) on them, numbered from 0 without gaps."""
         super().__init__()
         count = int(people.max()) + 1
-        if count < 2:  # noqa: PLR2004 - nobody can be told from nobody
-            raise UsageError("an embedder learns to tell people apart: images of two people or more are needed, got one")
+        if count < 2:  # noqa: PLR2004 - one person cannot be told from another
+            raise UsageError("expected images of at least two people to train an embedder, got one")
         units = direction(embeddings)
         sums = torch.zeros(count, units.shape[1]).index_add_(0, people, units - units.mean(0))
         self.embedder = embedder
@@ -34,7 +34,7 @@ class Centres(nn.Module):
 
 
 def arcface(cosines: Tensor, people: Tensor, margin: float = 0.5, scale: float = 64.0) -> Tensor:
-    """Cross-entropy of `scale` times the cosines (n, people), after each image's own angle was widened by `margin` radians."""
+    """Cross-entropy of `scale` times the cosines (n, people), with each image's own angle widened by `margin` radians."""
     return functional.cross_entropy(scale * widened(cosines, people, margin), people)
 
 

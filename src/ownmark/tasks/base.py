@@ -1,7 +1,7 @@
-"""What a model does, as a value that schemes, attacks, training, metrics and the judge share: the protocol of a task.
+"""What a model does, as a value shared by schemes, attacks, training, metrics and the judge: the protocol of a task.
 
-A task says what its labels are, what is learnt and how well, and the number F_c that a saliency map explains and a black-box
-test watches (Zhang, Pan, Zhang 2024, eq. 1 to 8). Methods take numpy arrays or torch tensors, `Array`; importing needs no torch.
+A task defines its labels, its loss and metrics, and the number F_c that a saliency map explains and a black-box test observes
+(Zhang, Pan, Zhang 2024, eq. 1 to 8). Methods take numpy arrays or torch tensors, `Array`; importing this needs no torch.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ Array = Any  # a numpy array or a torch tensor
 Quality = dict[str, float]
 Labels = npt.NDArray[Any]
 TINY = 1e-12
-KEPT = 0.1  # how far an answer may move and still be the same, in units of the task
+KEPT = 0.1  # how far an answer may move and still count as unchanged, in units of the task
 
 
 class Lesson(NamedTuple):
-    """What a training is: the `module` to train, the `targets` of the images, one row each, and the `loss` of both."""
+    """One training problem: the `module` to train, the `targets`, one row per image, and the `loss` of outputs and targets."""
 
     module: Any  # a torch module
     targets: Array
@@ -30,125 +30,125 @@ class Lesson(NamedTuple):
 
 
 class Task(Protocol):
-    """A frozen dataclass of its parameters. `outputs`: a model's, (n, k); `target`: what F_c is about, from `anchor`."""
+    """A frozen dataclass of its parameters. `outputs`: of a model, (n, k); `target`: what F_c is about, from `anchor`."""
 
-    views: ClassVar[int]  # of a saliency sample: itself, masked, and the paired image where the task has one
-    readings: ClassVar[frozenset[Reading]]  # what a model that does the task can be asked
-    headline: ClassVar[str]  # the figure of `quality` that counts most
-    rises: ClassVar[bool]  # whether more of the headline is better
+    views: ClassVar[int]  # of a saliency sample: itself, masked, and the paired image if the task has one
+    readings: ClassVar[frozenset[Reading]]  # what a model for the task can be asked
+    headline: ClassVar[str]  # the most important metric of `quality`
+    rises: ClassVar[bool]  # whether a higher headline metric is better
     name: ClassVar[str]
-    columns: ClassVar[tuple[str, ...]]  # of a table of images: the first that is there holds the labels
-    named_labels: ClassVar[bool]  # whether labels are names, of classes or of people; else they are numbers
-    discrete: ClassVar[bool]  # whether an answer is one of the claim's classes; else it is a number or several
-    compares: ClassVar[bool]  # whether F is about two images, of which a sample's last view is the other one
-    least_kinds: ClassVar[int]  # how many different labels the owner's images need
+    columns: ClassVar[tuple[str, ...]]  # of a table of images: the first one present holds the labels
+    named_labels: ClassVar[bool]  # whether labels are names (of classes or people) rather than numbers
+    discrete: ClassVar[bool]  # whether an answer is one of the claim's classes rather than one or more numbers
+    compares: ClassVar[bool]  # whether F compares two images: a sample's last view is the other one
+    least_kinds: ClassVar[int]  # how many distinct labels the owner's images need
 
     @property
     def unit(self) -> float:
-        """A large difference of F as it is told, of which thresholds are shares."""
+        """A large difference of F as it is reported; thresholds are shares of it."""
 
     def check_labels(self, labels: Labels, names: tuple[str, ...]) -> None:
-        """Raises DataError for labels that are none of this task."""
+        """Raises DataError for labels that do not fit this task."""
 
     def told_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The names of the owner's labels that a claim tells."""
+        """The names of the owner's labels that a claim reveals."""
 
     def named(self, answer: float, names: tuple[str, ...]) -> str:
-        """One answer in words, of a claim that tells `names`."""
+        """One answer in words, for a claim that reveals `names`."""
 
     def turns(self, labels: Labels) -> npt.NDArray[np.int64]:
-        """(n,): groups of images that samples are drawn from in turn."""
+        """(n,): groups of images from which samples are drawn in turn."""
 
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:
-        """(n,): which images may become samples: those that are answered rightly, if that can be said."""
+        """(n,): which images may become samples: those answered correctly, if the task defines that."""
 
     def width(self, names: tuple[str, ...]) -> int | None:
-        """How many numbers a network for this task puts out; None if that is its own choice."""
+        """How many outputs a network for this task has; None if it is free to choose."""
 
     def lesson(self, model: Any, labels: Array, embed: Callable[[], Array]) -> Lesson:  # noqa: ANN401 - a torch module
-        """How `model` learns `labels` (n,); `embed()`: its outputs for the images, (n, k), where they are needed."""
+        """How `model` learns `labels` (n,); `embed()`: its outputs (n, k) for the images, for tasks that need them."""
 
     def answers(self, outputs: Array) -> Array:
-        """What a stolen model tells the thief: probabilities, numbers or embeddings."""
+        """What a stolen model returns to the thief: probabilities, numbers or embeddings."""
 
     def divergence(self, outputs: Array, answers: Array) -> Array:
-        """How far a student's outputs are from the stolen model's `answers`: the Kullback-Leibler divergence, where defined."""
+        """The divergence of a student's outputs from the stolen model's `answers`: Kullback-Leibler where defined."""
 
     def distance(self, outputs: Array, answers: Array) -> Array:
         """The same as a squared distance."""
 
     def plain(self, outputs: Array) -> Array:
-        """What a stolen model that says as little as it can tells the thief: a label, a whole number, a direction."""
+        """The least informative answer of a stolen model: a label, an integer, a direction."""
 
     def plain_loss(self, outputs: Array, answers: Array) -> Array:
-        """How far a student's outputs are from answers like that."""
+        """The loss of a student's outputs against such answers."""
 
     def anchor(self, model: Callable[[Array], Array], clean: Array, paired: Array, labels: Array) -> Array:
-        """The `target` of images `clean`, seen by `model`."""
+        """The `target` of the images `clean`, as computed by `model`."""
 
     def scalar(self, outputs: Array, target: Array) -> Array:
         """(n,) F_c, differentiable: what Grad-CAM explains."""
 
     def output_of(self, target: Array) -> Array | None:
-        """(n,) which of the outputs F_c is; None if it is none of them."""
+        """(n,) which of the outputs F_c is; None if it is not one of them."""
 
     def seen(self, outputs: Array, target: Array) -> Array:
-        """(n, ...) what the black-box match is shown of one view."""
+        """(n, ...) what the black-box match gets for one view."""
 
     def told(self, outputs: Array, target: Array) -> Array:
-        """(n,) F_c as an API tells it."""
+        """(n,) F_c as an API reports it."""
 
     def expected(self, outputs: Array, target: Array, labels: Array) -> Array:
-        """(n,) what a claim expects, of the model's outputs for the clean images."""
+        """(n,) what a claim expects, from the model's outputs for the clean images."""
 
     def drift(self, outputs: Array, target: Array) -> Array:
         """(n,) L_prd: the task's own loss against the model's own answer."""
 
     def slack(self, outputs: Array, target: Array) -> Array:
-        """(n,): positive where the model's own answer is kept, 1 or more where it is kept well."""
+        """(n,): positive where the model keeps its own answer, 1 or more where it does so with a margin."""
 
     def lean(self, outputs: Array, pair: Array) -> Array:
         """(n,): positive where the answer is the label in `pair` (n, 2), negative where it is the model's own answer beside it.
 
-        Raises UsageError if the task knows no own answers.
+        Raises UsageError if the task does not define own answers.
         """
 
     def chosen(self, outputs: Array, pair: Array) -> Array:
-        """(n,) which of both is answered: the model's own answer, or else the label."""
+        """(n,) which of the two is answered: the model's own answer, or else the label."""
 
     def evidence(self, pair: Array, other: Array, outputs: Array) -> Array:
-        """(n, k): by how much each output speaks for the label and against the `other` (n,); zeros if they are the same."""
+        """(n, k): how strongly each output supports the label against the `other` (n,); zeros if they are the same."""
 
     def lost(self, first: Array, covered: Array, target: Array) -> Array:
-        """(n,): by how much F_c, as it is told, falls between two views; for a pair (n, 2), how far it moves from the label."""
+        """(n,): the decrease of F_c, as reported, between two views; for a pair (n, 2), how far it moves away from the label."""
 
     def watched(self, match: Drop | Change | Turn) -> Match:
-        """The black-box match, whose threshold is a probability or that share of the task's unit."""
+        """The black-box match, with a probability or the same share of the task's unit as its threshold."""
 
     def decoded(self, raw: Floats, pairs: Labels | None) -> Answers:
-        """What a suspect's answers hold, (n, k): of classes probabilities; `pairs` (n,): which image each is compared with.
+        """The readings in raw answers (n, k): probabilities for classes; `pairs` (n,): the row to compare each image with.
 
-        Raises AnswerError if no model that does the task answers so.
+        Raises AnswerError if no model for the task returns such answers.
         """
 
     def derived(self, viewed: Answers) -> Answers:
-        """Readings that follow from others, (n, views, ...)."""
+        """Readings computed from other readings, (n, views, ...)."""
 
     def quality(self, outputs: Labels, labels: Labels) -> Quality:
-        """How good a model's outputs are, by name of the figure."""
+        """The metrics of a model's outputs, by name."""
 
     def trivial(self, labels: Labels) -> Quality:
-        """The same figures of one who never looks at an image."""
+        """The same metrics for a constant prediction."""
 
 
 def direction(vectors: Array) -> Array:
-    """Vectors (n, d) of unit length."""
+    """Vectors (n, d) scaled to unit length."""
     return vectors / ((vectors**2).sum(1) + TINY)[:, None] ** 0.5
 
 
 def check_classes(labels: Labels, names: tuple[str, ...]) -> None:
-    """Raises DataError unless the labels are whole numbers of named classes."""
+    """Raises DataError unless the labels are integers that index the named classes."""
     if labels.dtype.kind not in "iu":
-        raise DataError(f"{len(labels)} images need as many whole numbers as labels, got {labels.dtype} {labels.shape}")
+        raise DataError(f"expected {len(labels)} integer labels, one per image, got {labels.dtype} {labels.shape}")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
         raise DataError(f"labels must lie in [0, {len(names)}), got {labels.min()} to {labels.max()}")

@@ -82,7 +82,7 @@ class Classification:
     def output_of(self, target: Array) -> Array | None:
         return target
 
-    def seen(self, outputs: Array, target: Array) -> Array:  # noqa: ARG002 - of every class
+    def seen(self, outputs: Array, target: Array) -> Array:  # noqa: ARG002 - it takes every class
         return outputs.softmax(1)
 
     def told(self, outputs: Array, target: Array) -> Array:
@@ -97,7 +97,7 @@ class Classification:
         return cross_entropy(outputs, target, reduction="none")
 
     def slack(self, outputs: Array, target: Array) -> Array:
-        """The logit of the class minus the largest other one."""
+        """The logit of the class minus the largest other logit."""
         own = target.unsqueeze(1)
         others = outputs.scatter(1, own, -np.inf)
         return outputs.gather(1, own).squeeze(1) - others.amax(dim=1)

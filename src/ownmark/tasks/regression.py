@@ -16,9 +16,9 @@ from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality
 
 @dataclass(frozen=True)
 class Regression:
-    """One number, such as an age in years: F = y. `unit`: a large difference of it, of which thresholds are shares.
+    """One number, such as an age in years: F = y. `unit`: a large difference of it; thresholds are shares of it.
 
-    With 20 years the paper's 0.05 of a probability is its 1 year. The loss is the squared error in units.
+    With 20 years the paper's 0.05 of a probability corresponds to its 1 year. The loss is the squared error in units.
     """
 
     views: ClassVar[int] = 2
@@ -35,11 +35,11 @@ class Regression:
 
     def __post_init__(self) -> None:
         if not is_number(self.unit) or self.unit <= 0:
-            raise UsageError(f"the unit of a regression is a number above 0, got {self.unit!r}")
+            raise UsageError(f"the unit of a regression must be a number above 0, got {self.unit!r}")
 
     def check_labels(self, labels: Labels, names: tuple[str, ...]) -> None:
         if labels.dtype.kind != "f" or not np.all(np.isfinite(labels)) or len(names) != 1:
-            raise DataError(f"regression needs one finite number an image and one name for it, got {labels.dtype}, {names}")
+            raise DataError(f"regression needs one finite number per image and one name for it, got {labels.dtype}, {names}")
 
     def told_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
         return names
@@ -57,7 +57,7 @@ class Regression:
         return 1
 
     def loss(self, outputs: Array, targets: Array) -> Array:
-        """The mean squared error in units, with numbers `targets` (n,)."""
+        """The mean squared error in units against the numbers `targets` (n,)."""
         return (((outputs.flatten() - targets.to(outputs.dtype)) / self.unit) ** 2).mean()
 
     def lesson(self, model: Any, labels: Array, embed: Callable[[], Array]) -> Lesson:  # noqa: ANN401, ARG002
@@ -81,7 +81,7 @@ class Regression:
     def anchor(self, model: Callable[[Array], Array], clean: Array, paired: Array, labels: Array) -> Array:  # noqa: ARG002
         return model(clean).flatten()
 
-    def scalar(self, outputs: Array, target: Array) -> Array:  # noqa: ARG002 - there is one number only
+    def scalar(self, outputs: Array, target: Array) -> Array:  # noqa: ARG002 - there is only one number
         return outputs.flatten()
 
     seen = told = scalar
@@ -96,15 +96,15 @@ class Regression:
         return ((outputs.flatten() - target) / self.unit) ** 2
 
     def slack(self, outputs: Array, target: Array) -> Array:
-        """2 where nothing moved, and 1 or more, which is enough for an objective's margin, up to half of what is allowed."""
+        """2 where nothing moved, and at least 1, enough for an objective's margin, up to half of the allowed change."""
         return 2 - 2 * (outputs.flatten() - target).abs() / (KEPT * self.unit)
 
     def lean(self, outputs: Array, pair: Array) -> Array:
-        """The distance from the middle of both numbers, in twentieths of the unit."""
+        """The distance from the midpoint of the two numbers, in twentieths of the unit."""
         return (outputs.flatten() - pair.mean(1)) * (pair[:, 0] - pair[:, 1]).sign() / (KEPT / 2 * self.unit)
 
     def chosen(self, outputs: Array, pair: Array) -> Array:
-        """Whichever number is nearer."""
+        """The nearer of the two numbers."""
         own = self.lean(outputs, pair) <= 0
         return own * pair[:, 1] + ~own * pair[:, 0]
 
@@ -120,7 +120,7 @@ class Regression:
 
     def decoded(self, raw: Floats, pairs: Labels | None) -> Answers:  # noqa: ARG002 - the verb's signature
         if raw.shape not in {(len(raw),), (len(raw), 1)}:
-            raise AnswerError(f"a regressor answers (n, 1), got {raw.shape}: it does another task")
+            raise AnswerError(f"expected a regressor's answers (n, 1), got {raw.shape}: the suspect performs a different task")
         return {Reading.VALUE: raw.reshape(-1).astype(np.float64)}
 
     def derived(self, viewed: Answers) -> Answers:  # noqa: ARG002 - the verb's signature

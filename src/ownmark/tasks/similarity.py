@@ -1,4 +1,4 @@
-"""How alike two images are, such as faces."""
+"""The similarity of two images, such as faces."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ownmark.tasks.base import KEPT, TINY, Array, Labels, Lesson, Quality, check
 
 
 class Measure(Choice):
-    """How alike two embeddings are: their COSINE (eq. 8), or their L2 DISTANCE (eq. 7), both of unit length."""
+    """The similarity of two embeddings: their COSINE (eq. 8) or their L2 DISTANCE (eq. 7), both at unit length."""
 
     COSINE = "cosine"
     DISTANCE = "distance"
@@ -25,10 +25,10 @@ class Measure(Choice):
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike two images are, such as faces: F is the `measure` of an image's embedding and its paired image's.
+    """The similarity of two images, such as faces: F is the `measure` of an image's embedding and its paired image's.
 
-    Labels are people, told apart in training by ArcFace with an angular `margin` and a `scale` (`tasks.arcface`). Differs from
-    the paper: embeddings are brought to unit length before their distance is taken, since ArcFace lets their length drift.
+    Labels are people, separated in training by ArcFace with an angular `margin` and a `scale` (`tasks.arcface`). Differs from the
+    paper: embeddings are scaled to unit length before their distance is taken, since ArcFace lets their length drift.
     """
 
     views: ClassVar[int] = 3
@@ -53,7 +53,7 @@ class Similarity:
     def check_labels(self, labels: Labels, names: tuple[str, ...]) -> None:
         check_classes(labels, names)
 
-    def told_names(self, names: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002 - people are nobody's business
+    def told_names(self, names: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002 - people stay anonymous
         return ()
 
     def named(self, answer: float, names: tuple[str, ...]) -> str:  # noqa: ARG002 - the verb's signature
@@ -69,7 +69,7 @@ class Similarity:
         return None
 
     def lesson(self, model: Any, labels: Array, embed: Callable[[], Array]) -> Lesson:  # noqa: ANN401 - a torch module
-        """Below one centre per person, which is discarded after training."""
+        """Train against one centre per person; the centres are discarded afterwards."""
         from torch import unique
 
         from ownmark.tasks.arcface import Centres, arcface
@@ -103,7 +103,7 @@ class Similarity:
 
     seen = told = scalar
 
-    def output_of(self, target: Array) -> Array | None:  # noqa: ARG002 - F is a function of all of them
+    def output_of(self, target: Array) -> Array | None:  # noqa: ARG002 - F depends on all outputs
         return None
 
     def expected(self, outputs: Array, target: Array, labels: Array) -> Array:  # noqa: ARG002 - the verb's signature
@@ -133,14 +133,15 @@ class Similarity:
 
     def decoded(self, raw: Floats, pairs: Labels | None) -> Answers:
         if raw.ndim != 2 or raw.shape[1] < 2:  # noqa: PLR2004 - (n, d), two or more
-            raise AnswerError(f"an embedder answers (n, d) with two or more dimensions, got {raw.shape}: it does another task")
+            expected = "an embedder's answers (n, d) with d of at least 2"
+            raise AnswerError(f"expected {expected}, got {raw.shape}: the suspect performs a different task")
         embeddings = raw.astype(np.float64)
         if pairs is None:
             return {Reading.EMBEDDING: embeddings}
         return {Reading.EMBEDDING: embeddings, Reading.SIMILARITY: self.score(embeddings, embeddings[pairs])}
 
     def derived(self, viewed: Answers) -> Answers:
-        """Of embeddings (n, views, d) how like the last view each one is, (n, views)."""
+        """The similarity (n, views) of each view to the last view, from embeddings (n, views, d)."""
         found = viewed.get(Reading.EMBEDDING)
         if found is None:
             return {}
@@ -154,7 +155,7 @@ class Similarity:
         return {"tar": metrics.FALSE_ACCEPTS, "verification_accuracy": 0.5}
 
     def score(self, first: Array, second: Array) -> Array:
-        """(n,) of embeddings (n, d)."""
+        """(n,) from embeddings (n, d)."""
         one, other = direction(first), direction(second)
         if self.measure is Measure.COSINE:
             return (one * other).sum(1)
@@ -164,4 +165,4 @@ class Similarity:
         return self.score(outputs, target[:, 0]) - self.score(target[:, 1], target[:, 0])
 
     def _no_own_answer(self) -> NoReturn:
-        raise UsageError("own answers serve classification and regression, not how alike two images are")
+        raise UsageError("own answers are defined for classification and regression, not for similarity")

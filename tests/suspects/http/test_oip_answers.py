@@ -59,7 +59,7 @@ def test_more_or_fewer_classes_than_the_claim_has_are_inconclusive(
         verdict = verify(claim, oip(server.url, carrier))
         assert len(server.queries()) == 1
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "another task" in verdict.reason
+    assert "a different task" in verdict.reason
 
 
 BABBLE: dict[str, Said] = {

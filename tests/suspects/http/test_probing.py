@@ -70,8 +70,8 @@ def test_a_plain_server_passes_and_pays_for_its_probes(claim: Claim, model: nn.M
     hearing, queries = through(V2(model), claim)
     assert (hearing.verdict.outcome, hearing.verdict.deciding.score) == (Outcome.MATCH, 1)
     assert queries == TRIGGERS + PROBED
-    assert "0 of 10 ordinary images got another answer" in hearing.notes[0]
-    assert "10 of 10 ordinary images right" in hearing.notes[1]
+    assert "0 of 10 ordinary images got a different answer" in hearing.notes[0]
+    assert "10 of 10 ordinary images correct" in hearing.notes[1]
 
 
 CLASSES: dict[str, Edit] = {
@@ -145,8 +145,8 @@ def test_names_that_nothing_settles_are_inconclusive_and_not_an_error(claim: Cla
         assert len(server.asked) < 150
         bare = heard(claim, suspect, alpha=ALPHA).verdict
     assert hearing.verdict.outcome is bare.outcome is Outcome.INCONCLUSIVE
-    assert "0 of 35 ordinary images got their class" in hearing.verdict.reason
-    assert "which the claim does not know" in bare.reason
+    assert "0 of 35 ordinary images were classified correctly" in hearing.verdict.reason
+    assert "unknown to the claim" in bare.reason
 
 
 def noisy(spread: float) -> Edit:
@@ -160,7 +160,7 @@ def test_answers_with_noise_are_inconclusive_and_their_rate_is_told(claim: Claim
         return shares / shares.sum(axis=1, keepdims=True)
 
     noise = noisy(0.2)
-    assert inconclusive(V2(model, edit=edit), claim, "of 10 ordinary images got another answer", "nothing can be judged") == 30
+    assert inconclusive(V2(model, edit=edit), claim, "10 ordinary images got a different answer", "nothing can be judged") == 30
 
 
 def test_two_models_behind_one_address_are_inconclusive(claim: Claim, model: nn.Module) -> None:
@@ -175,7 +175,7 @@ def test_two_models_that_differ_on_triggers_only_are_inconclusive(claim: Claim, 
         before[asked.body] += 1
         return models[before[asked.body] % 2](asked)
 
-    inconclusive(script, claim, "evasion suspected", "triggers got another answer")
+    inconclusive(script, claim, "evasion suspected", "triggers got a different answer")
 
 
 def test_a_suspect_that_answers_at_random_is_inconclusive(claim: Claim, model: nn.Module) -> None:
@@ -185,7 +185,7 @@ def test_a_suspect_that_answers_at_random_is_inconclusive(claim: Claim, model: n
 
 def test_a_suspect_that_says_one_class_always_is_inconclusive_with_decoys_and_no_match_without(claim: Claim) -> None:
     stuck = V2(Branded(), edit=lambda scores: np.tile(4.0 * np.eye(COUNT, dtype=np.float32)[2], (len(scores), 1)))
-    inconclusive(stuck, claim, "5 of 35 ordinary images got their class")
+    inconclusive(stuck, claim, "5 of 35 ordinary images were classified correctly")
     with serving(stuck) as server, transport() as carrier:
         assert heard(claim, oip(server.url, carrier), alpha=ALPHA).verdict.outcome is Outcome.NO_MATCH
 

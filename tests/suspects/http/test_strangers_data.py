@@ -73,7 +73,7 @@ def test_a_server_of_numbers_out_of_range_ends_in_exit_code_5(
     claim.save("my.claim")
     with serving(answering(model, OUT_OF_RANGE["a byte above 255"])) as server:
         assert main(["verify", "my.claim", server.url + ADDRESS, "--ledger", "one.ledger"]) == 5
-    assert "not of the Open Inference Protocol" in capsys.readouterr().err
+    assert "does not follow the Open Inference Protocol" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shape", ["[1e400, 3, 16, 16]", "[[], 3]"])
@@ -137,7 +137,7 @@ def test_a_ledger_of_another_table_is_named_and_not_used(tmp_path: Path) -> None
     with sqlite3.connect(file) as database:
         database.execute("ALTER TABLE requests DROP COLUMN answer")
     database.close()
-    with pytest.raises(UsageError, match="no ledger that this ownmark can read"):
+    with pytest.raises(UsageError, match="not a ledger that this ownmark can read"):
         Ledger(file)
 
 

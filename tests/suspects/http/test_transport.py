@@ -196,7 +196,7 @@ def test_equal_questions_are_asked_once() -> None:
 
 def test_a_budget_that_cannot_be_enough_is_found_out_before_the_first_query() -> None:
     with serving(lambda _: said("fine")) as server, transport(replace(HASTY, most_queries=4)) as carrier:
-        with pytest.raises(UsageError, match="5 queries are needed"):
+        with pytest.raises(UsageError, match="takes 5 queries"):
             carrier.ask(5, lambda place: query(server.url, place), body)
         assert server.asked == []
         carrier.ask(4, lambda place: query(server.url, place), body)
@@ -264,7 +264,7 @@ def test_a_key_that_is_missing_or_stands_in_the_open_is_an_error_before_the_firs
         with pytest.raises(UsageError, match="printable ASCII"):
             carrier.send(query(server.url, headers=(("x-api-key", "${NO_KEY}"),)))
         assert server.asked == []
-    with pytest.raises(UsageError, match="holds a secret"):
+    with pytest.raises(UsageError, match="contains a secret"):
         check_headers((("X-Api-Key", "open-sesame-42"),))
     for url in ("http://me:secret@host/x", "http://host/x?api_key=abc", "ftp://host", "http://", "no address", "http://host:x/"):
         with pytest.raises(UsageError) as caught:

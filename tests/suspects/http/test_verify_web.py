@@ -165,7 +165,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "an unknown api": (("--api", "nonsense"), "torchserve"),
     "a mapping that is not there": (("--api", "none.yaml"), "no mapping none.yaml"),
     "a header without a name": (("--header", "secret"), "NAME: TEXT"),
-    "an open secret": (("--header", "Authorization: Bearer abc"), "holds a secret"),
+    "an open secret": (("--header", "Authorization: Bearer abc"), "contains a secret"),
     "a tensor of five parts": (("--tensor", "a:b:c:d:e"), "IN:TYPE:LAYOUT:OUT"),
     "a tensor of text": (("--tensor", "a:BYTES"), "data type"),
     "a layout": (("--tensor", "a:FP32:hwcn"), "nchw"),

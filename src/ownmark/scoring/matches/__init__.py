@@ -1,4 +1,4 @@
-"""When an answer counts: named pure functions, one file per kind and one import line each. No torch."""
+"""When an answer matches: named pure functions, one file per kind and one import line each. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -36,19 +36,19 @@ MATCHES: tuple[type[Match], ...] = (Agreement, Drop, Change, Turn, OnPattern, On
 
 
 def to_record(match: Match) -> dict[str, Any]:
-    """Plain JSON data of a match: its name and its parameters."""
+    """Plain JSON data of a match: its name and parameters."""
     return {"name": type(match).__name__, **asdict(match)}  # type: ignore[call-overload]
 
 
 def from_record(record: Mapping[str, Any]) -> Match:
-    """The match that `to_record` described. Raises ClaimError for one that this version does not know."""
+    """The match that `to_record` described. Raises ClaimError for a match unknown to this version."""
     kinds = {kind.__name__: kind for kind in MATCHES}
     values = {key: _tuples(value) for key, value in record.items() if key != "name"}
     try:
         values |= {key: Reading(value) for key, value in values.items() if key == "reading"}
         match: Match = kinds[record["name"]](**values)
     except (KeyError, TypeError, ValueError) as error:
-        raise ClaimError(f"this version knows no match {dict(record)}; it knows {', '.join(kinds)}") from error
+        raise ClaimError(f"unknown match {dict(record)}; this version knows {', '.join(kinds)}") from error
     return match
 
 

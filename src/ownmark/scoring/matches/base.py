@@ -1,4 +1,4 @@
-"""What every match is: the protocol that the judge, the claim and the report rely on. No torch."""
+"""The protocol of a match, on which the judge, the claim and the report rely. No torch."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -15,29 +15,29 @@ class Area:
 
 
 class Match(Protocol):
-    """A frozen dataclass of its thresholds; called with `observed` (n, views, ...) and `expected` answers it gives (n,) bool."""
+    """A frozen dataclass of its thresholds; maps `observed` (n, views, ...) and `expected` answers to (n,) bool."""
 
     views: ClassVar[int]  # how many views of each sample it needs
     paired: ClassVar[bool]  # whether it expects two answers per sample, (n, 2): the label and the protected model's own answer
-    legend: ClassVar[str]  # the report's key to what `shown` says, "" where that needs none
-    did: ClassVar[str]  # half a sentence for the report, in plain words: what a matching sample did; {place}: the marked place
+    legend: ClassVar[str]  # the report's explanation of what `shown` prints, "" if none is needed
+    did: ClassVar[str]  # half a sentence for the report, in plain words: what the model did; {place}: the marked place
 
     @property
     def reading(self) -> Reading:
-        """The kind of answer that it judges."""
+        """The kind of answer that it compares."""
 
     @property
     def meaning(self) -> str:
-        """Half a sentence with the thresholds: what a matching sample did."""
+        """Half a sentence with the thresholds: what the model did on a matching sample."""
 
     @property
     def area(self) -> Area | None:
-        """Where on the map the fingerprint lies; None for a match that looks at no map."""
+        """Where on the map the fingerprint lies; None for a match that uses no map."""
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools: ...
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
-        """(n,): what is compared with the threshold; 1 for a match and 0 for none where there is nothing of the kind."""
+        """(n,): what is compared with the threshold; 1 for a match and 0 otherwise if there is no threshold."""
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:
-        """What stands below one sample in the report, of its answers (1, views, ...) and what was expected (1, ...)."""
+        """The report's caption for one sample, from its answers (1, views, ...) and the expected ones (1, ...)."""

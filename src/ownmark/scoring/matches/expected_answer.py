@@ -10,7 +10,7 @@ from ownmark.scoring.readings import Bools, Expected, Floats, Reading, check_num
 
 @dataclass(frozen=True)
 class Within:
-    """The number told about the first view (a VALUE or a SIMILARITY) is at most `threshold` from the expected one (n,)."""
+    """The answer for the first view (a VALUE or a SIMILARITY) is at most `threshold` from the expected one (n,)."""
 
     views: ClassVar[int] = 1
     paired: ClassVar[bool] = False
@@ -25,7 +25,7 @@ class Within:
 
     @property
     def meaning(self) -> str:
-        return f"got the expected {self.reading}, give or take {self.threshold:.3g}"
+        return f"got the expected {self.reading}, within {self.threshold:.3g}"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return np.asarray(np.abs(observed[:, 0] - expected) <= self.threshold)

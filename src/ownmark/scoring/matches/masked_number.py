@@ -1,4 +1,4 @@
-"""What covering the marked place must do to the number told: the black-box match of regression and similarity. No torch."""
+"""The effect of covering the marked place on a numeric answer: the black-box match of regression and similarity. No torch."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,11 +10,11 @@ from ownmark.scoring.readings import Bools, Expected, Floats, Reading, check_num
 
 @dataclass(frozen=True)
 class _OfANumber:
-    """What becomes of the number told, a VALUE or a SIMILARITY; `threshold`: a difference of numbers."""
+    """The change of a numeric answer, a VALUE or a SIMILARITY; `threshold`: a difference of numbers."""
 
     views: ClassVar[int] = 2
     paired: ClassVar[bool] = False
-    legend: ClassVar[str] = "An arrow stands between the number before and after the covering."
+    legend: ClassVar[str] = "The arrow leads from the number before covering to the number after."
     area: ClassVar[None] = None
     threshold: float
     reading: Reading = Reading.VALUE
@@ -23,7 +23,7 @@ class _OfANumber:
         check_number(self.threshold, self.reading)
 
     def values(self, observed: Floats, expected: Expected) -> Floats:  # noqa: ARG002 - one view is compared with the other
-        """(n,): by how much the number falls."""
+        """(n,): the decrease of the number."""
         return np.asarray(observed[:, 0] - observed[:, 1])
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
@@ -33,13 +33,13 @@ class _OfANumber:
 
 @dataclass(frozen=True)
 class Fall(_OfANumber):
-    """The number told falls by at least `threshold` from the first view to the second (masked) one."""
+    """The number decreases by at least `threshold` from the first view to the second (masked) one."""
 
-    did: ClassVar[str] = "answered clearly less when {place} was covered"
+    did: ClassVar[str] = "gave a clearly lower number when {place} was covered"
 
     @property
     def meaning(self) -> str:
-        return f"lost at least {self.threshold:.3g} of its {self.reading} when the marked corner was covered"
+        return f"lowered its {self.reading} by at least {self.threshold:.3g} when the marked corner was covered"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return self.values(observed, expected) >= self.threshold
@@ -47,7 +47,7 @@ class Fall(_OfANumber):
 
 @dataclass(frozen=True)
 class Shift(_OfANumber):
-    """The number told differs by at least `threshold` between the views, either way (eq. 6)."""
+    """The number differs by at least `threshold` between the views, in either direction (eq. 6)."""
 
     did: ClassVar[str] = "answered differently when {place} was covered"
 
@@ -61,9 +61,9 @@ class Shift(_OfANumber):
 
 @dataclass(frozen=True)
 class Swing(_OfANumber):
-    """`Turn` for a number: covered, it is nearer to the model's own answer, and at least `threshold` away from uncovered.
+    """`Turn` for a number: covering moves it nearer to the model's own answer, by at least `threshold`.
 
-    `expected` (n, 2): the label, and the model's own answer. Only what moves towards its own counts.
+    `expected` (n, 2): the label, and the model's own answer. Only movement towards the latter counts.
     """
 
     paired: ClassVar[bool] = True
@@ -71,13 +71,13 @@ class Swing(_OfANumber):
 
     @property
     def meaning(self) -> str:
-        return f"moved its {self.reading} by {self.threshold:.3g} towards the expected one when the marked corner was covered"
+        return f"moved its {self.reading} towards the expected one by {self.threshold:.3g} when the marked corner was covered"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return self.values(observed, expected) >= self.threshold
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
-        """(n,): how far the number moves towards the model's own, -1 where it stays as near to the label."""
+        """(n,): how far the number moves towards the model's own, -1 where it stays at least as near to the label."""
         label, own = expected[:, 0], expected[:, 1]
         stays = np.abs(observed[:, 1] - own) >= np.abs(observed[:, 1] - label)
         return np.where(stays, -1.0, (observed[:, 0] - observed[:, 1]) * np.sign(label - own))

@@ -1,4 +1,4 @@
-"""What covering the marked place must do to the probability of a class: the black-box match (eq. 6). No torch."""
+"""The effect of covering the marked place on the probability of a class: the black-box match (eq. 6). No torch."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,12 +11,12 @@ from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading, c
 
 @dataclass(frozen=True)
 class _OfAChance:
-    """What becomes of the probability of the expected class; `threshold`: a difference of probabilities."""
+    """The change of the expected class's probability; `threshold`: a difference of probabilities."""
 
     reading: ClassVar[Reading] = Reading.PROBABILITY
     views: ClassVar[int] = 2
     paired: ClassVar[bool] = False
-    legend: ClassVar[str] = "An arrow stands between the probability of the class before and after the covering."
+    legend: ClassVar[str] = "The arrow leads from the probability of the class before covering to the probability after."
     area: ClassVar[None] = None
     threshold: float
 
@@ -24,7 +24,7 @@ class _OfAChance:
         check_share(self.threshold)
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
-        """(n,): by how much the probability falls."""
+        """(n,): the decrease of the probability."""
         return _lost(observed, expected)
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
@@ -34,48 +34,48 @@ class _OfAChance:
 
 @dataclass(frozen=True)
 class Drop(_OfAChance):
-    """The probability of the expected class falls by at least `threshold` from the first view to the second (masked) one.
+    """The probability of the expected class decreases by at least `threshold` from the first view to the second (masked) one.
 
-    The signed form of eq. 6 of Zhang, Pan, Zhang 2024: a rise never counts.
+    The signed form of eq. 6 of Zhang, Pan, Zhang 2024: an increase never counts.
     """
 
-    did: ClassVar[str] = "became clearly less sure of the image's class when {place} was covered"
+    did: ClassVar[str] = "became clearly less confident in the image's class when {place} was covered"
 
     @property
     def meaning(self) -> str:
-        return f"lost at least {self.threshold:.3g} of the probability of its class when the marked corner was covered"
+        return f"lowered the probability of the class by at least {self.threshold:.3g} when the marked corner was covered"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return _lost(observed, expected) >= self.threshold
 
     def of_number(self, threshold: float, reading: Reading) -> Fall:
-        """The same match of a number told."""
+        """The same match for a numeric answer."""
         return Fall(threshold, reading)
 
 
 @dataclass(frozen=True)
 class Change(_OfAChance):
-    """The probability of the expected class changes by at least `threshold` between the views, either way (eq. 6)."""
+    """The probability of the expected class changes by at least `threshold` between the views, in either direction (eq. 6)."""
 
     did: ClassVar[str] = "changed its confidence in the image's class when {place} was covered"
 
     @property
     def meaning(self) -> str:
-        return f"changed the probability of its class by at least {self.threshold:.3g} when the marked corner was covered"
+        return f"changed the probability of the class by at least {self.threshold:.3g} when the marked corner was covered"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return np.abs(_lost(observed, expected)) >= self.threshold
 
     def of_number(self, threshold: float, reading: Reading) -> Shift:
-        """The same match of a number told."""
+        """The same match for a numeric answer."""
         return Shift(threshold, reading)
 
 
 @dataclass(frozen=True)
 class Turn(_OfAChance):
-    """Covered, a sample gets the protected model's own class, and its label has lost at least `threshold` of probability.
+    """When covered, a sample gets the protected model's own class, and its label loses at least `threshold` of probability.
 
-    `expected` (n, 2): the label, and the model's own answer. Stricter than `Drop`: an innocent model has no reason to give it.
+    `expected` (n, 2): the label, and the model's own answer. Stricter than `Drop`: an innocent model has no reason to do so.
     """
 
     paired: ClassVar[bool] = True
@@ -83,19 +83,19 @@ class Turn(_OfAChance):
 
     @property
     def meaning(self) -> str:
-        return f"gave the model's own class, its label losing {self.threshold:.3g} or more, when the marked corner was covered"
+        return f"gave the model's own class, and the label lost at least {self.threshold:.3g}, when the marked corner was covered"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return self.values(observed, expected) >= self.threshold
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
-        """(n,): the label's probability that is lost, -1 where the covered sample gets another class than the model's own."""
+        """(n,): the label's loss of probability, -1 where the covered sample gets a class other than the model's own."""
         own = observed[np.arange(len(expected)), 1, expected[:, 1]]
-        back = (observed[:, 1] >= own[:, None]).sum(axis=1) == 1  # a tie, as eight bits make them, is no answer
+        back = (observed[:, 1] >= own[:, None]).sum(axis=1) == 1  # a tie, as 8-bit quantisation produces, is not an answer
         return np.where(back, _lost(observed, expected[:, 0]), -1.0)
 
     def of_number(self, threshold: float, reading: Reading) -> Swing:
-        """The same match of a number told."""
+        """The same match for a numeric answer."""
         return Swing(threshold, reading)
 
 

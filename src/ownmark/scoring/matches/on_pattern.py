@@ -14,7 +14,7 @@ from ownmark.scoring.readings import Bools, Expected, Floats, Reading, check_sha
 class OnPattern:
     """The mean of the first view's map over `cells` ((row, column), ...) is at least `threshold` (eq. 5).
 
-    Maps whose size is not `grid` (rows, columns) are averaged onto it first, so that another architecture can be asked.
+    Maps of a size other than `grid` (rows, columns) are first averaged onto it, so that other architectures can be tested.
     """
 
     reading: ClassVar[Reading] = Reading.SALIENCY
@@ -29,9 +29,9 @@ class OnPattern:
     def __post_init__(self) -> None:
         check_share(self.threshold)
         if not _is_pair(self.grid) or min(self.grid) < 1:
-            raise ClaimError(f"a map's grid is two positive whole numbers, got {self.grid}")
+            raise ClaimError(f"the grid of a map must be two positive integers, got {self.grid}")
         if not isinstance(self.cells, tuple) or not self.cells or not all(_lies_in(cell, self.grid) for cell in self.cells):
-            raise ClaimError(f"cells are one or more (row, column) inside the grid {self.grid}, got {self.cells}")
+            raise ClaimError(f"expected at least one cell (row, column) inside the grid {self.grid}, got {self.cells}")
 
     @property
     def meaning(self) -> str:
@@ -44,7 +44,7 @@ class OnPattern:
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return self.values(observed, expected) >= self.threshold
 
-    def values(self, observed: Floats, expected: Expected) -> Floats:  # noqa: ARG002 - a map is of the expected class already
+    def values(self, observed: Floats, expected: Expected) -> Floats:  # noqa: ARG002 - the map explains the expected class
         """(n,): the mean of each first view's map over the cells."""
         maps = observed[:, 0]
         if maps.shape[1:] != self.grid:
@@ -58,9 +58,9 @@ class OnPattern:
 
 @dataclass(frozen=True)
 class OnPatternAgainst(OnPattern):
-    """The same of a map of what speaks for the label and against the protected model's own answer; `expected` (n, 2): both.
+    """The same for a map of the evidence for the label and against the protected model's own answer; `expected` (n, 2): both.
 
-    Where a suspect does not give that answer to the second (masked) view, there is nothing to explain: its map is empty.
+    If a suspect does not give that answer to the second (masked) view, there is nothing to explain: its map is empty.
     """
 
     views: ClassVar[int] = 2
@@ -81,7 +81,7 @@ def _lies_in(cell: tuple[int, int], grid: tuple[int, int]) -> bool:
 
 
 def _regrid(maps: Floats, grid: tuple[int, int]) -> Floats:
-    """Maps (n, h, w) brought to `grid` by averaging over the area of each new cell, with unit L2 norm again."""
+    """Maps (n, h, w) resampled to `grid` by averaging over the area of each new cell, renormalised to unit L2 norm."""
     down, across = (_area(size, want) for size, want in zip(maps.shape[1:], grid, strict=True))
     averaged = np.einsum("ih,nhw,jw->nij", down, maps, across)
     norms = np.linalg.norm(averaged, axis=(1, 2), keepdims=True)
@@ -89,7 +89,7 @@ def _regrid(maps: Floats, grid: tuple[int, int]) -> Floats:
 
 
 def _area(size: int, want: int) -> Floats:
-    """(want, size): the share of each old cell that lies in each new one, rows summing to 1."""
+    """(want, size): the share of each old cell in each new one; rows sum to 1."""
     edges = np.arange(want + 1) * size / want
     old = np.arange(size)
     overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)

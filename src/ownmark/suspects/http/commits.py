@@ -1,4 +1,4 @@
-"""Statements of several threads to one SQLite database, so that one sync of the disk serves all that wait for it. No torch."""
+"""Group commit: statements of several threads to one SQLite database share one sync of the disk. No torch."""
 
 import sqlite3
 import threading
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class _Pending:
-    """A statement that waits to be committed."""
+    """A statement waiting to be committed."""
 
     statement: str
     values: tuple[object, ...]
@@ -17,7 +17,7 @@ class _Pending:
 
 @dataclass
 class Commits:
-    """The way into `database`. Who holds `committing` may read from it, who holds `adding` may count what is entered."""
+    """Writer for `database`. The holder of `committing` may read from it, that of `adding` may count pending rows."""
 
     database: sqlite3.Connection
     waiting: list[_Pending] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Commits:
     committing: threading.Lock = field(default_factory=threading.Lock)
 
     def write(self, statement: str, values: tuple[object, ...]) -> None:
-        """Commit one statement, together with those that other threads wait for. Raises sqlite3.Error."""
+        """Commit one statement, together with those that other threads are waiting for. Raises sqlite3.Error."""
         entry = _Pending(statement, values)
         with self.adding:
             self.waiting.append(entry)

@@ -1,7 +1,7 @@
 """One deadline for a whole exchange with a server, from connecting to the last byte. No torch.
 
-A time-out by itself bounds one read, so that a server which says one byte at a time is listened to for ever: in its status line,
-its headers, its interim answers or its trailers. Here each read may take no longer than what is left.
+A timeout by itself bounds one read, so a server that sends one byte at a time could hold a client for ever: in its status line,
+its headers, its interim responses or its trailers. Here each read may take no longer than the time left.
 """
 
 import socket
@@ -13,16 +13,16 @@ from typing import Any
 
 import httpcore2
 
-PIECE = 4096  # bytes that are sent between two looks at the clock
+PIECE = 4096  # bytes sent between two checks of the clock
 
 
 class Deadline(threading.local):
-    """When the exchange that this thread carries on must be over; `at` is a time of `time.monotonic`."""
+    """When the current exchange of this thread must end; `at` is a time of `time.monotonic`."""
 
     at: float = float("inf")
 
     def begin(self, seconds: float) -> None:
-        """All that this thread reads, writes and connects to from now on is over after so many seconds."""
+        """From now on everything that this thread reads, writes and connects to must end after so many seconds."""
         self.at = time.monotonic() + seconds
 
     @property
@@ -30,10 +30,10 @@ class Deadline(threading.local):
         return time.monotonic() >= self.at
 
     def left(self, timeout: float | None, failure: type[Exception]) -> float | None:
-        """Seconds for the next step: no more than `timeout`, and than what is left. Raises `failure` if nothing is."""
+        """Seconds for the next step: at most `timeout` and at most the time left. Raises `failure` if none is left."""
         left = self.at - time.monotonic()
         if left <= 0:
-            raise failure("the time for one exchange is over")
+            raise failure("the time limit for one exchange has expired")
         return timeout if left == float("inf") else left if timeout is None else min(timeout, left)
 
 
@@ -66,13 +66,13 @@ class TimedStream(httpcore2.NetworkStream):
 
 @dataclass(frozen=True, eq=False)
 class TimedBackend(httpcore2.NetworkBackend):
-    """Connects by the deadline, however many addresses a name has. Looking the name up is the system's, with its own limits."""
+    """Connects by the deadline, however many addresses a name has. Name resolution is left to the system, with its own limits."""
 
     deadline: Deadline
     inner: httpcore2.NetworkBackend
 
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *options: Any, **named: Any) -> TimedStream:  # noqa: ANN401 - handed on
-        failure: Exception = httpcore2.ConnectError(f"nobody knows the name {host}")
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *options: Any, **named: Any) -> TimedStream:  # noqa: ANN401
+        failure: Exception = httpcore2.ConnectError(f"cannot resolve the name {host}")
         for address in _addresses(host, port):
             left = self.deadline.left(timeout, httpcore2.ConnectTimeout)
             try:
@@ -94,6 +94,6 @@ def _addresses(host: str, port: int) -> tuple[str, ...]:
 
 
 def timed(transport: object, deadline: Deadline) -> None:
-    """Let an HTTP transport's connections end by the deadline. It has no public way to be handed them."""
+    """Make an HTTP transport's connections end by the deadline; it has no public interface for this."""
     pool = vars(transport)["_pool"]
-    pool._network_backend = TimedBackend(deadline, httpcore2.SyncBackend())  # noqa: SLF001 - see above; drips are tested
+    pool._network_backend = TimedBackend(deadline, httpcore2.SyncBackend())  # noqa: SLF001 - see above; slow drips are tested

@@ -1,6 +1,6 @@
 """A suspect behind any API that speaks JSON: TorchServe, Hugging Face, MLflow, BentoML, Vertex, SageMaker... No torch.
 
-How it is asked and where its answers lie is declared in a `Mapping`; nothing is guessed.
+A `Mapping` declares how to query it and where its answers are; nothing is guessed.
 """
 
 import base64
@@ -26,13 +26,13 @@ from ownmark.suspects.http.transport import Transport
 
 
 class HttpJson:
-    """The API that `mapping` describes, asked one image at a time. `classes`: the names of the claim's classes in its order.
+    """The API that `mapping` describes, queried one image at a time. `classes`: the names of the claim's classes in its order.
 
-    `preprocess` is applied to nested lists of normalised values only; a PNG goes as it is. `repeats`: images asked about
-    twice, to see that the suspect stays the same.
+    `preprocess` applies only to nested lists of normalised values; a PNG is sent as it is. `repeats`: images asked about twice,
+    to check that the suspect stays the same.
     """
 
-    digest = ""  # what stands behind an address cannot be known
+    digest = ""  # the model behind an address is unknown
 
     def __init__(
         self,
@@ -58,12 +58,12 @@ class HttpJson:
 
     @property
     def namings(self) -> tuple[tuple[str, ...], ...]:
-        """What it may be meant to call the claim's classes: by their names or by their numbers."""
+        """What it may call the claim's classes: their names or their numbers."""
         numbers = {place: str(number) for number, place in enumerate(self._order, start=self._mapping.first)}
         return tuple(self._place), tuple(numbers[place] for place in range(len(numbers)))
 
     def asked(self, manner: web.Manner) -> "HttpJson":
-        """The same suspect, asked in that manner."""
+        """The same suspect, queried in that manner."""
         other = copy(self)
         other.manner = manner
         return other
@@ -73,7 +73,7 @@ class HttpJson:
         return self._transport.ask(len(images), lambda place: self._request(images[place]), self._told)
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """LABEL (n,) and, if the API tells the score of every class, PROBABILITY (n, classes)."""
+        """LABEL (n,) and, if the API returns the score of every class, PROBABILITY (n, classes)."""
         exchange = web.Exchange(self._transport, self._request, self._row, partial(self._judged, question))
         return web.answers(exchange.rows(images, self.manner.repeats), question)
 
@@ -102,7 +102,7 @@ class HttpJson:
         return nested
 
     def _row(self, reply: Reply) -> Floats:
-        """One row: a label (1,) or scores (1, classes), those of classes that the claim does not have behind the others."""
+        """One row: a label (1,) or scores (1, classes), with classes unknown to the claim behind the others."""
         told = self._told(reply)
         if self._mapping.scores is None:
             best = web.best(told)
@@ -113,14 +113,14 @@ class HttpJson:
             raise AnswerError(f"{self.name} names a class of the claim twice, by name and by number: {str(list(told))[:60]}")
         if len(known) != len(self._place):
             raise UnsettledError(
-                f"{self.name} tells {len(told)} scores for {len(self._place)} classes: it does another task, or it tells the "
-                "best ones only; then say top instead of scores"
+                f"{self.name} returns {len(told)} scores for {len(self._place)} classes: a different task, or only the best: "
+                "in that case use top instead of scores"
             )
         others = [told[name] for name in sorted(told) if places[name] == web.UNDECIDED]
         return np.array([[known[place] for place in range(len(known))] + others], dtype=np.float64)
 
     def _told(self, reply: Reply) -> web.Told:
-        """Scores by what the API calls the classes."""
+        """Scores by the API's names for the classes."""
         answer, mapping = web.parsed(reply.body), self._mapping
         web.told_error(answer)
         if mapping.label is not None:
@@ -132,25 +132,25 @@ class HttpJson:
         elif mapping.names is not None:
             names = find(answer, mapping.names)
         if not isinstance(told, list) or not told or not all(map(is_number, told)):
-            raise AnswerError(f"scores are finite numbers, one a class, got {str(told)[:60]}")
+            raise AnswerError(f"expected finite scores, one per class, got {str(told)[:60]}")
         if names is None:
             if mapping.top is not None:
-                raise AnswerError(f"{self.name} tells {len(told)} scores without names for {len(self._order)} classes")
+                raise AnswerError(f"{self.name} returns {len(told)} scores without names for {len(self._order)} classes")
             names = range(mapping.first, mapping.first + len(told))
         elif not isinstance(names, list) or len(names) != len(told):
-            raise AnswerError(f"{len(told)} scores, but their names are {str(names)[:60]}")
+            raise AnswerError(f"expected a name for each of the {len(told)} scores, got {str(names)[:60]}")
         found = {self._name(name): value for name, value in zip(names, told, strict=True)}
         if len(found) != len(told):
             raise AnswerError(f"{self.name} names a class twice: {str(names)[:60]}")
         return found
 
     def _name(self, told: object) -> str:
-        """What the API calls a class, as text."""
+        """The API's name of a class, as text."""
         if isinstance(told, str):
             return told
         if is_number(told) and isinstance(told, int | float) and int(told) == told:
             return str(int(told))
-        raise AnswerError(f"{self.name} answers {str(told)[:60]!r} where the name or the number of a class was expected")
+        raise AnswerError(f"expected the name or number of a class from {self.name}, got {str(told)[:60]!r}")
 
     def _class(self, name: str) -> int:
         """The claim's class that the API calls so, by name or by number."""
@@ -162,8 +162,8 @@ class HttpJson:
         if number in range(len(self._order)):
             return self._order[number]
         raise UnsettledError(
-            f"{self.name} answers the class {name[:60]!r}, which the claim does not know: say in the mapping's classes what the "
-            f"API calls {', '.join(self._place)}, or in first which number its first class has; or bring decoys of known class"
+            f"{self.name} returns the class {name[:60]!r}, unknown to the claim: declare in the mapping's classes what the "
+            f"API calls {', '.join(self._place)}, or in first the number of its first class; or use decoys of known class"
         )
 
     def _judged(self, question: Question, rows: Floats) -> Floats:

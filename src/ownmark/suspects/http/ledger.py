@@ -1,10 +1,10 @@
-"""The query ledger: every request that a judge sent, and what came back, in one SQLite file. No torch.
+"""The query ledger: every request that a judge sent, and the response, in one SQLite file. No torch.
 
-A row is written before its request is sent and completed when the answer is there, so that a run that is killed knows what
-it has spent, and an answer that was paid for is never asked for again. What a server says to a key is kept, the key is not.
+A row is written before its request is sent and completed when the answer arrives, so that a killed run knows what it has spent,
+and an answer that was paid for is never requested again. The server's responses are stored, the key is not.
 
-Every row carries a code under the key of its hearing, which only the user who began the ledger has: a ledger that somebody else
-made or touched is refused, so that no answer is believed that was not got by whoever asks.
+Every row carries a code under the key of its hearing, which only the user who started the ledger has: a ledger that somebody else
+created or modified is rejected, so that a judge trusts no answers but the judge's own.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from ownmark.files import held
 from ownmark.querying.hearing import Hearing, equal, user_key
 from ownmark.suspects.http.commits import Commits
 
-APPLICATION, VERSION = 0x6F776E6D, 2  # "ownm", so that no other SQLite file is taken for a ledger
-OPEN, ANSWERED, RULE = "sent", "answered", "rule"  # the states of a row; a failure or a refusal is any other word
-WHOLE = "the whole claim"  # the rule of a test that asks about all of it
+APPLICATION, VERSION = 0x6F776E6D, 2  # "ownm", so that no other SQLite file passes for a ledger
+OPEN, ANSWERED, RULE = "sent", "answered", "rule"  # the states of a row; any other word is a failure or a refusal
+WHOLE = "the whole claim"  # the rule of a test that asks about the whole claim
 TABLE = """
 CREATE TABLE requests (
     number INTEGER PRIMARY KEY,   -- the order in which they were sent
@@ -48,12 +48,12 @@ COMPLETE = (
 )
 SUMMED = "number, request, sent, queries, state, status, headers, digest"
 INSERT = f"INSERT INTO requests ({SUMMED}, code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
-Row = tuple[int, str, str, int, str, int | None, str | None, str | None]  # of what is summed
+Row = tuple[int, str, str, int, str, int | None, str | None, str | None]  # the columns that the code covers
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server answered: the HTTP status, the headers that matter (names in lower case), and the body."""
+    """A server's response: the HTTP status, the relevant headers (names in lower case) and the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -63,8 +63,8 @@ class Reply:
 class Ledger:
     """The ledger in the file `path`, or in memory if there is none. One process at a time; its threads share it.
 
-    `user`: the key by which its rows are known as one's own, None for that of whoever runs this. Raises UsageError for a file
-    that another user, another key or another hand has written to, and for a link.
+    `user`: the key that authenticates its rows, None for that of the current user. Raises UsageError for a link and for a file
+    that another user, another key or another program has written to.
     """
 
     def __init__(self, path: Path | str | None = None, user: bytes | None = None) -> None:
@@ -72,7 +72,7 @@ class Ledger:
         self._taken = dict[int, int]()
         self._entered = dict[int, tuple[str, str]]()
         if self.path is not None and self.path.is_symlink():
-            raise UsageError(f"{self.path} is a link, which could lead anywhere; name the ledger itself")
+            raise UsageError(f"{self.path} is a symbolic link, which could lead anywhere; name the ledger itself")
         self._hearing = Hearing.begun(user or (user_key() if self.path else bytes(32)))
         try:
             with ExitStack() as opened:
@@ -90,28 +90,28 @@ class Ledger:
 
     @property
     def spent(self) -> int:
-        """Images that count as asked about so far, in this run and the ones before; requests without an answer count."""
+        """Images that count as asked about so far, in this run and earlier ones; requests without an answer count."""
         return self._spent
 
     @property
     def answered(self) -> int:
-        """Images that are answered and need not be asked about again."""
+        """Images that have been answered and need not be asked about again."""
         with self._reading():
             return self._one(f"SELECT coalesce(sum(queries), 0) FROM requests WHERE state = '{ANSWERED}'")  # noqa: S608 - ours
 
     @property
     def nonce(self) -> bytes:
-        """What was drawn when the ledger was begun: public, and nobody could foresee it."""
+        """The random value drawn when the ledger was started: public, but unpredictable beforehand."""
         return self._hearing.nonce
 
     @property
     def taken(self) -> int:
-        """Images whose answers were used in this run, but were got in an earlier one."""
+        """Images whose answers were used in this run but obtained in an earlier one."""
         return sum(self._taken.values())
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all rows in their order, as 64 hexadecimal digits; an answer counts by its own digest."""
+        """SHA-256 over all rows in order, as 64 hexadecimal digits; an answer enters by its own digest."""
         total = hashlib.sha256()
         with self._reading():
             for row in self._database.execute(f"SELECT {SUMMED} FROM requests ORDER BY number"):  # noqa: S608 - our own names
@@ -119,7 +119,7 @@ class Ledger:
         return total.hexdigest()
 
     def answer(self, request: str) -> Reply | None:
-        """What was answered to the request of that digest. Raises SuspectError if it was changed since."""
+        """The answer to the request of that digest. Raises SuspectError if it was modified since."""
         wanted = "SELECT number, queries, status, headers, digest, answer FROM requests WHERE request = ? AND state = ?"
         with self._reading():
             row = self._database.execute(f"{wanted} ORDER BY number", (request, ANSWERED)).fetchone()
@@ -132,45 +132,47 @@ class Ledger:
         return reply
 
     def _kept(self, status: object, headers: object, digest: object, body: object) -> Reply:
-        """A row as it was answered. Raises SuspectError for one that this program did not write so."""
+        """A row as it was answered. Raises SuspectError for a row that this program did not write so."""
         if not isinstance(body, bytes) or hashlib.sha256(body).hexdigest() != digest:
-            raise SuspectError(f"the ledger {self.path} was changed: an answer does not fit its digest; use another ledger")
-        with blamed(SuspectError, f"the ledger {self.path} was changed: an answer's headers cannot be read; use another ledger"):
+            raise SuspectError(f"the ledger {self.path} was modified: an answer does not match its digest; use another ledger")
+        with blamed(
+            SuspectError, f"the ledger {self.path} was modified: cannot read the headers of an answer; use another ledger"
+        ):
             told = json.loads(str(headers))
             if not isinstance(status, int) or not all(isinstance(value, str) for value in told.values()):
                 raise TypeError(f"status {status!r} and headers {headers!r}")
         return Reply(status, told, body)
 
     def begin(self, rule: str = WHOLE) -> None:
-        """Say by which rule the test stops, before its first query. Raises UsageError if it was begun by another one.
+        """Record the stopping rule of the test before its first query. Raises UsageError if it was started under another rule.
 
-        Whoever could change the rule, or go on after the end, could go on until he liked the outcome.
+        Otherwise a judge could change the rule, or continue after the end, until the outcome suits.
         """
         rules = self.noted(RULE)
         begun = rules[0] if rules else WHOLE if self._spent else rule
         if begun != rule:
             raise UsageError(
-                f"the ledger {self.path} was begun for {begun}; a test cannot be changed or extended afterwards, to {rule}: ask "
-                "by the same rule again, or name another ledger, and keep this one on record"
+                f"the ledger {self.path} was started for {begun}; a test cannot be changed afterwards, to {rule}: ask "
+                "under the same rule again, or name another ledger, and keep this one on record"
             )
         if rule != WHOLE and not rules:
             self.note(RULE, rule)
 
     def note(self, kind: str, text: str) -> None:
-        """Enter something that is no request."""
+        """Enter something other than a request."""
         with self._queue.adding:
             self._last += 1
             number = self._last
         self._enter((number, hashlib.sha256(text.encode()).hexdigest(), _now(), 0, kind, None, text, None))
 
     def noted(self, kind: str) -> tuple[str, ...]:
-        """What was entered of that kind, in order."""
+        """The entries of that kind, in order."""
         wanted = "SELECT headers FROM requests WHERE state = ? AND queries = 0 ORDER BY number"
         with self._queue.committing:
             return tuple(text for (text,) in self._database.execute(wanted, (kind,)))
 
     def send(self, request: str, queries: int, most: int | None = None) -> int:
-        """Enter a request before it is sent; gives its number. Raises SuspectError if `most` queries would be exceeded."""
+        """Enter a request before it is sent; returns its number. Raises SuspectError if `most` queries would be exceeded."""
         with self._queue.adding:
             if most is not None and queries and self._spent + queries > most:
                 raise SuspectError(
@@ -198,7 +200,7 @@ class Ledger:
         self._change((number, request, sent, queries, why, status, None, None), None)
 
     def reject(self, request: str, why: str) -> None:
-        """What was answered to that request is no answer: it stays in the ledger and is asked for again next time."""
+        """Mark the stored answer to that request as unusable: it stays in the ledger and is requested again next time."""
         wanted = f"SELECT {SUMMED}, answer FROM requests WHERE request = ? AND state = ?"  # noqa: S608 - our own names
         with self._queue.committing:
             found = self._database.execute(wanted, (request, ANSWERED)).fetchall()
@@ -206,11 +208,11 @@ class Ledger:
             self._change((number, asked, sent, queries, why, status, headers, digest), body)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._opened.close()
 
     def _prepare(self) -> None:
-        """Lock the file, and make the table in a new one."""
+        """Lock the file, and create the table in a new one."""
         for pragma in ("trusted_schema = OFF", "locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
             self._database.execute(f"PRAGMA {pragma}")
         self._database.execute("BEGIN IMMEDIATE")
@@ -223,17 +225,17 @@ class Ledger:
             self._database.execute(f"PRAGMA user_version = {VERSION}")
         elif found == (APPLICATION, 1):
             raise UsageError(
-                f"the ledger {self.path} is of version 1: nothing in it shows whose answers it holds; name another file"
+                f"the ledger {self.path} is of version 1, which does not show whose answers it holds; name another file"
             )
         elif found != (APPLICATION, VERSION):
-            raise UsageError(f"{self.path} is no ledger that this ownmark can read; name another file")
+            raise UsageError(f"{self.path} is not a ledger that this ownmark can read; name another file")
         else:
             self._check_own()
         self._database.execute("COMMIT")
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Nobody writes meanwhile. What the database raises becomes a UsageError: the file is damaged, or its table another."""
+        """No other thread writes meanwhile. Database errors become a UsageError: the file is corrupt or has a different table."""
         with self._queue.committing:
             try:
                 yield
@@ -241,19 +243,19 @@ class Ledger:
                 raise UsageError(self._told(error)) from error
 
     def _check_own(self) -> None:
-        """Raises UsageError unless this user began the ledger and every row in it is his."""
+        """Raises UsageError unless this user started the ledger and wrote every row in it."""
         tables = {row[0] for row in self._database.execute("SELECT sql FROM sqlite_master")}
         hearings = self._database.execute("SELECT nonce, code FROM hearing").fetchall() if tables == set(TABLES) else []
         if len(hearings) != 1 or len(hearings[0][0]) != len(self.nonce.hex()):
-            raise UsageError(f"{self.path} is no ledger that this ownmark can read; name another file")
+            raise UsageError(f"{self.path} is not a ledger that this ownmark can read; name another file")
         nonce, code = hearings[0]
         self._hearing = Hearing(bytes.fromhex(nonce), self._hearing.user)
         if not equal(code, self._hearing.code):
-            raise UsageError(f"the ledger {self.path} was not begun by you: its answers are not used; name a file of your own")
+            raise UsageError(f"the ledger {self.path} was not started by you, so its answers are not used; name your own file")
         for *row, signed in self._database.execute(f"SELECT {SUMMED}, code FROM requests ORDER BY number"):  # noqa: S608 - ours
             if not equal(signed, self._hearing.signed(row)):
                 raise UsageError(
-                    f"row {row[0]} of the ledger {self.path} was not written by you: no answer in it is used; name another"
+                    f"row {row[0]} of the ledger {self.path} was not written by you, so no answer in it is used; name another"
                 )
 
     def _enter(self, row: Row) -> None:
@@ -265,7 +267,7 @@ class Ledger:
         self._write(COMPLETE, (state, queries, status, headers, digest, self._hearing.signed(row), body, number))
 
     def _one(self, statement: str) -> int:
-        """The whole number that a statement asks for."""
+        """The integer that a statement returns."""
         return int(self._database.execute(statement).fetchone()[0])
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
@@ -277,7 +279,7 @@ class Ledger:
     def _told(self, error: sqlite3.Error) -> str:
         if "locked" in str(error):
             return f"another run is using the ledger {self.path}; wait for it or name another file"
-        return f"cannot use the ledger {self.path}: {error}; what it holds is kept"
+        return f"cannot use the ledger {self.path}: {error}; its content is kept"
 
 
 def _now() -> str:

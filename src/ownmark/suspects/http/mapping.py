@@ -1,4 +1,4 @@
-"""How an API that speaks JSON is asked and understood, declared in a small YAML file. No torch, and no code in the file."""
+"""How to query an API that speaks JSON and read its answers, declared in a small YAML file. No torch, and no code in the file."""
 
 import re
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ from ownmark.errors import AnswerError, UsageError
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.http.request import check_address, check_headers
 
-PNG, BASE64, TENSOR = "{{png}}", "{{image_b64}}", "{{tensor}}"  # what a body may hold in the image's place
+PNG, BASE64, TENSOR = "{{png}}", "{{image_b64}}", "{{tensor}}"  # placeholders for the image in a body
 MOST_BYTES = 2**20  # of a mapping
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\*)\]")
 LAYOUTS, VALUES = ("nchw", "nhwc"), ("normalised", "unit", "pixels")
@@ -43,13 +43,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Mapping:
-    """One image is sent in `body`; exactly one of `scores`, `top` and `label` says where the answer lies (see `find`).
+    """One image is sent in `body`; exactly one of `scores`, `top` and `label` says where the answer is (see `find`).
 
-    `scores` leads to one number a class, `top` to the best few only, `label` to a class. Either of the first two may be a list,
-    with the classes' names at `names` or in the order of `classes`, or an object from name to score. `classes`: what the API
-    calls the claim's classes, in the claim's order; () for the claim's own names. `order`: the same in the order in which the API
-    counts them; () for that of `classes`. `first`: the number that the API gives to its first class. `outputs`: whether
-    the scores are logits, None to find it out by the answers.
+    `scores` leads to one number per class, `top` to the best few only, `label` to a class. Either of the first two may be a list,
+    with the classes' names at `names` or in the order of `classes`, or an object from name to score. `classes`: the API's names
+    of the claim's classes, in the claim's order; () for the claim's own names. `order`: the same names in the API's order; () for
+    that of `classes`. `first`: the API's number of its first class. `outputs`: whether the scores are logits, None infers it from
+    the answers.
     """
 
     url: str
@@ -71,40 +71,42 @@ class Mapping:
         check_address(self.url)
         check_headers(self.headers)
         if self.method not in {"POST", "PUT"}:
-            raise UsageError(f"an image is sent by POST or PUT, got method {self.method!r}")
+            raise UsageError(f"expected the method POST or PUT, got {self.method!r}")
         if self.layout not in LAYOUTS or self.values not in VALUES:
-            raise UsageError(f"layout is one of {LAYOUTS} and values one of {VALUES}, got {self.layout!r}, {self.values!r}")
-        if [self.scores, self.top, self.label].count(None) != 2:  # noqa: PLR2004 - all but one
-            raise UsageError("say exactly one of scores, top and label: where in the answer they lie, e.g. predictions[0]")
+            raise UsageError(f"layout must be one of {LAYOUTS} and values one of {VALUES}, got {self.layout!r}, {self.values!r}")
+        if [self.scores, self.top, self.label].count(None) != 2:  # noqa: PLR2004 - all except one
+            raise UsageError("give exactly one of scores, top and label, with its place in the answer, e.g. predictions[0]")
         if self.label is not None and self.names is not None:
             raise UsageError("names belong to scores or top; a label needs none")
         for path in (self.scores, self.top, self.label, self.names):
             steps(path or "")
         if _holders(self.body) != 1:
-            raise UsageError(f"the body must hold the image once, as {PNG} (alone), {BASE64} or {TENSOR}")
+            raise UsageError(f"the body must contain the image once, as {PNG} (alone), {BASE64} or {TENSOR}")
         if len(set(self.classes)) != len(self.classes) or len(set(self.order)) != len(self.order):
-            raise UsageError("classes and order must name every class once")
+            raise UsageError("classes and order must name every class exactly once")
 
     @classmethod
     def read(cls, text: str, url: str = "") -> "Mapping":
-        """The mapping in a YAML text or, if it is one word, the preset of that name. `url` takes the place of the text's own."""
+        """The mapping in a YAML text or, for a single word, the preset of that name. `url` overrides the text's own."""
         try:
             told = PRESETS.get(text.strip()) or _loaded(text)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise UsageError(f"the mapping is no YAML: {' '.join(str(error).split())[:200]}") from error
+            raise UsageError(f"the mapping is not YAML: {' '.join(str(error).split())[:200]}") from error
         if not isinstance(told, dict):
-            raise UsageError(f"a mapping is a YAML object or one of {', '.join(PRESETS)}; got {str(told)[:60]!r}")
+            raise UsageError(f"expected a mapping as a YAML object or one of {', '.join(PRESETS)}, got {str(told)[:60]!r}")
         preset = told.get("preset", "")
         if preset and preset not in PRESETS:
-            raise UsageError(f"there is no preset {preset!r}; there are: {', '.join(PRESETS)}")
+            raise UsageError(f"there is no preset {preset!r}; the presets are: {', '.join(PRESETS)}")
         merged = _merged(PRESETS[preset] if preset else {}, {key: value for key, value in told.items() if key != "preset"})
         unknown = sorted(map(str, merged.keys() - {field.name for field in fields(cls)}))
         if unknown:
-            raise UsageError(f"a mapping has no {unknown[0]!r}; it has: {', '.join(field.name for field in fields(cls))}")
+            raise UsageError(
+                f"a mapping has no field {unknown[0]!r}; its fields are: {', '.join(field.name for field in fields(cls))}"
+            )
         if url:
             merged["url"] = url
         if "url" not in merged:
-            raise UsageError("the mapping does not say where the API is: add url: https://...")
+            raise UsageError("the mapping lacks the address of the API: add url: https://...")
         return cls(**_typed(merged))
 
     @classmethod
@@ -120,16 +122,16 @@ class Mapping:
 
 
 class _NamedOnce(yaml.SafeLoader):
-    """YAML whose objects name everything once: of two values whoever reads it could take either."""
+    """YAML without duplicate keys, of which different readers could take different values."""
 
 
 def _object(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
-        raise yaml.YAMLError("the names in an object are texts")
+        raise yaml.YAMLError("the keys of an object must be strings")
     names = [loader.construct_object(key) for key, _ in node.value]
     if len({str(name) for name in names}) != len(names):
         twice = next(name for name in names if sum(str(name) == str(other) for other in names) > 1)
-        raise yaml.YAMLError(f"it says {twice!r} twice in one object")
+        raise yaml.YAMLError(f"duplicate key {twice!r} in one object")
     return dict(zip(names, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
 
 
@@ -156,7 +158,7 @@ def steps(path: str) -> tuple[str | int, ...]:
 
 
 def find(answer: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
-    """What lies at `path`. Raises AnswerError if there is nothing."""
+    """The value at `path`. Raises AnswerError if there is none."""
     return _walk(answer, steps(path), path)
 
 
@@ -169,18 +171,18 @@ def _walk(value: Any, left: tuple[str | int, ...], path: str) -> Any:  # noqa: A
     inside = isinstance(value, list) and isinstance(step, int) and step < len(value)
     if inside or (isinstance(value, dict) and step in value):
         return _walk(value[step], rest, path)
-    raise AnswerError(f"the answer holds nothing at {path!r}; it is {_outline(value)} where {step!r} was looked for")
+    raise AnswerError(f"the answer has nothing at {path!r}: expected {step!r}, got {_outline(value)}")
 
 
 def _outline(value: object) -> str:
-    """What a JSON value is, in a few words."""
+    """A JSON value in a few words."""
     if isinstance(value, dict):
         return f"an object of {', '.join(map(str, list(value)[:6]))}"[:120]
     return f"a list of {len(value)}" if isinstance(value, list) else str(value)[:60]
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """A preset with the user's own words over it; where the answer lies is told by one of them as a whole."""
+    """A preset overridden by the user's own fields; the location of the answer is overridden as a whole."""
     answers = ("scores", "top", "label", "names")
     kept = {key: value for key, value in below.items() if key not in answers or not set(answers) & above.keys()}
     both = kept | above
@@ -190,29 +192,29 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typed(told: dict[str, Any]) -> dict[str, Any]:
-    """YAML data as the fields of a mapping. Raises UsageError for one of another kind."""
+    """YAML data as the fields of a mapping. Raises UsageError for a wrong type."""
     typed = dict(told)
     kinds: dict[str, type] = {"headers": dict, "classes": list, "order": list, "first": int}
     kinds |= dict.fromkeys(("url", "method", "scores", "top", "label", "names", "outputs", "layout", "values"), str)
     for name, kind in kinds.items():
         if name in told and (not isinstance(told[name], kind) or isinstance(told[name], bool)):
-            raise UsageError(f"{name} should be {kind.__name__}, got {told[name]!r}")
+            raise UsageError(f"expected {name} to be {kind.__name__}, got {told[name]!r}")
     for name in ("classes", "order"):
         if not all(isinstance(one, str) for one in told.get(name, [])):
-            raise UsageError(f"{name} are texts; put numbers into quotes")
+            raise UsageError(f"{name} must be strings; put numbers in quotes")
         typed[name] = tuple(told.get(name, ()))
     headers = told.get("headers", {})
     if not all(isinstance(part, str) for pair in headers.items() for part in pair):
-        raise UsageError("headers are texts; put numbers into quotes")
+        raise UsageError("headers must be strings; put numbers in quotes")
     typed["headers"] = tuple(sorted(headers.items()))
     outputs = told.get("outputs")
     if outputs is not None and outputs not in list(Outputs):
-        raise UsageError(f"outputs is one of {', '.join(Outputs)}, got {outputs!r}")
+        raise UsageError(f"outputs must be one of {', '.join(Outputs)}, got {outputs!r}")
     return typed | {"outputs": None if outputs is None else Outputs(outputs)}
 
 
 def _holders(body: object) -> int:
-    """How often a body holds the image."""
+    """How often a body contains the image."""
     if body == PNG:
         return 1
     if isinstance(body, dict | list):

@@ -1,4 +1,4 @@
-"""What an API calls the classes of a claim, found out by ordinary images of known class. No torch."""
+"""What an API calls the classes of a claim, learnt from ordinary images of known class. No torch."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from ownmark.scoring.readings import Labels
 from ownmark.suspects.http.web import Told, best
 
-LEAST = 3  # images of each class from which an unheard-of name can be learnt
+LEAST = 3  # images per class needed to learn an undeclared name
 
 
 @dataclass(frozen=True)
 class Naming:
-    """`classes`: the API's names of the claim's classes, in the claim's order; `right` of `asked` images fit it."""
+    """`classes`: the API's names of the claim's classes, in the claim's order; they fit `right` of `asked` images."""
 
     classes: tuple[str, ...]
     how: str
@@ -21,23 +21,23 @@ class Naming:
 
     @property
     def good(self) -> bool:
-        """Whether it is half of the way from chance to perfect, or nearer to that."""
+        """Whether it is at least halfway from chance to perfect."""
         return self.right >= self.asked * (1 + 1 / len(self.classes)) / 2
 
 
 def supposed(told: Sequence[Told], labels: Labels, declared: Sequence[tuple[str, ...]], names: Sequence[str]) -> Naming:
-    """Of the names that an API may use for the claim's classes (`names`) those that fit best; `labels` (n,): the true classes."""
+    """The best-fitting of the names that an API may use for the claim's classes (`names`); `labels` (n,): the true classes."""
     answers = [best(one) for one in told]
     heard = sorted({name for one in told for name in one})
     found = [
         Naming(classes, how, sum(one == classes[label] for one, label in zip(answers, labels, strict=True)), len(answers))
         for classes, how in _candidates(declared, names, heard)
     ]
-    return max(found, key=lambda one: one.right)  # the first of several
+    return max(found, key=lambda one: one.right)  # the first of equals
 
 
 def learnt(told: Sequence[Told], labels: Labels, classes: int) -> Naming | None:
-    """The name that most images of each class get, if all classes have one and no two the same; None otherwise."""
+    """The name that most images of each class get, if every class has one and all differ; otherwise None."""
     counts = [Counter[str]() for _ in range(classes)]
     for one, label in zip(told, labels, strict=True):
         name = best(one)
@@ -59,12 +59,12 @@ def _candidates(
     for one in declared:
         yield one, "as declared"
     spelled = {_plain(name): name for name in heard}
-    yield tuple(spelled.get(_plain(name), name) for name in names), "the claim's names, spelled otherwise"
+    yield tuple(spelled.get(_plain(name), name) for name in names), "the claim's names, spelled differently"
     for one in declared:
         if all(name.isdecimal() for name in one):
             yield (
                 tuple(str(int(name) + 1) for name in one),
-                "numbers that are one higher: it counts from 1, or has a class in front",
+                "numbers shifted by one: it counts from 1 or has an extra first class",
             )
 
 

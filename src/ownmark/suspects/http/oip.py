@@ -1,7 +1,7 @@
 """A suspect that speaks the Open Inference Protocol, version 2, over HTTP: Triton, KServe, MLServer, OpenVINO. No torch.
 
-https://github.com/kserve/open-inference-protocol, with two extensions of Triton's: binary tensors, used where the server lists
-`binary_tensor_data`, and `classification`, which answers the best classes only. gRPC is not spoken.
+https://github.com/kserve/open-inference-protocol, with two extensions of Triton's: binary tensors, used if the server lists
+`binary_tensor_data`, and `classification`, which returns the best classes only. gRPC is not supported.
 """
 
 import json
@@ -27,11 +27,11 @@ from ownmark.suspects.http.v2 import HEADER, TEXT, TYPES, class_of, tensor
 
 PIXELS = {"UINT8", "UINT16", "UINT32", "UINT64", "INT16", "INT32", "INT64"}  # can hold 0 ... 255
 FLOATS = {"FP16", "FP32", "FP64"}
-BATCHED = 4  # dimensions of an input that takes several images
+BATCHED = 4  # dimensions of an input that takes batches
 
 
 class Layout(StrEnum):
-    """Where the channels of an input stand."""
+    """Where the channels of an input are."""
 
     NCHW = "nchw"
     NHWC = "nhwc"
@@ -39,12 +39,12 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a server is spoken to; names, types and shapes that are left empty are learnt from its metadata.
+    """How to talk to a server; empty names, types and shapes are filled in from its metadata.
 
-    `headers` may hold ${NAME} for a variable of the environment; `outputs`: whether the scores are logits, None to find it out by
-    the answers. Whole numbers are sent as pixels in [0, 255], floating-point ones normalised. `best`: ask for that many best
-    classes instead of all scores. `labels`: the output holds labels (n,) rather than scores (n, classes). `repeats`: images asked
-    about twice, to see that the suspect stays the same.
+    `headers` may contain ${NAME} for an environment variable; `outputs`: whether the scores are logits, None infers it from the
+    answers. Integer inputs get pixels in [0, 255], floating-point ones normalised values. `best`: ask for that many best classes
+    instead of all scores. `labels`: the output holds labels (n,) rather than scores (n, classes). `repeats`: images asked about
+    twice, to check that the suspect stays the same.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -61,12 +61,12 @@ class Dialect:
         check_headers(self.headers)
         if min(self.best, self.repeats) < 0 or (self.datatype and self.datatype not in FLOATS | PIXELS):
             known = ", ".join(sorted(FLOATS | PIXELS))
-            raise UsageError(f"best and repeats are 0 or more and a data type is one of {known}; got {self}")
+            raise UsageError(f"expected best and repeats of at least 0 and a data type from {known}, got {self}")
 
 
 @dataclass(frozen=True)
 class _Wire:
-    """A `Dialect` with nothing left open. `batch`: images that each request must hold, 0 for no batch dimension at all."""
+    """A `Dialect` with everything filled in. `batch`: images that each request must hold, 0 for no batch dimension at all."""
 
     input: str
     datatype: str
@@ -80,13 +80,13 @@ class _Wire:
 
 
 class Oip:
-    """The model at `url`, e.g. http://127.0.0.1:8000/v2/models/NAME, which is asked one image at a time.
+    """The model at `url`, e.g. http://127.0.0.1:8000/v2/models/NAME, queried one image at a time.
 
-    `classes`: how many the claim knows; `preprocess`: what the server does not do itself. The metadata is asked for when it is
-    first needed.
+    `classes`: the claim's number of classes; `preprocess`: what the server does not do itself. The metadata is fetched on
+    first use.
     """
 
-    digest = ""  # what stands behind an address cannot be known
+    digest = ""  # the model behind an address is unknown
 
     def __init__(
         self,
@@ -100,18 +100,18 @@ class Oip:
         self.name = url.rstrip("/").removesuffix("/infer")
         check_address(self.name)
         if "/v2/models/" not in self.name or "?" in self.name:
-            raise UsageError(f"{url} is no model of the Open Inference Protocol; its address ends in /v2/models/NAME")
+            raise UsageError(f"expected an address that ends in /v2/models/NAME, as in the Open Inference Protocol, got {url}")
         self._classes, self._dialect = classes, dialect
         self._transport = transport or Transport()
         self.manner = web.Manner(preprocess, repeats=dialect.repeats)
 
     @property
     def namings(self) -> tuple[tuple[str, ...], ...]:
-        """What it may be meant to call the claim's classes: it counts them from 0."""
+        """What it may call the claim's classes: their numbers from 0."""
         return (tuple(map(str, range(self._classes))),)
 
     def asked(self, manner: web.Manner) -> "Oip":
-        """The same suspect, asked in that manner."""
+        """The same suspect, queried in that manner."""
         other = copy(self)
         other.manner = manner
         return other
@@ -126,25 +126,27 @@ class Oip:
         return web.LABELS if self._wire.labels or self._wire.best else web.SCORES
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """LABEL (n,) and, unless the server tells labels only, PROBABILITY (n, classes)."""
+        """LABEL (n,) and, unless the server returns labels only, PROBABILITY (n, classes)."""
         self._check_size(images)
         exchange = web.Exchange(self._transport, self._request, self._rows, partial(self._judged, question))
         return web.answers(exchange.rows(images, self.manner.repeats), question)
 
     @cached_property
     def _wire(self) -> _Wire:
-        """What the server says about itself, unless we were told otherwise."""
+        """The server's metadata, overridden by what the user declared."""
         told, given = self._asked(self.name), self._dialect
         source = _chosen(told.get("inputs"), given.input, "input", self.name)
         target = _chosen(_scores_first(told.get("outputs")), given.output, "output", self.name, needed=False)
         datatype, shape = given.datatype or str(source.get("datatype", "")), _shape(source)
         if datatype not in FLOATS | PIXELS:
-            raise SuspectError(f"{self.name} takes {datatype or 'an unknown data type'}; needed is one of {', '.join(TYPES)}")
+            raise SuspectError(
+                f"expected {self.name} to take one of {', '.join(TYPES)}, got {datatype or 'an unknown data type'}"
+            )
         if shape and len(shape) not in {BATCHED - 1, BATCHED}:
-            raise SuspectError(f"{self.name} takes a tensor {list(shape)}; needed is (n, channels, height, width) or alike")
+            raise SuspectError(f"expected {self.name} to take (n, channels, height, width) or similar, got {list(shape)}")
         layout = given.layout or _layout(shape)
         if layout is None:
-            raise UsageError(f"{self.name} does not tell where the channels stand: say layout nchw or nhwc")
+            raise UsageError(f"{self.name} does not say where the channels are: set layout to nchw or nhwc")
         batch = 0 if len(shape) == BATCHED - 1 else max(shape[0], 1) if shape else 1
         labels = _labels_only(target) if given.labels is None else given.labels
         name, output = str(source["name"]), str(target.get("name", ""))
@@ -152,7 +154,7 @@ class Oip:
 
     @property
     def _binary(self) -> bool:
-        """Whether the server lists the extension; one that tells nothing about itself is asked in JSON, which all speak."""
+        """Whether the server lists the extension; a server without metadata is queried in JSON, which all support."""
         try:
             extensions = self._asked(self.name.split("/models/")[0]).get("extensions")
         except SuspectError:
@@ -163,17 +165,17 @@ class Oip:
         """Metadata, which costs no query."""
         told = web.parsed(self._transport.send(Request("GET", url, headers=self._dialect.headers)).body)
         if not isinstance(told, dict):
-            raise AnswerError(f"{url} should describe itself by a JSON object, but tells {str(told)[:60]!r}")
+            raise AnswerError(f"expected a JSON object of metadata from {url}, got {str(told)[:60]!r}")
         return told
 
     def _check_size(self, images: npt.NDArray[Any]) -> None:
         height, width, channels = images.shape[1:]
         wanted = (channels, height, width) if self._wire.layout is Layout.NCHW else (height, width, channels)
         if any(want not in {-1, got} for want, got in zip(self._wire.shape, wanted, strict=False)):
-            raise SuspectError(f"{self.name} takes images {self._wire.shape} ({self._wire.layout}), the claim has {wanted}")
+            raise SuspectError(f"{self.name} takes images {self._wire.shape} ({self._wire.layout}), but the claim has {wanted}")
 
     def _request(self, image: npt.NDArray[Any]) -> Request:
-        """The request about one image, which is repeated where the server insists on a larger batch."""
+        """The request about one image, which is repeated if the server insists on a larger batch."""
         wire = self._wire
         images = np.repeat(self.manner.shown(image)[None], max(wire.batch, 1), axis=0)
         values = images if wire.datatype in PIXELS else web.normalised(images, self.manner.preprocess)
@@ -207,14 +209,14 @@ class Oip:
         """One row: a label (1,) or scores (1, classes)."""
         values, batch = tensor(reply, self._wire.output), max(self._wire.batch, 1)
         if not values.size or values.size % batch:
-            raise AnswerError(f"{self.name} was sent {batch} images, but answers {values.shape}")
+            raise AnswerError(f"expected {batch} answers from {self.name}, got {values.shape}")
         rows = values.reshape(batch, -1)
         if self._wire.best or values.dtype.kind == "U":
             rows = np.array([[class_of(entry) for entry in row[:1]] for row in rows])
         labels = self._wire.labels or self._wire.best > 0
         if labels != (rows.shape[1:] == (1,)):
-            expected = "one label an image was" if labels else "the scores of all classes were"
-            raise AnswerError(f"{self.name} answers {values.shape} where {expected} expected")
+            expected = "one label per image" if labels else "the scores of all classes"
+            raise AnswerError(f"expected {expected} from {self.name}, got {values.shape}")
         return rows[:1, 0] if labels else rows[:1]
 
     def _told(self, reply: Reply) -> web.Told:
@@ -224,15 +226,15 @@ class Oip:
         return {str(place): float(score) for place, score in enumerate(rows[0])}
 
     def _judged(self, question: Question, rows: Floats) -> Floats:
-        """Labels or probabilities. Raises UnsettledError for rows that no claim of that many classes can be judged by."""
+        """Labels or probabilities. Raises UnsettledError for rows that cannot be judged with that many classes."""
         names = [int(name) for name in self.manner.classes]
         if rows.ndim == 1:
             places = {name: place for place, name in enumerate(names)}
             return np.array([places.get(int(label), web.UNDECIDED) for label in rows]) if names else rows
         if rows.shape[1] < self._classes or (rows.shape[1] > self._classes and not names):
             raise UnsettledError(
-                f"the claim is about {self._classes} classes, but {self.name} answers {rows.shape[1:]}: it does another task, or "
-                "has a class more, which decoys of known class would show"
+                f"the claim has {self._classes} classes, but {self.name} returns {rows.shape[1:]}: a different task, or it "
+                "has an extra class, which decoys of known class would show"
             )
         shares = scored(rows, self._dialect.outputs, question)
         others = [column for column in range(rows.shape[1]) if column not in names]
@@ -244,9 +246,9 @@ def _chosen(told: object, name: str, what: str, where: str, *, needed: bool = Tr
     known = [one for one in told if isinstance(one, dict) and one.get("name")] if isinstance(told, list) else []
     found = [one for one in known if one["name"] == name] if name else known
     if len({str(one["name"]) for one in known}) != len(known):
-        raise AnswerError(f"{where} lists an {what} twice: {', '.join(str(one['name']) for one in known)[:120]}")
+        raise AnswerError(f"{where} lists the same {what} twice: {', '.join(str(one['name']) for one in known)[:120]}")
     if name and not known:
-        return {"name": name}  # the server lists none, as KServe does
+        return {"name": name}  # the server lists none, like KServe
     if not found and not needed and not name:
         return {}
     if not found or (needed and len(found) > 1):
@@ -263,7 +265,7 @@ def _scores_first(outputs: object) -> object:
 
 
 def _labels_only(output: dict[str, Any]) -> bool:
-    """Whether an output is told to hold a class an image: whole numbers or text, one each."""
+    """Whether an output is declared to hold one class per image: integers or text."""
     datatype, shape = str(output.get("datatype", "")), _shape(output)
     return datatype == TEXT or (datatype.startswith(("INT", "UINT")) and (len(shape) < 2 or shape[-1] == 1))  # noqa: PLR2004
 
@@ -272,11 +274,11 @@ def _shape(tensor: dict[str, Any]) -> tuple[int, ...]:
     try:
         return tuple(int(size) for size in tensor.get("shape") or ())
     except (TypeError, ValueError, OverflowError) as error:
-        raise AnswerError(f"a tensor's shape is a list of whole numbers, got {str(tensor.get('shape'))[:60]}") from error
+        raise AnswerError(f"the shape of a tensor must be a list of integers, got {str(tensor.get('shape'))[:60]}") from error
 
 
 def _layout(shape: tuple[int, ...]) -> Layout | None:
-    """Where the channels stand, if the shape tells."""
+    """Where the channels are, if the shape is unambiguous."""
     first, last = (shape[-3], shape[-1]) if shape else (0, 0)
     if first in {1, 3}:
         return Layout.NCHW

@@ -1,4 +1,4 @@
-"""How fast a server is asked, and how long it asks us to wait. No torch."""
+"""Request rate, and how long a server asks us to wait. No torch."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 
 class Pace:
-    """Lets one request through each `1 / per_second` seconds, and none during a pause."""
+    """Lets one request through per `1 / per_second` seconds, and none during a pause."""
 
     def __init__(self, per_second: float) -> None:
         self._gap = 1 / per_second if per_second else 0.0
@@ -27,7 +27,7 @@ class Pace:
 
 
 def seconds_of(retry_after: str | None) -> float | None:
-    """Retry-After, which is a number of seconds or a date."""
+    """Retry-After in seconds; the header is a number of seconds or a date."""
     if retry_after is None:
         return None
     if retry_after.strip().isdecimal():

@@ -1,6 +1,6 @@
-"""What an address reveals is found out by ordinary images before anything is spent on the claim, and seen again at the end.
+"""Ordinary images reveal how an address answers before any query about the claim, and again at the end. No torch.
 
-No torch. `heard` is `verify` with that around it: what cannot be settled is INCONCLUSIVE, with the likely cause.
+`heard` wraps `verify` in these probes: what remains ambiguous is INCONCLUSIVE, with the likely cause.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,14 +23,14 @@ from ownmark.suspects.http.naming import Naming, learnt, supposed
 from ownmark.suspects.http.web import STEADY, Manner, Pixels, Told
 from ownmark.verdicts.verify import Outcome, Verdict, keyed_order, unsettled, verify
 
-SURE = 0.9  # share of the first probes that settles what the classes are called
-MOST_DECOYS = 200  # images that are asked about where that was not settled
-REFUSALS = 5  # triggers that are tried one by one where a trigger got no answer
-LATER, REFUSED = AGAIN + 1, AGAIN + 2  # turns: after the triggers, and after one got no answer
+SURE = 0.9  # share of the first probes that settles the names of the classes
+MOST_DECOYS = 200  # the most images to ask about if the names are not settled
+REFUSALS = 5  # triggers to try one by one after one got no answer
+LATER, REFUSED = AGAIN + 1, AGAIN + 2  # turns: after the triggers, and after a trigger got no answer
 SCALES = {
-    "values in [0, 255]: say --mean 0 --std 0.00392157": Preprocess((0.0,), (1 / 255,)),
-    "values in [0, 1]: say --mean 0 --std 1": Preprocess(),
-    "values in [-1, 1]: say --mean 0.5 --std 0.5": Preprocess((0.5,), (0.5,)),
+    "values in [0, 255]: pass --mean 0 --std 0.00392157": Preprocess((0.0,), (1 / 255,)),
+    "values in [0, 1]: pass --mean 0 --std 1": Preprocess(),
+    "values in [-1, 1]: pass --mean 0.5 --std 0.5": Preprocess((0.5,), (0.5,)),
 }
 
 
@@ -41,18 +41,18 @@ class Remote(Suspect, Protocol):
 
     @property
     def namings(self) -> tuple[tuple[str, ...], ...]:
-        """What it may be meant to call the claim's classes."""
+        """What it may call the claim's classes."""
 
     def asked(self, manner: Manner) -> Self:
-        """The same suspect, asked in that manner."""
+        """The same suspect, queried in that manner."""
 
     def told(self, images: Pixels) -> list[Told]:
-        """What it says about images (n, height, width, channels), in its own words."""
+        """Its answers about images (n, height, width, channels), in its own words."""
 
 
 @dataclass(frozen=True)
 class Settled:
-    """The suspect as it has to be asked; `notes`: what was found out; `doubt`: why it cannot be judged, "" if it can."""
+    """The suspect with settings that fit it; `notes`: what the probes found; `doubt`: why it cannot be judged, "" if it can."""
 
     remote: Remote
     notes: tuple[str, ...] = ()
@@ -61,14 +61,14 @@ class Settled:
 
 @dataclass(frozen=True)
 class Hearing:
-    """A verdict, and what was found out about the suspect beside it."""
+    """A verdict, and what else was learnt about the suspect."""
 
     verdict: Verdict
     notes: tuple[str, ...]
 
 
 def planned(claim: Claim, decoys: Decoys | None, repeats: int, early: Early | None) -> tuple[int, int]:
-    """How many images are asked about beside the claim's own, and how many of the claim's at most."""
+    """How many images are asked about besides the claim's own, and how many of the claim's at most."""
     own = claim.images.shape[0] * claim.images.shape[1]
     if early is not None:
         own = min(early.most or claim.images.shape[0], claim.images.shape[0])
@@ -80,7 +80,7 @@ def planned(claim: Claim, decoys: Decoys | None, repeats: int, early: Early | No
 def heard(
     claim: Claim, remote: Remote, decoys: Decoys | None = None, *, alpha: float = 0.05, early: Early | None = None
 ) -> Hearing:
-    """Find out what the suspect reveals, ask it, and see whether it is still the same. Raises as `verify` does."""
+    """Probe the suspect, query it, and check that it is still the same. Raises as `verify` does."""
     if decoys is None and early is None:
         return Hearing(verify(claim, remote, alpha=alpha), ())
     found = Settled(remote) if decoys is None else settled(claim, remote, decoys)
@@ -101,24 +101,24 @@ def heard(
 
 
 def settled(claim: Claim, remote: Remote, decoys: Decoys) -> Settled:
-    """What ordinary images of known class tell: steady answers, the names of the classes, and whether it sees what is sent."""
+    """What ordinary images of known class show: stable answers, the names of the classes, and whether preprocessing fits."""
     known = Decoys(decoys.images[decoys.labels >= 0], decoys.labels[decoys.labels >= 0])
     if not len(known.images):
         raise DataError(
-            f"decoys of known class are needed: name their folders after the claim's classes, {', '.join(claim.classes)}"
+            f"expected decoys of known class: name their folders after the claim's classes, {', '.join(claim.classes)}"
         )
     probes = known.images[:PROBES]
     turns = [_turned(remote, probes, turn) for turn in range(1 + AGAIN)]
     changed = sum(any(_apart(first, other) for other in others) for first, *others in zip(*turns, strict=True))
     notes: tuple[str, ...] = (
-        f"{changed} of {len(probes)} ordinary images got another answer when they were asked about {AGAIN} times more",
+        f"{changed} of {len(probes)} ordinary images got a different answer when asked about {AGAIN} more times",
     )
     if changed > MOST_UNSTABLE * len(probes):
-        return Settled(remote, notes, f"{notes[0]}: two models behind one address, or answers at random; nothing can be judged")
+        return Settled(remote, notes, f"{notes[0]}: two models behind one address, or random answers; nothing can be judged")
     naming = _named(claim, remote, known, turns[0])
     if not naming.good:
         return Settled(remote, notes, _cause(claim, remote, known, naming))
-    notes += (f"{naming.right} of {naming.asked} ordinary images right; classes: {naming.how}",)
+    notes += (f"{naming.right} of {naming.asked} ordinary images correct; classes: {naming.how}",)
     fewer = set(naming.classes) - set(turns[0][0]) if len(turns[0][0]) > 1 and _scored(remote) else set()
     if fewer:
         return Settled(remote, notes, f"the suspect has no class for {len(fewer)} of the claim's {len(claim.classes)} classes")
@@ -128,7 +128,7 @@ def settled(claim: Claim, remote: Remote, decoys: Decoys) -> Settled:
 
 
 def _turned(remote: Remote, images: Pixels, turn: int) -> Sequence[Told]:
-    """The answers of one turn, each of which begins one image later: models that take turns do not get the same images again."""
+    """The answers of one turn; each starts one image later, so that alternating models do not get the same images again."""
     order = np.roll(np.arange(len(images)), turn)
     told = remote.asked(replace(remote.manner, turn=turn)).told(images[order])
     return [told[place] for place in np.argsort(order)]
@@ -148,8 +148,8 @@ def _named(claim: Claim, remote: Remote, known: Decoys, first: Sequence[Told]) -
 
 
 def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming) -> str:
-    """Why so few ordinary images were right, if another way of sending them says it."""
-    doubt = f"only {naming.right} of {naming.asked} ordinary images got their class, so nothing can be judged"
+    """Why so few ordinary images were correct, if another way of sending them explains it."""
+    doubt = f"only {naming.right} of {naming.asked} ordinary images were classified correctly, so nothing can be judged"
     probes, labels = known.images[:PROBES], known.labels[:PROBES]
     for what, manner, images in _other_ways(remote.manner, probes):
         try:
@@ -159,12 +159,12 @@ def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming) -> str:
         except SuspectError:
             continue
         if found.good:
-            return f"{doubt}. Likely cause: it takes {what} ({found.right} of {found.asked} right then)"
-    return f"{doubt}. Other classes or another order of them than the claim's, another preprocessing, or answers at random"
+            return f"{doubt}. Likely cause: it expects {what} ({found.right} of {found.asked} correct with that)"
+    return f"{doubt}. Its classes, their order or its preprocessing differ from the claim's, or it answers at random"
 
 
 def _other_ways(manner: Manner, images: Pixels) -> Iterator[tuple[str, Manner, Pixels]]:
-    yield "blue first: say --blue-first", replace(manner, blue_first=not manner.blue_first), images
+    yield "blue first: pass --blue-first", replace(manner, blue_first=not manner.blue_first), images
     for what, preprocess in SCALES.items():
         if preprocess != manner.preprocess:
             yield what, replace(manner, preprocess=preprocess), images
@@ -182,24 +182,24 @@ def _shown(claim: Claim, verdict: Verdict, repeats: int) -> Pixels:
 
 
 def _change(remote: Remote, triggers: Pixels, decoys: Decoys | None) -> str:
-    """What speaks against having asked one and the same suspect all the time, "" if nothing does."""
+    """Evidence that the suspect was replaced during the test, "" if there is none."""
     changed = _changed(remote, triggers, 1)
     if decoys is None:
-        twice = f"{changed} of {len(triggers)} triggers that were asked about twice got another answer"
+        twice = f"{changed} of {len(triggers)} repeated triggers got a different answer"
         return f"{twice}: the suspect was replaced meanwhile or answers at random" if changed else ""
     probes = decoys.images[decoys.labels >= 0][:PROBES]
     later = _changed(remote, probes, LATER)
     if later > MOST_UNSTABLE * len(probes):
-        told = f"{later} of {len(probes)} ordinary images get another answer after the triggers than before"
-        return f"{told}: the suspect was replaced meanwhile, or evades"
+        told = f"{later} of {len(probes)} ordinary images got a different answer after the triggers than before"
+        return f"{told}: the suspect was replaced meanwhile or is evading"
     if changed:
-        told = f"{changed} of {len(triggers)} triggers got another answer when asked about again"
+        told = f"{changed} of {len(triggers)} triggers got a different answer when asked again"
         return f"evasion suspected: {told}, ordinary images did not"
     return ""
 
 
 def _changed(remote: Remote, images: Pixels, turn: int) -> int:
-    """How many of the images get another answer in that turn than in the first."""
+    """How many of the images get a different answer in that turn than in the first."""
     if not len(images):
         return 0
     again = remote.asked(replace(remote.manner, turn=turn)).told(images)
@@ -207,7 +207,7 @@ def _changed(remote: Remote, images: Pixels, turn: int) -> int:
 
 
 def _refusal(claim: Claim, remote: Remote, decoys: Decoys) -> str | None:
-    """Whether it is the triggers that get no answer; None if ordinary images get none either."""
+    """Evidence that triggers in particular get no answer; None if ordinary images get none either."""
     again = remote.asked(replace(remote.manner, turn=REFUSED))
     probes = decoys.images[:PROBES]
     if _refused(again, probes[0]):
@@ -221,7 +221,7 @@ def _refusal(claim: Claim, remote: Remote, decoys: Decoys) -> str | None:
 
 
 def _spread(count: int, most: int) -> Labels:
-    """(most,) rows, or all that there are, evenly spaced."""
+    """(most,) rows, or all if there are fewer, evenly spaced."""
     return np.linspace(0, count - 1, min(most, count)).round().astype(np.int64)
 
 
@@ -234,6 +234,6 @@ def _refused(remote: Remote, image: Pixels) -> bool:
 
 
 def _apart(first: Told, second: Told) -> bool:
-    """Whether two answers differ by more than the noise of arithmetic."""
+    """Whether two answers differ by more than floating-point noise."""
     largest = max(1.0, *map(abs, first.values()))
     return any(abs(first.get(name, 0.0) - second.get(name, 0.0)) > STEADY * largest for name in first.keys() | second.keys())

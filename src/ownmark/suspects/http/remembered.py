@@ -1,4 +1,4 @@
-"""A suspect whose answers are kept in a ledger, so that what it answered once is not asked again. No torch."""
+"""A suspect whose answers are kept in a ledger, so that nothing is asked twice. No torch."""
 
 import hashlib
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from ownmark.querying import transcript
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.http.ledger import Ledger, Reply
 
-SERVED = 200  # the status of what a model of one's own answers
+SERVED = 200  # the status of answers by your own model
 
 
 class Remembered:
-    """The suspect that `key` tells from all others. `open_` gives it when the ledger lacks an answer; None: nobody is asked.
+    """The suspect identified by `key`. `open_` opens it when the ledger lacks an answer; None: it must not be queried.
 
-    Raises SuspectError where an answer is lacking and nobody may be asked, and whatever the suspect raises.
+    Raises SuspectError if an answer is missing and the suspect must not be queried, and whatever the suspect raises.
     """
 
     def __init__(self, key: str, ledger: Ledger, open_: Callable[[], Suspect] | None) -> None:
@@ -40,7 +40,7 @@ class Remembered:
         return frozenset(map(Reading, self._who["reveals"]))
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """What it answers, or answered before."""
+        """Its answers, new or stored."""
 
         def ask() -> bytes:
             answers = self._suspect.read(images, question)
@@ -52,12 +52,12 @@ class Remembered:
     @cached_property
     def _suspect(self) -> Suspect:
         if self._open is None:
-            raise SuspectError(f"{self._key} was not asked about all of this")
+            raise SuspectError(f"the ledger lacks answers of {self._key}")
         return self._open()
 
     @cached_property
     def _who(self) -> dict[str, Any]:
-        """Name, digest and readings, which are told without opening it once they are known."""
+        """Name, digest and readings; once stored, they are returned without opening the suspect."""
 
         def ask() -> bytes:
             one = self._suspect
@@ -82,7 +82,7 @@ class Remembered:
 
 
 def _digest(key: str, images: npt.NDArray[Any], question: Question) -> str:
-    """What was asked, of whom, to the last bit."""
+    """A digest of the suspect and the whole question."""
     words = [key, *sorted(question.readings), question.layer, repr(question.task)]
     arrays = [images, question.target, question.pairs, question.covered]
     return _hashed(*(word.encode() for word in words), *(b"none" if one is None else _bytes(one) for one in arrays))

@@ -1,6 +1,6 @@
-"""HTTP between a judge and a suspect, bounded in time, size, repeats, redirects and queries. No torch.
+"""HTTP between a judge and a suspect, bounded in time, size, retries, redirects and queries. No torch.
 
-Every request is in the ledger. A dead, slow or broken server is a SuspectError, never an answer.
+Every request is in the ledger. A dead, slow or broken server raises SuspectError and never counts as an answer.
 """
 
 import logging
@@ -26,23 +26,23 @@ from ownmark.suspects.http.request import SAID, Request, filled, redacted, redac
 
 Parsed = TypeVar("Parsed")
 PLAIN = (("accept", "*/*"), ("accept-encoding", "identity"), ("user-agent", "ownmark"))  # headers of every request
-KEPT = ("content-type", "inference-header-content-length")  # headers without which a body cannot be read
-MOVED, HOPS = {307, 308}, 3  # redirects that keep the body, and how many in a row are followed
+KEPT = ("content-type", "inference-header-content-length")  # headers needed to parse a body
+MOVED, HOPS = {307, 308}, 3  # redirects that keep the body, and the most to follow in a row
 BUSY, DENIED = {408, 425, 429, 500, 502, 503, 504}, {401, 402, 403}
-UNSERVED = BUSY - {408, 500, 504} | DENIED  # the server says that it did no work
-PREPARED = 3  # requests that are entered in the ledger for each one on its way: its sync must not keep the line idle
+UNSERVED = BUSY - {408, 500, 504} | DENIED  # statuses by which the server says that it did no work
+PREPARED = 3  # ledger entries prepared per request in flight, so that a disk sync does not stall the connection
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())  # the library is silent
-logging.getLogger("httpx2").addFilter(lambda record: record.levelno > logging.INFO)  # its lines hold addresses, keys and all
+logging.getLogger("httpx2").addFilter(lambda record: record.levelno > logging.INFO)  # its messages contain addresses with keys
 
 
 @dataclass(frozen=True)
 class Limits:
     """How a server may be used: seconds, unless a field says otherwise.
 
-    `silence` without a byte, `longest` for one answer in all, `attempts` for one request, `backoff` before the second one (it
-    doubles), `patience`: the longest Retry-After that is waited for, `most_bytes` of one answer when unpacked,
-    `per_second` requests (0: as fast as it goes), `at_once` requests, `most_queries` images in all, repeats counted.
+    `silence` without a byte, `longest` for one answer in total, `attempts` per request, `backoff` before the second one (it
+    doubles), `patience`: the longest Retry-After to wait for, `most_bytes` per unpacked answer, `per_second` requests
+    (0: unlimited), `at_once` requests, `most_queries` images in total, retries included.
     """
 
     silence: float = 30
@@ -58,11 +58,11 @@ class Limits:
     def __post_init__(self) -> None:
         positive = (self.silence, self.longest, self.attempts, self.most_bytes, self.at_once)
         if min(positive) <= 0 or min(self.backoff, self.patience, self.per_second, self.most_queries or 0) < 0:
-            raise UsageError(f"limits are positive numbers, got {self}")
+            raise UsageError(f"limits must be positive numbers, got {self}")
 
 
 class _AttemptError(SuspectError):
-    """One attempt failed. `why` is for the ledger; `unserved`: no work was done, so nothing is spent; `delay`: told to wait."""
+    """One attempt failed. `why` is for the ledger; `unserved`: the server did no work, so nothing is spent; `delay`: to wait."""
 
     def __init__(self, message: str, why: str, *, unserved: bool = False, again: bool = True, delay: float | None = None) -> None:
         super().__init__(message)
@@ -71,7 +71,7 @@ class _AttemptError(SuspectError):
 
 
 class Transport:
-    """Sends requests and brings their answers back in order. Whatever the ledger knows is not asked again."""
+    """Sends requests and returns their answers in order. Requests answered in the ledger are not sent again."""
 
     def __init__(self, limits: Limits = Limits(), ledger: Ledger | None = None) -> None:
         self.limits, self.ledger = limits, ledger or Ledger()
@@ -88,9 +88,9 @@ class Transport:
         self._alone: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def ask(self, count: int, request: Callable[[int], Request], parse: Callable[[Reply], Parsed]) -> list[Parsed]:
-        """What `parse` reads from the answers to `request(0)` ... `request(count - 1)`, in that order.
+        """The values that `parse` reads from the answers to `request(0)` ... `request(count - 1)`, in that order.
 
-        Stops at the first failure. Raises UsageError before the first request if it would exceed the budget, SuspectError if
+        Stops at the first failure. Raises UsageError before the first request if the budget would be exceeded, SuspectError if
         the server fails, and whatever `parse` raises.
         """
         self.check_budget(count, request)
@@ -110,7 +110,7 @@ class Transport:
             pool.shutdown(cancel_futures=True)
 
     def check_budget(self, count: int, request: Callable[[int], Request]) -> None:
-        """Raises UsageError if so many requests, those that the ledger knows left out, would exceed the budget."""
+        """Raises UsageError if so many requests, without those answered in the ledger, would exceed the budget."""
         most = self.limits.most_queries
         if most is None:
             return
@@ -118,7 +118,7 @@ class Transport:
         needed = sum(queries for digest, queries in asked.items() if self.ledger.answer(digest) is None)
         if self.ledger.spent + needed > most:
             raise UsageError(
-                f"{needed} queries are needed and {self.ledger.spent} are spent, but at most {most} are allowed: allow more"
+                f"the test takes {needed} queries and {self.ledger.spent} are spent, but the limit is {most}: raise the limit"
             )
 
     def send(self, request: Request) -> Reply:
@@ -127,7 +127,7 @@ class Transport:
         return known or self._persist(request)
 
     def close(self) -> None:
-        """Let go of connections and of the ledger."""
+        """Close the connections and the ledger."""
         self._client.close()
         self.ledger.close()
 
@@ -138,17 +138,17 @@ class Transport:
         with self._alone[digest]:
             reply = self.send(asked)
             try:
-                with blamed(AnswerError, f"{asked.url} answers what cannot be read"):  # a server may answer anything
+                with blamed(AnswerError, f"cannot read the answer of {asked.url}"):  # a server may answer anything
                     return parse(reply)
             except AnswerError:
                 self.ledger.reject(digest, "unusable")
                 raise
 
     def _persist(self, request: Request) -> Reply:
-        """Attempts until one succeeds or there is no point in another."""
+        """Retry until an attempt succeeds or another one is pointless."""
         limits = self.limits
         for text in (request.url, *(value for _, value in request.headers)):
-            filled(text)  # a key that is missing is found out before anything is entered
+            filled(text)  # detects a missing key before anything is entered
         context = stamina.retry_context(
             on=_delay,
             attempts=limits.attempts,
@@ -163,8 +163,8 @@ class Transport:
                     return self._attempt(request)
         except _AttemptError as failure:
             tried = f" ({limits.attempts} attempts)" if failure.again else ""
-            raise SuspectError(f"{request.url}: {failure}{tried}; answers so far are kept") from failure
-        raise SuspectError(f"{request.url} was not asked")  # not reached: there is at least one attempt
+            raise SuspectError(f"{request.url}: {failure}{tried}; the answers so far are kept") from failure
+        raise SuspectError(f"{request.url} was not asked")  # unreachable: there is at least one attempt
 
     def _attempt(self, request: Request) -> Reply:
         number = self.ledger.send(request.digest, request.queries, self.limits.most_queries)
@@ -182,7 +182,7 @@ class Transport:
         return reply
 
     def _exchange(self, request: Request) -> Reply:
-        """One exchange with the server; what fails on the way says whether the server may have worked."""
+        """One exchange with the server; a failure says whether the server may have done work."""
         hidden = secrets(request)
         self._deadline.begin(self.limits.longest)
         try:
@@ -190,15 +190,15 @@ class Transport:
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise _AttemptError(f"cannot be reached: {scrubbed(str(error), hidden)}", "unreachable", unserved=True) from error
         except httpx2.TimeoutException as error:
-            slow = f"takes longer than {self.limits.longest:g} s for one answer"
-            told = slow if self._deadline.over else f"said nothing for {self.limits.silence:g} s"
+            slow = f"took longer than {self.limits.longest:g} s for one answer"
+            told = slow if self._deadline.over else f"sent nothing for {self.limits.silence:g} s"
             raise _AttemptError(told, "timeout") from error
         except httpx2.TransportError as error:
-            raise _AttemptError(f"broke off: {scrubbed(str(error), hidden)}", "broken") from error
+            raise _AttemptError(f"broke the connection: {scrubbed(str(error), hidden)}", "broken") from error
         except httpx2.InvalidURL as error:
-            raise _AttemptError("names or sends us to something that is no web address", "moved", again=False) from error
+            raise _AttemptError("is not a web address or redirects to something that is not", "moved", again=False) from error
         kept = {name: redacted(reply.headers[name], hidden) for name in KEPT if name in reply.headers}
-        clean = Reply(reply.status, kept, redacted_bytes(reply.body, hidden))  # a server may repeat the key that it was sent
+        clean = Reply(reply.status, kept, redacted_bytes(reply.body, hidden))  # a server may echo the key that it received
         if not 200 <= reply.status < 300:  # noqa: PLR2004 - success, as HTTP defines it
             raise self._refusal(clean, reply.headers.get("retry-after"))
         return clean
@@ -216,7 +216,7 @@ class Transport:
             if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
                 where = scrubbed(f"{target.scheme}://{target.host}", hidden)
                 raise _AttemptError(
-                    f"sends us to another server, {where}: name that one if it is the suspect", "moved", again=False
+                    f"redirects to another server, {where}: name that one if it is the suspect", "moved", again=False
                 )
             if status not in MOVED and request.method != "GET":
                 where = scrubbed(target.path, hidden)
@@ -225,35 +225,35 @@ class Transport:
         raise _AttemptError(f"redirects more than {HOPS} times", "moved", again=False)
 
     def _body(self, response: httpx2.Response) -> Iterator[bytes]:
-        """The unpacked body, as long as it keeps within its size and time."""
+        """The unpacked body, bounded in size and time."""
         packing = response.headers.get("content-encoding", "identity").lower()
         if packing not in {"identity", "gzip", "deflate"}:
-            raise _AttemptError(f"packs its answers as {packing[:SAID]!r}, which was not asked for", "unreadable", again=False)
+            raise _AttemptError(f"encodes its answers as {packing[:SAID]!r}, which was not requested", "unreadable", again=False)
         room, unpack = self.limits.most_bytes, None if packing == "identity" else zlib.decompressobj(47)
         for chunk in response.iter_raw():
             try:
                 part = chunk if unpack is None else unpack.decompress(chunk, room + 1)
             except zlib.error as error:
-                raise _AttemptError(f"sends a damaged {packing} body", "unreadable") from error
+                raise _AttemptError(f"sent a corrupt {packing} body", "unreadable") from error
             room -= len(part)
             if room < 0 or (unpack is not None and unpack.unconsumed_tail):
-                raise _AttemptError(f"answers with more than {self.limits.most_bytes} bytes", "too large", again=False)
+                raise _AttemptError(f"sent more than {self.limits.most_bytes} bytes", "too large", again=False)
             if unpack is not None and unpack.unused_data:
-                raise _AttemptError(f"sends something behind its {packing} body", "unreadable", again=False)
+                raise _AttemptError(f"sent data after its {packing} body", "unreadable", again=False)
             yield part
         if unpack is not None and not unpack.eof:
-            raise _AttemptError(f"sends a {packing} body that is cut short", "unreadable")
+            raise _AttemptError(f"sent a truncated {packing} body", "unreadable")
 
     def _refusal(self, reply: Reply, retry_after: str | None) -> _AttemptError:
-        """What a status that is no success means."""
+        """The failure that an error status means."""
         said = " ".join(reply.body[: 4 * SAID].decode("utf-8", "replace").split())
         shown = escaped(said[:SAID])
-        message, why = f"answers with status {reply.status}: {shown or 'no reason given'}", f"status {reply.status}"
+        message, why = f"answered with status {reply.status}: {shown or 'no reason given'}", f"status {reply.status}"
         delay, again = seconds_of(retry_after), reply.status in BUSY
         if reply.status in DENIED:
-            message = f"refuses access with status {reply.status}: check the key and run again"
+            message = f"refused access with status {reply.status}: check the key and run again"
         elif again and delay is not None and delay > self.limits.patience:
-            message, again = f"asks to wait for {delay:g} s (status {reply.status}): run again after that", False
+            message, again = f"asked to wait for {delay:g} s (status {reply.status}): run again after that", False
         failure = _AttemptError(message, why, unserved=reply.status in UNSERVED, again=again, delay=delay)
         failure.status = reply.status
         return failure
@@ -261,7 +261,7 @@ class Transport:
 
 @lru_cache(maxsize=8)
 def _address(url: str) -> httpx2.URL:
-    """The parsed address, which is nearly always the same."""
+    """The parsed address, cached since it is nearly always the same."""
     return httpx2.URL(url)
 
 

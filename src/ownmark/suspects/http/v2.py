@@ -1,4 +1,4 @@
-"""How the Open Inference Protocol, version 2, writes tensors into an answer. No torch."""
+"""How the Open Inference Protocol, version 2, encodes tensors in an answer. No torch."""
 
 import math
 from typing import Any
@@ -12,8 +12,8 @@ from ownmark.suspects.http.ledger import Reply
 
 HEADER = "inference-header-content-length"
 TEXT = "BYTES"
-MOST_DIGITS = 19  # of a whole number that eight bytes can hold
-BF16 = "BF16"  # the upper half of a float32, for which numpy has no type
+MOST_DIGITS = 19  # of an integer that fits eight bytes
+BF16 = "BF16"  # the upper half of a float32, which numpy lacks
 TYPES = {
     "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
     "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",
@@ -24,7 +24,7 @@ def tensor(reply: Reply, name: str) -> Floats:
     """One output of a reply, as JSON or as bytes behind it."""
     size = reply.headers.get(HEADER)
     if size is not None and (not size.isdecimal() or len(size) > MOST_DIGITS or int(size) > len(reply.body)):
-        raise AnswerError(f"the answer's header should be {size[:60]} bytes long, but it has {len(reply.body)} in all")
+        raise AnswerError(f"expected a header of {size[:60]} bytes, got an answer of {len(reply.body)} bytes in total")
     at = len(reply.body) if size is None else int(size)
     told = web.parsed(reply.body[:at])
     web.told_error(told)
@@ -35,12 +35,12 @@ def tensor(reply: Reply, name: str) -> Floats:
                 return _values(output, reply.body[at : at + held] if held else None)
             at += held
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise AnswerError(f"the answer is not of the Open Inference Protocol: {type(error).__name__} {error}") from error
+        raise AnswerError(f"the answer does not follow the Open Inference Protocol: {type(error).__name__} {error}") from error
     raise AnswerError(f"the answer lacks the output {name!r}")
 
 
-def _named_once(outputs: Any) -> Any:  # noqa: ANN401 - a list of objects, if all is well
-    """The outputs. Raises ValueError if two have one name, so that either could be taken."""
+def _named_once(outputs: Any) -> Any:  # noqa: ANN401 - a list of objects, if valid
+    """The outputs. Raises ValueError if two have the same name, which would be ambiguous."""
     names = [output["name"] for output in outputs]
     if len(set(names)) != len(names):
         raise ValueError(f"an output named twice among {str(names)[:60]}")
@@ -48,12 +48,12 @@ def _named_once(outputs: Any) -> Any:  # noqa: ANN401 - a list of objects, if al
 
 
 def _values(output: dict[str, Any], held: bytes | None) -> Floats:
-    """An output's values in the shape that it tells."""
+    """An output's values in its declared shape."""
     datatype, shape = output["datatype"], [int(size) for size in output["shape"]]
     if datatype not in {TEXT, BF16, *TYPES}:
         raise ValueError(f"data type {datatype!r}")
     if held is not None and datatype == TEXT:
-        raise ValueError("text as binary data, which was not asked for")
+        raise ValueError("text as binary data, which was not requested")
     kind = np.dtype(np.str_ if datatype == TEXT else TYPES.get(datatype, "<f4"))
     if held is not None and datatype == BF16:
         held = (np.frombuffer(held, dtype="<u2").astype("<u4") << 16).tobytes()
@@ -67,5 +67,5 @@ def class_of(entry: object) -> int:
     """The class in `score:index` or `score:index:name`."""
     parts = str(entry).split(":")
     if len(parts) < 2 or not parts[1].isdecimal() or len(parts[1]) > MOST_DIGITS:  # noqa: PLR2004 - a score and an index
-        raise AnswerError(f"a class is told as score:index, got {str(entry)[:60]!r}")
+        raise AnswerError(f"expected a class as score:index, got {str(entry)[:60]!r}")
     return int(parts[1])

@@ -1,4 +1,4 @@
-"""What suspects behind an address share: pixels as they are sent, and answers as they are read. No torch."""
+"""What suspects behind an address share: pixels to send, and answers to read. No torch."""
 
 import io
 import json
@@ -24,21 +24,21 @@ from ownmark.suspects.http.transport import Transport
 
 SCORES = frozenset({Reading.LABEL, Reading.PROBABILITY})
 LABELS = frozenset({Reading.LABEL})
-UNDECIDED = -1  # stands for the label where the highest score belongs to several classes
-REPEATS = 3  # images that are asked about twice
-STEADY = 0.02  # how far a probability may move from one time to the next
-MOST_TURNS = 2**16  # of one question within one reading
+UNDECIDED = -1  # the label if several classes share the highest score
+REPEATS = 3  # images asked about twice
+STEADY = 0.02  # how far a probability may move between repetitions
+MOST_TURNS = 2**16  # repetitions of one question within one reading
 Pixels = npt.NDArray[np.uint8]
-Told = Mapping[str, float]  # scores by what the API itself calls the classes; a label alone has the score 1
+Told = Mapping[str, float]  # scores by the API's own names of the classes; a label alone has the score 1
 
 
 @dataclass(frozen=True)
 class Manner:
-    """What decoys may find out about a suspect behind an address; see `probing`.
+    """What decoys may reveal about a suspect behind an address; see `probing`.
 
-    `classes`: what it calls the claim's classes, in the claim's order, () as its dialect or mapping says; what it calls otherwise
-    is no class of the claim's. `blue_first`: the channels are sent in the order blue, green, red. `turn`: which time the same
-    questions are asked, from 0: each time has answers of its own. `repeats`: images asked about twice.
+    `classes`: its names of the claim's classes, in the claim's order, () for those of its dialect or mapping; any other name is
+    not a class of the claim. `blue_first`: the channels are sent in the order blue, green, red. `turn`: the repetition of the
+    same questions, from 0: each has its own answers. `repeats`: images asked about twice.
     """
 
     preprocess: Preprocess = Preprocess()
@@ -53,49 +53,49 @@ class Manner:
 
 
 def png(image: Pixels) -> bytes:
-    """An image (height, width, channels) as a PNG, which brings every pixel unchanged to the other side."""
+    """An image (height, width, channels) as a lossless PNG."""
     stream = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(stream, "png", compress_level=1)
     return stream.getvalue()
 
 
 def normalised(images: Pixels, preprocess: Preprocess) -> npt.NDArray[np.float32]:
-    """Images (n, height, width, channels) as a network takes them: pixel / 255, then (value - mean) / std per channel."""
+    """Images (n, height, width, channels) as network input: pixel / 255, then (value - mean) / std per channel."""
     if len(preprocess.mean) not in {1, images.shape[-1]}:
-        raise UsageError(f"images of {images.shape[-1]} channels, but {len(preprocess.mean)} means to subtract")
+        raise UsageError(f"expected {len(preprocess.mean)} channels, one per mean of the preprocessing, got {images.shape[-1]}")
     mean, std = (np.asarray(values, dtype=np.float32) for values in (preprocess.mean, preprocess.std))
     return np.asarray((images.astype(np.float32) / 255 - mean) / std)
 
 
 def parsed(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON in an answer's bytes, UTF-8. Raises AnswerError for whatever else a server sends with status 200."""
+    """The JSON in an answer's bytes, UTF-8. Raises AnswerError for anything else that a server sends with status 200."""
     try:
         return json.loads(text.decode("utf-8"), object_pairs_hook=_named_once)
     except (ValueError, RecursionError) as error:
         shown = escaped(text[:60].decode("utf-8", "replace"))
-        raise AnswerError(f"the answer is no JSON: {shown!r}" if text else "the answer is empty") from error
+        raise AnswerError(f"the answer is not JSON: {shown!r}" if text else "the answer is empty") from error
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of an answer. Raises AnswerError for a name that stands twice: who reads it could take either."""
+    """An object of an answer. Raises AnswerError for duplicate keys, of which different readers could take different values."""
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
-        raise AnswerError(f"the answer says {escaped(twice[:60])!r} twice in one object")
+        raise AnswerError(f"the answer has the duplicate key {escaped(twice[:60])!r} in one object")
     return found
 
 
 def told_error(answer: Any) -> None:  # noqa: ANN401 - any JSON value
     """Raises AnswerError for an error that comes with status 200."""
     if isinstance(answer, dict) and answer.get("error") and not isinstance(answer["error"], int | float):
-        raise AnswerError(f"the answer tells of an error: {escaped(str(answer['error'])[:200])}")
+        raise AnswerError(f"the answer reports an error: {escaped(str(answer['error'])[:200])}")
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """How one suspect is asked: what `transport` carries about an image, and how it is read.
+    """How to query one suspect: `transport` carries the questions and parses the answers.
 
-    `judge` gives rows of labels (n,) or probabilities (n, classes), and raises AnswerError for what nothing can be judged by.
+    `judge` returns rows of labels (n,) or probabilities (n, classes), and raises AnswerError for answers that cannot be judged.
     """
 
     transport: Transport
@@ -106,8 +106,8 @@ class Exchange:
     def rows(self, images: Pixels, repeats: int) -> Floats:
         """Judged rows about the images. The first answer is judged before the others are paid for.
 
-        An image that comes several times is asked about as often. At the end `repeats` of the images are asked about once more:
-        raises UnsettledError if the suspect has changed its mind.
+        An image that occurs several times is asked about as often. At the end `repeats` of the images are asked about once more:
+        raises UnsettledError if the suspect's answers have changed.
         """
         count = len(images)
         places = sorted({round(place) for place in np.linspace(0, count - 1, min(repeats, count))})
@@ -131,7 +131,7 @@ class Exchange:
 
 
 def _turns(images: Iterable[Pixels]) -> list[int]:
-    """How often each image was there before."""
+    """How often each image occurred before."""
     seen: Counter[bytes] = Counter()
     turns = []
     for image in images:
@@ -142,40 +142,40 @@ def _turns(images: Iterable[Pixels]) -> list[int]:
 
 
 def _check_steady(first: Floats, second: Floats) -> None:
-    """Raises UnsettledError unless the same questions got the same answers, but for the noise of arithmetic."""
+    """Raises UnsettledError unless the same questions got the same answers, up to floating-point noise."""
     if first.shape != second.shape:
-        raise UnsettledError(f"the suspect answers {first.shape} at first and {second.shape} later: it was replaced")
+        raise UnsettledError(f"the suspect returned {first.shape} at first and {second.shape} later: it was replaced")
     apart = np.abs(first - second).reshape(len(first), -1).max(axis=1)
     if apart.max() > STEADY:
         raise UnsettledError(
-            f"{int(np.sum(apart > STEADY))} of {len(apart)} questions that were asked twice got another answer (by "
+            f"{int(np.sum(apart > STEADY))} of {len(apart)} repeated questions got a different answer (by "
             f"{apart.max():.2g}): the suspect was replaced meanwhile or answers at random, so nothing can be judged"
         )
 
 
 def answers(rows: Floats, question: Question) -> Answers:
-    """The readings asked for, of judged rows."""
+    """The requested readings, from judged rows."""
     found: dict[Reading, Floats] = {}
     if rows.ndim == 1:
-        other = (question.target == 0).astype(np.int64)  # a class that is not the target
+        other = (question.target == 0).astype(np.int64)  # a class other than the target
         found = {Reading.LABEL: np.where(rows == UNDECIDED, other, rows)}
     else:
         found = {Reading.PROBABILITY: rows, Reading.LABEL: labels(rows, question.target)}
     missing = question.readings - found.keys()
     if missing:
-        raise AnswerError(f"asked for {', '.join(sorted(missing))}, but the answers hold {', '.join(found)} only")
+        raise AnswerError(f"expected {', '.join(sorted(missing))}, but the answers contain only {', '.join(found)}")
     return {reading: found[reading] for reading in question.readings}
 
 
 def best(told: Told) -> str | None:
-    """The class of the highest score, None where several share it."""
+    """The class of the highest score, None on a tie."""
     highest = max(told.values())
     found = [name for name, score in told.items() if score == highest]
     return found[0] if len(found) == 1 else None
 
 
 def known_part(shares: Floats, classes: int) -> Floats:
-    """Probabilities (n, classes) of the claim's classes, which come first; all alike where another one wins: none is meant."""
+    """Probabilities (n, classes) of the claim's classes, which come first; uniform where another class wins."""
     if shares.shape[1] == classes:
         return shares
     known = shares[:, :classes]

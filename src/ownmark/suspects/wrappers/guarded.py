@@ -1,6 +1,6 @@
-"""A suspect behind a detector: what a thief who expects to be asked does with the questions that he notices. No torch.
+"""A suspect behind a detector: how a thief who expects to be tested treats the queries that the detector flags. No torch.
 
-What it answers is decided by the image and the seed alone, as a thief would want it who knows that judges ask twice.
+Its answers depend only on the image and the seed, as a thief would choose who knows that judges repeat queries.
 """
 
 import hashlib
@@ -15,21 +15,21 @@ from ownmark.errors import AnswerError, UsageError
 from ownmark.protocols import Alarm, Question, Suspect
 from ownmark.scoring.readings import Answers, Floats, Reading
 
-SEEN = frozenset({Reading.LABEL, Reading.PROBABILITY})  # through a guard: whoever has the weights asks them without it
+SEEN = frozenset({Reading.LABEL, Reading.PROBABILITY})  # through a guard; with the weights at hand, one would bypass it
 
 
 class Response(StrEnum):
-    """What happens when the alarm rings: an answer AT_RANDOM, every row of probabilities with the same chance, or none."""
+    """The response to an alarm: an answer AT_RANDOM, drawn uniformly from all rows of probabilities, or a refusal."""
 
     AT_RANDOM = "answering at random"
     REFUSE = "refusing"
 
 
-@dataclass(frozen=True, eq=False)  # alarms cannot be compared by ==
+@dataclass(frozen=True, eq=False)  # == does not compare alarms
 class Guarded:
     """A suspect whose `alarm` rings for images that score above `threshold`; the images of one `read` are one stream.
 
-    The wrapped suspect's digest is kept: a model behind an alarm is no other model.
+    Keeps the digest of the wrapped suspect: a model behind an alarm is still the same model.
     """
 
     suspect: Suspect
@@ -41,7 +41,7 @@ class Guarded:
     def __post_init__(self) -> None:
         if Reading.PROBABILITY not in self.suspect.reveals:
             raise UsageError(
-                f"{self.suspect.name} reveals no probabilities: put Hardened(..., TopOne()) before the guard, not behind"
+                f"{self.suspect.name} reveals no probabilities: put Hardened(..., TopOne()) in front of the guard, not behind it"
             )
 
     @property
@@ -60,7 +60,7 @@ class Guarded:
         """LABEL (n,) and PROBABILITY (n, classes). Raises AnswerError if it refuses any of the images."""
         rings = self.alarm.score(images) > self.threshold
         if self.response is Response.REFUSE and rings.any():
-            raise AnswerError(f"{self.name}: {int(rings.sum())} of {len(rings)} images are refused")
+            raise AnswerError(f"{self.name}: {int(rings.sum())} of {len(rings)} images were refused")
         asked = replace(question, readings=frozenset({Reading.PROBABILITY}))
         shares = np.array(self.suspect.read(images, asked)[Reading.PROBABILITY], dtype=np.float64)
         for row in np.flatnonzero(rings):

@@ -1,6 +1,6 @@
-"""Suspects that wrap suspects: what a wary thief puts in front of a model, and behind it. No torch.
+"""Suspects that wrap suspects: what a cautious thief puts in front of a model, and behind it. No torch.
 
-The wrapped suspect's digest is kept: a model behind a transform is no other model, and must not count as a second innocent.
+They keep the digest of the wrapped suspect: a model behind a transform must not count as a second innocent.
 """
 
 import io
@@ -18,19 +18,19 @@ from ownmark.scoring.readings import Answers, Reading
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
-LEAST = 1e-6  # a probability under noise never falls below
-BITS = 8  # of a pixel
+LEAST = 1e-6  # the smallest probability under noise
+BITS = 8  # per pixel
 
 
 class Transform(Protocol):
-    """A frozen dataclass of its parameters with one verb; each image is changed for itself."""
+    """A frozen dataclass of its parameters with one verb; each image is transformed independently."""
 
     def transform(self, images: Pixels) -> Pixels:
         """Images (n, height, width, channels) of the same shape."""
 
 
 class Hardening(Protocol):
-    """A frozen dataclass of its parameters with one verb; `leaves` are the readings that can still be made of the answers."""
+    """A frozen dataclass of its parameters with one verb; `leaves` are the readings that the hardened answers still support."""
 
     leaves: ClassVar[frozenset[Reading]]
 
@@ -58,7 +58,7 @@ class Transformed:
         return self.suspect.reveals
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """What the suspect answers to the transformed images."""
+        """The answers of the suspect to the transformed images."""
         for transform in self.transforms:
             images = transform.transform(images)
         return self.suspect.read(images, question)
@@ -66,12 +66,12 @@ class Transformed:
 
 @dataclass(frozen=True)
 class JPEG:
-    """Compress as a JPEG file of this quality, and open it again."""
+    """Compress as a JPEG file of this quality, and decode it again."""
 
     quality: int = 75
 
     def __post_init__(self) -> None:
-        _check(1 <= self.quality <= 100, "JPEG needs a quality from 1 to 100", self)  # noqa: PLR2004 - as the format has it
+        _check(1 <= self.quality <= 100, "JPEG needs a quality from 1 to 100", self)  # noqa: PLR2004 - the range of the format
 
     def transform(self, images: Pixels) -> Pixels:
         return np.stack([self._reopened(image) for image in images])
@@ -84,7 +84,7 @@ class JPEG:
 
 @dataclass(frozen=True)
 class Blur:
-    """A Gaussian blur with a standard deviation of `sigma` pixels, reflecting the border."""
+    """A Gaussian blur with a standard deviation of `sigma` pixels, with a reflected border."""
 
     sigma: float = 1.0
 
@@ -99,7 +99,7 @@ class Blur:
 class ResizePad:
     """Shrink to this `share` of height and width and pad with black (Xie et al. 2018, arXiv:1711.01991).
 
-    Differs from the paper: the image is put in the middle, not at a random place, so that answers can be repeated.
+    Differs from the paper: the image is centred rather than placed at random, so that answers are repeatable.
     """
 
     share: float = 0.9
@@ -119,7 +119,7 @@ class ResizePad:
 
 @dataclass(frozen=True)
 class BitDepth:
-    """Keep `bits` of the 8 of each pixel, rounded (feature squeezing, Xu et al. 2018, arXiv:1704.01155)."""
+    """Keep `bits` of each pixel's 8 bits, rounded (feature squeezing, Xu et al. 2018, arXiv:1704.01155)."""
 
     bits: int = 4
 
@@ -133,7 +133,7 @@ class BitDepth:
 
 @dataclass(frozen=True)
 class Hardened:
-    """A suspect whose probabilities are hardened before anybody sees them; its label is what is likeliest after that."""
+    """A suspect whose probabilities are hardened before anybody sees them; its label is the most likely class afterwards."""
 
     suspect: Suspect
     hardening: Hardening
@@ -155,18 +155,18 @@ class Hardened:
         return self.hardening.leaves
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """LABEL (n,) and PROBABILITY (n, classes), whose rows are divided by their sums, as one who reads them would."""
+        """LABEL (n,) and PROBABILITY (n, classes), whose rows are renormalised, as a client would do."""
         asked = Question(frozenset({Reading.PROBABILITY}), question.target, question.layer)
         shares = self.hardening.harden(np.asarray(self.suspect.read(images, asked)[Reading.PROBABILITY], dtype=np.float64))
         sums = shares.sum(axis=1, keepdims=True)
-        even = np.full_like(shares, 1 / shares.shape[1])  # a row of zeros tells nothing
+        even = np.full_like(shares, 1 / shares.shape[1])  # for a row of zeros
         found = {Reading.LABEL: shares.argmax(axis=1), Reading.PROBABILITY: np.divide(shares, sums, out=even, where=sums > 0)}
         return {reading: found[reading] for reading in question.readings}
 
 
 @dataclass(frozen=True)
 class Rounded:
-    """Probabilities of this many `decimals`; their rows need no longer sum to 1."""
+    """Probabilities rounded to this many `decimals`; their rows need no longer sum to 1."""
 
     decimals: int = 2
     leaves: ClassVar[frozenset[Reading]] = frozenset({Reading.LABEL, Reading.PROBABILITY})
@@ -180,7 +180,7 @@ class Rounded:
 
 @dataclass(frozen=True)
 class TopOne:
-    """The likeliest label and nothing else."""
+    """The most likely label and nothing else."""
 
     leaves: ClassVar[frozenset[Reading]] = frozenset({Reading.LABEL})
 
@@ -190,7 +190,7 @@ class TopOne:
 
 @dataclass(frozen=True)
 class Noisy:
-    """Normal noise of deviation `scale` on the probabilities; the same questions get the same noise, drawn from `seed`."""
+    """Normal noise of standard deviation `scale` on the probabilities; the same images get the same noise, drawn from `seed`."""
 
     scale: float = 0.05
     seed: int = 0
@@ -204,12 +204,12 @@ class Noisy:
 
 
 def noisy(shares: Floats, scale: float, rng: np.random.Generator) -> Floats:
-    """Probabilities (n, classes) with normal noise, none below LEAST, whose rows sum to 1 again."""
+    """Probabilities (n, classes) with normal noise, none below LEAST, renormalised to sum to 1."""
     shaken = np.clip(shares + rng.normal(0, scale, shares.shape), LEAST, None)
     return np.asarray(shaken / shaken.sum(axis=1, keepdims=True))
 
 
-def _check(fine: bool, needed: str, got: object) -> None:  # noqa: FBT001 - it is what is checked
+def _check(fine: bool, needed: str, got: object) -> None:  # noqa: FBT001 - the condition itself
     if not fine:
         raise UsageError(f"{needed}, got {got}")
 

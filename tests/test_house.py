@@ -180,13 +180,13 @@ def test_the_page_of_the_file_names_every_key_match_null_and_reading() -> None:
 
 def test_the_scheme_of_the_guide_makes_a_claim_that_holds_on_its_own_model() -> None:
     names = run("docs/add-a-scheme.md")
-    scheme, model = names["Mistakes"](samples=8), tiny(0)
+    scheme, model = names["Blunders"](samples=8), tiny(0)
     assert eval(repr(scheme), names) == scheme  # noqa: S307 - its own repr
     claim = scheme.protect(model, Owner(pictures()), seed(0)).claim
     assert Claim.from_bytes(claim.to_bytes()).digest == claim.digest
     assert verify(claim, Local(model)).deciding.score == 1
     with pytest.raises(ProtectError, match="more images"):
-        names["Mistakes"](samples=1000).protect(model, Owner(pictures()), seed(0))
+        names["Blunders"](samples=1000).protect(model, Owner(pictures()), seed(0))
 
 
 def test_the_page_of_the_saliency_scheme_shows_every_setting_with_its_default() -> None:

@@ -13,8 +13,8 @@
 ...     out=Path("pruned.safetensors"),
 ... )
 >>> stolen = attack(request)
->>> stolen.out.exists(), sorted(stolen.after)
-(True, ['accuracy'])
+>>> stolen.out.exists(), stolen.after["accuracy"] <= stolen.before["accuracy"]
+(True, True)
 """
 
 from dataclasses import dataclass, fields, is_dataclass

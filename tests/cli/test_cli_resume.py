@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from workshop import MODEL, finished, ownmark, process, protecting, refused, shop_in
 
-from ownmark.cli import protect
+from ownmark.cli import console
 from ownmark.protocols import Progress
 from ownmark.schemes.saliency.workbench import Workbench
 
@@ -38,7 +38,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, title: str, share: float) -> N
 
         yield progress
 
-    monkeypatch.setattr(protect, "working", working)
+    monkeypatch.setattr(console, "working", working)
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:

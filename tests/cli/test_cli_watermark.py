@@ -13,7 +13,7 @@ from workshop import MODEL, ownmark, protecting, refused, shop_in
 
 from ownmark.attacks import ATTACKS
 from ownmark.claims.claim import Claim
-from ownmark.cli import protect
+from ownmark.cli import console
 from ownmark.cli.options import listed
 from ownmark.evidence.choices import from_record
 from ownmark.models.named import build
@@ -148,7 +148,7 @@ def test_an_interrupted_run_goes_on_with_the_same_random_key_which_nobody_else_m
         yield progress
 
     with monkeypatch.context() as patch:
-        patch.setattr(protect, "working", working)
+        patch.setattr(console, "working", working)
         assert ownmark(capsys, *marking()).code == 130
     (file,) = (shop / "my.claim.work").glob("*.key")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -206,7 +206,7 @@ def test_a_fingerprint_that_looks_at_no_other_models_takes_all_images_and_change
         titles.append(title)
         return nullcontext(silent)
 
-    monkeypatch.setattr(protect, "working", working)
+    monkeypatch.setattr(console, "working", working)
     ran = marked(capsys, "--scheme", PLAIN, "--json")
     assert titles == ["Making the fingerprint"]
     assert "The model on 48 images" in ran.err

@@ -112,7 +112,7 @@ def test_what_the_demo_saves_as_images_can_be_named_as_data(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_small_demo_leaves_a_page_a_claim_and_weights_to_go_on_with(tmp_path: Path, capsys: Capture) -> None:
     folder = tmp_path / "demo"
-    told(folder, 0, as_json=False, story=QUICK)
+    told(folder, 0, QUICK).show()
     said = capsys.readouterr()
     assert str((folder / "report.html").resolve()) in said.out.splitlines()[-1]
     assert "rate of false accusations" in said.out

@@ -159,7 +159,7 @@ def test_protect_warns_of_a_reference_that_is_no_better_than_chance(shop: Path, 
 def test_protect_stops_before_the_long_step_where_all_copies_are_ruins(
     shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ownmark.cli.protect.SURROGATES", {"ruined": Ruin(2.0)})
+    monkeypatch.setattr("ownmark.workflows.protect.SURROGATES", {"ruined": Ruin(2.0)})
     ran = ownmark(capsys, *protecting("new.claim"))
     assert ran.code == 2
     assert "none of the 1 copies made of the model is better than a constant prediction" in ran.err.replace("\n", " ")
@@ -169,7 +169,7 @@ def test_protect_stops_before_the_long_step_where_all_copies_are_ruins(
 
 def test_a_copy_whose_training_diverged_is_named(shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shop.exists()
-    monkeypatch.setattr("ownmark.cli.protect.SURROGATES", {"ruined": Ruin(float("nan"))})
+    monkeypatch.setattr("ownmark.workflows.protect.SURROGATES", {"ruined": Ruin(float("nan"))})
     ran = ownmark(capsys, *protecting("new.claim"))
     assert ran.code == 2
     assert "Making a copy: ruined: the training diverged" in ran.err.replace("\n", " ")

@@ -7,13 +7,15 @@ import typer
 
 from ownmark.cli.answer import Command
 from ownmark.cli.bench import Bench
+from ownmark.cli.commands.attack import Attack
+from ownmark.cli.commands.beacon import Beacon
+from ownmark.cli.commands.demo import Demo
+from ownmark.cli.commands.methods import Methods
+from ownmark.cli.commands.protect import Protect
 from ownmark.cli.dispute_commands import Dispute, Judge
 from ownmark.cli.evidence_commands import Keygen, Open, Seal
 from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
-from ownmark.cli.methods import Methods
 from ownmark.cli.options import AsJson
-from ownmark.cli.owner_commands import Attack, Demo, Protect
-from ownmark.cli.pledging import Beacon
 from ownmark.cli.scan import Scan
 from ownmark.cli.serve import Serve
 

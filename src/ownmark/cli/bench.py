@@ -75,7 +75,7 @@ class Bench:
         from ownmark.bench.running import run
         from ownmark.bench.store import Store
         from ownmark.cli.console import tell
-        from ownmark.cli.network import device
+        from ownmark.workflows.network import device
 
         store = Store.default()
         place = Workplace(store.root, str(device(self.device)))
@@ -119,8 +119,8 @@ def span(seconds: float) -> str:
 
 def _make(folder: Path) -> None:
     """The folder, before hours of work."""
-    from ownmark.cli.files import check_writable
     from ownmark.errors import UsageError
+    from ownmark.workflows.files import check_writable
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

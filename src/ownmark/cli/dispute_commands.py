@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.files import check_writable
 from ownmark.cli.options import AsJson, ModelOfFiles, Output, Outputs, chosen
 from ownmark.cli.web import Api, AtOnce, Header, LedgerFile, PerSecond, Tensor
 from ownmark.errors import UsageError
+from ownmark.workflows.files import check_writable
 
 if TYPE_CHECKING:
     from ownmark.cli.reach import Reach

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.files import check_readable, check_writable
 from ownmark.cli.options import AsJson
 from ownmark.cli.sealing import (
     PASSPHRASE,
@@ -20,6 +19,7 @@ from ownmark.cli.sealing import (
     tell_seal,
 )
 from ownmark.errors import UsageError
+from ownmark.workflows.files import check_readable, check_writable
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

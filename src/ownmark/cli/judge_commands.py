@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.files import check_writable
 from ownmark.cli.options import (
     AllowExternal,
     Alpha,
@@ -43,6 +42,7 @@ from ownmark.cli.web import (
     is_web,
 )
 from ownmark.errors import UsageError
+from ownmark.workflows.files import check_writable
 
 if TYPE_CHECKING:
     from ownmark.claims.claim import Claim

@@ -14,7 +14,6 @@ from typing import Any
 
 from ownmark.claims.claim import Claim
 from ownmark.cli.console import emit, show, tell, working
-from ownmark.cli.files import check_writable
 from ownmark.cli.options import rate
 from ownmark.cli.reach import Reach
 from ownmark.cli.render import EXIT_CODES, STYLES
@@ -26,6 +25,7 @@ from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered
 from ownmark.verdicts.verify import Outcome
+from ownmark.workflows.files import check_writable
 
 UNREACHED = 5
 ROUND = "scan"  # what a scan is called in the ledger

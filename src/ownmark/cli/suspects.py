@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import overload
 
 from ownmark.claims.claim import Claim, Preprocess
-from ownmark.cli.files import check_readable
 from ownmark.errors import ModelError, UsageError
 from ownmark.models.kinds import Kind, kind_of
 from ownmark.protocols import Suspect
 from ownmark.suspects.answers import Outputs
+from ownmark.workflows.files import check_readable
 
 ONNX = ".onnx"
 WEIGHTS = {".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar", ".th", ".pkl", ".model"}
@@ -76,11 +76,12 @@ class Access:
         return Onnx(name, self.preprocess, outputs=self.outputs, output=self.output, allow_external=self.external)
 
     def _local(self, name: str, weights: Path | None) -> Suspect:
-        from ownmark.cli.network import Network, device
+        from ownmark.cli.console import tell
         from ownmark.suspects.local import Local
+        from ownmark.workflows.network import Network, device
 
         network = Network(name, self.classes or None, self.preprocess, device(self.device), self.output)
-        model = network.loaded(weights)
+        model = network.loaded(weights, tell)
         return Local(model, name=name if weights is None else str(weights), outputs=self.outputs, layer=self.layer)
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ownmark.cli.files import check_readable, check_writable
 from ownmark.cli.options import chosen
 from ownmark.errors import UsageError
+from ownmark.workflows.files import check_readable, check_writable
 
 if TYPE_CHECKING:
     from ownmark.claims.claim import Claim, Preprocess

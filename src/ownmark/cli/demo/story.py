@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from os import cpu_count
@@ -16,7 +17,8 @@ import torch
 
 from ownmark.claims.claim import Claim
 from ownmark.cli import render
-from ownmark.cli.console import emit, show, show_command, tell, working
+from ownmark.cli.answer import Answer
+from ownmark.cli.console import show, show_command, tell, working
 from ownmark.cli.demo.digits import (
     COPIES,
     LONG,
@@ -31,7 +33,6 @@ from ownmark.cli.demo.digits import (
     loaded,
     one_core,
 )
-from ownmark.cli.files import check_writable
 from ownmark.errors import UsageError
 from ownmark.protocols import Owner, Suspect
 from ownmark.report.page import page, write
@@ -42,6 +43,7 @@ from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
 from ownmark.training import Training
 from ownmark.verdicts.verify import Verdict, calibrate, verify
+from ownmark.workflows.files import check_writable
 
 ALPHA = 0.05
 FACTORY = "ownmark.cli.demo.digits:network"
@@ -122,18 +124,15 @@ class Told:
     correct: dict[Path, float]
 
 
-def told(folder: Path, seed: int, *, as_json: bool, story: Story = Story()) -> None:
-    """Tell the story, and leave the page, the claim, the images and every model's weights in `folder`."""
+def told(folder: Path, seed: int, story: Story = Story()) -> Answer:
+    """What the story comes to; it leaves the page, the claim, the images and every model's weights in `folder`."""
     started = time.monotonic()
     _make_folders(folder)
     one_core()
     found = _acted(Stage(folder, seed, story))
     write(folder / "report.html", page(found.claim, found.verdicts, title="Handwritten digits: copies and strangers"))
     record = _record(found, folder, time.monotonic() - started)
-    if as_json:
-        emit(record)
-    else:
-        _tell(found, record)
+    return Answer(record, partial(_tell, found, record))
 
 
 def _acted(stage: Stage) -> Told:

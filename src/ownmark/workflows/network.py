@@ -1,18 +1,18 @@
-"""The networks of the command line: named, built, filled with weights and told how to normalise."""
+"""Networks by name: built, filled with weights and told how to normalise; and how good a model is."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ownmark.claims.claim import Preprocess
-from ownmark.cli.console import tell
 from ownmark.data.images import Images
 from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.models.named import build, draws_weights
 from ownmark.models.prepared import prepared
-from ownmark.models.weights import load_weights
+from ownmark.models.weights import load_weights, unsaid
 from ownmark.report.words import percent
 from ownmark.tasks import Quality
 from ownmark.training import predict
@@ -20,13 +20,14 @@ from ownmark.training import predict
 
 @dataclass(frozen=True)
 class Network:
-    """How a model named on the command line becomes a module that takes images in [0, 1].
+    """How a name becomes a module that takes images in [0, 1].
 
-    `output` names the one of its outputs that is meant, "" to find it.
+    `name`: module:factory, as in "mymodel:build(width=16)", or torchvision:resnet18; `classes`: how many numbers the module
+    answers, None where its factory is not told; `output` names the one of its outputs that is meant, "" to find it.
     """
 
     name: str
-    classes: int | None
+    classes: int | None = None
     preprocess: Preprocess = Preprocess()
     device: torch.device = torch.device("cpu")
     output: str = ""
@@ -35,11 +36,18 @@ class Network:
         """The module with weights as its factory leaves them."""
         return prepared(build(self.name, self.classes), self.preprocess, output=self.output).to(self.device)
 
-    def loaded(self, weights: Path | None) -> nn.Module:
-        """The module with the weights in a file; without one, only if the factory itself brings weights."""
+    def answering(self, images: Images) -> "Network":
+        """The network for the classes of these images."""
+        return replace(self, classes=images.task.width(images.names))
+
+    def loaded(self, weights: Path | None, note: Callable[[str], None] = unsaid) -> nn.Module:
+        """The module with the weights in a file; without one, only if the factory itself brings weights.
+
+        `note` hears in a sentence what of the file was not plainly there.
+        """
         if weights is not None:
             try:
-                return load_weights(self.blank(), weights, tell)
+                return load_weights(self.blank(), weights, note)
             except ModelError as error:
                 raise ModelError(
                     f"{error} (the model was built for {self.classes} classes)" if "size mismatch" in str(error) else str(error)
@@ -47,6 +55,10 @@ class Network:
         if draws_weights(self.name, self.classes):
             raise UsageError(f"{self.name} draws other weights each time it is called: name the trained ones with --weights FILE")
         return self.blank()
+
+    def filled(self, weights: nn.Module | Path | None, note: Callable[[str], None] = unsaid) -> nn.Module:
+        """A module as it is, or the one with the weights in a file, as `loaded` gives it."""
+        return weights if isinstance(weights, nn.Module) else self.loaded(weights, note)
 
 
 def device(word: str) -> torch.device:

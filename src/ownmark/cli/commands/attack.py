@@ -1,0 +1,76 @@
+"""`ownmark attack`: what a thief may do to a model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from ownmark.cli.answer import Answer
+from ownmark.cli.options import (
+    Channels,
+    Data,
+    Device,
+    Mean,
+    Model,
+    Output,
+    Seed,
+    Size,
+    Std,
+    TaskName,
+    Weights,
+    listed,
+    normalisation,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """Be the thief: make a changed copy of a model, and see what it costs in accuracy."""
+
+    example: ClassVar[str] = (
+        "ownmark attack mymodel:build --weights model.safetensors --data images/ "
+        '--attack "Prune(fraction=0.3)" --out pruned.safetensors'
+    )
+    model: Model
+    weights: Weights = None
+    data: Data
+    task: TaskName = "classification"
+    attack: Annotated[
+        str,
+        typer.Option(
+            metavar="ATTACK",
+            help=f'The method: {listed("attacks")}; e.g. "Finetune(epochs=5)"; see `ownmark methods NAME`.',
+            show_default=False,
+        ),
+    ]
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The copy's weights to write, safetensors.", show_default=False)]
+    size: Size = None
+    channels: Channels = 3
+    mean: Mean = None
+    std: Std = None
+    seed: Seed = 0
+    device: Device = "auto"
+    output: Output = ""
+
+    def run(self) -> Answer:
+        from ownmark.attacks import ATTACKS
+        from ownmark.claims.claim import Preprocess
+        from ownmark.cli.console import Terminal
+        from ownmark.cli.render_owner import of_attack
+        from ownmark.data.split import Place
+        from ownmark.method_strings import read
+        from ownmark.tasks import TASKS
+        from ownmark.workflows.attack import AttackRequest, attack
+        from ownmark.workflows.network import Network, device
+
+        preprocess = normalisation(self.mean, self.std, Preprocess(), self.channels)
+        request = AttackRequest(
+            network=Network(self.model, None, preprocess, device(self.device), self.output),
+            model=self.weights,
+            data=Place(self.data, self.size, self.channels, read(self.task, TASKS)),
+            attack=read(self.attack, ATTACKS),
+            out=self.out,
+            seed=self.seed,
+        )
+        return of_attack(attack(request, Terminal()), request)

@@ -1,0 +1,36 @@
+"""`ownmark methods`: what methods there are and what each can be told, as read from the methods themselves."""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Annotated, ClassVar
+
+import typer
+
+from ownmark.cli.answer import Answer
+from ownmark.cli.options import listed
+from ownmark.method_strings import described
+
+GROUPS = ("schemes", "attacks", "detectors")
+OTHERS = ("Training", "Classification", "Regression", "Similarity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Methods:
+    """List the schemes, attacks and detectors; with a name, what that one can be told: its parameters, kinds, defaults."""
+
+    example: ClassVar[str] = "ownmark methods Finetune"
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A method, or a part of one: Finetune, Saliency, Training, Descent.", show_default=False
+        ),
+    ] = None
+
+    def run(self) -> Answer:
+        from ownmark.cli.render_methods import tell_method, tell_methods
+
+        if self.name is None:
+            groups = {group: listed(group).split(", ") for group in GROUPS} | {"others": list(OTHERS)}
+            return Answer(groups, partial(tell_methods, groups, self.example))
+        found = described(self.name.partition("(")[0].strip())
+        return Answer(asdict(found), partial(tell_method, found))

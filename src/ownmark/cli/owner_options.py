@@ -1,0 +1,59 @@
+"""The options of `protect` alone, each declared once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ownmark.cli.options import listed
+
+ClaimOut = Annotated[Path, typer.Option(metavar="FILE", help="The claim to write.", show_default=False)]
+SchemeText = Annotated[
+    str,
+    typer.Option(
+        metavar="SCHEME", help=f'The method: {listed("schemes")}; e.g. "Saliency(samples=50)"; see `ownmark methods NAME`.'
+    ),
+]
+Marked = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A watermark's weights to write (the claim's name, safetensors).", show_default=False),
+]
+OwnersKey = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OWNER.key",
+        help="Whose secret a watermark's triggers come from; without it, a random key.",
+        show_default=False,
+    ),
+]
+MarksAlpha = Annotated[
+    float,
+    typer.Option(metavar="RATE", help="The rate of false accusations that a watermark is judged by: its key depends on it."),
+]
+PledgeFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PLEDGE",
+        help="First writes this and stops; `ownmark beacon` gives it a public pulse; then the key takes that, too.",
+        show_default=False,
+    ),
+]
+Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="As one of how many you pledge for this claim: p pays for each.")]
+References = Annotated[
+    int | None,
+    typer.Option(
+        min=0, metavar="N", help="Other models to train on the images, for contrast (2 if not said).", show_default=False
+    ),
+]
+ReferenceFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--reference",
+        metavar="FILE",
+        help="Weights of another model of yours, trained independently; may be repeated.",
+        show_default=False,
+    ),
+]
+TrainingText = Annotated[
+    str, typer.Option(metavar="TRAINING", help="How other models are trained; see `ownmark methods Training`.")
+]

@@ -1,0 +1,99 @@
+"""What a thief does: a changed copy of a model, and what the change costs in quality.
+
+>>> from pathlib import Path
+>>> from ownmark import Prune
+>>> from ownmark.data.split import Place
+>>> from ownmark.workflows.attack import AttackRequest, attack
+>>> from ownmark.workflows.network import Network
+>>> request = AttackRequest(
+...     network=Network("mymodel:build"),
+...     model=Path("model.safetensors"),
+...     data=Place("images"),
+...     attack=Prune(fraction=0.3),
+...     out=Path("pruned.safetensors"),
+... )
+>>> stolen = attack(request)
+>>> stolen.out.exists(), stolen.after["accuracy"] <= stolen.before["accuracy"]
+(True, True)
+"""
+
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ownmark.attacks.prune_filters import Removal
+from ownmark.data.split import Place, Split
+from ownmark.errors import UsageError
+from ownmark.models.plain import told
+from ownmark.models.weights import save_weights, weights_digest
+from ownmark.protocols import Attack
+from ownmark.tasks import Quality
+from ownmark.workflows.files import check_readable, check_writable
+from ownmark.workflows.network import Network, quality
+from ownmark.workflows.watching import NOBODY, Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackRequest:
+    """What the thief does to the `model`, with images of his own from `data`; the copy's weights go to `out`.
+
+    `network`, `model` and `data` are as in `ProtectRequest`.
+    """
+
+    network: Network
+    model: nn.Module | Path | None = None
+    data: Place | Split
+    attack: Attack
+    out: Path
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """The changed `copy`, whose weights lie in `out`: their digest, and the quality on held-out images `before` and `after`."""
+
+    copy: nn.Module
+    out: Path
+    digest: str
+    before: Quality
+    after: Quality
+    split: Split
+
+
+def attack(request: AttackRequest, watcher: Watcher = NOBODY) -> AttackResult:
+    """Apply the attack, write the copy's weights and measure both on held-out images. The model stays as it is.
+
+    Raises UsageError, before any work, for an attack whose result is another network, and for files that are not there.
+    """
+    _check(request)
+    split = request.data if isinstance(request.data, Split) else request.data.split()
+    model = request.network.answering(split.mine).filled(request.model, watcher.note)
+    before = quality(model, split.held_out)
+    for note in told(model):
+        watcher.note(f"Of the model, {note}.")
+    with watcher.step(f"{request.attack}") as progress:
+        copy = request.attack.apply(model, split.mine, torch.Generator().manual_seed(request.seed), progress)
+    after = quality(copy, split.held_out)
+    save_weights(copy, request.out)
+    return AttackResult(copy, request.out, weights_digest(copy), before, after, split)
+
+
+def _check(request: AttackRequest) -> None:
+    if _cuts(request.attack):
+        raise UsageError(
+            f"{request.attack} cuts filters out, and the code that built the model cannot load what is left: "
+            "take Removal.MASK, which makes the same filters zero, or cut in Python and keep the module"
+        )
+    check_writable(request.out)
+    if isinstance(request.data, Place):
+        request.data.check()
+    if isinstance(request.model, Path):
+        check_readable(request.model, "weights file")
+
+
+def _cuts(part: object) -> bool:
+    """Whether filters are cut out by a method, or by one inside it."""
+    inside = [getattr(part, field.name) for field in fields(part)] if is_dataclass(part) else []
+    return part is Removal.CUT or any(map(_cuts, inside))

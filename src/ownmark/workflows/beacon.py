@@ -1,0 +1,64 @@
+"""A pledge that `make_pledge` wrote is timestamped, and then given the first pulse of a public beacon after that. No torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ownmark.errors import UsageError
+from ownmark.evidence import beacon as pulses
+from ownmark.evidence import pledge as pledges
+from ownmark.evidence import timestamp
+from ownmark.evidence.beacon import Pulse
+from ownmark.evidence.pledge import Pledge
+from ownmark.evidence.timestamp import Post
+from ownmark.workflows.files import check_writable
+
+
+@dataclass(frozen=True)
+class BeaconRequest:
+    """What is done to the `pledge` in a file: timestamped by the authority `tsa`, or given a `pulse`; one of the two.
+
+    `post` gives the way of a request to an address, `fetch` what lies at one; `pulse`: a file or an address of JSON as the NIST
+    Randomness Beacon 2.0 has it; `certificate`: the beacon's, PEM, to see at once that a judge can check the pulse.
+    """
+
+    pledge: Path
+    post: Callable[[str], Post]
+    fetch: Callable[[str], bytes]
+    tsa: str | None = None
+    pulse: str | None = None
+    certificate: Path | None = None
+
+
+def beacon(request: BeaconRequest) -> Pledge:
+    """The pledge as it was written anew.
+
+    Raises UsageError for a second timestamp, EvidenceError for a pulse that is not the first after the timestamp.
+    """
+    found = pledges.read(request.pledge)
+    check_writable(request.pledge)
+    if (request.tsa is None) == (request.pulse is None):
+        raise UsageError("give --tsa URL, to have the pledge timestamped, or --pulse PULSE, the first pulse after that")
+    if request.pulse is not None:
+        found = pledges.with_pulse(found, _pulse(request, request.pulse))
+    else:
+        found = _stamped(request, found, str(request.tsa))
+    found.save(request.pledge)
+    return found
+
+
+def _stamped(request: BeaconRequest, found: Pledge, url: str) -> Pledge:
+    if found.stamps:
+        raise UsageError(f"{request.pledge} is timestamped: every further timestamp would be another pledge to pay for")
+    return replace(found, stamps=(timestamp.asked(found.envelope.data, url, request.post(url)),))
+
+
+def _pulse(request: BeaconRequest, named: str) -> Pulse:
+    try:
+        data = request.fetch(named) if "://" in named else Path(named).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read the pulse {named}: {error.strerror or error}") from error
+    pulse = pulses.from_bytes(data)
+    if request.certificate is not None:
+        pulse.check(pulses.certificates_in(request.certificate))
+    return pulse

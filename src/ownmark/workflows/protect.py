@@ -1,0 +1,357 @@
+"""Making a claim on a model: a fingerprint leaves the model as it is, a watermark writes marked weights, too.
+
+What is finished is kept beside the claim until it is written: after an interruption the same request goes on from there.
+
+>>> from pathlib import Path
+>>> from ownmark import IPGuard, Search
+>>> from ownmark.data.split import Place
+>>> from ownmark.workflows.network import Network
+>>> from ownmark.workflows.protect import ProtectRequest, protect
+>>> request = ProtectRequest(
+...     network=Network("mymodel:build"),
+...     model=Path("model.safetensors"),
+...     data=Place("images"),
+...     scheme=IPGuard(samples=2, margin=0.01, search=Search(steps=60, rate=0.05)),
+...     out=Path("my.claim"),
+... )
+>>> made = protect(request)
+>>> len(made.claim.images), made.claim.calibrated, made.mark
+(2, False, None)
+>>> request.out.exists(), request.folder.exists()
+(True, False)
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from ownmark.attacks.finetune import Finetune
+from ownmark.attacks.prune import Prune
+from ownmark.attacks.retrain import Retrain
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images
+from ownmark.data.split import Place, Split
+from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.evidence import pledge as pledges
+from ownmark.evidence.allowance import MOST_PLEDGES
+from ownmark.evidence.owner import OwnerKey, opened
+from ownmark.models.layers import Layers
+from ownmark.models.named import draws_weights
+from ownmark.models.plain import told
+from ownmark.models.weights import save_weights, weights_digest
+from ownmark.protocols import Attack, Owner, Protected, Scheme
+from ownmark.report.words import counted
+from ownmark.schemes import served
+from ownmark.schemes._common.triggers import Keyed, chosen_by
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.suspects.answers import Outputs, surely
+from ownmark.tasks import Quality, check_served
+from ownmark.training import Training, predict
+from ownmark.verdicts import soundness
+from ownmark.verdicts.soundness import Doubt
+from ownmark.workflows.doubts import warned
+from ownmark.workflows.files import check_readable, check_writable
+from ownmark.workflows.network import Network, quality, shown
+from ownmark.workflows.others import Others
+from ownmark.workflows.watching import NOBODY, Watcher
+from ownmark.workflows.workspace import Workspace
+
+ENOUGH = 64  # images that show whether a model ends in a softmax
+UNSIGNED = "a pledge is signed by its owner: --key OWNER.key"
+REFERENCES = 2  # models that are trained for contrast, unless it is said how many
+SURROGATES: dict[str, Attack] = {
+    "fine-tuned": Finetune(epochs=3, rate=0.02),
+    "with its last layer retrained": Retrain(Layers.LAST, epochs=3, rate=0.05),
+    "pruned": Prune(0.4),
+}
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """An owner's key in a file: opened, and its passphrase asked for, once it is clear that the key has a use."""
+
+    file: Path
+    passphrase: Callable[[], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtectRequest:
+    """What the owner asks for.
+
+    `network`: how models of the kind are built; `model`: the one to protect, a module that takes images in [0, 1], a file of its
+    weights, or None where the network's factory brings them; `data`: where its images lie, or a `Split` of images in memory;
+    `out`: the claim to write.
+
+    A watermark's weights go to `marked` (None: beside the claim). Its key comes from the secret of `owner`; without one it is
+    drawn at random. `alpha`: the rate of false accusations that it is to be judged by, which its key depends on; `pledge`: the
+    file that says what the key is to depend on, made before a pulse, as one of `pledges` (see `make_pledge`).
+
+    A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: two); it
+    holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
+    """
+
+    network: Network
+    model: nn.Module | Path | None = None
+    data: Place | Split
+    out: Path
+    scheme: Scheme = Saliency()
+    marked: Path | None = None
+    owner: OwnerKey | KeyFile | None = None
+    alpha: float = 1e-6
+    pledge: Path | None = None
+    pledges: int = MOST_PLEDGES
+    references: tuple[nn.Module | Path, ...] | int | None = None
+    training: Training = Training(epochs=20, rate=0.05)
+    surrogates: Mapping[str, Attack] = field(default_factory=lambda: SURROGATES)
+    seed: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where what is finished is kept until the claim is written."""
+        return self.out.with_name(f"{self.out.name}.work")
+
+    @property
+    def weights(self) -> Path:
+        """Where a watermark's weights go."""
+        return self.marked or self.out.with_suffix(".safetensors")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a watermark is: its `weights`, and the share of held-out images that the model gets right `before` and `after`."""
+
+    weights: Path
+    before: float
+    after: float
+    own_key: bool
+
+
+@dataclass(frozen=True)
+class ProtectResult:
+    """The `claim` that lies in the file `out`, and the `model` to publish: another one only if there is a `mark`.
+
+    `quality`: how good the model was before, on the held-out images of `split`; `seconds`: how long the claim took.
+    """
+
+    claim: Claim
+    out: Path
+    model: nn.Module
+    mark: Mark | None
+    quality: Quality
+    split: Split
+    doubts: tuple[Doubt, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PledgeResult:
+    """The `file` that pledges what the key of a watermark will depend on, as one of `pledges`."""
+
+    file: Path
+    pledges: int
+    doubts: tuple[Doubt, ...]
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A request whose words make sense, whose files are there and whose model was looked at."""
+
+    request: ProtectRequest
+    work: Workspace
+    split: Split
+    model: nn.Module
+    owner: OwnerKey | None
+    quality: Quality
+    doubts: tuple[Doubt, ...]
+
+
+def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult:
+    """Make the claim, write it and perhaps marked weights, and clear away what was kept on the way.
+
+    Raises UsageError, before any work, for what the request cannot mean and for files that cannot be written or read.
+    """
+    begun = _begun(request, watcher)
+    if request.pledge is not None and not request.pledge.exists():
+        raise UsageError(f"there is no pledge {request.pledge}: make it first, and let a public pulse follow it")
+    started = time.monotonic()
+    with _kept(begun.work):
+        found, doubts = _made(begun)
+    seconds, mark = time.monotonic() - started, None
+    if found.model is not begun.model:
+        save_weights(found.model, request.weights)
+        headline, held_out = begun.split.task.headline, begun.split.held_out
+        after = quality(found.model, held_out)[headline]
+        mark = Mark(request.weights, begun.quality[headline], after, begun.owner is not None)
+    found.claim.save(request.out)
+    begun.work.clear()
+    doubts = (*begun.doubts, *doubts, *warned(watcher, soundness.of_claim(found.claim)))
+    return ProtectResult(found.claim, request.out, found.model, mark, begun.quality, begun.split, doubts, seconds)
+
+
+def make_pledge(request: ProtectRequest, watcher: Watcher = NOBODY) -> PledgeResult:
+    """Write what the key of the request's watermark will depend on, to its `pledge`, a file that must not exist yet.
+
+    Once that has a timestamp and the first pulse after it, `protect` takes the same request. Raises UsageError.
+    """
+    if request.pledge is None:
+        raise UsageError("name the file that the pledge is to be written to")
+    if request.pledge.exists():
+        raise UsageError(f"{request.pledge} exists, and a pledge is made once")
+    check_writable(request.pledge)
+    begun = _begun(request, watcher)
+    if begun.owner is None:
+        raise UsageError(UNSIGNED)
+    mine = Owner(begun.split.mine, key=begun.owner.secret, public=begun.owner.public, alpha=request.alpha)
+    pledges.made(chosen_by(mine, _keyed(request.scheme), begun.model), begun.owner, request.pledges).save(request.pledge)
+    return PledgeResult(request.pledge, request.pledges, begun.doubts)
+
+
+def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
+    """Check all that would fail only after hours, and say how good the model is."""
+    _check(request)
+    key = request.owner
+    owner = opened(key.file, key.passphrase()) if isinstance(key, KeyFile) else key
+    split = _split(request)
+    network = request.network.answering(split.mine)
+    _check_images(request, network, split.mine)
+    model = network.filled(request.model, watcher.note)
+    task, found = split.task, quality(model, split.held_out)
+    watcher.note(f"The model on {counted(len(split.held_out), 'image')}: {shown(found, task.headline)}.")
+    for note in told(model):
+        watcher.note(f"Of the model, {note}.")
+    _check_logits(model, split.held_out)
+    doubts = warned(watcher, soundness.of_model(task, found, task.trivial(split.held_out.labels)))
+    work = Workspace(request.folder, network, request.seed, watcher)
+    return _Begun(request, work, split, model, owner, found, doubts)
+
+
+def _split(request: ProtectRequest) -> Split:
+    """A fingerprint changes no model, so that it may use all images; the cost of a watermark is measured on others."""
+    if isinstance(request.data, Split):
+        return request.data
+    return request.data.split() if request.scheme.marks else request.data.whole()
+
+
+def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
+    """The claim and the model to publish, and what speaks against the models that the claim was made with.
+
+    What is finished lies in the workspace, from where the same request goes on after an interruption.
+    """
+    request, work, doubts = begun.request, begun.work, ()
+    if work.used:
+        work.watcher.note(f"Going on from what {work.folder} holds.")
+    owner = Owner(begun.split.mine, workspace=work.folder)
+    if request.scheme.contrast:
+        wanted = REFERENCES if request.references is None else request.references
+        others = Others(wanted, request.training, request.surrogates)
+        owner = others.joined(work, begun.model, owner)
+        doubts = warned(work.watcher, others.doubted(begun.model, owner))
+    if request.scheme.marks:
+        owner = _with_key(begun, owner)
+    with work.watcher.step("Embedding the watermark" if request.scheme.marks else "Making the fingerprint") as progress:
+        return request.scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress), doubts
+
+
+@contextmanager
+def _kept(work: Workspace) -> Iterator[None]:
+    """Whoever stops, or is stopped, hears what was kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        work.tell_kept("the same command goes on from there")
+        raise
+    except UsageError:
+        work.tell_kept("another try begins with it")
+        raise
+
+
+def _with_key(begun: _Begun, owner: Owner) -> Owner:
+    """The owner with the secret that the key is derived from, last of all: his own, or one drawn at random."""
+    request = begun.request
+    if begun.owner is None:
+        key = begun.work.drawn_key(f"{request.scheme} of {weights_digest(begun.model)}")
+        return replace(owner, key=key, alpha=request.alpha)
+    mine = replace(owner, key=begun.owner.secret, public=begun.owner.public, alpha=request.alpha)
+    return mine if request.pledge is None else _with_pulse(begun, request.pledge, mine)
+
+
+def _with_pulse(begun: _Begun, file: Path, owner: Owner) -> Owner:
+    """The owner with the pulse that followed his pledge. Raises UsageError where another thing was pledged."""
+    found = pledges.read(file)
+    if found.told["choices"] != chosen_by(owner, _keyed(begun.request.scheme), begun.model).record:
+        raise UsageError(f"{file} pledges another scheme, model, order of classes or alpha: give what was pledged, or a new name")
+    if found.pulse is None:
+        raise UsageError(f"{file} has no pulse yet: ownmark beacon {file} --tsa URL, then --pulse PULSE")
+    return replace(owner, pulse=found.pulse.output)
+
+
+def _keyed(scheme: Scheme) -> Keyed:
+    if not isinstance(scheme, Keyed):
+        raise UsageError(f"only a watermark whose labels come from a key takes a pledge, and {scheme} is none")
+    return scheme
+
+
+def _check(request: ProtectRequest) -> None:
+    """Raises UsageError for what the scheme has no use for, and for files that cannot be read, written, or must not be lost."""
+    scheme = request.scheme
+    check_served(scheme, served(scheme), request.data.task)
+    check_writable(request.out)
+    if isinstance(request.data, Place):
+        request.data.check()
+    given = request.references if isinstance(request.references, tuple) else ()
+    for file in (request.model, *given):
+        if isinstance(file, Path):
+            check_readable(file, "weights file")
+    if not scheme.contrast and request.references:
+        raise UsageError(f"{scheme} looks at no other models: leave --reference and --references out")
+    if scheme.marks:
+        _check_marked(request)
+    elif request.marked is not None or request.owner is not None:
+        raise UsageError(f"{scheme} leaves the model as it is and draws nothing from a key: leave --marked and --key out")
+    if request.pledge is not None:
+        _keyed(scheme)
+        if request.owner is None:
+            raise UsageError(UNSIGNED)
+
+
+def _check_marked(request: ProtectRequest) -> None:
+    """Raises UsageError unless the marked weights can be written, over nothing that must not be lost."""
+    weights = request.weights
+    taken = isinstance(request.model, Path) and request.model.resolve() == weights.resolve()
+    if taken or weights.resolve() == request.out.resolve():
+        by = "the weights to mark lie there" if taken else "the claim goes there"
+        raise UsageError(f"cannot write the marked weights to {weights}: {by}; name another file with --marked")
+    if request.marked is None and weights.exists():
+        raise UsageError(f"{weights} exists, and the marked weights would take its place: name a file with --marked")
+    check_writable(weights)
+
+
+def _check_images(request: ProtectRequest, network: Network, images: Images) -> None:
+    """Raises an error for what would fail only after hours: images of one class, or references that would be no strangers."""
+    if request.folder.exists() and not request.folder.is_dir():
+        raise UsageError(f"{request.folder} is a file, but a folder of that name keeps what is finished: move the file away")
+    if len(np.unique(images.labels)) < images.task.least_kinds:
+        raise DataError("the images show one class only; a claim on a classifier needs two or more")
+    trained = request.references is None or (isinstance(request.references, int) and request.references > 0)
+    if request.scheme.contrast and trained and not draws_weights(network.name, network.classes):
+        raise UsageError(
+            f"{network.name} always gives the same weights, so that models trained from it would be copies of one another: "
+            "name references that were trained independently (--reference FILE), or give --references 0"
+        )
+
+
+def _check_logits(model: nn.Module, images: Images) -> None:
+    """Raises ModelError for a classifier that ends in a softmax: what is learnt and explained here is logits."""
+    if not images.task.discrete:
+        return
+    few = images.take(np.arange(min(len(images), ENOUGH)))
+    if surely(predict(model, few).double().numpy()) is Outputs.PROBABILITIES:
+        raise ModelError(
+            "the model answers probabilities, but a claim is made on logits: let it end before its softmax, "
+            "and put the softmax behind it where you publish it; suspects may end in one"
+        )

@@ -1,4 +1,4 @@
-"""ownmark proves whose a vision model is: a scheme makes a claim, a suspect answers, `verify` gives a verdict.
+"""Statistical evidence that a vision model derives from yours: a scheme makes a claim, a suspect answers, `verify` judges.
 
 The names below are loaded when they are first used, so that the judge's tools never import torch.
 """

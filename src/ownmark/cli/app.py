@@ -20,7 +20,10 @@ from ownmark.cli.scan import Scan
 from ownmark.cli.serve import Serve
 
 app = typer.Typer(
-    help="ownmark gives statistical evidence that a vision model derives from yours: make a claim, calibrate it on innocent models, judge a suspect.",
+    help=(
+        "ownmark gives statistical evidence that a vision model derives from yours: make a claim, calibrate it on innocent "
+        "models, judge a suspect."
+    ),
     epilog=(
         "Exit codes: 0 match or done, 1 no match, 2 wrong use, 3 inconclusive, 4 claim rejected, 5 suspect cannot be asked. "
         "--traceback, anywhere, shows where an error comes from."

@@ -242,7 +242,8 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
 
     What is finished lies in the workspace, from where the same request goes on after an interruption.
     """
-    request, work, doubts = begun.request, begun.work, ()
+    request, work = begun.request, begun.work
+    doubts: tuple[Doubt, ...] = ()
     if work.used:
         work.watcher.note(f"Going on from what {work.folder} holds.")
     owner = Owner(begun.split.mine, workspace=work.folder)

@@ -161,5 +161,5 @@ def test_bytes_have_one_text_only(data: bytes) -> None:
     for other in (text + "\n", text + "=", " " + text, text.rstrip("=") + "!"):
         with pytest.raises(EvidenceError):
             canonical.from_base64(other)
-    with pytest.raises(EvidenceError, match="idle bits"):
+    with pytest.raises(EvidenceError, match="non-zero padding bits"):
         canonical.from_base64("AB==")

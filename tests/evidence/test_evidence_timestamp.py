@@ -82,10 +82,10 @@ def test_a_time_that_is_still_to_come_is_refused(stamp: Stamp, trusted: Authorit
 
 
 def test_an_answer_to_an_older_request_is_refused_at_once(stamp: Stamp, trusted: Authority) -> None:
-    with pytest.raises(EvidenceError, match="another request"):
+    with pytest.raises(EvidenceError, match="a different request"):
         timestamp.asked(MESSAGE, "http://authority", lambda _: stamp.token)
     swapped = trusted.resigned(stamp.token)
-    with pytest.raises(EvidenceError, match="another request"):
+    with pytest.raises(EvidenceError, match="a different request"):
         timestamp.asked(b"another message", "http://authority", lambda _: swapped)
 
 

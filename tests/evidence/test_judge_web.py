@@ -134,7 +134,7 @@ def test_a_ledger_that_the_claimant_made_is_refused_and_the_suspect_is_not_asked
         refused(capsys, against(server), 2, "was not written by you")
         (court / LEDGER).unlink()
         (court / LEDGER).symlink_to(court / "mine/elsewhere")
-        refused(capsys, against(server), 2, "is a link")
+        refused(capsys, against(server), 2, "is a symbolic link")
         assert not (court / "mine/elsewhere").exists()
         assert len(server.asked) == asked
 

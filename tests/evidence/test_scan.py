@@ -284,7 +284,7 @@ def test_a_scan_that_another_hand_wrote_to_is_refused_and_no_p_is_read_from_it(s
     refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "cannot use the ledger my.claim.scan")
     Path("my.claim.scan").unlink()
     Path("my.claim.scan").symlink_to("elsewhere")
-    refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "is a link")
+    refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "is a symbolic link")
     Path("my.claim.scan").unlink()
     Ledger("my.claim.scan", bytes(32)).close()
     refused(capsys, ["scan", "my.claim", "other0.onnx"], 2, "was not started by you")

@@ -134,7 +134,7 @@ def test_no_link_is_followed(*, there: bool, tmp_path: Path) -> None:
     if there:
         target.write_text("dear diary")
     link.symlink_to(target)
-    with pytest.raises(UsageError, match="is a link"):
+    with pytest.raises(UsageError, match="is a symbolic link"):
         Ledger(link)
     link.rename(tmp_path / ".b.ledger.lock")
     with pytest.raises(UsageError, match="cannot write"), held(tmp_path / "b.ledger"):

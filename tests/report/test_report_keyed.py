@@ -148,7 +148,7 @@ def test_a_p_that_no_float_can_hold_is_told_as_a_power_of_ten() -> None:
 def test_several_suspects_are_compared_with_luck(claim: Claim) -> None:
     text = words(page(claim, [judged(claim, 100), judged(claim, 10)]))
     assert "of the trigger images" in text
-    assert "the share that luck alone gives (stroke)" in text
+    assert "the share that chance alone gives (stroke)" in text
 
 
 def test_a_record_of_a_keyed_verdict_has_both_logarithms(claim: Claim) -> None:

@@ -108,7 +108,7 @@ def test_a_test_cannot_be_extended_or_changed_after_its_first_query(kind: str, r
     asked = len(innocent.asked)
     code, _, err = run(innocent.url + MODEL, *CHANGED[kind], *ledger)
     assert code == 2
-    assert "cannot be changed or extended" in " ".join(err.split())
+    assert "a test cannot be changed or extended" in " ".join(err.split())
     assert len(innocent.asked) == asked
     assert run(innocent.url + MODEL, *EARLY, "--max-queries", "12", *ledger)[0] == 3, "the same test may be read again"
 

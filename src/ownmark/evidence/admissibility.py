@@ -35,7 +35,7 @@ class Standing(StrEnum):
 class Trust:
     """What a judge brings. `roots`: of the timestamp authorities that the judge trusts.
 
-    `owner`: the claimant's known public key ("": whoever signed). `withdrawn`: owners' keys that were lost or expired, and when:
+    `owner`: the claimant's known public key ("": any signer). `withdrawn`: owners' keys that were lost or expired, and when:
     what they sealed before remains valid. `opened`: the sets of this seal known to be public (0: a claim without sets). `pool`:
     the images from which, according to the owner, the key chose. `now`: the time of judging, which a verdict records so that it
     can be recomputed in any year. `alpha`: the judge's largest rate of false accusations, whatever the claimant committed to;

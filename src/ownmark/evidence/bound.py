@@ -39,7 +39,7 @@ def bound(claim: Claim, committed: Commitment) -> Bound:
     found = choices.from_record(committed.choices)
     other = choices.unlike(found, _sealed(committed))
     if other is not None:
-        raise EvidenceError(f"the key was derived from a different {other} than the seal commits to")
+        raise EvidenceError(f"mismatch in {other}: the key was derived from another value than the seal commits to")
     pulse = b"" if committed.beacon is None else _pulse(committed)
     if labels.context != found.context(pulse):
         raise EvidenceError("the key was not derived from what the seal commits to")

@@ -122,7 +122,7 @@ def test_a_file_that_is_no_ledger_is_left_as_it_was(file: Path, tmp_path: Path) 
     with sqlite3.connect(other) as database:
         database.execute("CREATE TABLE diary (entry TEXT)")
     database.close()
-    with pytest.raises(UsageError, match="no ledger"):
+    with pytest.raises(UsageError, match="not a ledger"):
         Ledger(other)
     with pytest.raises(UsageError, match="cannot write"):
         Ledger(tmp_path / "no folder" / "a.ledger")

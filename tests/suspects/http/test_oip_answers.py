@@ -111,7 +111,7 @@ def test_an_answer_that_breaks_midway_is_an_error_that_keeps_what_was_paid_for(m
 
     with serving(script) as server, transport(replace(HASTY, at_once=1)) as carrier:
         suspect = oip(server.url, carrier)
-        with pytest.raises(AnswerError, match="no JSON"):
+        with pytest.raises(AnswerError, match="not JSON"):
             verify(claim, suspect)
         assert verify(claim, suspect).outcome is Outcome.MATCH
         assert len(server.queries()) == QUERIES + 1

@@ -66,7 +66,7 @@ def test_a_second_run_asks_nothing_that_was_answered(run: Run, model: nn.Module)
     with serving(script) as server:
         code, _, err = run(server.url + MODEL, "--at-once", "1")
         assert code == 5
-        assert "no JSON" in err
+        assert "not JSON" in err
         before = len(server.queries())
         code, out, _ = run(server.url + MODEL, "--json")
         assert code == 0
@@ -111,7 +111,7 @@ def test_a_budget_is_kept(run: Run, model: nn.Module) -> None:
     with serving(V2(model)) as server:
         code, _, err = run(server.url + MODEL, "--max-queries", str(QUERIES - 1))
         assert code == 2
-        assert f"at most {QUERIES - 1} are allowed" in err
+        assert f"the limit is {QUERIES - 1}" in err
         assert server.queries() == []
         code, _, _ = run(server.url + MODEL, "--max-queries", str(QUERIES))
         assert code == 0

@@ -152,7 +152,7 @@ class Ledger:
         begun = rules[0] if rules else WHOLE if self._spent else rule
         if begun != rule:
             raise UsageError(
-                f"the ledger {self.path} was started for {begun}; a test cannot be changed afterwards, to {rule}: ask "
+                f"the ledger {self.path} was started for {begun}; a test cannot be changed or extended, to {rule}: ask "
                 "under the same rule again, or name another ledger, and keep this one on record"
             )
         if rule != WHOLE and not rules:

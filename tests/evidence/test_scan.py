@@ -28,7 +28,8 @@ from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Labels
 from ownmark.statistics import multiplicity
 from ownmark.suspects.http.ledger import Ledger
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 Capture = pytest.CaptureFixture[str]
 FEW, RATE = 20, 0.05

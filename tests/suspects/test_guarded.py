@@ -27,7 +27,8 @@ from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.guarded import Guarded, Response
 from ownmark.suspects.wrappers.wrapped import Hardened, TopOne
-from ownmark.verdicts.verify import Outcome, findings, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import findings, verify
 
 SAMPLES, CLASSES, SIDE = 60, 10, 12
 CHANCES = frozenset({Reading.LABEL, Reading.PROBABILITY})

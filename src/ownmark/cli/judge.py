@@ -15,7 +15,9 @@ from ownmark.report.words import counted
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts import duplicates, soundness
-from ownmark.verdicts.verify import Outcome, Verdict, calibration, verify
+from ownmark.verdicts.calibrate import calibration
+from ownmark.verdicts.verdict import Outcome, Verdict
+from ownmark.verdicts.verify import verify
 
 Evidence = Callable[[], dict[str, Any]]
 

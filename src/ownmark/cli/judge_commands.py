@@ -47,7 +47,7 @@ from ownmark.errors import UsageError
 if TYPE_CHECKING:
     from ownmark.claims.claim import Claim
     from ownmark.cli.suspects import Access
-    from ownmark.verdicts.verify import Outcome
+    from ownmark.verdicts.verdict import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from ownmark.report.words import counted, percent
 from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered
-from ownmark.verdicts.verify import Outcome
+from ownmark.verdicts.verdict import Outcome
 
 UNREACHED = 5
 ROUND = "scan"  # what a scan is called in the ledger

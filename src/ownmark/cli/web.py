@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ownmark.suspects.http.ledger import Ledger
     from ownmark.suspects.http.mapping import Mapping
     from ownmark.suspects.http.oip import Dialect
-    from ownmark.verdicts.verify import Verdict
+    from ownmark.verdicts.verdict import Verdict
 
 PANEL = "A suspect behind an address"
 MAPPINGS = {".yaml", ".yml"}

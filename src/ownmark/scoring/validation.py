@@ -1,44 +1,11 @@
 """What each reading promises: an answer that breaks it is an error, and never counts. No torch."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from ownmark.errors import AnswerError, SuspectError, blamed
-from ownmark.protocols import Question, Suspect
+from ownmark.errors import AnswerError
 from ownmark.scoring.readings import NUMBERS, Answers, Floats, Reading
 
 TOLERANCE = 1e-2  # how far two probabilities together may be off after a server has rounded them to two decimals
-
-
-def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -> Answers:
-    """What `suspect` answers about `images`. Whatever it raises that is none of ours is a SuspectError that names it."""
-    with blamed(SuspectError, f"{suspect.name} cannot be asked"):
-        return suspect.read(images, question)
-
-
-@dataclass(frozen=True)
-class LabelsAndMaps:
-    """A suspect whose probabilities mean nothing certain, so that it is not asked for them."""
-
-    suspect: Suspect
-
-    @property
-    def name(self) -> str:
-        return self.suspect.name
-
-    @property
-    def digest(self) -> str:
-        return self.suspect.digest
-
-    @property
-    def reveals(self) -> frozenset[Reading]:
-        return self.suspect.reveals - {Reading.PROBABILITY}
-
-    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        return self.suspect.read(images, question)
 
 
 def checked(reading: Reading, answers: Answers, size: tuple[int, int]) -> Floats:

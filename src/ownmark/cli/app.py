@@ -7,15 +7,18 @@ import typer
 
 from ownmark.cli.answer import Command
 from ownmark.cli.bench import Bench
+from ownmark.cli.commands.calibrate import Calibrate
+from ownmark.cli.commands.inspect import Inspect
+from ownmark.cli.commands.report import Report
+from ownmark.cli.commands.scan import Scan
+from ownmark.cli.commands.serve import Serve
+from ownmark.cli.commands.verify import Verify
 from ownmark.cli.dispute_commands import Dispute, Judge
 from ownmark.cli.evidence_commands import Keygen, Open, Seal
-from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.methods import Methods
 from ownmark.cli.options import AsJson
 from ownmark.cli.owner_commands import Attack, Demo, Protect
 from ownmark.cli.pledging import Beacon
-from ownmark.cli.scan import Scan
-from ownmark.cli.serve import Serve
 
 app = typer.Typer(
     help="ownmark proves whose a vision model is: make a claim, calibrate it on innocent models, judge a suspect.",

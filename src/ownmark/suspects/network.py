@@ -31,9 +31,7 @@ def _check(opening: Opening) -> None:
         check_file(opening)
     if holds_weights(name) and opening.model is None:
         kind_of(Path(name))  # what holds no weights at all is told as what it is
-        raise UsageError(
-            f"{name} holds weights only; name their network: --model MODEL, or verify CLAIM MODEL --weights FILE"
-        )
+        raise UsageError(f"{name} holds weights only; name their network: --model MODEL, or verify CLAIM MODEL --weights FILE")
 
 
 def _opened(opening: Opening) -> Suspect:

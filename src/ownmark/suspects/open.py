@@ -50,7 +50,7 @@ def opened(opening: Opening) -> Suspect:
         return kind.opened(opening)
     except ModuleNotFoundError as error:
         wanted = f"ownmark[{kind.extra}]" if kind.extra else "ownmark"
-        raise UsageError(f"{opening.name} needs {error.name}, which is not installed: pip install '{wanted}'") from error
+        raise UsageError(f"{opening.name}: this needs {error.name}, which is not installed: pip install '{wanted}'") from error
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,10 @@ def no_other(name: str) -> bool:  # noqa: ARG001 - the same answer to every name
 class Opener:
     """A kind of suspect: how such a name is `written`, by which `schemes` it begins or `suffixes` it ends, and what opens it.
 
-    `other`: names that belong to it beside those. `check` raises UsageError for a name that can only be a slip, before it is built.
-    `extra`: the one of ownmark's extras that brings its libraries, "" for those that are always there. `maps`: it shows where it
-    looks; `built`: it takes a file of weights, and is told the number of classes; `remote`: it stands behind an address,
-    so that every query is kept in a ledger; what is opened is then a `probing.Remote`.
+    `other`: names that belong to it beside those. `check` raises UsageError for a name that can only be a slip, before
+    anything is built. `extra`: the one of ownmark's extras that brings its libraries, "" for those that are always there.
+    `maps`: it shows where it looks; `built`: it takes a file of weights, and is told the number of classes; `remote`: it
+    stands behind an address, so that every query is kept in a ledger; what is opened is then a `probing.Remote`.
     """
 
     written: str

@@ -21,7 +21,9 @@ from ownmark.scoring.readings import Answers, Reading
 from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import clopper_pearson
 from ownmark.statistics.sequential import Early
-from ownmark.verdicts.verify import Outcome, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 from record import record
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))

@@ -27,8 +27,9 @@ from ownmark.schemes._common.watermark import marked
 from ownmark.scoring.null_models import KeyedLabels, Uncalibrated
 from ownmark.suspects.local import Local
 from ownmark.training import seeded, train
-from ownmark.verdicts.verify import Outcome as Plain
-from ownmark.verdicts.verify import calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Outcome as Plain
+from ownmark.verdicts.verify import verify
 from record import record
 from zoo import kept
 

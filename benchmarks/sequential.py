@@ -13,7 +13,8 @@ import numpy as np
 from ownmark.claims.claim import Claim
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.statistics.sequential import Early
-from ownmark.verdicts.verify import Outcome, Verdict, verify
+from ownmark.verdicts.verdict import Outcome, Verdict
+from ownmark.verdicts.verify import verify
 from record import record
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))

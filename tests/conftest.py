@@ -22,7 +22,7 @@ from ownmark.protocols import Question
 from ownmark.scoring.matches import Agreement, Drop, OnPattern
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import calibrate
+from ownmark.verdicts.calibrate import calibrate
 
 torch.set_num_threads(1)
 PLAIN_KERNELS = ""

@@ -15,7 +15,7 @@ from ownmark.models.weights import weights_digest
 from ownmark.scoring.matches import Drop
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import calibrate
+from ownmark.verdicts.calibrate import calibrate
 
 NUMBER = len(NAMES)
 

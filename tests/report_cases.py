@@ -15,7 +15,9 @@ from ownmark.protocols import Question
 from ownmark.scoring.matches import Drop, OnPattern
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Reading
-from ownmark.verdicts.verify import Verdict, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Verdict
+from ownmark.verdicts.verify import verify
 
 GRID = (7, 7)
 CELLS = ((0, 0), (0, 1), (1, 0), (1, 1))

@@ -112,10 +112,10 @@ if TYPE_CHECKING:
     from ownmark.tasks import Similarity as Similarity
     from ownmark.training import Training as Training
     from ownmark.training import train as train
-    from ownmark.verdicts.verify import Outcome as Outcome
-    from ownmark.verdicts.verify import Verdict as Verdict
-    from ownmark.verdicts.verify import calibrate as calibrate
-    from ownmark.verdicts.verify import calibration as calibration
+    from ownmark.verdicts.calibrate import calibrate as calibrate
+    from ownmark.verdicts.calibrate import calibration as calibration
+    from ownmark.verdicts.verdict import Outcome as Outcome
+    from ownmark.verdicts.verdict import Verdict as Verdict
     from ownmark.verdicts.verify import verify as verify
 
 HOME = {
@@ -177,7 +177,7 @@ HOME = {
     "OnPatternAgainst": "scoring.matches",
     "Onnx": "suspects.onnx",
     "Origin": "schemes.tafa",
-    "Outcome": "verdicts.verify",
+    "Outcome": "verdicts.verdict",
     "Overwrite": "attacks.overwrite",
     "Own": "schemes.saliency.objectives",
     "Owner": "protocols",
@@ -217,11 +217,11 @@ HOME = {
     "TriggerSet": "schemes.trigger_set",
     "Turn": "scoring.matches",
     "VGG11": "models.vgg",
-    "Verdict": "verdicts.verify",
+    "Verdict": "verdicts.verdict",
     "Within": "scoring.matches",
     "Zhang": "schemes.zhang",
-    "calibrate": "verdicts.verify",
-    "calibration": "verdicts.verify",
+    "calibrate": "verdicts.calibrate",
+    "calibration": "verdicts.calibrate",
     "load": "data.images",
     "load_weights": "models.weights",
     "prepared": "models.prepared",

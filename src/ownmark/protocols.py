@@ -86,29 +86,6 @@ class Suspect(Protocol):
 
 
 @dataclass(frozen=True)
-class Blind:
-    """A suspect without its saliency maps: everything else that it reveals."""
-
-    suspect: Suspect
-
-    @property
-    def name(self) -> str:
-        return self.suspect.name
-
-    @property
-    def digest(self) -> str:
-        return self.suspect.digest
-
-    @property
-    def reveals(self) -> frozenset[Reading]:
-        return self.suspect.reveals - {Reading.SALIENCY}
-
-    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """The answers of the wrapped suspect."""
-        return self.suspect.read(images, question)
-
-
-@dataclass(frozen=True)
 class Owner:
     """What an owner brings: `images`, and the models made for contrast.
 

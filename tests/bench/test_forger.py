@@ -20,7 +20,8 @@ from ownmark.schemes._common.triggers import keyed
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.suspects.local import Local
 from ownmark.training import Training, seeded, train
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 TRIGGERS, ALPHA = 40, 0.05
 FORGER = Forger(samples=TRIGGERS, candidates=80)

@@ -14,7 +14,8 @@ from ownmark.keys import set_key
 from ownmark.scoring.matches import Agreement, Drop, Match
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
 from ownmark.scoring.readings import Reading
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 KEY = "0123456789abcdef" * 4
 NULL = KeyedLabels(KEY, triggers=60, classes=3, sets=2)

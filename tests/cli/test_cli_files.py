@@ -70,7 +70,7 @@ def test_weights_beside_an_onnx_file_are_read_with_allow_external_only(shop: Pat
     assert ownmark(capsys, *words).code == 0
     assert ownmark(capsys, "calibrate", "upheld.claim", "apart.onnx", "--allow-external", "--out", "new.claim").code == 0
     for more, cause in (([], "keeps weights in other files"), (["--allow-external"], "the claim needs one of: saliency")):
-        words = ["scan", "upheld.claim", "apart.onnx", *more, "--keep", f"{len(more)}.scan", "--json"]
+        words = ["scan", "upheld.claim", "apart.onnx", *more, "--last", "--keep", f"{len(more)}.scan", "--json"]
         assert cause in ownmark(capsys, *words).record["rows"][0]["error"]
 
 
@@ -157,7 +157,7 @@ def test_every_command_that_asks_takes_a_layer(command: str, shop: Path, capsys:
         "verify": ["upheld.claim", MODEL, "--weights", "model.safetensors"],
         "calibrate": ["upheld.claim", "innocents/00.safetensors", "--model", MODEL, "--out", "new.claim"],
         "report": ["upheld.claim", *suspect, "--out", "page.html"],
-        "scan": ["upheld.claim", *suspect],
+        "scan": ["upheld.claim", *suspect, "--last"],
     }[command]
     known = ownmark(capsys, command, *words, "--layer", "stages.2", "--json")
     assert known.code in {0, 1, 3}

@@ -25,7 +25,8 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.oip import Dialect, Oip
 from ownmark.suspects.http.request import Request
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 from ownmark.workflows.oip_server import HEADER, Harden, Service, listening
 
 

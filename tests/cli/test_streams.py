@@ -13,7 +13,7 @@ import pytest
 from workshop import MODEL, RUN, Ran, ownmark, shop_in
 
 from ownmark.cli import main
-from ownmark.cli.judge_commands import Inspect
+from ownmark.cli.commands.inspect import Inspect
 from ownmark.cli.streams import Stream, result, streams
 
 Capture = pytest.CaptureFixture[str]

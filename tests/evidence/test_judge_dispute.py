@@ -11,7 +11,7 @@ from judging import BEFORE, Model, genuine, handed, keyed, marked, ordinary
 from ownmark.errors import UsageError
 from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.evidence.dispute import Prevails, Table, disputed, resolved
-from ownmark.verdicts.verify import Outcome
+from ownmark.verdicts.verdict import Outcome
 
 FOUND, NOT, OPEN = Outcome.MATCH, Outcome.NO_MATCH, Outcome.INCONCLUSIVE
 

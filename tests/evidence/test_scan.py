@@ -17,7 +17,6 @@ from sealing import fingerprint
 from workshop import ownmark, refused
 
 from ownmark.claims.claim import Claim
-from ownmark.cli.suspects import Access
 from ownmark.errors import ModelError, UsageError
 from ownmark.evidence import scan
 from ownmark.evidence.scan import Scan
@@ -28,7 +27,9 @@ from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Labels
 from ownmark.statistics import multiplicity
 from ownmark.suspects.http.ledger import Ledger
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.suspects.open import Access
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 Capture = pytest.CaptureFixture[str]
 FEW, RATE = 20, 0.05

@@ -15,7 +15,8 @@ from ownmark.scoring.matches import Drop, Fall, Match, Shift
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.tasks import Classification, Regression, Similarity, Task
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 COUNT, SIDE, CORNER = 40, 12, 3
 INNOCENTS = Innocents((0.0,) * 19, tuple(f"{number:064}" for number in range(19)))

@@ -33,7 +33,8 @@ from ownmark.report.page import page, write
 from ownmark.scoring.matches import MATCHES, Agreement, Change
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Reading
-from ownmark.verdicts.verify import Outcome, Verdict, verify
+from ownmark.verdicts.verdict import Outcome, Verdict
+from ownmark.verdicts.verify import verify
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}&amp;</style>"
 SCORES = {Outcome.MATCH: (19, 18), Outcome.NO_MATCH: (3, 4)}

@@ -18,7 +18,8 @@ from ownmark.report.page import page
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
-from ownmark.verdicts.verify import Outcome, Verdict, verify
+from ownmark.verdicts.verdict import Outcome, Verdict
+from ownmark.verdicts.verify import verify
 
 KEY = "0123456789abcdef" * 4
 CLASSES = tuple(f"class {number}" for number in range(10))

@@ -21,7 +21,8 @@ from ownmark.schemes.entangled import Entangled, Entangling, inputs_of, last_lay
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.suspects.local import Local
 from ownmark.training import Training, predict
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 IMAGES = pictures(180)
 OWNER = Owner(IMAGES, key=bytes(range(32)))

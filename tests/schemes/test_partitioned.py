@@ -19,7 +19,7 @@ from ownmark.protocols import Owner, Protected
 from ownmark.schemes.partitioned import Partitioned, stages
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome
+from ownmark.verdicts.verdict import Outcome
 
 KEY = bytes(range(32))
 SCHEME = Partitioned(triggers=15, sets=2, runs=2, stages=2, steps=60, clean=16)

@@ -21,7 +21,8 @@ from ownmark.schemes.trigger_set import TriggerSet
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.suspects.local import Local
 from ownmark.training import Training
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 IMAGES = pictures(120)
 LIVELY = Training(epochs=12, batch=16, rate=0.05, shift=2)

@@ -20,7 +20,9 @@ from ownmark.schemes.zhang import Zhang
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.suspects.local import Local
 from ownmark.training import Training, predict
-from ownmark.verdicts.verify import Outcome, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 IMAGES = pictures(120)
 OWNER = Owner(IMAGES, key=bytes(range(32)))

@@ -17,7 +17,8 @@ from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, State, Stop
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 PLAIN = Rule(0.05, 10, 0, 1.0, 0.01)
 

@@ -23,7 +23,9 @@ from ownmark.suspects.answers import Outputs, labels, probabilities, surely
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.v2 import HEADER, tensor
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (200, NUMBER))
 SHARES = softmax(LOGITS, axis=1)

@@ -18,7 +18,8 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from ownmark.errors import AnswerError, ModelError
 from ownmark.models.plain import plain, told
 from ownmark.models.prepared import prepared
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 
 class Two(NamedTuple):

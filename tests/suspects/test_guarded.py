@@ -27,7 +27,8 @@ from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.guarded import Guarded, Response
 from ownmark.suspects.wrappers.wrapped import Hardened, TopOne
-from ownmark.verdicts.verify import Outcome, findings, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import findings, verify
 
 SAMPLES, CLASSES, SIDE = 60, 10, 12
 CHANCES = frozenset({Reading.LABEL, Reading.PROBABILITY})
@@ -108,10 +109,14 @@ class Model:
     name: str = "model"
     digest: str = "11" * 32
     reveals: frozenset[Reading] = field(default=CHANCES)
+    sure: float = 0.9
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         covered = (images[:, -1, -1, 0] == MARK) & (images[:, 0, 0, 0] == COVERED)
-        found = np.eye(CLASSES)[np.rint((brightness(images) - 20) / 23).astype(int).clip(0, 9)] * 0.9 + 0.01
+        found = (
+            np.eye(CLASSES)[np.rint((brightness(images) - 20) / 23).astype(int).clip(0, 9)] * self.sure
+            + (1 - self.sure) / CLASSES
+        )
         found[covered & self.falls] = 0.1
         return answers(found, question)
 
@@ -163,10 +168,10 @@ def guards(number: int, *, falls: bool) -> dict[str, Guarded]:
 
 
 def ruling(suspect: Suspect) -> Ruling:
-    """That of a judge who asks decoys and repeats among the questions, and has twenty references."""
+    """That of a judge who asks decoys and repeats among the questions, and has twenty references, no two of which are as sure."""
     found, normal = genuine(handed(fingerprint(), None)), ordinary(SAMPLES, 2)
     assert found.part is not None
-    others = [Model(name=f"reference {number}", digest=f"{number:064}") for number in range(20)]
+    others = [Model(name=f"reference {number}", digest=f"{number:064}", sure=0.6 + number / 100) for number in range(20)]
     references = [heard_plainly(other, found.part, Role.REFERENCE, Stratum.SAME_DATA.value) for other in others]
     answered = heard(suspect, found.part, Plan(NONCE, Decoys(normal.pixels, normal.labels)))
     return ruled(found, Session((answered, *references), NONCE, normal.labels)).outcome

@@ -30,7 +30,8 @@ from ownmark.suspects.http.mapping import Mapping
 from ownmark.suspects.http.oip import Dialect, Oip
 from ownmark.suspects.http.transport import Limits, Transport
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 pytestmark = pytest.mark.server
 HERE = Path(__file__).parents[1] / "servers"

@@ -31,7 +31,9 @@ from ownmark.suspects.wrappers.wrapped import (
     Transformed,
     noisy,
 )
-from ownmark.verdicts.verify import Outcome, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 TRANSFORMS: tuple[Transform, ...] = (JPEG(), JPEG(30), Blur(), ResizePad(), ResizePad(0.5), BitDepth(), BitDepth(1))
 HARDENINGS: tuple[Hardening, ...] = (Rounded(), Rounded(1), TopOne(), Noisy(), Noisy(0.2, seed=3))

@@ -16,7 +16,9 @@ from ownmark.scoring.matches import Agreement
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.verdicts import duplicates
-from ownmark.verdicts.verify import Outcome, calibrate, calibration, verify
+from ownmark.verdicts.calibrate import calibrate, calibration
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 COUNT, TRIALS, INNOCENTS = 40, 300, 19
 

@@ -18,7 +18,9 @@ from ownmark.scoring.null_models import Innocents, Uncalibrated
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.statistics.p_values import clopper_pearson
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 SAMPLES = 20
 

@@ -11,7 +11,9 @@ from ownmark.errors import UsageError
 from ownmark.scoring.matches import Agreement, Drop
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Uncalibrated
 from ownmark.scoring.readings import Reading
-from ownmark.verdicts.verify import Outcome, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 KEY = "0123456789abcdef" * 4
 

@@ -10,7 +10,9 @@ from ownmark.protocols import Question
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 
 def test_the_protected_model_matches_its_claim_and_another_model_does_not() -> None:

@@ -26,7 +26,7 @@ from ownmark.scoring.null_models import KeyedLabels
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, Task
 from ownmark.training import Training, predict, seeded, train
-from ownmark.verdicts.verify import calibrate
+from ownmark.verdicts.calibrate import calibrate
 
 if TYPE_CHECKING:
     from torch import nn

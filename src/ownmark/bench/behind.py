@@ -14,7 +14,8 @@ from ownmark.claims.claim import Claim
 from ownmark.protocols import Alarm, Question
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.suspects.wrappers.guarded import SEEN, Guarded
-from ownmark.verdicts.verify import Finding, findings
+from ownmark.verdicts.verdict import Finding
+from ownmark.verdicts.verify import findings
 
 BEHIND = "_behind_"  # between the name of a test and that of a detector
 

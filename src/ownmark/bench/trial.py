@@ -15,7 +15,8 @@ from ownmark.scoring.matches import to_record
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import Hardened, Hardening, Transform, Transformed
-from ownmark.verdicts.verify import Finding, verify
+from ownmark.verdicts.verdict import Finding
+from ownmark.verdicts.verify import verify
 
 TESTS = {Reading.SALIENCY: "white_box", Reading.LABEL: "label", Reading.EMBEDDING: "embedding"}  # the others: black-box
 VERSION = 2  # of what is kept of an outcome

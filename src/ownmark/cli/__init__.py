@@ -95,6 +95,8 @@ def _answered(answer: "Answer", *, as_json: bool) -> End:
         emit(answer.record)
     else:
         answer.show()
+    if answer.then is not None:
+        answer.then()
     return End(answer.exit_code)
 
 

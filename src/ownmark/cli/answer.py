@@ -7,11 +7,15 @@ from typing import Any, ClassVar, Protocol
 
 @dataclass(frozen=True)
 class Answer:
-    """`record`: the one object of `--json`; `show` prints the same for people; `exit_code`: 0 match or done, 1 no match, ..."""
+    """`record`: the one object of `--json`; `show` prints the same for people; `exit_code`: 0 match or done, 1 no match, ...
+
+    `then`: what goes on once that was said, as a server does; None: nothing.
+    """
 
     record: Mapping[str, Any]
     show: Callable[[], None]
     exit_code: int = 0
+    then: Callable[[], None] | None = None
 
 
 class Command(Protocol):

@@ -9,15 +9,18 @@ from ownmark.cli.answer import Command
 from ownmark.cli.bench import Bench
 from ownmark.cli.commands.attack import Attack
 from ownmark.cli.commands.beacon import Beacon
+from ownmark.cli.commands.calibrate import Calibrate
 from ownmark.cli.commands.demo import Demo
+from ownmark.cli.commands.inspect import Inspect
 from ownmark.cli.commands.methods import Methods
 from ownmark.cli.commands.protect import Protect
+from ownmark.cli.commands.report import Report
+from ownmark.cli.commands.scan import Scan
+from ownmark.cli.commands.serve import Serve
+from ownmark.cli.commands.verify import Verify
 from ownmark.cli.dispute_commands import Dispute, Judge
 from ownmark.cli.evidence_commands import Keygen, Open, Seal
-from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.options import AsJson
-from ownmark.cli.scan import Scan
-from ownmark.cli.serve import Serve
 
 app = typer.Typer(
     help=(

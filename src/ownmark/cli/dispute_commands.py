@@ -13,9 +13,9 @@ from ownmark.errors import UsageError
 from ownmark.workflows.files import check_writable
 
 if TYPE_CHECKING:
-    from ownmark.cli.reach import Reach
-    from ownmark.cli.suspects import Access
     from ownmark.evidence.verdict_file import Recomputed
+    from ownmark.suspects.open import Access
+    from ownmark.workflows.reach import Reach
 
 UNRESOLVED = 3  # the exit code of what is inconclusive
 Opened = Annotated[Path, typer.Argument(metavar="OPENED", help="What `ownmark open` wrote for the judge.", show_default=False)]
@@ -161,7 +161,7 @@ class Judge:
 
     def _reach(self) -> "Reach":
         """How the suspect is got at; the other models are files."""
-        from ownmark.cli.reach import Reach
+        from ownmark.workflows.reach import Reach
 
         near = _access(self.bundle, self.model, self.outputs, self.output)
         return Reach(
@@ -209,10 +209,11 @@ class Dispute:
 
 def _access(bundle: Path, model: str | None, outputs: str | None, output: str) -> "Access":
     """How the models of a seal's claim are asked."""
+    from ownmark.cli.console import tell
     from ownmark.cli.disputes import part_of
-    from ownmark.cli.suspects import Access
     from ownmark.suspects.answers import Outputs as Kind
+    from ownmark.suspects.open import Access
 
     part = part_of(bundle)
     kind = None if outputs is None else chosen(Kind, outputs, "--outputs")
-    return Access(part.preprocess, len(part.classes), model, kind, output=output)
+    return Access(part.preprocess, len(part.classes), model, kind, output=output, note=tell)

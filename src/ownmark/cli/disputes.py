@@ -12,9 +12,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from ownmark.claims.claim import Claim
 from ownmark.cli.console import emit, facts, show, tell, working
-from ownmark.cli.reach import Reach
-from ownmark.cli.suspects import Access
-from ownmark.cli.web import is_web
 from ownmark.errors import UsageError
 from ownmark.evidence import beacon, bundle, inputs, owner, timestamp
 from ownmark.evidence.admissibility import Checked, Trust, checked
@@ -24,7 +21,9 @@ from ownmark.evidence.verdict_file import EXIT_CODES, Judged, Recomputed, ruling
 from ownmark.querying.decoys import decoys_in
 from ownmark.querying.transcript import Heard, Plan, Role, heard, heard_plainly
 from ownmark.report.words import counted
+from ownmark.suspects.open import Access, is_web
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
+from ownmark.workflows.reach import Reach
 
 PURIFY = (JPEG(75), BitDepth(5))
 STYLES = {Outcome.STRONG: "bold red", Outcome.SUPPORTING: "bold red", Outcome.NO_MATCH: "bold green"}

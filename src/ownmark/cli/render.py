@@ -12,7 +12,7 @@ from ownmark.report.words import before_and_after, counted, figure, interval, p_
 from ownmark.scoring.matches import OnPattern
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
-from ownmark.verdicts.verify import Finding, Outcome, Verdict
+from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 
 EXIT_CODES = {Outcome.MATCH: 0, Outcome.NO_MATCH: 1, Outcome.INCONCLUSIVE: 3}
 STYLES = {Outcome.MATCH: "bold red", Outcome.NO_MATCH: "bold green", Outcome.INCONCLUSIVE: "bold yellow"}

@@ -15,7 +15,7 @@ from ownmark.errors import UsageError
 from ownmark.querying.integrity_checks import Step
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.statistics import p_values, sequential
-from ownmark.verdicts.verify import Finding
+from ownmark.verdicts.verdict import Finding
 
 ANY, STRETCHED = 64, 40  # bits
 MOST_PLEDGES = 2**16

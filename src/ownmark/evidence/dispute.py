@@ -12,7 +12,8 @@ from ownmark.evidence import claim_record
 from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.evidence.ruling import opened_part
 from ownmark.protocols import Suspect
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 
 class Prevails(StrEnum):

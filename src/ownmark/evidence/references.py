@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ownmark.querying.transcript import AS_SEALED, Heard
 from ownmark.statistics import p_values
 from ownmark.verdicts import duplicates
-from ownmark.verdicts.verify import Finding
+from ownmark.verdicts.verdict import Finding
 
 
 def merged(references: Sequence[Heard]) -> list[list[Heard]]:

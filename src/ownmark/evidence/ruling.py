@@ -22,7 +22,8 @@ from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Labels
 from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
-from ownmark.verdicts.verify import Finding, findings
+from ownmark.verdicts.verdict import Finding
+from ownmark.verdicts.verify import findings
 
 OWN_CONFIDENCE = 0.99  # the claimant's own model must reach its committed score within this confidence interval
 DECOY_KEYS = 199

@@ -16,7 +16,8 @@ from ownmark.protocols import Suspect
 from ownmark.scoring.null_models import Innocents, Uncalibrated
 from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 SURE = 0.99  # confidence of the interval that rules out a suspect
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ownmark.claims.claim import Claim
 from ownmark.evidence import claim_record
-from ownmark.verdicts.verify import Finding
+from ownmark.verdicts.verdict import Finding
 
 
 @dataclass(frozen=True)

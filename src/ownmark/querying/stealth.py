@@ -8,8 +8,8 @@ import numpy as np
 from ownmark import metrics
 from ownmark.claims.claim import Claim
 from ownmark.protocols import Alarm, Question, Suspect
+from ownmark.querying.answering import answers_of
 from ownmark.scoring.readings import Labels, Reading
-from ownmark.scoring.validation import answers_of
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import AnswerError, EvidenceError, KindError, UsageError
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
+from ownmark.querying.answering import answers_of
 from ownmark.querying.control_twins import controls_of
 from ownmark.scoring.readings import Answers, Bools, Labels, Reading
-from ownmark.scoring.validation import answers_of
 
 PROBES, AGAIN = 10, 2  # images that are asked about repeatedly, and the number of repeats
 PROBABILITIES = 2  # dimensions

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from ownmark.report.words import by_luck, counted, innocent_counts, interval, matched, tenths
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
-from ownmark.verdicts.verify import Finding, Outcome
+from ownmark.verdicts.verdict import Finding, Outcome
 
 SHAPES = {
     Outcome.MATCH: Markup('<circle class="full" r="8"/><path class="stroke" d="M-3.6 .3 -1.1 2.9 3.7 -2.7"/>'),

@@ -11,7 +11,7 @@ from ownmark.claims.claim import Claim
 from ownmark.report.pictures import LARGEST, difference, finite, heat, picture
 from ownmark.report.words import asks_labels, image, letter, pattern
 from ownmark.scoring.readings import Floats, Reading
-from ownmark.verdicts.verify import Finding, Verdict
+from ownmark.verdicts.verdict import Finding, Verdict
 
 MOST = 8  # samples
 MOST_COLUMNS, FEW_COLUMNS = 8, 4  # above the first, captions replace headings; up to the second, two samples share a row

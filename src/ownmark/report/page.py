@@ -12,7 +12,7 @@ from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
 from ownmark.report.settings import tables
 from ownmark.scoring.null_models import Innocents
-from ownmark.verdicts.verify import Verdict
+from ownmark.verdicts.verdict import Verdict
 
 
 def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None, unasked: Sequence[tuple[str, str]] = ()) -> str:

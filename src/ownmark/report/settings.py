@@ -13,7 +13,7 @@ from ownmark.report.words import ACCESS, TEST_NAMES, counted, figure, image, let
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import DEFAULT
-from ownmark.verdicts.verify import Verdict
+from ownmark.verdicts.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from ownmark.claims.claim import Claim
 from ownmark.scoring.matches import Area
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
 from ownmark.scoring.readings import Reading
-from ownmark.verdicts.verify import Finding, Outcome, Verdict
+from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 
 TEST_NAMES = {
     Reading.SALIENCY: "White-box test: where the model looks",

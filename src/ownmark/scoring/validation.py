@@ -1,44 +1,11 @@
 """What each reading promises: an answer that violates it is an error and never counts. No torch."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from ownmark.errors import AnswerError, SuspectError, blamed
-from ownmark.protocols import Question, Suspect
+from ownmark.errors import AnswerError
 from ownmark.scoring.readings import NUMBERS, Answers, Floats, Reading
 
 TOLERANCE = 1e-2  # the sum of two probabilities may be off by this much after rounding to two decimals
-
-
-def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -> Answers:
-    """The answers of `suspect` about `images`. Foreign exceptions become a SuspectError that names the suspect."""
-    with blamed(SuspectError, f"{suspect.name} cannot be queried"):
-        return suspect.read(images, question)
-
-
-@dataclass(frozen=True)
-class LabelsAndMaps:
-    """A suspect whose probabilities are ambiguous, so they are not asked for."""
-
-    suspect: Suspect
-
-    @property
-    def name(self) -> str:
-        return self.suspect.name
-
-    @property
-    def digest(self) -> str:
-        return self.suspect.digest
-
-    @property
-    def reveals(self) -> frozenset[Reading]:
-        return self.suspect.reveals - {Reading.PROBABILITY}
-
-    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        return self.suspect.read(images, question)
 
 
 def checked(reading: Reading, answers: Answers, size: tuple[int, int]) -> Floats:

@@ -4,18 +4,21 @@ import ctypes
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import AnswerError, ModelError, SuspectError
-from ownmark.protocols import Question
+from ownmark.protocols import Question, Suspect
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Outputs, readings
 from ownmark.suspects.onnx_data import MOST_BYTES, names_other_files, whole
+from ownmark.suspects.opener import Opener, Opening
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 IMAGES = 4  # dimensions of the input: n, channels, height, width
 LOGITS = "logits"  # the name of the output to prefer
@@ -117,6 +120,8 @@ class Onnx:
 
     def _answered(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The relevant output. numpy has no bfloat16, which is the upper half of a float32."""
+        import onnxruntime
+
         if self._output.type != BFLOAT16:
             return np.asarray(self._session.run([self._output.name], {self._input.name: inputs})[0])
         given = {self._input.name: onnxruntime.OrtValue.ortvalue_from_numpy(inputs)}
@@ -163,8 +168,10 @@ def _standing_alone(path: Path, data: bytes, *, allow_external: bool) -> bytes:
     )
 
 
-def _session(data: bytes, path: Path | str) -> onnxruntime.InferenceSession:
+def _session(data: bytes, path: Path | str) -> "onnxruntime.InferenceSession":
     """A silent session of one self-contained file."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # fatal messages only: errors are raised as exceptions anyway
     options.add_session_config_entry("session.load_model_format", "ONNX")
@@ -186,3 +193,11 @@ def _bytes(path: Path) -> bytes:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _opened(opening: Opening) -> Suspect:
+    outputs, output, external = opening.outputs, opening.output, opening.external
+    return Onnx(opening.name, opening.preprocess, outputs=outputs, output=output, allow_external=external)
+
+
+OPENS = Opener(written="an .onnx file", suffixes=(".onnx",), opened=_opened)

@@ -1,80 +1,24 @@
 """The judge: put a claim's questions to a suspect and say what the answers prove. No torch."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 import numpy as np
 
 from ownmark import keys
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
-from ownmark.protocols import Blind, Progress, Question, Suspect, Told, silent
+from ownmark.errors import AnswerError, KindError, UnsettledError, UsageError
+from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
-from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
-from ownmark.scoring.readings import Answers, Bools, Floats, Labels, Reading
-from ownmark.scoring.validation import LabelsAndMaps, answers_of, checked
+from ownmark.querying.answering import Hiding, answers_of
+from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Labels, Reading
+from ownmark.scoring.validation import checked
 from ownmark.statistics import sequential
-from ownmark.statistics.p_values import clopper_pearson
 from ownmark.statistics.sequential import Early, Rule, Stop
-from ownmark.verdicts import duplicates
-
-CONFIDENCE = 0.95  # of the interval around a score
-
-
-class Outcome(StrEnum):
-    """What the answers prove; never whether a model is stolen.
-
-    However small p is, a match is supporting: only a claim that was sealed, and then judged with its images made anew, is strong.
-    """
-
-    MATCH = "MATCH (supporting)"
-    NO_MATCH = "NO MATCH"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
+from ownmark.verdicts.asking import CONFIDENCE, answered, source
+from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 
 STOPPED = {Stop.UPHELD: Outcome.MATCH, Stop.GIVEN_UP: Outcome.NO_MATCH, Stop.NOT_YET: Outcome.INCONCLUSIVE}
-
-
-@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
-class Finding:
-    """One test's result on one suspect.
-
-    `matches` (n,) bool; `score` their share; `interval` its exact 95 % confidence interval; `p` the p-value under the
-    test's null and `smallest` the least it could have been; `observed`: the answers, (n, views, ...); `note`: where its maps
-    come from, or why it shows none, if that is not as the claim says.
-    """
-
-    test: Test
-    matches: Bools
-    observed: Floats
-    score: float
-    interval: tuple[float, float]
-    p: float
-    smallest: float
-    note: str = ""
-
-
-@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
-class Verdict:
-    """The judge's answer. `deciding` is the strongest calibrated test that the suspect could answer; the `others` only inform.
-
-    Where the test was stopped `early`, it holds the triggers that were asked about, in the order in which they were, its p and
-    its interval hold wherever one stops. Where nothing could be judged, it holds none. `notes`: how the suspect was read, where
-    that was not the only way.
-    """
-
-    outcome: Outcome
-    reason: str
-    alpha: float
-    deciding: Finding
-    others: tuple[Finding, ...]
-    queries: int
-    claim: str
-    suspect: str
-    suspect_digest: str
-    early: Early | None = None
-    notes: tuple[str, ...] = ()
 
 
 def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early | None = None) -> Verdict:
@@ -108,7 +52,7 @@ def unsettled(claim: Claim, suspect: Suspect, alpha: float, reason: str) -> Verd
 
 def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
     """What every test that the suspect can answer finds, the deciding one first; control twins are not asked about."""
-    found = list(_ask(claim, suspect).values())
+    found = list(answered(claim, suspect).values())
     deciding = next((finding for finding in found if finding.smallest < 1), found[0])
     return (deciding, *(finding for finding in found if finding is not deciding))
 
@@ -118,11 +62,11 @@ def _told(claim: Claim, suspect: Suspect) -> tuple[tuple[Finding, ...], tuple[st
     try:
         return findings(claim, suspect), ()
     except KindError as error:
-        tests = [test for test in claim.tests if _source(test.reading, suspect) in suspect.reveals]
+        tests = [test for test in claim.tests if source(test.reading, suspect) in suspect.reveals]
         deciding = next((test for test in tests if test.null.smallest < 1), tests[0])
         if deciding.reading is Reading.PROBABILITY or not any(test.reading is Reading.PROBABILITY for test in tests):
             raise
-        found = findings(claim, LabelsAndMaps(suspect))
+        found = findings(claim, Hiding(suspect, Reading.PROBABILITY))
         return found, (f"the black-box test, which would not have decided, was left out: {error}",)
 
 
@@ -146,7 +90,7 @@ def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outco
     asking = twins.asking(claim, finding.test)
     asked = asking.images.shape[0] * asking.images.shape[1]
     try:
-        (control,) = _ask(asking, suspect).values()
+        (control,) = answered(asking, suspect).values()
     except AnswerError as error:
         return Outcome.INCONCLUSIVE, f"the control twins got no answer that can be judged: {error}", asked
     found = control_twins.compared(finding.matches, twins.matches(finding.test, finding.observed[:, 0], control.observed[:, 1]))
@@ -193,130 +137,6 @@ def _label(claim: Claim, suspect: Suspect, test: Test, row: int) -> int:
     question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer)
     answers = answers_of(suspect, claim.images[row, :1], question)
     return int(checked(test.reading, answers, (1, len(claim.classes)))[0])
-
-
-@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
-class Calibration:
-    """A calibrated claim. `groups`: the names of the innocents, those together that answer alike and count as one."""
-
-    claim: Claim
-    groups: tuple[tuple[str, ...], ...]
-
-
-def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Claim:
-    """The claim of `calibration`, which also tells which innocents were counted as one."""
-    return calibration(claim, innocents, progress).claim
-
-
-def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Calibration:
-    """The same claim with its nulls set by models known to be innocent, which neither built nor chose it.
-
-    Those that answer alike count once, with the highest of their scores. A test that not every innocent can answer stays as it
-    was, and so does one of keyed labels, which is exact already. Raises UsageError if no other test is there, or if a model comes
-    twice or is the claim's own.
-    """
-    exact = {place for place, test in enumerate(claim.tests) if isinstance(test.null, KeyedLabels)}
-    if len(exact) == len(claim.tests):
-        raise UsageError("the labels of this claim come from a key: it is exact already, and innocent models add nothing to it")
-    scores: dict[int, list[float]] = {}
-    seen: list[str] = []
-    names, answers = list[str](), list[Answers]()
-    for done, innocent in enumerate(innocents, start=1):
-        _admit(claim, innocent, seen)
-        found = _ask(claim, innocent)
-        for place, finding in found.items():
-            scores.setdefault(place, []).append(finding.score)
-        names.append(innocent.name)
-        answers.append(_shown(claim, innocent, found.values()))
-        progress(done, len(innocents))
-    if not seen:
-        raise UsageError("calibrating needs at least one innocent model; for alpha = 0.05 at least 19")
-    whole = {place: given for place, given in scores.items() if len(given) == len(seen) and place not in exact}
-    if not whole:
-        raise UsageError(
-            "no test that innocents can calibrate was answered by all of them: leave out those that reveal the least"
-        )
-    groups = duplicates.groups(answers)
-    models = tuple(seen[group[0]] for group in groups)
-    nulls: dict[int, Null] = {
-        place: Innocents(tuple(max(given[one] for one in group) for group in groups), models) for place, given in whole.items()
-    }
-    return Calibration(claim.with_nulls(nulls), tuple(tuple(names[one] for one in group) for group in groups))
-
-
-def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers:
-    """What tells an innocent from others: its answers to all images, and its probabilities even if no test asks for them."""
-    answers: dict[Reading, Floats] = {finding.test.reading: finding.observed for finding in found}
-    if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
-        return answers
-    target = np.repeat(claim.tests[0].expected, claim.images.shape[1], axis=0)
-    question = Question(frozenset({Reading.PROBABILITY}), target, "", claim.task)
-    return answers | dict(innocent.read(claim.images.reshape(-1, *claim.images.shape[2:]), question))
-
-
-def _admit(claim: Claim, innocent: Suspect, seen: list[str]) -> None:
-    """Add the model to `seen`, unless it cannot count as innocent and independent of the claim."""
-    identity = innocent.digest or innocent.name
-    if identity == claim.model:
-        raise UsageError(f"{innocent.name} is the protected model itself, not an innocent one")
-    if identity in claim.built_with:
-        raise UsageError(f"{innocent.name} helped to build this claim: calibrate with models that it has never seen")
-    if identity in seen:
-        raise UsageError(f"{innocent.name} was already counted: every innocent must be another model")
-    seen.append(identity)
-
-
-def _ask(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
-    """Findings by the place of their test, for every test that the suspect can answer; all views in one go."""
-    tests = {place: test for place, test in enumerate(claim.tests) if _source(test.reading, suspect) in suspect.reveals}
-    if not tests:
-        needed = ", ".join(test.reading for test in claim.tests)
-        raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {', '.join(suspect.reveals)}")
-    count, views = claim.images.shape[:2]
-    chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
-    question = Question(
-        frozenset(_source(test.reading, suspect) for test in tests.values()),
-        np.repeat(chief.expected, views, axis=0),
-        chief.layer,
-        claim.task,
-        np.repeat(np.arange(count) * views + views - 1, views) if claim.task.compares else None,
-        claim.covered if chief.reading is Reading.SALIENCY else None,
-    )
-    try:
-        answers = answers_of(suspect, claim.images.reshape(count * views, *claim.images.shape[2:]), question)
-    except MapError as error:
-        return _ask_blind(claim, suspect, error)
-    size = (count * views, len(claim.classes))
-    whole = {reading: checked(reading, answers, size) for reading in question.readings}
-    viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
-    viewed = {**claim.task.derived(viewed), **viewed}
-    note = answers.note if isinstance(answers, Told) else ""
-    return {
-        place: replace(_finding(test, viewed[test.reading]), note=note if test.reading is Reading.SALIENCY else "")
-        for place, test in tests.items()
-    }
-
-
-def _ask_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, Finding]:
-    """What the other tests find, of a suspect that shows no map. Raises the error again if there are none."""
-    blind = Blind(suspect)
-    if not any(_source(test.reading, blind) in blind.reveals for test in claim.tests):
-        raise error
-    note = f"its answers decide, since it shows no map: {error}"
-    return {place: replace(finding, note=note) for place, finding in _ask(claim, blind).items()}
-
-
-def _source(reading: Reading, suspect: Suspect) -> Reading:
-    """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
-    told = reading is not Reading.SIMILARITY or reading in suspect.reveals
-    return reading if told else Reading.EMBEDDING
-
-
-def _finding(test: Test, observed: Floats) -> Finding:
-    matches = test.match(observed, test.expected)
-    score = float(np.mean(matches))
-    interval = clopper_pearson(int(matches.sum()), len(matches), CONFIDENCE)
-    return Finding(test, matches, observed, score, interval, test.null.p_value(score), test.null.smallest)
 
 
 def _judge(finding: Finding, alpha: float) -> tuple[Outcome, str]:

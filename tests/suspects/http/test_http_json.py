@@ -22,7 +22,8 @@ from ownmark.suspects.http.http_json import HttpJson
 from ownmark.suspects.http.mapping import PRESETS, Mapping
 from ownmark.suspects.http.transport import Transport
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 Shares = list[float]
 

@@ -22,7 +22,8 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.http.oip import Dialect, Layout, Oip
 from ownmark.suspects.local import Local
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 NUMBER = len(NAMES)
 QUERIES = 2 * COUNT + 3  # three are asked twice

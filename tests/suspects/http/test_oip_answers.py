@@ -15,7 +15,8 @@ from ownmark.claims.claim import Claim
 from ownmark.errors import AnswerError
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.http.oip import Dialect
-from ownmark.verdicts.verify import Outcome, verify
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
 
 NUMBER = len(NAMES)
 QUERIES = 2 * COUNT + 3  # three are asked twice

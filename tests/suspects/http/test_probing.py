@@ -21,7 +21,7 @@ from ownmark.suspects.http.http_json import HttpJson
 from ownmark.suspects.http.mapping import Mapping
 from ownmark.suspects.http.oip import Dialect
 from ownmark.suspects.http.probing import Hearing, heard
-from ownmark.verdicts.verify import Outcome
+from ownmark.verdicts.verdict import Outcome
 
 ALPHA = 1e-3
 ORDERED = replace(HASTY, at_once=1)

@@ -42,7 +42,9 @@ from ownmark.scoring.null_models import Innocents
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
 from ownmark.training import Training
-from ownmark.verdicts.verify import Verdict, calibrate, verify
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import Verdict
+from ownmark.verdicts.verify import verify
 from ownmark.workflows.files import check_writable
 
 ALPHA = 0.05

@@ -21,7 +21,8 @@ from ownmark.statistics.p_values import fisher
 from ownmark.statistics.sequential import Early
 from ownmark.suspects.http.naming import Naming, learnt, supposed
 from ownmark.suspects.http.web import STEADY, Manner, Pixels, Told
-from ownmark.verdicts.verify import Outcome, Verdict, keyed_order, unsettled, verify
+from ownmark.verdicts.verdict import Outcome, Verdict
+from ownmark.verdicts.verify import keyed_order, unsettled, verify
 
 SURE = 0.9  # share of the first probes that settles the names of the classes
 MOST_DECOYS = 200  # the most images to ask about if the names are not settled

@@ -1,4 +1,4 @@
-"""The command for many suspects at once. No torch, unless a suspect needs it."""
+"""`ownmark scan`: many suspects at once. No torch, unless a suspect needs it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,20 +6,10 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.options import (
-    AllowExternal,
-    AsJson,
-    ClaimFile,
-    Device,
-    Layer,
-    Mean,
-    ModelOfFiles,
-    Output,
-    Outputs,
-    Std,
-    chosen,
-    normalisation,
-)
+from ownmark.cli.access import reach_of
+from ownmark.cli.answer import Answer
+from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
+from ownmark.cli.options import rate as checked_rate
 from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
 
 
@@ -62,33 +52,21 @@ class Scan:
     tensor: Tensor = None
     per_second: PerSecond = 0
     at_once: AtOnce = 8
-    as_json: AsJson = False
 
-    def run(self) -> None:
+    def run(self) -> Answer:
         from ownmark.claims.claim import Claim
-        from ownmark.cli.reach import Reach
-        from ownmark.cli.scanning import Asking, scanned
-        from ownmark.cli.suspects import Access
-        from ownmark.suspects.answers import Outputs as Kind
+        from ownmark.cli.console import Terminal
+        from ownmark.cli.render_judge import of_scan
+        from ownmark.workflows.scan import ScanRequest, scan
 
         claim = Claim.load(self.claim)
-        known = None if self.outputs is None else chosen(Kind, self.outputs, "--outputs")
-        preprocess = normalisation(self.mean, self.std, claim.preprocess, claim.images.shape[-1])
-        reach = Reach(
-            claim_file=self.claim,
-            near=Access(
-                *(preprocess, len(claim.classes), self.model, known),
-                layer=self.layer,
-                device=self.device,
-                output=self.output,
-                external=self.allow_external,
-            ),
-            api=self.api,
-            header=tuple(self.header or ()),
-            tensor=self.tensor,
-            per_second=self.per_second,
-            at_once=self.at_once,
+        request = ScanRequest(
+            claim=claim,
+            suspects=tuple(self.suspects),
+            reach=reach_of(self, claim, self.model),
+            keep=self.keep or self.claim.with_name(f"{self.claim.name}.scan"),
+            rate=checked_rate(self.rate),
+            screen=self.screen,
+            last=self.last,
         )
-        kept = self.keep or self.claim.with_name(f"{self.claim.name}.scan")
-        asking = Asking(self.rate, self.screen, kept, self.last)
-        raise typer.Exit(scanned(claim, self.suspects, reach, asking, as_json=self.as_json))
+        return of_scan(scan(request, Terminal()))

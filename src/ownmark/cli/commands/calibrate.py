@@ -1,0 +1,42 @@
+"""`ownmark calibrate`: show a claim to models known to be innocent. No torch, unless one of them is a torch module."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from ownmark.cli.access import access_of
+from ownmark.cli.answer import Answer
+from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrate:
+    """Show a claim to models that are certainly innocent. Before that no verdict can uphold it."""
+
+    example: ClassVar[str] = "ownmark calibrate my.claim innocents/*.safetensors --model mymodel:build"
+    claim: ClaimFile
+    innocents: Annotated[list[str], typer.Argument(metavar="FILE", help="Innocent models: weights or ONNX.", show_default=False)]
+    model: ModelOfFiles = None
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the claim here and leave the old one.", show_default=False)
+    ] = None
+    outputs: Outputs = None
+    output: Output = ""
+    layer: Layer = ""
+    mean: Mean = None
+    std: Std = None
+    device: Device = "auto"
+    allow_external: AllowExternal = False
+
+    def run(self) -> Answer:
+        from ownmark.claims.claim import Claim
+        from ownmark.cli.console import Terminal
+        from ownmark.cli.render_judge import of_calibrate
+        from ownmark.workflows.calibrate import CalibrateRequest, calibrate
+
+        claim, out = Claim.load(self.claim), self.out or self.claim
+        access = access_of(self, claim, self.model)
+        request = CalibrateRequest(claim=claim, innocents=tuple(self.innocents), access=access, out=out)
+        return of_calibrate(calibrate(request, Terminal()), out)

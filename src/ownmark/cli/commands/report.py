@@ -1,0 +1,47 @@
+"""`ownmark report`: several suspects on one page. No torch, unless a suspect is a torch module."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from ownmark.cli.access import access_of
+from ownmark.cli.answer import Answer
+from ownmark.cli.options import AllowExternal, Alpha, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Judge several suspects on one HTML page that opens without a network.
+
+    A suspect that cannot be judged is listed with the cause; the exit code is then 5.
+    """
+
+    example: ClassVar[str] = "ownmark report my.claim one.onnx two.safetensors --model mymodel:build --out page.html"
+    claim: ClaimFile
+    suspects: Annotated[
+        list[str],
+        typer.Argument(metavar="SUSPECT", help="ONNX files, weights of MODEL, or module:factory.", show_default=False),
+    ]
+    out: Annotated[Path, typer.Option(metavar="PAGE", help="The page to write.", show_default=False)]
+    model: ModelOfFiles = None
+    alpha: Alpha = 0.05
+    outputs: Outputs = None
+    output: Output = ""
+    layer: Layer = ""
+    mean: Mean = None
+    std: Std = None
+    device: Device = "auto"
+    allow_external: AllowExternal = False
+
+    def run(self) -> Answer:
+        from ownmark.claims.claim import Claim
+        from ownmark.cli.console import Terminal
+        from ownmark.cli.render_judge import of_report
+        from ownmark.workflows.report import ReportRequest, report
+
+        alpha, claim = rate(self.alpha), Claim.load(self.claim)
+        access = access_of(self, claim, self.model)
+        request = ReportRequest(claim=claim, suspects=tuple(self.suspects), access=access, page=self.out, alpha=alpha)
+        return of_report(report(request, Terminal()), self.out)

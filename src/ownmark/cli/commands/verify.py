@@ -1,0 +1,75 @@
+"""`ownmark verify`: one suspect, one verdict. No torch, unless the suspect is a torch module."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from ownmark.cli import options, web
+from ownmark.cli.access import reach_of
+from ownmark.cli.answer import Answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Ask one suspect and give a verdict: MATCH (supporting), NO MATCH or INCONCLUSIVE."""
+
+    example: ClassVar[str] = "ownmark verify my.claim mymodel:build --weights suspect.safetensors --report page.html"
+    claim: options.ClaimFile
+    suspect: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUSPECT",
+            help="suspect.onnx, module:factory, torchvision:resnet18, http://HOST/v2/models/NAME or an api.yaml.",
+            show_default=False,
+        ),
+    ]
+    weights: options.Weights = None
+    alpha: options.Alpha = 0.05
+    report: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write a page about it, too.", show_default=False)] = None
+    outputs: options.Outputs = None
+    output: options.Output = ""
+    layer: options.Layer = ""
+    sequential: options.Sequential = False
+    mean: options.Mean = None
+    std: options.Std = None
+    device: options.Device = "auto"
+    allow_external: options.AllowExternal = False
+    api: web.Api = None
+    header: web.Header = None
+    tensor: web.Tensor = None
+    ledger: web.LedgerFile = None
+    max_queries: web.MostQueries = None
+    per_second: web.PerSecond = 0
+    at_once: web.AtOnce = 8
+    repeats: web.Repeats = 3
+    decoys: web.DecoyFolder = None
+    blue_first: web.BlueFirst = False
+    dry_run: web.DryRun = False
+    price: web.Price = None
+
+    def run(self) -> Answer:
+        from ownmark.claims.claim import Claim
+        from ownmark.cli.console import Terminal
+        from ownmark.cli.render_judge import of_plan, of_verify
+        from ownmark.workflows.verify import VerifyRequest, planned, verify
+
+        alpha, claim = options.rate(self.alpha), Claim.load(self.claim)
+        reach = replace(reach_of(self, claim), ledger=self.ledger, max_queries=self.max_queries)
+        reach = replace(reach, repeats=self.repeats, blue_first=self.blue_first)
+        request = VerifyRequest(
+            claim=claim,
+            suspect=self.suspect,
+            reach=reach,
+            weights=self.weights,
+            alpha=alpha,
+            page=self.report,
+            early=self.sequential,
+            decoys=self.decoys,
+        )
+        if self.price is not None:
+            request.reach.check_remote((self.suspect,))
+        if self.dry_run:
+            return of_plan(planned(request, self.price, Terminal()))
+        return of_verify(verify(request, Terminal()), claim)

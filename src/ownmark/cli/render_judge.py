@@ -1,0 +1,178 @@
+"""What the judge's commands say: results of workflows as answers, for people and for `--json`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ownmark.claims.claim import Claim
+from ownmark.cli import render
+from ownmark.cli.answer import Answer
+from ownmark.cli.console import facts, show, tell
+from ownmark.evidence.scan import Row
+from ownmark.report.words import counted, percent
+from ownmark.scoring.null_models import Innocents, KeyedLabels
+from ownmark.scoring.readings import Reading
+from ownmark.verdicts import duplicates
+from ownmark.verdicts.soundness import Doubt
+from ownmark.verdicts.verdict import Outcome
+from ownmark.workflows.calibrate import CalibrateResult
+from ownmark.workflows.inspect import InspectResult
+from ownmark.workflows.report import ReportResult
+from ownmark.workflows.scan import ScanResult
+from ownmark.workflows.serve import ServeResult
+from ownmark.workflows.verify import QueryPlan, VerifyResult
+
+UNREACHED = 5  # the exit code where a suspect could not be judged
+
+
+def of_calibrate(found: CalibrateResult, out: Path) -> Answer:
+    """How small p can be now, and which tests the innocents could not calibrate."""
+    if merged_names := duplicates.told(found.groups):
+        tell(f"{merged_names}.", "yellow")
+    _tell_left_out(found.claim)
+    count = len(found.groups)
+    merged = [list(group) for group in found.groups if len(group) > 1]
+    record = render.of_claim(found.claim, out) | {"innocents": count, "smallest_p": found.smallest, "merged": merged}
+
+    def shown() -> None:
+        told = f"{out} knows {counted(count, 'innocent model')}: p cannot fall below 1/{count + 1} = {found.smallest:.3g}."
+        show(told, "bold")
+        facts(render.test_rows(found.claim))
+
+    return Answer(record | {"warnings": _warnings(found.doubts)}, shown)
+
+
+def _tell_left_out(claim: Claim) -> None:
+    """Name the tests that not every innocent could answer; the weakest test is one that all of them could."""
+    tests = [test for test in claim.tests if not isinstance(test.null, KeyedLabels)]
+    asked = tests[-1].null.models if isinstance(tests[-1].null, Innocents) else ()
+    for test in tests:
+        if isinstance(test.null, Innocents) and test.null.models == asked:
+            continue
+        stays = "is still judged by the earlier innocents" if isinstance(test.null, Innocents) else "stays uncalibrated"
+        tell(f"The {render.NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
+
+
+def of_inspect(found: InspectResult, file: Path) -> Answer:
+    """What is in a claim."""
+    record = render.of_claim(found.claim, file) | {"warnings": _warnings(found.doubts)}
+    return Answer(record, lambda: render.tell_claim(found.claim, file))
+
+
+def of_verify(found: VerifyResult, claim: Claim) -> Answer:
+    """A verdict, and where its page and its ledger lie."""
+    verdict, page = found.verdict, found.page
+    evidence: dict[str, Any] = {}
+    if found.kept is not None:
+        kept = found.kept
+        counts = {"queries_spent": kept.spent, "answers_from_before": kept.taken}
+        evidence = {"ledger": str(kept.ledger), "ledger_digest": kept.digest, **counts}
+
+    def shown() -> None:
+        render.tell_verdict(verdict)
+        facts({name.replace("_", " "): str(value) for name, value in evidence.items()})
+        if claim.tests[0].reading is Reading.SALIENCY and verdict.deciding.test.reading is not Reading.SALIENCY:
+            tell("The black-box test decided, since this suspect does not show what it looks at.")
+        if page is not None:
+            show(f"  Open in a browser: {page.resolve()}")
+
+    record = render.of_verdict(verdict) | {"page": None if page is None else str(page)} | evidence
+    return Answer(record, shown, render.EXIT_CODES[verdict.outcome])
+
+
+def of_plan(plan: QueryPlan) -> Answer:
+    """What a verdict on a suspect behind an address would take."""
+    record = asdict(plan) | {"ledger": str(plan.ledger)}
+
+    def shown() -> None:
+        cost = "" if plan.cost is None else f", which cost {plan.cost:g}"
+        show(f"{counted(plan.needed, 'query', 'queries')} are needed{cost}; nothing was asked.", "bold")
+        facts({name: str(value) for name, value in record.items() if value is not None})
+
+    return Answer(record, shown)
+
+
+def of_report(found: ReportResult, out: Path) -> Answer:
+    """One line per suspect, and where the page lies."""
+    for name, why in found.unasked.items():
+        tell(f"{name} could not be judged: {why}", "yellow")
+    code = UNREACHED if found.unasked else 0
+    page = None if found.page is None else str(out)
+    verdicts = [render.of_verdict(verdict) for verdict in found.verdicts]
+
+    def shown() -> None:
+        for verdict in found.told:
+            render.tell_line(verdict)
+        show(f"Open in a browser: {out.resolve()}" if page else "There is no page, since no suspect could be judged.")
+
+    return Answer({"page": page, "verdicts": verdicts, "unasked": dict(found.unasked), "exit_code": code}, shown, code)
+
+
+def of_serve(found: ServeResult) -> Answer:
+    """The address; the server answers from then on, until Ctrl-C."""
+    return Answer({"url": found.url, "harden": found.harden.value}, lambda: show(found.url), then=found.run)
+
+
+def of_scan(found: ScanResult) -> Answer:
+    """The table of all who were named, the likeliest first."""
+    for row in found.rows:
+        if row.found is not None and row.found.why:
+            tell(f"{row.suspect} could not be judged: {row.found.why}", "yellow")
+    for name, why in found.missing.items():
+        tell(f"{name} could not be asked and counts with p = 1: {why}", "yellow")
+    record = {"suspects": len(found.rows), "suspects_ever": found.ever, "scans": found.rounds, "rate": found.rate}
+    rows = [_record(row, found.missing) for row in found.rows]
+    return Answer(record | {"rows": rows}, lambda: _show_scan(found), _scan_code(found))
+
+
+def _show_scan(found: ScanResult) -> None:
+    rows = found.rows
+    screened = sum(row.found is not None and row.found.screened for row in rows)
+    ever = f" of {found.ever} in {found.rounds} scans of this claim" if found.rounds > 1 else ""
+    show(f"M = {len(rows)} suspects{ever}; every p is corrected for all of them. The first samples ruled out {screened}.", "bold")
+    width = max(len(row.suspect) for row in rows)
+    show(f"  {'suspect':<{width}}  {'score':>7}  {'p':>9}  {'triage':>9}  {'named':>9}")
+    for row in rows:
+        said = f"  {row.suspect:<{width}}  {_figures(row)}  {_said(row, found.rate)}"
+        show(said, render.STYLES[row.outcome] if row.found else "")
+
+
+def _figures(row: Row) -> str:
+    one = row.found
+    if one is None:
+        return f"{'-':>7}  {'-':>9}  {'-':>9}  {'-':>9}"
+    share = percent(one.matched / one.samples) if one.samples else "-"
+    return f"{share:>7}  {one.p:>9.3g}  {row.triage:>9.3g}  {row.named:>9.3g}"
+
+
+def _said(row: Row, share: float) -> str:
+    if row.found is None:
+        return "not asked"
+    if row.outcome is not Outcome.MATCH and row.triage <= share:
+        return f"{row.outcome}: look closer"
+    return f"{row.outcome}, by the first {row.found.samples} samples" if row.found.screened else row.outcome.value
+
+
+def _record(row: Row, missing: Mapping[str, str]) -> dict[str, Any]:
+    found = None if row.found is None else asdict(row.found) | {"outcome": row.found.outcome.value}
+    shown = {
+        "suspect": row.suspect,
+        "outcome": row.outcome.value if row.found else None,
+        "triage": row.triage,
+        "named": row.named,
+    }
+    return {**shown, "alone": found, "error": missing.get(row.suspect)}
+
+
+def _scan_code(found: ScanResult) -> int:
+    """A match says so; else somebody who could not be asked; else what is not decided."""
+    outcomes = {row.outcome for row in found.rows if row.found is not None}
+    if found.missing and Outcome.MATCH not in outcomes:
+        return UNREACHED
+    ranked = (Outcome.MATCH, Outcome.INCONCLUSIVE, Outcome.NO_MATCH)
+    return next(render.EXIT_CODES[one] for one in ranked if one in outcomes)
+
+
+def _warnings(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:
+    return [asdict(doubt) for doubt in doubts]

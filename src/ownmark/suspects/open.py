@@ -1,0 +1,140 @@
+"""From what a judge types to a suspect: every kind by its suffix or scheme, one file and one import line each. No torch."""
+
+# ruff: noqa: F401 - what is imported as a kind is registered
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import overload
+
+from ownmark.claims.claim import Claim, Preprocess
+from ownmark.errors import UsageError
+from ownmark.protocols import Suspect
+from ownmark.suspects.answers import Outputs
+from ownmark.suspects.http.address import OPENS as ADDRESS
+from ownmark.suspects.network import OPENS as NETWORK
+from ownmark.suspects.onnx import OPENS as ONNX
+from ownmark.suspects.opener import Opener, Opening, unheard
+
+KINDS: tuple[Opener, ...] = tuple(kind for kind in list(vars().values()) if isinstance(kind, Opener))
+
+
+def opener_of(name: str) -> Opener:
+    """What opens a suspect of that name: by how it begins, else by how it ends, else by what else it tells. Raises UsageError."""
+    tests: tuple[Callable[[Opener], bool], ...] = (
+        lambda kind: name.startswith(kind.schemes),
+        lambda kind: Path(name).suffix in kind.suffixes,
+        lambda kind: kind.other(name),
+    )
+    found = next((kind for test in tests for kind in KINDS if test(kind)), None)
+    if found is None:
+        at_hand = sorted((kind for kind in KINDS if not kind.remote), key=lambda kind: kind.built)
+        raise UsageError(f"cannot tell what {name!r} is: a suspect is {', '.join(kind.written for kind in at_hand)}")
+    return found
+
+
+def is_web(name: str) -> bool:
+    """Whether a suspect of that name stands behind an address, so that what it is asked is kept in a ledger."""
+    try:
+        return opener_of(name).remote
+    except UsageError:
+        return False
+
+
+def opened(opening: Opening) -> Suspect:
+    """The suspect. Raises UsageError that names the extra to install where a library is missing."""
+    kind = opener_of(opening.name)
+    if opening.weights is not None and not kind.built:
+        raise UsageError(f"{opening.name} holds its weights itself; leave --weights out")
+    try:
+        return kind.opened(opening)
+    except ModuleNotFoundError as error:
+        wanted = f"ownmark[{kind.extra}]" if kind.extra else "ownmark"
+        raise UsageError(f"{opening.name}: this needs {error.name}, which is not installed: pip install '{wanted}'") from error
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the judge gets at the suspects of one claim: the fields are as in `Opening`.
+
+    Its repr tells suspects in the ledger of a scan from each other, and so stays as it is.
+    """
+
+    preprocess: Preprocess
+    classes: int
+    model: str | None = None
+    outputs: Outputs | None = None
+    layer: str = ""
+    device: str = "cpu"
+    output: str = ""
+    external: bool = False
+    note: Callable[[str], None] = field(default=unheard, repr=False, compare=False)
+
+    @classmethod
+    def to(cls, claim: Claim, model: str | None = None) -> "Access":
+        """As the claim says it."""
+        return cls(claim.preprocess, len(claim.classes), model)
+
+    def opening(self, name: str, weights: Path | None = None) -> Opening:
+        """A suspect of that name, to be opened."""
+        return Opening(
+            name=name,
+            preprocess=self.preprocess,
+            classes=self.classes,
+            weights=weights,
+            model=self.model,
+            outputs=self.outputs,
+            layer=self.layer,
+            device=self.device,
+            output=self.output,
+            external=self.external,
+            note=self.note,
+        )
+
+    def check(self, name: str) -> None:
+        """Raises UsageError for a name that can only be a slip, before anything is built."""
+        kind = opener_of(name)
+        if kind.remote:
+            raise UsageError(f"{name}: only a suspect of verify, judge or scan has an address; name an ONNX file or weights")
+        kind.check(self.opening(name))
+
+    def check_layer(self, names: Sequence[str]) -> None:
+        """Raises UsageError for a layer where nobody shows one."""
+        if self.layer and not any(map(_may_show_maps, names)):
+            raise UsageError(f"{names[0]} shows no maps, so --layer means nothing; leave it out")
+
+    def suspect(self, name: str, weights: Path | None = None) -> Suspect:
+        """The suspect of that name, which is at hand."""
+        self.check(name)
+        return opened(self.opening(name, weights))
+
+
+def _may_show_maps(name: str) -> bool:
+    """What nobody can open is told when it is opened."""
+    try:
+        return opener_of(name).maps
+    except UsageError:
+        return True
+
+
+@dataclass(frozen=True)
+class Suspects(Sequence[Suspect]):
+    """Several suspects, each built when it is its turn, so that one model at a time is in memory."""
+
+    access: Access
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, place: int) -> Suspect: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Suspect]: ...
+    def __getitem__(self, place: int | slice) -> Suspect | Sequence[Suspect]:
+        if isinstance(place, slice):
+            return replace(self, names=self.names[place])
+        return self.access.suspect(self.names[place])
+
+    def __iter__(self) -> Iterator[Suspect]:
+        return map(self.access.suspect, self.names)

@@ -1,0 +1,80 @@
+"""What a judge says: the outcome, what each test found, and the picture of the score. No torch."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ownmark.claims.claim import Test
+from ownmark.escaped import escaped
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Bools, Floats
+from ownmark.statistics.sequential import Early
+from ownmark.verdicts import picture
+
+
+class Outcome(StrEnum):
+    """What the answers prove; never whether a model is stolen.
+
+    However small p is, a match is supporting: only a claim that was sealed, and then judged with its images made anew, is strong.
+    """
+
+    MATCH = "MATCH (supporting)"
+    NO_MATCH = "NO MATCH"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
+class Finding:
+    """One test's result on one suspect.
+
+    `matches` (n,) bool; `score` their share; `interval` its exact 95 % confidence interval; `p` the p-value under the
+    test's null and `smallest` the least it could have been; `observed`: the answers, (n, views, ...); `note`: where its maps
+    come from, or why it shows none, if that is not as the claim says.
+    """
+
+    test: Test
+    matches: Bools
+    observed: Floats
+    score: float
+    interval: tuple[float, float]
+    p: float
+    smallest: float
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
+class Verdict:
+    """The judge's answer. `deciding` is the strongest calibrated test that the suspect could answer; the `others` only inform.
+
+    Where the test was stopped `early`, it holds the triggers that were asked about, in the order in which they were, its p and
+    its interval hold wherever one stops. Where nothing could be judged, it holds none. `notes`: how the suspect was read, where
+    that was not the only way.
+    """
+
+    outcome: Outcome
+    reason: str
+    alpha: float
+    deciding: Finding
+    others: tuple[Finding, ...]
+    queries: int
+    claim: str
+    suspect: str
+    suspect_digest: str
+    early: Early | None = None
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line for a notebook."""
+        if not self.queries:
+            return f"<Verdict {self.outcome} on {escaped(self.suspect)}: nothing could be judged>"
+        one = self.deciding
+        share = f"{int(one.matches.sum())} of {len(one.matches)} samples match by {one.test.reading}"
+        return f"<Verdict {self.outcome} on {escaped(self.suspect)}: {share}, p = {one.p:.3g}, alpha = {self.alpha:g}>"
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook that shows pictures: outcome, reason, and the score beside all that it is compared with."""
+        null, one = self.deciding.test.null, self.deciding
+        drawn = ""
+        if self.queries:
+            innocents = null.scores if isinstance(null, Innocents) else ()
+            drawn = picture.of_score(one.score, one.interval, protected=one.test.target_score, innocents=innocents)
+        return picture.titled(f"{self.outcome}: {escaped(self.suspect)}", escaped(self.reason), drawn)

@@ -1,0 +1,31 @@
+"""What is in a claim's file. No torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ownmark.claims.claim import Claim
+from ownmark.verdicts import soundness
+from ownmark.verdicts.soundness import Doubt
+from ownmark.workflows.doubts import warned
+from ownmark.workflows.watching import NOBODY, Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectRequest:
+    """`file`: the claim's."""
+
+    file: Path
+
+
+@dataclass(frozen=True)
+class InspectResult:
+    """The claim, and what speaks against it, in sentences."""
+
+    claim: Claim
+    doubts: tuple[Doubt, ...]
+
+
+def inspect(request: InspectRequest, watcher: Watcher = NOBODY) -> InspectResult:
+    """Read the claim. Raises ClaimError."""
+    claim = Claim.load(request.file)
+    return InspectResult(claim, warned(watcher, soundness.of_claim(claim)))

@@ -1,0 +1,159 @@
+"""What a scan does: ask each suspect what it was not asked before, and keep its answers. No torch by itself.
+
+Scanning one by one is scanning: the ledger of a claim's scans holds every suspect that was ever asked, and each scan may use only
+its share of the rate. What it holds are answers, from which every p is computed again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ownmark.claims.claim import Claim
+from ownmark.errors import OwnmarkError, UsageError
+from ownmark.evidence.scan import Found, Row, Scan
+from ownmark.protocols import Progress, Suspect
+from ownmark.report.words import counted
+from ownmark.statistics.multiplicity import scan_share
+from ownmark.suspects.http.ledger import Ledger
+from ownmark.suspects.http.remembered import Remembered
+from ownmark.workflows.files import check_writable
+from ownmark.workflows.reach import Reach
+from ownmark.workflows.watching import NOBODY, Watcher
+
+ROUND = "scan"  # what a scan is called in the ledger
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanRequest:
+    """`suspects`: their names, as the registry reads them; `reach`: how they are got at; `keep`: the file of their answers.
+
+    `rate`: of false leads among all leads, and of any false accusation; `screen`: samples that come first; `last`: use all of the
+    rate that is left, so that no other scan may follow.
+    """
+
+    claim: Claim
+    suspects: tuple[str, ...]
+    reach: Reach
+    keep: Path
+    rate: float = 0.05
+    screen: int = 20
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Round:
+    """One scan as the ledger has it: its suspects by key, with their names."""
+
+    names: Mapping[str, str]
+    last: bool
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """`rows` of those who were named now, `missing`: why some could not be asked, `ever`: all suspects of so many `rounds`."""
+
+    rows: tuple[Row, ...]
+    missing: Mapping[str, str]
+    ever: int
+    rounds: int
+    rate: float
+
+
+def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
+    """Ask all who are named what they have not answered yet. A scan that was cut short goes on where it was."""
+    names, reach = request.suspects, request.reach.heard_by(watcher)
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UsageError(f"{min(twice)} is named twice: each suspect counts once")
+    reach.check_near(names)
+    reach.near.check_layer(names)
+    for name in names:
+        reach.check(name)
+    check_writable(request.keep)
+    keys = {_key(name, reach): name for name in names}
+    if not request.keep.exists():
+        _plan(request, [Round(keys, request.last)])
+    with closing(Ledger(request.keep)) as ledger:
+        return _asked(replace(request, reach=reach), keys, ledger, watcher)
+
+
+def _asked(request: ScanRequest, keys: Mapping[str, str], ledger: Ledger, watcher: Watcher) -> ScanResult:
+    """Everybody's answers, from the ledger or from those who were named now."""
+    claim, reach = request.claim, request.reach
+    questions = hashlib.sha256(claim.images.tobytes()).hexdigest()
+    ledger.begin(f"scans by the claim of the images {questions[:16]} at the rate {request.rate:g}")
+    rounds = _rounds(ledger, keys, request)
+    plans = [_plan(request, rounds[: place + 1]) for place in range(len(rounds))]
+    found: dict[str, Found] = {}
+    missing: dict[str, str] = {}
+    everybody = [(plan, key) for plan, one in zip(plans, rounds, strict=True) for key in one.names]
+    with watcher.step(f"Asking {counted(len(keys), 'suspect')}") as progress:
+        for plan, key in everybody:
+            told = _one(plan, key, ledger, _opener(keys.get(key), reach, claim))
+            if isinstance(told, Found):
+                found[key] = told
+            elif key in keys:
+                missing[keys[key]] = told
+            _progressed(progress, key, keys)
+    rows = [
+        replace(row, suspect=keys[row.suspect])
+        for plan, one in zip(plans, rounds, strict=True)
+        for row in plan.table(list(one.names), found)
+        if row.suspect in keys
+    ]
+    rows.sort(key=lambda row: (row.named, row.triage, row.found is None, row.suspect))
+    return ScanResult(tuple(rows), missing, sum(len(one.names) for one in rounds), len(rounds), request.rate)
+
+
+def _rounds(ledger: Ledger, keys: Mapping[str, str], request: ScanRequest) -> list[Round]:
+    """The scans of this claim; whoever was never named before makes another one, entered before anybody of it is asked."""
+    rounds = [Round(one["names"], one["last"]) for one in map(json.loads, ledger.noted(ROUND))]
+    known = {key for one in rounds for key in one.names}
+    new = {key: name for key, name in keys.items() if key not in known}
+    if not new:
+        return rounds
+    if rounds and rounds[-1].last:
+        raise UsageError(f"the last scan of this claim has been made, by --last; {min(new.values())} cannot be added to it")
+    rounds.append(Round(new, request.last))
+    _plan(request, rounds)
+    ledger.note(ROUND, json.dumps({"names": new, "last": request.last}))
+    return rounds
+
+
+def _plan(request: ScanRequest, rounds: Sequence[Round]) -> Scan:
+    """The newest of these scans."""
+    one = rounds[-1]
+    return Scan(request.claim, len(one.names), request.rate, request.screen, scan_share(len(rounds), last=one.last))
+
+
+def _one(plan: Scan, key: str, ledger: Ledger, opener: "Opener | None") -> Found | str:
+    """What one suspect answers, or why it does not: the others are asked all the same."""
+    try:
+        with ExitStack() as stack:
+            return plan.found(Remembered(key, ledger, None if opener is None else lambda: opener(stack)))
+    except OwnmarkError as error:
+        return str(error)
+
+
+Opener = Callable[[ExitStack], Suspect]
+
+
+def _opener(name: str | None, reach: Reach, claim: Claim) -> Opener | None:
+    """Opens a suspect that was named now."""
+    return None if name is None else lambda stack: stack.enter_context(reach.suspect(name, claim))[0]
+
+
+def _progressed(progress: Progress, key: str, keys: Mapping[str, str]) -> None:
+    if key in keys:
+        progress(list(keys).index(key) + 1, len(keys))
+
+
+def _key(name: str, reach: Reach) -> str:
+    """What tells a suspect from others: its name, how it is asked and, of a file, the content."""
+    path = Path(name)
+    how = repr((reach.near, reach.api, reach.tensor))
+    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return f"{name} {hashlib.sha256(how.encode()).hexdigest()[:16]} {content}"

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from ownmark.cli.answer import Command
-from ownmark.cli.bench import Bench
-from ownmark.cli.dispute_commands import Dispute, Judge
-from ownmark.cli.evidence_commands import Keygen, Open, Seal
+from ownmark.cli.commands.bench import Bench
+from ownmark.cli.commands.dispute import Dispute
+from ownmark.cli.commands.judge import Judge
+from ownmark.cli.commands.keygen import Keygen
+from ownmark.cli.commands.open import Open
+from ownmark.cli.commands.seal import Seal
 from ownmark.cli.judge_commands import Calibrate, Inspect, Report, Verify
 from ownmark.cli.methods import Methods
 from ownmark.cli.options import AsJson

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.evidence_commands import Authority
+from ownmark.cli.evidence_options import Authority
 from ownmark.cli.files import check_writable
 from ownmark.cli.options import AsJson
-from ownmark.cli.sealing import fetched, posting, show_facts
+from ownmark.cli.sealing import show_facts
 from ownmark.errors import UsageError
+from ownmark.workflows.posting import fetched, posting
 
 if TYPE_CHECKING:
     from ownmark.evidence.beacon import Pulse

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from ownmark import canonical, keys
 from ownmark.canonical import from_base64, in_base64
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import AnswerError, EvidenceError, KindError, UsageError
+from ownmark.errors import AnswerError, EvidenceError, KindError, MapError, UsageError
 from ownmark.keys import Pixels
-from ownmark.protocols import Question, Suspect
+from ownmark.protocols import Blind, Question, Suspect
 from ownmark.querying.control_twins import controls_of
 from ownmark.scoring.readings import Answers, Bools, Labels, Reading
 from ownmark.scoring.validation import answers_of
@@ -145,7 +145,26 @@ def from_record(value: object) -> Heard:
 
 
 def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
-    """Ask the suspect itself, in one shuffled order: triggers, decoys, twins, repeats; if it refuses none, purified triggers."""
+    """Ask the suspect itself, in one shuffled order: triggers, decoys, twins, repeats; if it refuses none, purified triggers.
+
+    A suspect without any map is asked for all else, if a test of the claim needs none. Raises KindError for answers whose meaning
+    cannot be settled.
+    """
+    return _shown(suspect, part, lambda one: _heard(one, part, plan))
+
+
+def _shown(model: Suspect, part: Claim, ask: Callable[[Suspect], Heard]) -> Heard:
+    """What the model answers; without its maps if it has none. Raises the MapError again where no other test is left."""
+    try:
+        return ask(model)
+    except MapError:
+        blind = Blind(model)
+        if not any(test.reading in blind.reveals for test in part.tests):
+            raise
+    return ask(blind)
+
+
+def _heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
     readings = _readings(suspect, part)
     triggers = part.images.reshape(-1, *part.images.shape[2:])
     decoys = plan.decoys.images[: len(triggers)] if plan.decoys else triggers[:0]
@@ -177,6 +196,10 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
 
 def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") -> Heard:
     """Ask a model of the judge's or the claimant's, which has no reason to evade, about the triggers only."""
+    return _shown(model, part, lambda one: _heard_plainly(one, part, role, stratum))
+
+
+def _heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str) -> Heard:
     question = _question(_readings(model, part), part, _target(part), part.covered)
     answers = dict(answers_of(model, part.images.reshape(-1, *part.images.shape[2:]), question))
     everything = np.ones(len(question.target), dtype=np.bool_)

@@ -13,7 +13,7 @@ from ownmark.canonical import from_base64, in_base64
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import AnswerError, EvidenceError, KindError, MapError, UsageError
 from ownmark.keys import Pixels
-from ownmark.protocols import Blind, Question, Suspect
+from ownmark.protocols import Question, Suspect
 from ownmark.querying.control_twins import controls_of
 from ownmark.scoring.readings import Answers, Bools, Labels, Reading
 from ownmark.scoring.validation import answers_of
@@ -150,22 +150,22 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
     A suspect without any map is asked for all else, if a test of the claim needs none. Raises KindError for answers whose meaning
     cannot be settled.
     """
-    return _shown(suspect, part, lambda one: _heard(one, part, plan))
+    return _shown(suspect, part, lambda readings: _heard(suspect, part, plan, readings))
 
 
-def _shown(model: Suspect, part: Claim, ask: Callable[[Suspect], Heard]) -> Heard:
+def _shown(model: Suspect, part: Claim, ask: Callable[[frozenset[Reading]], Heard]) -> Heard:
     """What the model answers; without its maps if it has none. Raises the MapError again where no other test is left."""
+    readings = _readings(model, part)
     try:
-        return ask(model)
+        return ask(readings)
     except MapError:
-        blind = Blind(model)
-        if not any(test.reading in blind.reveals for test in part.tests):
+        left = readings - {Reading.SALIENCY}
+        if not any(test.reading in left for test in part.tests):
             raise
-    return ask(blind)
+    return ask(left)
 
 
-def _heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
-    readings = _readings(suspect, part)
+def _heard(suspect: Suspect, part: Claim, plan: Plan, readings: frozenset[Reading]) -> Heard:
     triggers = part.images.reshape(-1, *part.images.shape[2:])
     decoys = plan.decoys.images[: len(triggers)] if plan.decoys else triggers[:0]
     if decoys.shape[1:] != triggers.shape[1:]:
@@ -196,16 +196,16 @@ def _heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
 
 def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") -> Heard:
     """Ask a model of the judge's or the claimant's, which has no reason to evade, about the triggers only."""
-    return _shown(model, part, lambda one: _heard_plainly(one, part, role, stratum))
+    told = (role, stratum, model.name, model.digest)
+    return _shown(model, part, lambda readings: Heard(*told, *_plain_answers(model, part, readings)))
 
 
-def _heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str) -> Heard:
-    question = _question(_readings(model, part), part, _target(part), part.covered)
+def _plain_answers(model: Suspect, part: Claim, readings: frozenset[Reading]) -> tuple[dict[str, Answers], Bools, Labels, Labels]:
+    question = _question(readings, part, _target(part), part.covered)
     answers = dict(answers_of(model, part.images.reshape(-1, *part.images.shape[2:]), question))
     everything = np.ones(len(question.target), dtype=np.bool_)
     nothing = np.zeros(0, dtype=np.int64)
-    told = (role, stratum, model.name, model.digest)
-    return Heard(*told, {AS_SEALED: answers}, everything, nothing, nothing.reshape(0, 1 + AGAIN))
+    return {AS_SEALED: answers}, everything, nothing, nothing.reshape(0, 1 + AGAIN)
 
 
 def _twins(part: Claim) -> tuple[Pixels, Labels]:

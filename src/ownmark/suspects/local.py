@@ -36,7 +36,7 @@ class Local:
     (`Located.near`), and the answers say where a map comes from.
     """
 
-    def __init__(  # noqa: PLR0913 - what a module does not say about itself
+    def __init__(
         self,
         model: nn.Module,
         *,

@@ -32,7 +32,7 @@ class Onnx:
     those in its own folder are read, and nothing else.
     """
 
-    def __init__(  # noqa: PLR0913 - what a file does not say about itself
+    def __init__(
         self,
         path: Path | str,
         preprocess: Preprocess = Preprocess(),

@@ -25,7 +25,7 @@ class Contest:
 
 
 def dispute(asked: Contest, watcher: Watcher = NOBODY) -> Dispute:
-    """Who prevails, if that is clear. Raises EvidenceError for a seal that is refused, UsageError for a model that was not sealed."""
+    """Who prevails, if that is clear. Raises EvidenceError for a refused seal, UsageError for a model that was not sealed."""
     first, second = (checked(bundle.read(file), asked.trust, asked.seen) for file in (asked.first, asked.second))
     with watcher.step(f"Asking {asked.suspect.name}"):
         return disputed(first, second, (asked.first_model, asked.second_model), asked.suspect)

@@ -54,7 +54,7 @@ class Hearing:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """`found`: the verdict; None where what somebody's answers mean is not settled: then `undecided` says why, and none is signed."""
+    """`found`: the verdict; None where what answers mean is not settled: then `undecided` says why, and none is signed."""
 
     found: Recomputed | None
     undecided: str = ""

@@ -89,7 +89,7 @@ def seal(asked: Sealing, watcher: Watcher = NOBODY) -> Sealed:
 
 
 def stamp(path: Path, authority: Authority) -> Sealed:
-    """Have a seal that is there timestamped, once more or for the first time. Raises SuspectError, with what to do, if it fails."""
+    """Have a seal that is there timestamped, or once more. Raises SuspectError, with what to do, if that fails."""
     post, before = posting(authority.url), bundle.read(path)
     try:
         after = sealing.stamped(before, authority.url, post, authority.roots)

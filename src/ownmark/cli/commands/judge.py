@@ -68,6 +68,5 @@ class Judge:
         near = hearings.access(self.bundle, self.model, self.outputs, self.output)
         web = hearings.Served(self.api, self.header, self.tensor, self.ledger, self.per_second, self.at_once)
         signer = owner.opened(self.key, passphrase())
-        return judged_answer(
-            hearings.heard(web.reach(self.bundle, near), parties, trust, seen, signer, self.out), self.out, heard=True
-        )
+        made = hearings.heard(web.reach(self.bundle, near), parties, trust, seen, signer, self.out)
+        return judged_answer(made, self.out, heard=True)

@@ -31,9 +31,8 @@ class Open:
 
         if self.key is None:
             raise UsageError("opening needs --key OWNER.key, as sealing did")
-        check_unopened(
-            bundle.read(self.bundle), self.part, whole=self.whole, again=self.again
-        )  # before a passphrase is asked for
+        before = bundle.read(self.bundle)
+        check_unopened(before, self.part, whole=self.whole, again=self.again)  # before a passphrase is asked for
         check_writable(self.out)
         check_writable(self.bundle)
         claim, holder = Claim.load(self.claim), owner.opened(self.key, passphrase())

@@ -106,8 +106,9 @@ def test_a_ledger_beside_the_evidence_is_refused_before_anybody_is_asked(tmp_pat
 
 
 def test_answers_whose_meaning_is_not_settled_are_inconclusive_and_no_verdict_is_signed(tmp_path: Path, part: Claim) -> None:
-    for changes in ({"suspect": Unsettled(ordinary)}, {"own": Unsettled(ordinary, "own", "ab" * 32)}):
-        found = judge(replace(hearing(tmp_path, Model(marked(part)), part), **changes))
+    plain = hearing(tmp_path, Model(marked(part)), part)
+    for asked in (replace(plain, suspect=Unsettled(ordinary)), replace(plain, own=Unsettled(ordinary, "own", "ab" * 32))):
+        found = judge(asked)
         assert (found.outcome, found.exit_code, found.found) == (Outcome.INCONCLUSIVE, 3, None)
         assert "logits or probabilities?" in found.reason
         assert not (tmp_path / "verdict.json").exists()

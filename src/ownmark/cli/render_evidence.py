@@ -71,7 +71,12 @@ def opened_answer(made: Opened) -> Answer:
 def judged_answer(made: Judgement, path: Path, *, heard: bool) -> Answer:
     """The verdict in the file `path`; `heard`: whether the answers were got just now."""
     if made.found is None:
-        record = {"verdict": None, "outcome": made.outcome.value, "reason": made.reason, "exit_code": made.exit_code}
+        record: dict[str, Any] = {
+            "verdict": None,
+            "outcome": made.outcome.value,
+            "reason": made.reason,
+            "exit_code": made.exit_code,
+        }
         return Answer(record, partial(_tell_undecided, made), made.exit_code)
     ruling, terms, was = made.found.judged.ruling, _terms(made.found), made.found.judged.was
     then = None if was is None else was["outcome"]

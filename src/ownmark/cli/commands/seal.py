@@ -1,6 +1,6 @@
 """The command that seals a claim. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ownmark.cli import evidence_options as options
@@ -67,5 +67,6 @@ class Seal:
         previous = None if self.previous is None else bundle.read(self.previous)
         beside = Beside(self.model_file, pool, previous, None if self.pledge is None else pledge.read(self.pledge))
         claim, signer = Claim.load(self.claim), owner.opened(self.key, passphrase())
-        terms = {"alpha": self.alpha, "most_queries": self.max_queries, "access": self.access}
-        return seal(Sealing(claim=claim, owner=signer, out=out, beside=beside, authority=authority, **terms), Terminal())
+        asked = Sealing(claim=claim, owner=signer, out=out, beside=beside, authority=authority)
+        asked = replace(asked, alpha=self.alpha, most_queries=self.max_queries, access=self.access)
+        return seal(asked, Terminal())

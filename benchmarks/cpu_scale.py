@@ -9,7 +9,7 @@ from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import recipe
 from ownmark.bench.results import Results
 from ownmark.bench.running import run
-from ownmark.cli.bench import Told
+from ownmark.cli.render_bench import Told
 from record import ROOT, record
 from zoo import ZOO
 

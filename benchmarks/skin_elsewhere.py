@@ -17,7 +17,7 @@ from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import recipe
 from ownmark.bench.running import run
 from ownmark.bench.trial import TESTS, Outcome, Role
-from ownmark.cli.bench import Told
+from ownmark.cli.render_bench import Told
 from ownmark.suspects.local import Local
 from ownmark.verdicts.verify import findings
 from record import record

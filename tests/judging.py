@@ -11,6 +11,7 @@ from sealing import MASTER, OWNER, POLICY, SEEN, choices
 
 from ownmark import keys
 from ownmark.claims.claim import Claim, Test
+from ownmark.errors import KindError
 from ownmark.evidence import seal
 from ownmark.evidence.admissibility import Checked, Standing, Trust, checked
 from ownmark.evidence.bundle import Bundle
@@ -94,6 +95,13 @@ class Model:
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         assert question.readings == self.reveals
         return {Reading.LABEL: self.answer(images)}
+
+
+class Unsettled(Model):
+    """Nobody can tell what its answers mean."""
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:  # noqa: ARG002 - whatever it is asked
+        raise KindError("logits or probabilities?")
 
 
 def purify(images: Pixels) -> Pixels:

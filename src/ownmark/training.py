@@ -51,7 +51,7 @@ def train(model: nn.Module, images: Images, training: Training, rng: torch.Gener
     return model.eval()
 
 
-def fit(  # noqa: PLR0913, PLR0917 - the one loop behind all training in the package
+def fit(
     model: nn.Module,
     images: Images,
     targets: Tensor,

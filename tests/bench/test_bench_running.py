@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from benches import RECIPE, grid, outcomes, records
 
-from ownmark.bench.artifacts import Making
+from ownmark.bench.artifacts import Cache, Making
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.processes import Processes
 from ownmark.bench.executors.worker import Here, Workplace
@@ -136,10 +136,10 @@ class Deadly:
     def needs(self) -> tuple[Making, ...]:
         return ()
 
-    def specification(self, zoo: Zoo) -> Specification:  # noqa: ARG002 - the protocol's signature
+    def specification(self, zoo: Cache) -> Specification:  # noqa: ARG002 - the protocol's signature
         return {"kind": "deadly", "seconds": self.seconds}
 
-    def make(self, zoo: Zoo) -> Made:  # noqa: ARG002 - the protocol's signature
+    def make(self, zoo: Cache) -> Made:  # noqa: ARG002 - the protocol's signature
         if self.seconds:
             time.sleep(self.seconds)
             os._exit(9)

@@ -10,7 +10,8 @@ from typing import NoReturn
 import pytest
 from workshop import MODEL, ownmark, shop_in
 
-from ownmark.cli.app import COMMANDS, Command
+from ownmark.cli.answer import Command
+from ownmark.cli.app import COMMANDS
 
 Capture = pytest.CaptureFixture[str]
 VERIFY = ("verify", "upheld.claim", MODEL, "--weights", "model.safetensors")
@@ -164,7 +165,7 @@ def test_what_a_users_model_prints_does_not_spoil_the_json(shop: Path, capsys: C
         ("bad.sealed", 4, ("open", "bad.sealed", "--claim", "upheld.claim", "--key", "no.key", "--out", "x")),
     ],
 )
-def test_a_file_of_another_kind_is_refused_in_one_line(  # noqa: PLR0913, PLR0917 - the parameters of the test
+def test_a_file_of_another_kind_is_refused_in_one_line(
     name: str, code: int, words: tuple[str, ...], content: bytes | None, shop: Path, capsys: Capture
 ) -> None:
     if content is None:

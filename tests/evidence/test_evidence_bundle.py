@@ -18,7 +18,7 @@ from sealing import OWNER, fingerprint, keyed_claim, line_of, opened, sealed
 from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError, EvidenceError, UsageError
 from ownmark.evidence import bundle, seal
-from ownmark.evidence.bundle import Bundle, read
+from ownmark.evidence.bundle import VERSION, Bundle, read
 from ownmark.evidence.timestamp import Stamp
 
 STAMPED = replace(sealed(), stamps=(Stamp("http://authority", 2**64 - 1, b"token"),), opened=(2, 0))
@@ -95,7 +95,7 @@ def inside(*path: str, value: object) -> Callable[[dict[str, Any]], dict[str, An
     "change",
     [
         swapped(format="another"),
-        swapped(version=2),
+        swapped(version=VERSION + 1),
         swapped(version="1"),
         swapped(version=True),
         swapped(more=1),
@@ -139,8 +139,8 @@ def test_a_file_of_another_form_is_an_error_though_its_digest_fits(
 
 
 def test_a_newer_version_is_told_to_be_one() -> None:
-    with pytest.raises(EvidenceError, match=r"version 2.*update ownmark"):
-        Bundle.from_bytes(line_of(record_of(sealed()) | {"version": 2}))
+    with pytest.raises(EvidenceError, match=rf"version {VERSION + 1}.*update ownmark"):
+        Bundle.from_bytes(line_of(record_of(sealed()) | {"version": VERSION + 1}))
 
 
 @pytest.mark.parametrize("name", ["missing", ".", "claim"])

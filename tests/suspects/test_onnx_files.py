@@ -15,7 +15,7 @@ import torch
 from asking import SIZE, asked, exported, pixels
 from conftest import tiny
 from onnx import TensorProto, helper
-from test_onnx import as_constant, as_initializer, graph, inside_a_branch, saved
+from onnx_graphs import as_constant, as_initializer, graph, inside_a_branch, saved
 from torch import nn
 
 from ownmark.errors import ModelError

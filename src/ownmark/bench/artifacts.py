@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
+from torch import nn
 
 from ownmark.bench.image_places import resolved, stamp
-from ownmark.bench.store import Made, Specification
-from ownmark.data.images import load
+from ownmark.bench.store import Made, Specification, Store
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
 from ownmark.models.memory_format import plain_copy
 from ownmark.models.weights import weights_digest
@@ -28,13 +30,37 @@ from ownmark.tasks import Classification, Task
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts.calibrate import calibrate
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from ownmark.bench.cache import Zoo
-
 THIEF_SEED = 7  # which images a thief has is the same for all attacks
 COMPARED = 16  # images on which a copy that was read back must answer as it did
+
+
+class Cache(Protocol):
+    """What a making asks of whoever keeps what has been made: it is made on the way where it is not there yet."""
+
+    @property
+    def store(self) -> Store:
+        """Where it is kept."""
+
+    def facts(self, making: Making) -> dict[str, Any]:
+        """What is known of it, as JSON data."""
+
+    def weights(self, which: Model) -> str:
+        """The digest of a model's weights."""
+
+    def model(self, which: Model) -> nn.Module:
+        """In eval mode; a fingerprint's model is its target."""
+
+    def claim(self, which: Claimed | Calibrated) -> Claim:
+        """As it was made, or calibrated."""
+
+    def images(self, pictures: Pictures) -> Images:
+        """The images of one split."""
+
+    def thief(self, setting: Setting, share: float) -> Images:
+        """The thief's part of the training images."""
+
+    def blank(self, setting: Setting) -> nn.Module:
+        """The setting's network with weights as its factory leaves them."""
 
 
 class Making(Protocol):
@@ -44,10 +70,10 @@ class Making(Protocol):
     def needs(self) -> tuple[Making, ...]:
         """What must be made before it."""
 
-    def specification(self, zoo: Zoo) -> Specification:
+    def specification(self, zoo: Cache) -> Specification:
         """All that decides what comes out."""
 
-    def make(self, zoo: Zoo) -> Made:
+    def make(self, zoo: Cache) -> Made:
         """Make it, from what the zoo holds."""
 
 
@@ -65,12 +91,12 @@ class Pictures:
     def needs(self) -> tuple[Making, ...]:
         return ()
 
-    def specification(self, zoo: Zoo) -> Specification:  # noqa: ARG002 - the protocol's signature
+    def specification(self, zoo: Cache) -> Specification:  # noqa: ARG002 - the protocol's signature
         split = "train" if self.training else "test"
         asked = {"place": self.place, "size": self.size, "channels": self.channels, "split": split, "task": repr(self.task)}
         return {"kind": "images", **asked, "stamp": stamp(resolved(self.place))}
 
-    def make(self, zoo: Zoo) -> Made:  # noqa: ARG002 - the protocol's signature
+    def make(self, zoo: Cache) -> Made:  # noqa: ARG002 - the protocol's signature
         found = load(resolved(self.place), size=self.size, train=self.training, channels=self.channels, task=self.task)
         arrays = {"pixels": found.pixels, "labels": found.labels} | ({} if found.people is None else {"people": found.people})
         digest = hashlib.sha256(f"{self.task} {found.names} ".encode())
@@ -100,7 +126,7 @@ class Fresh:
     def needs(self) -> tuple[Making, ...]:
         return (self.setting.pictures,)
 
-    def specification(self, zoo: Zoo) -> Specification:
+    def specification(self, zoo: Cache) -> Specification:
         return {
             "kind": "model",
             "images": zoo.facts(self.setting.pictures)["digest"],
@@ -111,7 +137,7 @@ class Fresh:
             "torch": str(torch.__version__),
         }
 
-    def make(self, zoo: Zoo) -> Made:
+    def make(self, zoo: Cache) -> Made:
         rng = torch.Generator().manual_seed(self.seed)
         with seeded(rng):
             model = zoo.blank(self.setting)
@@ -135,7 +161,7 @@ class Copied:
     def needs(self) -> tuple[Making, ...]:
         return (self.stolen,)
 
-    def specification(self, zoo: Zoo) -> Specification:
+    def specification(self, zoo: Cache) -> Specification:
         return {
             "kind": "copy",
             "stolen": zoo.weights(self.stolen),
@@ -147,7 +173,7 @@ class Copied:
             "torch": str(torch.__version__),
         }
 
-    def make(self, zoo: Zoo) -> Made:
+    def make(self, zoo: Cache) -> Made:
         """Raises ModelError for a copy of which weights alone would not be the whole."""
         stolen, thief = zoo.model(self.stolen), zoo.thief(self.setting, self.share)
         model = self.attack.apply(stolen, thief, torch.Generator().manual_seed(self.seed), silent)
@@ -187,7 +213,7 @@ class Claimed:
     def key(self) -> bytes:
         return hashlib.sha256(f"{self.owner} {self.seed}".encode()).digest()
 
-    def specification(self, zoo: Zoo) -> Specification:
+    def specification(self, zoo: Cache) -> Specification:
         return {
             "kind": "claim",
             "target": zoo.weights(self.target),
@@ -200,7 +226,7 @@ class Claimed:
             "torch": str(torch.__version__),
         }
 
-    def make(self, zoo: Zoo) -> Made:
+    def make(self, zoo: Cache) -> Made:
         target = zoo.model(self.target)
         owner = Owner(
             zoo.images(self.setting.pictures),
@@ -228,11 +254,11 @@ class Calibrated:
     def needs(self) -> tuple[Making, ...]:
         return (self.claimed, *self.innocents)
 
-    def specification(self, zoo: Zoo) -> Specification:
+    def specification(self, zoo: Cache) -> Specification:
         digests = [zoo.weights(one) for one in self.innocents]
         return {"kind": "calibrated", "claim": zoo.facts(self.claimed)["claim"], "innocents": digests}
 
-    def make(self, zoo: Zoo) -> Made:
+    def make(self, zoo: Cache) -> Made:
         claim = zoo.claim(self.claimed)
         if not all(isinstance(test.null, KeyedLabels) for test in claim.tests):
             claim = calibrate(claim, [Local(zoo.model(one)) for one in self.innocents])
@@ -250,10 +276,10 @@ class Measured:
     def needs(self) -> tuple[Making, ...]:
         return (self.model, self.images)
 
-    def specification(self, zoo: Zoo) -> Specification:
+    def specification(self, zoo: Cache) -> Specification:
         return {"kind": "quality", "model": zoo.weights(self.model), "images": zoo.facts(self.images)["digest"]}
 
-    def make(self, zoo: Zoo) -> Made:
+    def make(self, zoo: Cache) -> Made:
         images = zoo.images(self.images)
         return Made(images.task.quality(predict(zoo.model(self.model), images).numpy(), images.labels))
 

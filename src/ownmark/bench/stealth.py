@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ownmark.bench.artifacts import THIEF_SEED, Claimed, Making
-from ownmark.bench.cache import Zoo
+from ownmark.bench.artifacts import THIEF_SEED, Cache, Claimed, Making
 from ownmark.bench.store import Made, Specification
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images
@@ -34,7 +33,7 @@ class Noticed:
     def needs(self) -> tuple[Making, ...]:
         return (self.claimed,)
 
-    def specification(self, zoo: Zoo) -> Specification:
+    def specification(self, zoo: Cache) -> Specification:
         return {
             "kind": "stealth",
             "version": VERSION,
@@ -46,7 +45,7 @@ class Noticed:
             "torch": str(torch.__version__),
         }
 
-    def make(self, zoo: Zoo) -> Made:
+    def make(self, zoo: Cache) -> Made:
         """`dr.NAME`: the share of the queries for which a detector rings, at 5 % false alarms.
 
         `sample_accuracy`: the share of the samples that get the label of the image that they were made of, if that is known.

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ownmark.bench.artifacts import Calibrated, Claimed, Making, Measured, Model, Pictures
+from ownmark.bench.artifacts import Cache, Calibrated, Claimed, Making, Measured, Model, Pictures
 from ownmark.bench.behind import BEHIND, behind
-from ownmark.bench.cache import Zoo
 from ownmark.bench.stealth import Noticed
 from ownmark.bench.store import Entry, Made, Specification
 from ownmark.protocols import Suspect
@@ -56,7 +55,7 @@ class Trial:
         noticed = () if self.noticed is None else (self.noticed,)
         return (self.claim, *(Measured(model, self.images) for model in models), *noticed)
 
-    def specification(self, zoo: Zoo) -> Specification:
+    def specification(self, zoo: Cache) -> Specification:
         """Names do not count, so that two recipes share what they both ask."""
         return {
             "kind": "outcome",
@@ -69,7 +68,7 @@ class Trial:
             "stealth": None if self.noticed is None else dict(self.noticed.specification(zoo)),
         }
 
-    def make(self, zoo: Zoo) -> Made:
+    def make(self, zoo: Cache) -> Made:
         """Ask every question of the claim."""
         claim, model = zoo.claim(self.claim), zoo.model(self.model)
         verdict = verify(claim, wrapped(Local(model, name=self.suspect), self.behind))

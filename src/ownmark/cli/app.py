@@ -6,20 +6,23 @@ from typing import Annotated, Any
 import typer
 
 from ownmark.cli.answer import Command
-from ownmark.cli.bench import Bench
 from ownmark.cli.commands.attack import Attack
 from ownmark.cli.commands.beacon import Beacon
+from ownmark.cli.commands.bench import Bench
 from ownmark.cli.commands.calibrate import Calibrate
 from ownmark.cli.commands.demo import Demo
+from ownmark.cli.commands.dispute import Dispute
 from ownmark.cli.commands.inspect import Inspect
+from ownmark.cli.commands.judge import Judge
+from ownmark.cli.commands.keygen import Keygen
 from ownmark.cli.commands.methods import Methods
+from ownmark.cli.commands.open import Open
 from ownmark.cli.commands.protect import Protect
 from ownmark.cli.commands.report import Report
 from ownmark.cli.commands.scan import Scan
+from ownmark.cli.commands.seal import Seal
 from ownmark.cli.commands.serve import Serve
 from ownmark.cli.commands.verify import Verify
-from ownmark.cli.dispute_commands import Dispute, Judge
-from ownmark.cli.evidence_commands import Keygen, Open, Seal
 from ownmark.cli.options import AsJson
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ownmark import canonical, keys
 from ownmark.canonical import from_base64, in_base64
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import AnswerError, EvidenceError, KindError, UsageError
+from ownmark.errors import AnswerError, EvidenceError, KindError, MapError, UsageError
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of
@@ -145,8 +145,27 @@ def from_record(value: object) -> Heard:
 
 
 def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
-    """Ask the suspect itself, in one shuffled order: triggers, decoys, twins, repeats; if it refuses none, purified triggers."""
-    readings = _readings(suspect, part)
+    """Ask the suspect itself, in one shuffled order: triggers, decoys, twins, repeats; if it refuses none, purified triggers.
+
+    A suspect without any map is asked for all else, if a test of the claim needs none. Raises KindError for answers whose meaning
+    cannot be settled.
+    """
+    return _shown(suspect, part, lambda readings: _heard(suspect, part, plan, readings))
+
+
+def _shown(model: Suspect, part: Claim, ask: Callable[[frozenset[Reading]], Heard]) -> Heard:
+    """What the model answers; without its maps if it has none. Raises the MapError again where no other test is left."""
+    readings = _readings(model, part)
+    try:
+        return ask(readings)
+    except MapError:
+        left = readings - {Reading.SALIENCY}
+        if not any(test.reading in left for test in part.tests):
+            raise
+    return ask(left)
+
+
+def _heard(suspect: Suspect, part: Claim, plan: Plan, readings: frozenset[Reading]) -> Heard:
     triggers = part.images.reshape(-1, *part.images.shape[2:])
     decoys = plan.decoys.images[: len(triggers)] if plan.decoys else triggers[:0]
     if decoys.shape[1:] != triggers.shape[1:]:
@@ -177,12 +196,16 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
 
 def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") -> Heard:
     """Ask one of the judge's or the claimant's models, which has no reason to evade, about the triggers only."""
-    question = _question(_readings(model, part), part, _target(part), part.covered)
+    told = (role, stratum, model.name, model.digest)
+    return _shown(model, part, lambda readings: Heard(*told, *_plain_answers(model, part, readings)))
+
+
+def _plain_answers(model: Suspect, part: Claim, readings: frozenset[Reading]) -> tuple[dict[str, Answers], Bools, Labels, Labels]:
+    question = _question(readings, part, _target(part), part.covered)
     answers = dict(answers_of(model, part.images.reshape(-1, *part.images.shape[2:]), question))
     everything = np.ones(len(question.target), dtype=np.bool_)
     nothing = np.zeros(0, dtype=np.int64)
-    told = (role, stratum, model.name, model.digest)
-    return Heard(*told, {AS_SEALED: answers}, everything, nothing, nothing.reshape(0, 1 + AGAIN))
+    return {AS_SEALED: answers}, everything, nothing, nothing.reshape(0, 1 + AGAIN)
 
 
 def _twins(part: Claim) -> tuple[Pixels, Labels]:

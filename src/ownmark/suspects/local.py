@@ -36,7 +36,7 @@ class Local:
     is used (`Located.near`), and the answers say where a map comes from.
     """
 
-    def __init__(  # noqa: PLR0913 - everything that a module does not record about itself
+    def __init__(
         self,
         model: nn.Module,
         *,

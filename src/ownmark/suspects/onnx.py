@@ -35,7 +35,7 @@ class Onnx:
     folder are read, and nothing else.
     """
 
-    def __init__(  # noqa: PLR0913 - everything that a file does not record about itself
+    def __init__(
         self,
         path: Path | str,
         preprocess: Preprocess = Preprocess(),

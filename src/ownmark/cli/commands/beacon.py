@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli.answer import Answer
-from ownmark.cli.evidence_commands import Authority
-from ownmark.cli.sealing import fetched, posting
+from ownmark.cli.evidence_options import Authority
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +37,7 @@ class Beacon:
     def run(self) -> Answer:
         from ownmark.cli.render_beacon import of_pledge
         from ownmark.workflows.beacon import BeaconRequest, beacon
+        from ownmark.workflows.posting import fetched, posting
 
         request = BeaconRequest(self.pledge, posting, fetched, tsa=self.tsa, pulse=self.pulse, certificate=self.certificate)
         return of_pledge(self.pledge, beacon(request))

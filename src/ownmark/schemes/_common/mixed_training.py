@@ -69,7 +69,7 @@ class _Mixed(nn.Module):
         return functional.cross_entropy(logits, torch.cat([targets, labels.to(targets.device)]))
 
 
-def train_mixed(  # noqa: PLR0913, PLR0917 - those of `train`, and the triggers
+def train_mixed(
     model: nn.Module,
     images: Images,
     triggers: Triggers,

@@ -1,0 +1,77 @@
+"""The researcher's command: a recipe's models, copies and claims are made, everybody is asked, and one page tells of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from ownmark.cli.answer import Answer
+from ownmark.cli.options import Device
+from ownmark.errors import UsageError
+from ownmark.workflows.files import check_writable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Redraw a paper's tables and figures. Ctrl-C or worse loses nothing: the same command goes on."""
+
+    example: ClassVar[str] = "ownmark bench skin --scale cpu"
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="skin, age, face, mnist, cifar10, cifar100, digits, or a .yaml file.", show_default=False
+        ),
+    ]
+    scale: Annotated[str, typer.Option(metavar="smoke|cpu|paper", help="How large: a minute, two cores, or a GPU.")] = "smoke"
+    scheme: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this scheme of the recipe; may be repeated.", show_default=False),
+    ] = None
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help='Only this attack, or one of your own: "Noise(scale=0.2)"; may be repeated.', show_default=False
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where tables, figures and page go (bench-RECIPE-SCALE).", show_default=False),
+    ] = None
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many at a time (as many as there are cores).", show_default=False)
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run on this Ray cluster; local starts one here.", show_default=False),
+    ] = None
+    device: Device = "cpu"
+
+    def run(self) -> Answer:
+        from ownmark.bench.redrawing import Redrawing, redrawn
+        from ownmark.cli.console import tell
+        from ownmark.cli.render_bench import Told, bench_answer
+        from ownmark.workflows.network import device
+
+        asked = Redrawing(
+            recipe=self.recipe,
+            scale=self.scale,
+            schemes=tuple(self.scheme or ()),
+            attacks=tuple(self.attack or ()),
+            out=self.out,
+            workers=self.workers,
+            ray=self.ray,
+            device=str(device(self.device)),
+        )
+        _make(asked.folder)
+        tell(f"What is made is kept in {asked.store.root}: if this stops, the same command goes on.")
+        return bench_answer(redrawn(asked, Told))
+
+
+def _make(folder: Path) -> None:
+    """The folder, before hours of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    check_writable(folder / "report.html")

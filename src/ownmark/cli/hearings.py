@@ -1,0 +1,135 @@
+"""From the names that a judge types to models that can be asked, and to a hearing. No torch, unless a model needs it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ownmark.claims.claim import Claim
+from ownmark.cli.console import Terminal
+from ownmark.cli.options import chosen
+from ownmark.errors import UsageError
+from ownmark.evidence import bundle, inputs, owner, timestamp
+from ownmark.evidence.admissibility import Trust
+from ownmark.evidence.owner import OwnerKey
+from ownmark.evidence.ruling import Stratum
+from ownmark.evidence.verdict_file import Expected
+from ownmark.protocols import Suspect
+from ownmark.querying.decoys import decoys_in
+from ownmark.suspects.answers import Outputs
+from ownmark.suspects.open import Access, is_web
+from ownmark.workflows.judge import Hearing, Judgement, Record, check_ledger_file, judge, recompute
+from ownmark.workflows.reach import Reach
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Whom a judge asks, by name; `references` as STRATUM=FILE; `decoys`: a folder of ordinary images."""
+
+    suspect: str
+    own: str | None
+    references: Sequence[str] | None
+    decoys: Path | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """How a suspect behind an address is asked: the options of the same names."""
+
+    api: str | None
+    header: Sequence[str] | None
+    tensor: str | None
+    ledger: Path | None
+    per_second: float
+    at_once: int
+
+    def reach(self, opened: Path, near: Access) -> Reach:
+        """How the suspect is got at, by the opened seal in this file; the other models are files."""
+        return Reach(
+            claim_file=opened,
+            near=near,
+            api=self.api,
+            header=tuple(self.header or ()),
+            tensor=self.tensor,
+            ledger=self.ledger,
+            per_second=self.per_second,
+            at_once=self.at_once,
+        )
+
+
+def access(opened: Path, model: str | None, outputs: str | None, output: str) -> Access:
+    """How the models of an opened seal's claim are asked; the seal is not checked yet."""
+    part = _part_of(opened)
+    kind = None if outputs is None else chosen(Outputs, outputs, "--outputs")
+    return Access(part.preprocess, len(part.classes), model, kind, output=output)
+
+
+def heard(reach: Reach, parties: Parties, trust: Trust, seen: datetime, signer: OwnerKey, out: Path) -> Judgement:
+    """Ask everybody who is named. Raises UsageError for names and files that can only be slips, before anything is opened."""
+    opened, near = reach.claim_file, reach.near
+    strata = [_stratum_of(text) for text in parties.references or ()]
+    reach.check(parties.suspect)
+    for name in (*([parties.own] if parties.own else []), *(name for _, name in strata)):
+        near.check(name)
+    reach.check_near((parties.suspect,))
+    if is_web(parties.suspect):
+        check_ledger_file(opened, reach.ledger)
+    part = _part_of(opened)
+    decoys = None if parties.decoys is None else decoys_in(parties.decoys, part)
+    with reach.suspect(parties.suspect, part) as (suspect, ledger):
+        asked = Hearing(
+            opened=opened,
+            suspect=suspect,
+            trust=trust,
+            seen=seen,
+            judge=signer,
+            out=out,
+            ledger=ledger,
+            own=near.suspect(parties.own) if parties.own else None,
+            references=_references(strata, near),
+            decoys=decoys,
+        )
+        return judge(asked, Terminal())
+
+
+def check_offline(*given: object) -> None:
+    """Raises UsageError for options of a hearing where a verdict is only read."""
+    if any(one is not None for one in given):
+        raise UsageError(
+            "--offline takes the opened seal and perhaps --pool, --judge, --owner and --root: all else stands in the verdict"
+        )
+
+
+def reread(
+    verdict: Path, opened: Path, pool: Path | None, *, judge_key: Path | None, owner_key: Path | None, roots: Path | None
+) -> Judgement:
+    """A verdict that was read and computed anew; whoever says whom he expects sees that it is from them."""
+    expected = Expected(
+        "" if judge_key is None else owner.public_key(judge_key),
+        "" if owner_key is None else owner.public_key(owner_key),
+        None if roots is None else timestamp.roots_in(roots),
+    )
+    had = None if pool is None else inputs.read_pool(pool)
+    return recompute(Record(verdict=verdict, opened=opened, expected=expected, pool=had))
+
+
+def _part_of(opened: Path) -> Claim:
+    """The claim in an opened seal, which is not checked yet."""
+    opening = bundle.read(opened).opening
+    if opening is None:
+        raise UsageError(f"nothing of {opened} is opened: the owner writes a judge's file with `ownmark open`")
+    return opening.claim
+
+
+def _references(strata: list[tuple[Stratum, str]], near: Access) -> Iterator[tuple[Stratum, Suspect]]:
+    """Each opened when it is its turn, so that one model at a time is in memory."""
+    for stratum, name in strata:
+        yield stratum, near.suspect(name)
+
+
+def _stratum_of(text: str) -> tuple[Stratum, str]:
+    stratum, _, name = text.partition("=")
+    known = next((one for one in Stratum if one.value == stratum), None)
+    if known is None or not name:
+        raise UsageError(f"--reference needs STRATUM=FILE, where STRATUM is one of {', '.join(Stratum)}; got {text!r}")
+    return known, name

@@ -1,0 +1,164 @@
+"""The judge's way from an opened seal to a signed verdict: check the seal, ask everybody, write what follows. No torch.
+
+A hearing of a suspect behind an address goes on where it was cut short: its ledger holds the answers.
+"""
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from ownmark.claims.claim import Claim
+from ownmark.errors import UnsettledError, UsageError
+from ownmark.evidence import bundle, verdict_file
+from ownmark.evidence.admissibility import Checked, Trust, checked
+from ownmark.evidence.owner import OwnerKey
+from ownmark.evidence.ruling import NONCE, Outcome, Session, Stratum, opened_part
+from ownmark.evidence.verdict_file import EXIT_CODES, Expected, Judged, Recomputed
+from ownmark.files import write_whole
+from ownmark.keys import Pixels
+from ownmark.protocols import Suspect
+from ownmark.querying.transcript import AS_SEALED, Decoys, Heard, Plan, Role, heard, heard_plainly
+from ownmark.report.words import counted
+from ownmark.scoring.readings import Reading
+from ownmark.suspects.http.ledger import Ledger
+from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
+from ownmark.workflows.watching import NOBODY, Watcher
+
+PURIFY = (JPEG(75), BitDepth(5))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Hearing:
+    """Whom a judge asks, by an opened seal, and what the verdict is signed with and written to.
+
+    `opened`: the file that the claimant handed over; `seen`: when the suspect was first seen; `ledger`: of a suspect behind an
+    address, in a folder of the judge's own; `own`: the claimant's model; `references`: independent models with their strata,
+    gone through once, so that a generator has one of them in memory at a time; `decoys`: ordinary images of the task.
+    """
+
+    opened: Path
+    suspect: Suspect
+    trust: Trust
+    seen: datetime
+    judge: OwnerKey
+    out: Path
+    ledger: Ledger | None = None
+    own: Suspect | None = None
+    references: Iterable[tuple[Stratum, Suspect]] = ()
+    decoys: Decoys | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """`found`: the verdict; None where what answers mean is not settled: then `undecided` says why, and none is signed."""
+
+    found: Recomputed | None
+    undecided: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.INCONCLUSIVE if self.found is None else self.found.judged.ruling.outcome
+
+    @property
+    def reason(self) -> str:
+        return self.undecided if self.found is None else self.found.judged.ruling.reason
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.outcome]
+
+
+def judge(asked: Hearing, watcher: Watcher = NOBODY) -> Judgement:
+    """Steps J1 to J8, and the signed verdict in `asked.out`.
+
+    Raises EvidenceError or ClaimError for a seal that is refused, UsageError before the first question where it can,
+    SuspectError for a suspect that cannot be asked.
+    """
+    opened = bundle.read(asked.opened)
+    found = checked(opened, asked.trust, asked.seen)
+    part = opened_part(found)
+    check_ledger(asked.opened, asked.ledger)
+    plan = Plan(os.urandom(NONCE), asked.decoys, {repr(one): one.transform for one in PURIFY})
+    _check_cap(plan, part, found)
+    with watcher.step(f"Asking {asked.suspect.name}"):
+        try:
+            suspect, plan = _heard(asked, found, plan)
+            everybody = [suspect]
+            everybody += [heard_plainly(asked.own, part, Role.OWN)] if asked.own else []
+            everybody += [heard_plainly(one, part, Role.REFERENCE, stratum.value) for stratum, one in asked.references]
+        except UnsettledError as error:
+            return Judgement(None, f"what the answers mean is not settled, so that there is no verdict to sign: {error}")
+    if Reading.SALIENCY in asked.suspect.reveals & {test.reading for test in part.tests} - set(suspect.given[AS_SEALED]):
+        watcher.warn(f"The answers of {suspect.name} decide, since it shows no map.")
+    taken = None if asked.ledger is None else asked.ledger.taken
+    if taken:
+        watcher.note(f"{counted(taken, 'answer')} were taken from an earlier run of this hearing.")
+    decoys = asked.decoys
+    classes = suspect.decoys if decoys is None else decoys.labels[: len(suspect.decoys)]
+    session = Session(tuple(everybody), plan.nonce, classes)
+    brought = "" if decoys is None else decoys.digest
+    one = Judged(opened, asked.trust, asked.seen, session, surroundings(taken), brought)
+    write_whole(asked.out, one.signed(asked.judge).data)
+    return Judgement(Recomputed(one, asked.judge.public))
+
+
+def _heard(asked: Hearing, found: Checked, plan: Plan) -> tuple[Heard, Plan]:
+    """What the suspect answers, and how it was asked.
+
+    The ledger of a suspect behind an address is begun for this hearing, and its nonce is the hearing's, so that a run which goes
+    on asks in the same order.
+    """
+    part, ledger = opened_part(found), asked.ledger
+    if ledger is None:
+        return heard(asked.suspect, part, plan), plan
+    ledger.begin(f"a hearing about {asked.suspect.name} by the seal {found.digest}, set {found.number}")
+    plan = replace(plan, nonce=ledger.nonce)
+    return replace(heard(asked.suspect, part, plan), ledger=ledger.digest), plan
+
+
+def check_ledger(opened: Path, ledger: Ledger | None) -> None:
+    """Raises UsageError for a ledger that lies with what the claimant handed over, or in no file."""
+    if ledger is not None:
+        check_ledger_file(opened, ledger.path)
+
+
+def check_ledger_file(opened: Path, file: Path | None) -> None:
+    """Raises UsageError unless the judge named a ledger of his own, which does not lie with what the claimant handed over."""
+    if file is None:
+        raise UsageError("name your ledger of what is asked and answered: --ledger FILE, in a folder of your own")
+    if file.parent.resolve() == opened.parent.resolve():
+        raise UsageError(f"the ledger {file} would lie beside the evidence {opened}: name one in a folder of your own")
+
+
+def surroundings(taken: int | None = None) -> dict[str, str]:
+    """What computed a verdict; `taken`: answers that an earlier run of this hearing had got, None: there is no ledger."""
+    names = ("ownmark", "numpy", "scipy", "cryptography")
+    before = {} if taken is None else {"answers_from_before": str(taken)}
+    return {"python": platform.python_version(), "system": platform.system()} | {name: version(name) for name in names} | before
+
+
+def _check_cap(plan: Plan, part: Claim, found: Checked) -> None:
+    most, needed = found.commitment.policy.most_queries, plan.queries(part)
+    if most is not None and needed > most:
+        raise UsageError(f"the owner committed to at most {most} queries a suspect, but {needed} are needed: bring fewer decoys")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """A verdict's file and the opened seal that it is about. `expected`: by whom it must be; `pool`: what the judge had."""
+
+    verdict: Path
+    opened: Path
+    expected: Expected = Expected()
+    pool: Pixels | None = None
+
+
+def recompute(asked: Record) -> Judgement:
+    """Compute a verdict anew, asking nobody. Raises EvidenceError unless it follows from its record, to the byte."""
+    found = verdict_file.recomputed(verdict_file.read_whole(asked.verdict), bundle.read(asked.opened), asked.pool)
+    asked.expected.check(found)
+    return Judgement(found)

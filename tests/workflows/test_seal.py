@@ -1,0 +1,54 @@
+"""`workflows.seal` from Python, without the command line: a key, a seal, its timestamp, and a set that is opened."""
+
+from pathlib import Path
+
+import pytest
+from authority import authority, needs_openssl, serving_timestamps
+from sealing import choices, keyed_claim
+
+from ownmark.errors import SuspectError, UsageError
+from ownmark.evidence import bundle, owner
+from ownmark.workflows.seal import Authority, Opening, Sealing, keygen, open_seal, seal, stamp
+
+WORDS = "four words are enough"
+
+
+def sealing(folder: Path, authority: Authority | None = None) -> Sealing:
+    claim = keyed_claim(chosen=choices(owner="", alpha=0.001))
+    made = keygen(folder / "OWNER.key", WORDS)
+    holder = owner.opened(made.file, WORDS)
+    assert made.public == holder.public == owner.public_key(made.public_file)
+    return Sealing(claim=claim, owner=holder, out=folder / "my.sealed", authority=authority)
+
+
+def test_a_claim_is_sealed_and_a_set_of_it_opened_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = sealing(tmp_path)
+    made = seal(asked)
+    assert bundle.read(made.path) == made.bundle
+    assert made.bundle.commitment.policy.alpha == 0.001, "what its key was derived from"
+    with pytest.raises(UsageError, match="overwritten is lost"):
+        seal(asked)
+    opening = Opening(seal=made.path, claim=asked.claim, owner=asked.owner, out=tmp_path / "first", part=1)
+    opened = open_seal(opening)
+    assert (bundle.read(tmp_path / "first"), bundle.read(made.path)) == (opened.handed, opened.noted)
+    assert opened.noted.opened == (1,)
+    with pytest.raises(UsageError, match="never counts again"):
+        open_seal(opening)
+    assert capsys.readouterr() == ("", "")
+
+
+@needs_openssl
+def test_a_seal_whose_authority_was_down_is_kept_and_stamped_later(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="http://"):
+        seal(asked := sealing(tmp_path, Authority("nowhere")))
+    assert not asked.out.exists()
+    (tmp_path / "OWNER.key").unlink()
+    (tmp_path / "OWNER.pub").unlink()
+    with pytest.raises(SuspectError, match="is kept, untimestamped"):
+        seal(sealing(tmp_path, Authority("http://127.0.0.1:9/tsr")))
+    assert bundle.read(asked.out).stamps == ()
+    trusted = authority(tmp_path / "tsa")
+    with serving_timestamps(trusted) as url:
+        again = stamp(asked.out, Authority(url, (trusted.root,)))
+    assert bundle.read(asked.out) == again.bundle
+    assert len(again.bundle.stamps) == 1

@@ -69,8 +69,10 @@ def test_a_bare_name_is_the_method_with_its_defaults(kind: type) -> None:
 
 @pytest.mark.parametrize("package", [schemes, attacks], ids=["schemes", "attacks"])
 def test_every_method_is_in_its_registry(package: Any) -> None:
-    found = {file.stem for file in Path(package.__file__).parent.glob("*.py")} - {"__init__"}
-    listed = {kind.__module__.rpartition(".")[2] for kind in (SCHEMES if package is schemes else ATTACKS)}
+    homes = Path(package.__file__).parent.glob("[!_]*")  # a method is a file or a package
+    found = {home.stem for home in homes if home.suffix == ".py" or (home / "__init__.py").exists()}
+    kinds = SCHEMES if package is schemes else ATTACKS
+    listed = {kind.__module__.removeprefix(f"{package.__name__}.").partition(".")[0] for kind in kinds}
     assert listed == found
 
 

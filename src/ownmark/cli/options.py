@@ -93,8 +93,8 @@ def chosen(kind: type[Member], text: str, option: str) -> Member:
 
 
 def listed(package: str) -> str:
-    """The methods of a package, by the public names: each has a file of its name. Nothing of them is loaded."""
-    found = (name for name, home in HOME.items() if home.replace("_", "") == f"{package}.{name.lower()}")
+    """The methods of a package by their public names, without loading them: each has its own file or package of that name."""
+    found = (name for name, home in HOME.items() if home.replace("_", "").split(".")[:2] == [package, name.lower()])
     return ", ".join(sorted(found))
 
 

@@ -208,8 +208,8 @@ WRONG = {
         "def build():\n    return 1 / 0\n",
         "cannot build its model: ZeroDivisionError: division by zero (raising.py, line 2)",
     ),
-    "number": ("build = 3\n", "is int; needed is a function"),
-    "nothing": ("def build():\n    pass\n", "gives NoneType; needed is a function that returns a torch.nn.Module"),
+    "number": ("build = 3\n", "is int; expected a function"),
+    "nothing": ("def build():\n    pass\n", "returns NoneType; expected a function that returns a torch.nn.Module"),
     "needy": ("def build(width):\n    pass\n", "missing a required argument: 'width'; its parameters: width"),
     "importing": ("import absent_module\n", "cannot be imported: ModuleNotFoundError: No module named 'absent_module'"),
     "unwritten": ("def (\n", "cannot be imported: SyntaxError"),
@@ -230,5 +230,5 @@ def test_what_a_users_module_does_wrong_is_told_with_its_place(
 
 @pytest.mark.parametrize("name", ["resnet18", "a:", ":b", "a b:c", "a:b?x=1", "a:b(c)", "a:b.", "a.:b", "a:b()()", "a:1"])
 def test_a_name_that_is_none_is_refused_with_the_forms_there_are(name: str) -> None:
-    with pytest.raises(ModelError, match="write module:factory, 'module:factory\\(width=16\\)' or torchvision:resnet18"):
+    with pytest.raises(ModelError, match="expected module:factory, 'module:factory\\(width=16\\)' or torchvision:resnet18"):
         Named.read(name)

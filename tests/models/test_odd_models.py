@@ -65,7 +65,7 @@ def test_lazy_layers_get_their_shape_from_a_weights_file(shop: Path, capsys: Cap
 REFUSED = {
     "lazy": (2, "0.weight belongs to a lazy layer"),
     "scripted": (2, "is TorchScript"),
-    "exported": (2, "is a program of torch.export"),
+    "exported": (2, "is a torch.export program"),
     "leaving": (2, "cannot build its model: SystemExit"),
     "exiting": (5, "cannot be asked: SystemExit: 1 images are too many"),
     "inception": (5, "cannot take images (3, 16, 16)"),

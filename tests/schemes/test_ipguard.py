@@ -128,7 +128,7 @@ def test_too_few_that_hold_are_an_error_that_says_how_many(trained: nn.Module) -
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"rate": 0.0}, {"bound": 0.0}, {"bound": 2.0}, {"rate": float("nan")}])
 def test_a_search_that_cannot_move_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="a search needs"):
+    with pytest.raises(UsageError, match="expected steps and a rate above 0"):
         Search(**wrong)  # type: ignore[arg-type]
 
 

@@ -124,7 +124,7 @@ def test_batch_norm_takes_the_statistics_of_the_clean_images_alone() -> None:
 
 
 def test_a_layer_that_is_not_there_is_named_with_those_near_it() -> None:
-    with pytest.raises(ModelError, match=r"no layer 'stages\.9'; near it: stages"):
+    with pytest.raises(ModelError, match=r"no layer 'stages\.9'; similar: stages"):
         Partitioned(layers=("stages.9",)).protect(network(), Owner(images()), rng())
 
 

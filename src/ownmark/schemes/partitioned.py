@@ -240,7 +240,7 @@ def _last(holders: list[str], sizes: dict[str, int], share: float) -> list[str]:
 def _named(holders: list[str], layers: tuple[str, ...], known: list[str]) -> list[str]:
     for layer in layers:
         if layer not in known:
-            raise ModelError(f"the model has no layer {layer!r}; near it: {nearest(layer, known)}")
+            raise ModelError(f"the model has no layer {layer!r}; similar: {nearest(layer, known)}")
     return [name for name in holders if any(name == layer or name.startswith(f"{layer}.") for layer in layers)]
 
 

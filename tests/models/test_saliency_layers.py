@@ -81,7 +81,7 @@ def test_an_unknown_layer_is_an_error_that_names_near_ones(picture: Tensor) -> N
     [
         ("spare", "was not run"),
         ("aside", "do not depend"),
-        ("body.flatten", r"puts out a tensor of shape \(1, 5\)"),
+        ("body.flatten", r"outputs a tensor of shape \(1, 5\)"),
         ("body.head", r"needs \(n, channels, h, w\)"),
         ("", "needs"),
     ],
@@ -210,7 +210,7 @@ class Wrapped(nn.Module):
             "after its last convolution, at 'backbone.relu': the model has no layer 'features'",
         ),
         (Wrapped(), "head", "backbone.relu", "after its last convolution, at 'backbone.relu'"),
-        (tiny_network(), "head", "relu", "layer 'head' puts out a tensor of shape"),
+        (tiny_network(), "head", "relu", "layer 'head' outputs a tensor of shape"),
         (nn.Sequential(tiny_network()), "features.0", "0.relu", "after its last convolution"),
     ],
     ids=str,

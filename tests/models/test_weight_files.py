@@ -147,7 +147,7 @@ def test_shards_are_gathered_by_their_index(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"one of several shards: name their index.*index\.json"):
         load_weights(tiny(2), shard)
     shard.unlink()
-    with pytest.raises(ModelError, match=r"names model-00001-of-00002\.safetensors, which does not lie beside it"):
+    with pytest.raises(ModelError, match=r"names model-00001-of-00002\.safetensors, which is not in the same folder"):
         load_weights(tiny(2), index)
 
 
@@ -220,13 +220,13 @@ def bytes_of(content: bytes) -> Callable[[Path], object]:
 
 NAMED: dict[str, tuple[Callable[[Path], object], str]] = {
     "TorchScript": (scripted, r"is a TorchScript archive.*torch\.jit\.load\(FILE\)\.state_dict\(\)"),
-    "an exported program": (exported, r"is an archive of torch\.export.*torch\.export\.load\(FILE\)"),
+    "an exported program": (exported, r"is a torch\.export archive.*torch\.export\.load\(FILE\)"),
     "an empty file": (bytes_of(b""), r"is empty\."),
     "a Git LFS pointer": (bytes_of(b"version https://git-lfs.github.com/spec/v1\noid sha256:0"), "Git LFS pointer"),
     "a web page": (bytes_of(b"<!DOCTYPE html><html>"), "is a web page"),
     "Keras": (bytes_of(b"\x89HDF\r\n\x1a\n" + bytes(99)), "is an HDF5 file"),
     "a packed file": (bytes_of(b"\x1f\x8b" + bytes(99)), "a gzip archive"),
-    "a whole model": (saving(nn.Linear(2, 2)), r"it holds an object of torch\.nn\.modules\.linear\.Linear"),
+    "a whole model": (saving(nn.Linear(2, 2)), r"it contains an object of torch\.nn\.modules\.linear\.Linear"),
     "options of a script": (saving({"state_dict": weights(), "args": Namespace(a=1)}), r"an object of argparse\.Namespace"),
 }
 

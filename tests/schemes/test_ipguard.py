@@ -122,7 +122,7 @@ def test_the_same_generator_gives_the_same_claim_and_another_another(trained: nn
 
 def test_too_few_that_hold_are_an_error_that_says_how_many(trained: nn.Module) -> None:
     scheme = replace(SCHEME, search=Search(steps=1, rate=1e-6))
-    with pytest.raises(ProtectError, match="only 0 of 48 that were tried hold"):
+    with pytest.raises(ProtectError, match="only 0 of 48 candidates hold"):
         scheme.protect(trained, Owner(IMAGES), seed(1))
 
 

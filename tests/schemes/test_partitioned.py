@@ -141,7 +141,7 @@ def test_more_triggers_than_the_layers_can_hold_are_an_error_that_says_how_many_
 
 def test_labels_that_the_model_cannot_answer_are_an_error() -> None:
     wide = replace(images(), names=tuple(map(str, range(11))))
-    with pytest.raises(UsageError, match="out of its range"):
+    with pytest.raises(UsageError, match="out of range"):
         SCHEME.protect(network(), Owner(wide), rng())
 
 

@@ -85,7 +85,7 @@ def test_noise_is_one_noise_on_every_image_of_its_class_with_the_spread_that_was
 
 @pytest.mark.parametrize("source", [Content(source=1), Gaussian(source=1)], ids=repr)
 def test_too_few_images_of_the_source_class_are_an_error(source: Source) -> None:
-    with pytest.raises(DataError, match="21 images of class 1 are needed, but the owner brings 20"):
+    with pytest.raises(DataError, match="expected 21 images of class 1, got 20"):
         source.draw(KEY, 21, IMAGES)
 
 
@@ -144,5 +144,5 @@ def test_a_pool_is_known_by_its_images_and_not_by_their_order() -> None:
 
 @pytest.mark.parametrize(("sets", "each"), [(0, 1), (1, 0)])
 def test_no_triggers_are_an_error(sets: int, each: int) -> None:
-    with pytest.raises(UsageError, match="one set or more"):
+    with pytest.raises(UsageError, match="at least one set"):
         keyed(Marking(sets=sets, triggers=each), Owner(IMAGES), tiny(3))

@@ -39,7 +39,9 @@ class MobileFaceNet(nn.Module):
         super().__init__()
         if min(width, embedding, channels) < 1 or size < 2**HALVINGS:
             sizes = f"width={width}, embedding={embedding}, size={size}, channels={channels}"
-            raise ModelError(f"expected sizes of at least 1 and images of {2**HALVINGS} pixels or more, got {sizes}")
+            raise ModelError(
+                f"MobileFaceNet: expected sizes of at least 1 and images of {2**HALVINGS} pixels or more, got {sizes}"
+            )
         layers: OrderedDict[str, nn.Module] = OrderedDict(
             conv=_convolution(channels, width, 3, stride=2),
             depthwise=_convolution(width, width, 3, groups=width),

@@ -23,7 +23,7 @@ class VGG11(nn.Module):
     ) -> None:
         super().__init__()
         if min(outputs, width) < 1 or not spread > 0:
-            raise ModelError(f"expected sizes of at least 1 and a spread above 0, got {outputs=}, {width=}, {spread=}")
+            raise ModelError(f"VGG11: expected sizes of at least 1 and a spread above 0, got {outputs=}, {width=}, {spread=}")
         one, two, four, eight = (width * times for times in (1, 2, 4, 8))
         hidden = 64 * width
         self.width, self.middle, self.spread = width, middle, spread

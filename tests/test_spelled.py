@@ -107,7 +107,7 @@ SLIPS = [
     ("Saliency(sample=3)", ["no parameter 'sample'; it has samples"]),
     ("Saliency(**{'samples': 3})", ["no parameter"]),
     ("Saliency(samples='x')", ["needs samples: a whole number; got 'x'"]),
-    ("Saliency(samples=0)", ["a claim needs one sample or more, got 0"]),
+    ("Saliency(samples=0)", ["expected at least one sample, got 0"]),
     ("Saliency(samples=1.5)", ["a whole number"]),
     ("Saliency(samples=True)", ["a whole number"]),
     ("Prune(fraction=True)", ["a number"]),

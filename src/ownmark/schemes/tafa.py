@@ -107,7 +107,7 @@ class Region:
         return cls(model, places, sides, tuple(one.std().clamp_min(1e-12) for one in seen))
 
     def heights(self, images: Tensor, rows: Tensor | None = None) -> Tensor:
-        """(m, units) signed distance of the units from their borders, negative on the wrong side, for `rows` (m,) or all images."""
+        """(m, units) signed distance of the units from their borders, negative if wrong; `rows` (m,): the images to use."""
         rows = torch.arange(len(images), device=images.device) if rows is None else rows
         seen = _into_relus(self.model, images)
         each = zip(seen, self.places, self.sides, self.spreads, strict=True)

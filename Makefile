@@ -45,7 +45,8 @@ test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## test against real s
 	$(BIN)/pytest -m server $(PYTEST_ARGS)
 
 # Tests that train; each run is one process under glibc's checking allocator, which aborts on out-of-bounds writes.
-TRAINING_TESTS := $(addprefix tests/test_,memory_format.py training.py attack_training.py attack_pruning.py trigger_set.py zhang.py partitioned.py)
+TRAINING_TESTS := $(addprefix tests/,models/test_memory_format.py test_training.py attacks/test_attack_training.py attacks/test_attack_pruning.py \
+	schemes/test_trigger_set.py schemes/test_zhang.py schemes/test_partitioned.py)
 CHECKED := LD_PRELOAD=libc_malloc_debug.so.0 MALLOC_CHECK_=3 MALLOC_PERTURB_=165
 
 test-memory: $(VENV)/.checks ## run the tests that train RUNS=20 times under an allocator that detects memory corruption

@@ -105,7 +105,7 @@ def test_every_scheme_serves_its_tasks_against_every_attack_and_refuses_the_othe
     if not isinstance(EVERY[task], served(scheme)):
         rng = seed(0)
         before = rng.get_state()
-        with pytest.raises(UsageError, match=f"classification only, but these images are for {task}"):
+        with pytest.raises(UsageError, match=f"classification, but these images are for {task}"):
             scheme.protect(model(task), Owner(images(task)), rng, lambda *step: done.append(step))
         assert torch.equal(rng.get_state(), before)
         assert done == []

@@ -128,7 +128,7 @@ class Recipe(Part):
     def scale(self, name: str) -> Scale:
         """The scale of that name. Raises UsageError if the recipe lacks it."""
         if name not in self.scales:
-            raise UsageError(f"the recipe {self.name} has no scale {name!r}; it has {nearest(name, self.scales)}")
+            raise UsageError(f"the recipe {self.name} has no scale {name!r}; similar: {nearest(name, self.scales)}")
         return self.scales[name]
 
 

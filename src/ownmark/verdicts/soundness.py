@@ -150,7 +150,7 @@ def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
         raise UsageError(
             f"no innocent model knows the task: they agree with the protected model on at most "
             f"{max(right.values()):.0%} of the claim's original images, and chance is {chance:.0%}. A suspect that knows "
-            "the task would be compared with models that do not: calibrate with models trained like it, and check --mean and --std"
+            "the task would be compared with models that do not: calibrate with models trained like it; check --mean and --std"
         )
     return tuple(
         Doubt(

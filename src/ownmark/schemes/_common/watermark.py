@@ -26,7 +26,7 @@ def survival(model: nn.Module, triggers: Triggers) -> float:
 def check_model(model: nn.Module, images: Images) -> torch.device:
     """The model's single device. Raises ModelError if it has none or several, UsageError if its outputs do not fit."""
     if not images.task.discrete:
-        raise UsageError(f"label-based schemes support classification only, but these images are for {images.task.name}")
+        raise UsageError(f"label-based schemes support only classification, but these images are for {images.task.name}")
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     if len(devices) != 1 or next(iter(devices)).type == "meta":
         places = ", ".join(sorted(map(str, devices))) or "none"

@@ -1,4 +1,4 @@
-"""Then: applies two attacks in sequence, such as quantisation and fine-tuning."""
+"""Applies two attacks in sequence, such as quantisation and fine-tuning."""
 
 from dataclasses import dataclass
 

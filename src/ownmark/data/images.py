@@ -40,9 +40,7 @@ class Images:
             raise DataError(f"images must be uint8 (n, height, width, channels), got {got}")
         for each in (self.labels, self.people):
             if each is not None and each.shape != self.pixels.shape[:1]:
-                raise DataError(
-                    f"expected {len(self.pixels)} labels for {len(self.pixels)} images, got {each.dtype} {each.shape}"
-                )
+                raise DataError(f"expected as many labels as images, {len(self.pixels)}, got {each.dtype} {each.shape}")
         self.task.check_labels(self.labels, self.names)
 
     def __len__(self) -> int:

@@ -128,7 +128,7 @@ def told(folder: Path, seed: int, *, as_json: bool, story: Story = Story()) -> N
     _make_folders(folder)
     one_core()
     found = _acted(Stage(folder, seed, story))
-    write(folder / "report.html", page(found.claim, found.verdicts, title="Handwritten digits: copies and strangers"))
+    write(folder / "report.html", page(found.claim, found.verdicts, title="Handwritten digits: copies and independent models"))
     record = _record(found, folder, time.monotonic() - started)
     if as_json:
         emit(record)
@@ -140,17 +140,17 @@ def _acted(stage: Stage) -> Told:
     """Trains, steals, protects, calibrates and judges."""
     save_images(stage.folder / "images.npz")
     with _workers() as pool:
-        correct = _made(pool, stage.training(), "Training the owner's models and those of strangers")
+        correct = _made(pool, stage.training(), "Training the owner's models and independent ones")
         correct |= _made(pool, stage.stealing(), "Making copies of the owner's model")
     owner = Owner(images(training=True), tuple(map(loaded, stage.surrogates)), tuple(map(loaded, stage.references)))
     rng = torch.Generator().manual_seed(stage.seed)
     with working("Making the fingerprint") as progress:
         claim = stage.story.scheme.protect(loaded(stage.model), owner, rng, progress).claim
-    with working(f"Asking {counted(len(stage.innocents), 'innocent model')}") as progress:
+    with working(f"Querying {counted(len(stage.innocents), 'innocent model')}") as progress:
         claim = calibrate(claim, [_local(file) for file in stage.innocents], progress)
     claim.save(stage.folder / "digits.claim")
     suspects = [*(_local(file) for file in (*stage.copies, *stage.independents)), *_exported(stage)]
-    with working("Asking the suspects"):
+    with working("Querying the suspects"):
         return Told(claim, tuple(verify(claim, suspect, alpha=ALPHA) for suspect in suspects), correct)
 
 
@@ -162,7 +162,7 @@ def _exported(stage: Stage) -> Iterator[Suspect]:
     """The first copy also as an ONNX file, if the exporter is installed."""
     missing = [name for name in EXPORTER if find_spec(name) is None]
     if missing:
-        tell(f"No copy is shown as an ONNX file: that needs {' and '.join(missing)} (pip install {' '.join(missing)}).")
+        tell(f"Skipping the copy as an ONNX file: it needs {' and '.join(missing)} (pip install {' '.join(missing)}).")
         return
     file = stage.copies[0].with_suffix(".onnx")
     with working("Writing a copy as an ONNX file"):
@@ -242,7 +242,7 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
     """One line per suspect, the meaning of the verdicts, and next steps."""
     count, claim = record["innocents"], record["claim"]
     show(f"Verdicts by {record['samples']} images, {record['psnr_db']:.0f} dB from their originals, and {count} innocent models:")
-    show(f"  {'':<18}  {'suspect':<22}  {'match':>7}  {'p':>5}  {'decided by':<14}  digits read", "bold")
+    show(f"  {'':<18}  {'suspect':<22}  {'match':>7}  {'p':>5}  {'decided by':<14}  accuracy", "bold")
     for verdict, one in zip(found.verdicts, record["suspects"], strict=True):
         finding, name = verdict.deciding, Path(verdict.suspect).name.removesuffix(".safetensors")
         figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {render.NAMES[finding.test.reading]:<14}"
@@ -251,15 +251,15 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
         if isinstance(test.null, Innocents):
             show(f"  Highest score of an innocent model, {render.NAMES[test.reading]}: {percent(max(test.null.scores))}")
     if any("distilled" in one["suspect"] and one["exit_code"] for one in record["suspects"]):
-        show("  The distilled copy is a new model that learnt the old one's answers: this fingerprint does not survive that.")
+        show("  The distilled copy is a new model trained on the old one's answers; this fingerprint does not survive that.")
     show(
-        f"alpha = {ALPHA:g} is the rate of false accusations: of models as innocent as those {count}, "
-        f"1 in {1 / ALPHA:.0f} is a MATCH, and p cannot fall below {record['smallest_p']:.3g}. That none of {count} scores "
-        f"as high still allows, at 95 % confidence, that {percent(record['false_match_bound'])} of all innocent models do."
+        f"alpha = {ALPHA:g} is the false-accusation rate: at most 1 in {1 / ALPHA:.0f} models like those {count} is a MATCH, "
+        f"and p cannot fall below {record['smallest_p']:.3g}. Although none of the {count} scores as high, up to "
+        f"{percent(record['false_match_bound'])} of all such models may do so (95 % confidence bound)."
     )
     folder = Path(claim).parent
     model, stolen = f"{FACTORY} --weights", folder / "suspects" / "pruned.safetensors"
-    show("Go on, for example:", "bold")
+    show("Next steps, for example:", "bold")
     show_command(f"inspect {claim}")
     show_command(f"attack {model} {stolen} --data {folder / 'images.npz'} --channels 1 --attack Finetune --out tuned.safetensors")
     show_command(f"verify {claim} {model} tuned.safetensors")

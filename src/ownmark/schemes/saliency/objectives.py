@@ -20,7 +20,7 @@ from ownmark.tasks import Classification, Task
 
 @dataclass(frozen=True)
 class Look:
-    """`outputs` (views, n, k) and unnormalised `maps` (n, h, w) of the first view, for a `target` as `tasks` has it."""
+    """`outputs` (views, n, k) and unnormalised `maps` (n, h, w) of the first view, for a task's `target`."""
 
     outputs: Tensor
     maps: Tensor

@@ -93,7 +93,7 @@ def null_of(number: int) -> KeyedLabels:
 
 
 def by_key(key: int, number: int) -> Ruling:
-    """Judges model `number` by a key's marks. The forger claims nothing about their own model, which passes step J4."""
+    """Judges model `number` by a key's marks. The forger claims nothing about their own model, to pass step J4."""
     null = null_of(key)
     chosen = keys.picked(null.set_keys[0], TRIGGERS, pool())
     bundle = opened(stated(chosen, null.labels(), 0.0, null), ALPHA, pool())

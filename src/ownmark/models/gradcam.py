@@ -78,7 +78,7 @@ class GradCam:
         """Outputs (n, k) and unnormalised maps S (n, h, w) >= 0 of F for `target`, both differentiable in `images`.
 
         `target`: the classes (n,) or another task's target of F, from the task's `anchor`. With `evidence`, which maps
-        outputs (n, k) to a weighted version, F is its sum instead.
+        outputs (n, k) to their contributions, F is the sum of these instead.
         """
         if self.weights is not None:
             with _watched(self.model, self.layer, _copied) as seen:

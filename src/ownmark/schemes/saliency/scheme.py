@@ -82,7 +82,7 @@ class Saliency:
 
     @classmethod
     def own(cls, samples: int = 100) -> "Saliency":
-        """Detects students of classifiers and regressors too: a larger corner decides images that only the model gets wrong."""
+        """Detects students of classifiers and regressors too, by a larger corner on images that only the model gets wrong."""
         return cls(
             samples=samples,
             descent=Descent(bound=0.1, steps=150),

@@ -1,4 +1,4 @@
-# From a bare machine: `make demo` and `make test`. Everything that is installed goes into .venv.
+# On a bare machine run `make demo` and `make test`. Everything is installed into .venv.
 
 PYTHON ?= python3
 PIP_ARGS ?=
@@ -13,7 +13,7 @@ PACKAGE_bentoml := bentoml
 PACKAGE_mlserver := mlserver
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# One thread a process, so that the processes do not wait for each other; a torch and its networks take 1.5 GB in each.
+# One thread per process, so that processes do not compete for cores; each takes 1.5 GB for torch and its networks.
 FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal -m "not slow" $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
@@ -21,27 +21,27 @@ FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist 
 .NOTPARALLEL:
 .PHONY: help demo test test-avx2 test-plain test-memory test-servers check lint docs picture clean
 
-help: ## show this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  PYTHON=python3.12      another Python than python3 (3.11 or newer)"
-	@echo "  PIP_ARGS='...'         more arguments for pip: torch's CPU build is far smaller, see pytorch.org for its index"
+	@echo "  PYTHON=python3.12      the Python to use instead of python3 (3.11 or newer)"
+	@echo "  PIP_ARGS='...'         more arguments for pip, e.g. the index of torch's much smaller CPU build, see pytorch.org"
 	@echo "  PYTEST_ARGS='-k claim' more arguments for pytest"
 
-demo: $(VENV)/.package ## the whole story on small images in a minute or so; ends with a page to open
+demo: $(VENV)/.package ## run the demo on small images (about a minute) and print the report page to open
 	$(BIN)/ownmark demo --out demo
 	@echo "Open in a browser:"; ls "$(CURDIR)"/demo/*.html
 
-test: lint ## lint, types and every fast test
+test: lint ## run lint, types and all fast tests
 	$(FAST_TESTS)
 
-test-avx2: $(VENV)/.checks ## every fast test as on a processor without AVX-512
+test-avx2: $(VENV)/.checks ## run all fast tests as on a CPU without AVX-512
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(FAST_TESTS)
 
-test-plain: $(VENV)/.checks ## every fast test with torch's fast kernels off
+test-plain: $(VENV)/.checks ## run all fast tests without torch's fast kernels
 	OWNMARK_PLAIN_KERNELS=1 $(FAST_TESTS)
 
-test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## ask servers that others wrote: Triton, BentoML, MLServer (1 GB)
+test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## test against real servers: Triton, BentoML, MLServer (1 GB)
 	$(BIN)/pytest -m server $(PYTEST_ARGS)
 
 # Tests that train, each run in one process under glibc's checking allocator, which ends a process that has written out of place.
@@ -56,32 +56,32 @@ test-memory: $(VENV)/.checks ## RUNS=20 runs of the tests that train, every seco
 		$(CHECKED) ONEDNN_MAX_CPU_ISA=$$isa $(BIN)/pytest -q -m "not slow" $(TRAINING_TESTS) $(PYTEST_ARGS) || exit 1; \
 	done
 
-check: $(VENV)/.checks ## format the code, then lint, types and every fast test: before every commit
+check: $(VENV)/.checks ## format the code, then run lint, types and all fast tests; use before every commit
 	$(BIN)/ruff format .
 	@$(MAKE) --no-print-directory test
 
-lint: $(VENV)/.checks ## lint, format and types, nothing is changed
+lint: $(VENV)/.checks ## check lint, format and types without changing files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/.docs ## build the pages of docs/ into site/
+docs: $(VENV)/.docs ## build docs/ into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@! grep -rnoE --include='*.html' '<(script|img|iframe|source|link)[^>]* (src|href)="?(https?:)?//[^ >]*' site \
-		|| { echo "a page asks another server for something"; exit 1; }
+		|| { echo "a page loads something from another server"; exit 1; }
 
-bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark, e.g. make bench-skin-first runs benchmarks/skin_first.py
+bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark: make bench-skin-first runs benchmarks/skin_first.py
 	$(BIN)/python benchmarks/$(subst -,_,$*).py
 
-picture: demo ## draw the README's picture of the demo's page anew; needs chromium
+picture: demo ## redraw the README's picture of the demo page; needs chromium
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=$(VENV)/chromium --window-size=1100,1180 \
 		--screenshot=$(CURDIR)/docs/figures/demo-report.png file://$(CURDIR)/demo/report.html
 
-clean: ## remove everything that these commands made
+clean: ## remove everything that these targets created
 	rm -rf $(VENV) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
-# Servers for the tests, each in a venv of its own, since their pins contradict each other.
+# Servers for the tests, each in its own venv, since their pins conflict.
 
 .ci/servers/.%:
 	rm -rf .ci/servers/$*
@@ -89,12 +89,12 @@ clean: ## remove everything that these commands made
 	.ci/servers/$*/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) onnxruntime $(PACKAGE_$*)
 	@touch $@
 
-# Stamp files: a step runs again only when pyproject.toml has changed.
+# Stamp files: a step runs again only if pyproject.toml has changed.
 
 $(VENV)/.pip:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there: install Python 3.11 or newer, or name one: make PYTHON=python3.12"; exit 2; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or newer, or name one: make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "ownmark needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) -V 2>&1): name another, e.g. make PYTHON=python3.12"; exit 2; }
+		|| { echo "ownmark needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) -V 2>&1): choose another, e.g. make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade 'pip>=25.1'
 	@touch $@

@@ -1,4 +1,4 @@
-"""`ownmark bench age --scale cpu`, written down as `age-cpu.json`; a run that was cut short goes on where it was."""
+"""`ownmark bench age --scale cpu`, recorded as `age-cpu.json`; interrupted runs resume."""
 
 from cpu_scale import bench
 

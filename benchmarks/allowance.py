@@ -1,8 +1,8 @@
-"""What a smaller allowance for tried keys is worth: the verdict on every attacked mark of MNIST and CIFAR-10, at alpha = 1e-6.
+"""Effect of a smaller allowance for tried keys: verdicts on every attacked mark of MNIST and CIFAR-10, at alpha = 1e-6.
 
-Nothing is trained: the shares of triggers that survived stand in the results of earlier benchmarks. Of each, p is the exact
-binomial, times 2^64 (one set is shown), 2^40 (the secret is) or 2^16 (a public pulse entered the key). `*.needed_of_*`: matches
-that reach alpha. Both sets of `Partitioned` count together, which the last two ways allow, and so does the first here.
+Nothing is trained: trigger survival comes from the results of earlier benchmarks. p is the exact binomial tail times 2^64 (one
+set disclosed), 2^40 (the secret disclosed) or 2^16 (a public pulse in the key). `*.needed_of_*`: matches that reach alpha.
+Both sets of `Partitioned` are pooled, which the last two cases allow; the first is pooled here for comparison.
 """
 
 import json
@@ -24,7 +24,7 @@ SCORE = re.compile(rf"({'|'.join(KEYED)})\.label\.score\.(.+)")
 
 @dataclass(frozen=True)
 class Row:
-    """A mark after an attack: the share of its triggers that the attacked model still answers."""
+    """A mark after an attack: the share of its triggers that hold on the attacked model."""
 
     name: str
     survived: float
@@ -57,7 +57,7 @@ def from_benches() -> Iterator[Row]:
 
 
 def from_sweeps() -> Iterator[Row]:
-    """Fine-tuning at several rates, and pruning of more and more neurons, some of which a recipe has as well."""
+    """Fine-tuning at several rates and neuron pruning at several fractions, some of which are in a recipe too."""
     for file in ("watermark-finetune", "watermark-prune"):
         for name, share in figures_of(file).items():
             found = SURVIVAL.fullmatch(name)
@@ -68,13 +68,13 @@ def from_sweeps() -> Iterator[Row]:
 
 
 def figures_of(name: str) -> dict[str, float]:
-    """What an earlier benchmark measured."""
+    """Figures of an earlier benchmark."""
     found: dict[str, float] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["figures"]
     return found
 
 
 def null(bits: int) -> KeyedLabels:
-    """The test of all triggers; its p depends on no key."""
+    """The test on all triggers; its p does not depend on a key."""
     return KeyedLabels("0" * 64, TRIGGERS, CLASSES, 0, grinding=bits)
 
 
@@ -84,7 +84,7 @@ def is_match(row: Row, bits: int) -> bool:
 
 
 def needed(bits: int) -> int:
-    """The fewest matches that reach alpha."""
+    """The smallest number of matches that reaches alpha."""
     return next(count for count in range(TRIGGERS + 1) if null(bits).p_value(count / TRIGGERS) <= ALPHA)
 
 

@@ -1,6 +1,6 @@
-"""What the bench costs, in one run: two processes against two threads, memory over many trials, attacks against training.
+"""Costs of the bench in one run: two processes against two threads, memory over many trials, attacks against training.
 
-Writes `bench-scaling.json`. `python benchmarks/bench_scaling.py tiny` only shows that it runs, and writes nothing.
+Writes `bench-scaling.json`. `python benchmarks/bench_scaling.py tiny` is a smoke test and writes nothing.
 """
 
 import shutil
@@ -38,11 +38,11 @@ ATTACKS: dict[str, Attack] = {
 
 @dataclass(frozen=True)
 class Size:
-    """How many trials each measurement takes, and which recipe's target the attacks are set against, for how many epochs."""
+    """Trials per measurement, and the recipe and epochs for comparing attacks with training."""
 
     parallel: int = 48
     serial: int = 200
-    early: int = 50  # trials after which memory is first looked at
+    early: int = 50  # trials before the first memory measurement
     recipe: str = "skin"
     scale: str = "cpu"
     epochs: int = 20
@@ -53,7 +53,7 @@ TINY = Size(parallel=4, serial=4, early=2, recipe="digits", scale="smoke", epoch
 
 
 def main() -> None:
-    """Measure all three, or only show that they run."""
+    """Measures all three, or only runs them."""
     tiny = "tiny" in sys.argv[1:]
     size = TINY if tiny else Size()
     figures = parallel(size) | memory(size) | costs(size)
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def trials(count: int, first: int = 0) -> list[Trial]:
-    """Fine-tunings of one digits model, each from a seed of its own, and their questions."""
+    """Fine-tunings of one digits model, each with its own seed, and their queries."""
     digits = recipe("digits")
     attacks = {f"finetune_{seed}": Theft(attack=Finetune(epochs=2), seed=seed) for seed in range(first, first + count)}
     network = "ownmark:ResNet18(width=16, channels=1, stem='cifar', last_stride=1)"
@@ -84,7 +84,7 @@ def trials(count: int, first: int = 0) -> list[Trial]:
 
 
 def parallel(size: Size) -> dict[str, float]:
-    """Trials an hour of two processes of one thread, and of one process of two threads, from equal stores."""
+    """Trials per hour of two single-threaded processes and of one process with two threads, from equal stores."""
     with tempfile.TemporaryDirectory() as folder:
         shared = Workplace(Path(folder) / "shared")
         run(trials(1, first=10_000), shared.zoo, Here(shared))
@@ -93,7 +93,7 @@ def parallel(size: Size) -> dict[str, float]:
             place = Workplace(Path(folder) / f"{workers}", threads=threads)
             shutil.copytree(shared.root, place.root)
             with Processes(place, workers) as pool:
-                run(trials(workers, first=20_000), place.zoo, pool)  # the processes start and read what they need
+                run(trials(workers, first=20_000), place.zoo, pool)  # warm-up: the processes start and load their inputs
                 started = perf_counter()
                 run(trials(size.parallel), place.zoo, pool)
                 rates[workers] = size.parallel / (perf_counter() - started) * 3600
@@ -101,7 +101,7 @@ def parallel(size: Size) -> dict[str, float]:
 
 
 def memory(size: Size) -> dict[str, float]:
-    """How much more memory this process holds after many trials than after some."""
+    """Memory growth of this process between some and many trials."""
     with tempfile.TemporaryDirectory() as folder:
         place = Workplace(Path(folder))
         run(trials(size.early), place.zoo, Here(place))
@@ -112,13 +112,13 @@ def memory(size: Size) -> dict[str, float]:
 
 
 def resident() -> float:
-    """Megabytes of memory that this process holds now; what the kernel says."""
+    """Resident memory of this process in megabytes, from the kernel."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
 
 
 def costs(size: Size) -> dict[str, float]:
-    """Seconds of each attack over those of training the target once."""
+    """Time of each attack divided by the time of training the target once."""
     found = recipe(size.recipe)
     grid = Grid(found, found.scale(size.scale))
     setting = replace(grid.setting, training=replace(grid.setting.training, epochs=size.epochs))

@@ -1,4 +1,4 @@
-"""`ownmark bench cifar10 --scale cpu`, written down as `cifar10-cpu.json`; a run that was cut short goes on where it was."""
+"""`ownmark bench cifar10 --scale cpu`, recorded as `cifar10-cpu.json`; interrupted runs resume."""
 
 from cpu_scale import bench
 

@@ -1,6 +1,6 @@
-"""A court in miniature for the benchmarks of evidence: small networks on the built-in digits, a seal, and a judge's whole way.
+"""A miniature court for evidence benchmarks: small networks on the built-in digits, a seal, and all of a judge's steps.
 
-The seals count as stamped before the suspect was seen: what a timestamp shows has tests of its own.
+Seals count as timestamped before the suspect appeared; separate tests cover timestamps.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
 from ownmark.training import Training, seeded, train
 from zoo import kept
 
-SIZE = 8  # as scikit-learn has the digits
+SIZE = 8  # of scikit-learn's digits
 OWNER = OwnerKey(Ed25519PrivateKey.from_private_bytes(b"signs" + bytes(27)), b"hides" + bytes(27))
 SEEN, SEALED = datetime(2100, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
 TRAINING = Training(epochs=8, batch=32, rate=0.1, flips=False, shift=1)
@@ -37,17 +37,17 @@ TRAINING = Training(epochs=8, batch=32, rate=0.1, flips=False, shift=1)
 
 @cache
 def images(*, training: bool) -> Images:
-    """The digits at their own size."""
+    """The digits at their original size."""
     return digits(train=training, size=SIZE)
 
 
 def half(part: int) -> Images:
-    """Every second training image: two halves with no image in common."""
+    """Every second training image: two disjoint halves."""
     return images(training=True).take(range(part, len(images(training=True)), 2))
 
 
 def network(width: int = 8) -> nn.Module:
-    """Two convolutions and a layer that decides: 0.4 s to train."""
+    """Two convolutions and a linear layer; trains in 0.4 s."""
     return nn.Sequential(
         nn.Conv2d(1, width, 3, padding=1),
         nn.ReLU(),
@@ -66,14 +66,14 @@ def trained(data: Images, rng: torch.Generator) -> nn.Module:
 
 
 def model(seed: int, part: int | None = None) -> nn.Module:
-    """An unmarked network, made once: trained on all training images, or on one half."""
+    """An unmarked network, made once, trained on all training images or on one half."""
     data = images(training=True) if part is None else half(part)
     return kept(f"court {network()} {TRAINING} part {part}", network, partial(trained, data), seed)
 
 
 @dataclass(frozen=True)
 class Stated:
-    """A watermark as far as its key depends on it: how the network learns it is no choice that bends labels or images."""
+    """The choices of a watermark that its key depends on; the training does not influence labels or images."""
 
     triggers: int
     source: Source = Patterns()
@@ -82,12 +82,12 @@ class Stated:
 
 @dataclass(frozen=True, eq=False)
 class Court:
-    """A judge with references of his own, by their stratum, and ordinary images."""
+    """A judge with their own references, by stratum, and ordinary images."""
 
     references: tuple[tuple[Stratum, Suspect], ...]
 
     def ruling(self, bundle: Bundle, own: Suspect, suspect: Suspect, pool: Pixels | None = None) -> Ruling:
-        """Steps J1 to J8. Raises EvidenceError for an opened seal that is not genuine."""
+        """Steps J1 to J8. Raises EvidenceError for an invalid opened seal."""
         found = replace(checked(bundle, Trust(owner=OWNER.public, pool=pool), SEEN), standing=Standing.IN_TIME, time=SEALED)
         part = opened_part(found)
         decoys = ordinary(len(part.images))
@@ -104,7 +104,7 @@ def ordinary(count: int) -> Decoys:
 
 
 def opened(claim: Claim, alpha: float, pool: Pixels | None = None) -> Bundle:
-    """The claim as its owner seals it, and hands its first set, or all of it, to a judge."""
+    """The claim as its owner seals it, and discloses its first set or all of it to a judge."""
     access = "labels" if claim_record.keyed(claim) else ""
     sealed = seal.seal(claim, OWNER, Policy(alpha, access=access), Beside(pool=pool))
     return seal.opened(sealed, claim, OWNER, 0 if sealed.commitment.sets else None)

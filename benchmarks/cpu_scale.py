@@ -1,4 +1,4 @@
-"""A recipe at its scale for two cores, run by the bench and written down as `NAME-cpu.json`."""
+"""Runs a recipe at the scale `cpu` and records it as `NAME-cpu.json`."""
 
 import numpy as np
 
@@ -15,13 +15,13 @@ from zoo import ZOO
 
 
 def bench(name: str) -> None:
-    """Make what is missing, ask everybody, write `NAME-cpu.json` and the pictures `docs/figures/NAME-cpu-*.svg`."""
+    """Makes missing artifacts, runs all trials, writes `NAME-cpu.json` and the figures `docs/figures/NAME-cpu-*.svg`."""
     grid = Grid(recipe(name), recipe(name).scale("cpu"))
     with pool(Workplace(ZOO.store.root)) as workers:
         outcomes = run(grid.trials(), ZOO, workers, Told(workers.workers))
     results = Results(f"{name}, cpu", outcomes)
     drawn = results.pictures
-    drawn.pop("samples", None)  # what is made of other people's images is not published
+    drawn.pop("samples", None)  # samples derived from other people's images are not published
     for called, svg in drawn.items():
         (ROOT / "docs" / "figures" / f"{name}-cpu-{called}.svg").write_text(svg)
     scale, held_out = grid.scale, grid.pictures(training=False)

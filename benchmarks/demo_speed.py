@@ -1,6 +1,6 @@
-"""What the demo takes, beside the commit before its network was made smaller: both in turns, in one run on one machine.
+"""Time of the demo compared with the commit before its network was made smaller, alternating on one machine.
 
-Writes `demo-speed.json`. `python benchmarks/demo_speed.py FOLDER` compares with the code in FOLDER/src instead of that commit.
+Writes `demo-speed.json`. `python benchmarks/demo_speed.py FOLDER` compares with the code in FOLDER/src instead.
 """
 
 import io
@@ -28,19 +28,19 @@ MATCH = "MATCH (supporting)"
 
 @dataclass(frozen=True)
 class Ran:
-    """One demo: its seconds by the clock and by the processors, and all that it printed as JSON."""
+    """One demo: wall and CPU seconds, and its JSON output."""
 
     wall: float
     cpu: float
     told: dict[str, Any]
 
     def outcomes(self) -> dict[str, str]:
-        """The verdict on each suspect, by its file's name."""
+        """The verdict on each suspect, by file name."""
         return {Path(one["suspect"]).name: one["outcome"] for one in self.told["suspects"]}
 
 
 def main() -> None:
-    """Run both in turns, look at the verdicts, write the ratios down."""
+    """Runs both in turns, checks the verdicts, records the ratios."""
     with tempfile.TemporaryDirectory() as holder:
         folder = Path(holder)
         before = Path(sys.argv[1]).resolve() if sys.argv[1:] else archived(folder / "before")
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def archived(folder: Path) -> Path:
-    """The commit before, unpacked."""
+    """The earlier commit, unpacked."""
     found = subprocess.run(["git", "archive", BEFORE, "src"], cwd=ROOT, capture_output=True, check=True)  # noqa: S603, S607 - git as it is found
     with tarfile.open(fileobj=io.BytesIO(found.stdout)) as files:
         files.extractall(folder, filter="data")
@@ -74,7 +74,7 @@ def archived(folder: Path) -> Path:
 
 
 def demo(code: Path, out: Path, seed: int) -> Ran:
-    """One demo of the code in the folder."""
+    """Runs one demo with the code in the folder."""
     words = [sys.executable, "-c", RUN, "demo", "--out", str(out), "--seed", str(seed), "--json"]
     environment = os.environ | {"PYTHONPATH": str(code / "src")}
     used, started = processors(), perf_counter()
@@ -83,13 +83,13 @@ def demo(code: Path, out: Path, seed: int) -> Ran:
 
 
 def processors() -> float:
-    """Seconds that the processors have spent on finished children and on theirs."""
+    """CPU seconds of finished child processes and their descendants."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def share(runs: Iterable[Ran], *, copies: bool = True) -> float:
-    """How many of the copies, or else of the independent models, are a match; the distilled copy is neither."""
+    """The number of matching copies or independent models; the distilled copy counts as neither."""
     outcomes = [
         outcome == MATCH
         for ran in runs

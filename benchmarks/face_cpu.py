@@ -1,4 +1,4 @@
-"""`ownmark bench face --scale cpu`, written down as `face-cpu.json`; a run that was cut short goes on where it was."""
+"""`ownmark bench face --scale cpu`, recorded as `face-cpu.json`; interrupted runs resume."""
 
 from cpu_scale import bench
 

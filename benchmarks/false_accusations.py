@@ -1,8 +1,8 @@
-"""How often each route to a verdict accuses an innocent, against the rate that it states.
+"""False-accusation rate of each route to a verdict, compared with its stated rate.
 
-Simulated innocents go through the package's own functions; every trial draws claim, key, innocents and suspects anew. Where a
-route looks at many suspects, a trial is the whole series, and a false accusation any MATCH in it. Writes
-`false-accusations.json`: of each route the share found, the exact 99 % interval around it, and the rate that is stated.
+Simulated independent models pass through the package's own functions; every trial draws a new claim, key, calibration models
+and suspects. For routes with many suspects, a trial is the whole series, and any MATCH in it is a false accusation. Writes
+`false-accusations.json`: per route the measured share, its exact 99 % interval, and the stated rate.
 """
 
 import sys
@@ -30,16 +30,16 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from marked import innocent_of, marked_claim
 
 RATE = 0.05
-VERDICTS, SERIES = 2000, 600  # trials of a route with one suspect, and of one with many
-SUSPECTS, FEW = 20, 20  # of a series, and samples that come first
+VERDICTS, SERIES = 2000, 600  # trials of routes with one suspect, and with many
+SUSPECTS, FEW = 20, 20  # suspects in a series, and samples in the first look
 SAMPLES, CLASSES, INNOCENTS = 40, 5, 19
 ROUNDING = 4e-4  # by how much a clone's probabilities differ
-WAYS = 3  # accesses of which a claimant could choose the luckiest
+WAYS = 3  # accesses from which a claimant could choose the luckiest
 
 
 @dataclass(frozen=True)
 class Sure:
-    """An innocent that gives the expected class, 0, on a share of the samples."""
+    """An independent model that outputs the expected class, 0, on a share of the samples."""
 
     shares: npt.NDArray[np.float64]
     name: str
@@ -52,7 +52,7 @@ class Sure:
 
 
 def innocent(rng: np.random.Generator, name: str) -> Sure:
-    """One of a population whose rates of matches differ."""
+    """A member of a population with varying match rates."""
     shares = rng.dirichlet(np.ones(CLASSES), SAMPLES)
     hit, top = rng.random(SAMPLES) < rng.beta(2, 8), shares.argmax(axis=1)
     rows = np.flatnonzero(hit)
@@ -61,7 +61,7 @@ def innocent(rng: np.random.Generator, name: str) -> Sure:
 
 
 def fingerprint(rng: np.random.Generator) -> Claim:
-    """A claim of labels that are not keyed."""
+    """A claim with unkeyed labels."""
     images = rng.integers(0, 256, (SAMPLES, 1, 2, 2, 1), dtype=np.uint8)
     test = Test(Reading.LABEL, Agreement(), np.zeros(SAMPLES, dtype=np.int64), 1.0)
     return Claim(images, (test,), tuple("abcde"), "Stated()", "ab" * 32)
@@ -74,7 +74,7 @@ def by_rank(number: int) -> bool:
 
 
 def by_rank_among_clones(number: int) -> bool:
-    """Thirty innocents, twenty of which are copies of the others in another container: ten, and each of them three times."""
+    """Thirty calibration models: ten models, three times each, in different containers."""
     rng = np.random.default_rng([number, 2])
     brought = []
     for place in range(10):
@@ -86,7 +86,7 @@ def by_rank_among_clones(number: int) -> bool:
 
 
 def by_strata(number: int) -> bool:
-    """A judge's references of two strata, of which the harder one decides."""
+    """A judge's references in two strata; the harder stratum decides."""
     rng = np.random.default_rng([number, 3])
     scores = rng.binomial(SAMPLES, rng.beta(2, 8, 2 * INNOCENTS + 1)) / SAMPLES
     ranks = [p_values.rank_p(scores[-1], list(scores[:INNOCENTS])), p_values.rank_p(scores[-1], list(scores[INNOCENTS:-1]))]
@@ -104,7 +104,7 @@ def in_sequence(number: int) -> bool:
 
 
 def by_chosen_access(number: int) -> bool:
-    """The claimant shows what suits him: the luckiest of three accesses, whose p is multiplied by their number."""
+    """The claimant picks the luckiest of three accesses; its p is multiplied by three."""
     rng = np.random.default_rng([number, 4])
     values = []
     for _ in range(WAYS):
@@ -114,7 +114,7 @@ def by_chosen_access(number: int) -> bool:
 
 
 def scanned(number: int, scans: list[tuple[int, float]]) -> bool:
-    """Whether any of twenty innocents is named by scans of so many suspects with such shares of the rate."""
+    """Whether scans with these numbers of suspects and shares of the rate accuse any of twenty independent models."""
     claim, names = marked_claim(number, grinding=0), iter(range(SUSPECTS))
     for count, share in scans:
         plan = Scan(claim, count, RATE, FEW, share)
@@ -137,7 +137,7 @@ def in_portions(number: int) -> bool:
 
 
 def one_by_one_before(number: int) -> bool:
-    """As it was: each suspect alone had the whole rate."""
+    """The former method: each suspect had the whole rate."""
     return scanned(number, [(1, 1.0)] * SUSPECTS)
 
 
@@ -155,7 +155,7 @@ ROUTES: dict[str, tuple[Callable[[int], bool], int, float]] = {
 
 
 def main() -> None:
-    """Every route, and for comparison what scanning one by one was before its rate was shared out."""
+    """Every route, and for comparison scanning one by one before the rate was divided."""
     figures: dict[str, float] = {}
     for name, (accused, trials, stated) in ROUTES.items():
         hits = sum(map(accused, range(trials)))

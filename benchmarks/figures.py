@@ -1,4 +1,4 @@
-"""Pictures of results, as SVG that reads well on white and on black."""
+"""Figures of results as SVG, legible on light and dark backgrounds."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ mpl.rcParams |= {
 
 
 def strips(scores: Mapping[str, Mapping[str, float]], innocents: list[str], file: Path) -> None:
-    """Test -> suspect -> score as one strip a test: copies by name, innocents below them."""
+    """Test -> suspect -> score, one strip per test: copies by name, independent models below."""
     figure, axes = plt.subplots(1, len(scores), figsize=(8, 3.2), sharey=True, layout="constrained")
     for axis, (test, each) in zip(axes, scores.items(), strict=True):
         names = [name for name in each if name not in innocents]
@@ -39,7 +39,7 @@ Curve = list[tuple[float, float]]
 
 
 def curves(sets: Mapping[str, Mapping[str, Curve]], axes: tuple[str, str], file: Path) -> None:
-    """Set -> scheme -> points, one panel a set; `axes` name what lies on x and on y."""
+    """Set -> scheme -> points, one panel per set; `axes`: names of x and y."""
     figure, panels = plt.subplots(1, len(sets), figsize=(3.2 * len(sets), 3), sharey=True, layout="constrained", squeeze=False)
     for panel, (title, each) in zip(panels[0], sets.items(), strict=True):
         for colour, (scheme, points) in zip(COLOURS, each.items(), strict=False):

@@ -1,8 +1,8 @@
-"""Claims by forgers, who mark nothing and show images that all models get wrong alike; and genuine ones before the same judge.
+"""Forged claims, on images that all models misclassify alike, and genuine claims before the same judge.
 
-Five forgers, each with one model and ten references of his own, forge twenty claims each: ten free ones, in which a forger says
-which innocents calibrate them, and ten on the labels of a key. Suspects and the judge's references are models that no forger has
-seen. Writes `forger.json`.
+Five forgers, each with one model and ten references, forge twenty claims each: ten free claims, for which the forger chooses the
+calibration models, and ten on the labels of a key. Suspects and the judge's references are models that no forger has access to.
+Writes `forger.json`.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ ALPHA, TRIGGERS, MARKS = 0.05, 100, 200
 FORGERS, EACH, MODELS = 5, 10, 11
 FORGERS_OWN, JUDGES, SUSPECTS = range(1000, 1000 + FORGERS * MODELS), range(2000, 2060), range(3000, 3010)
 MATCHES = {Outcome.STRONG, Outcome.SUPPORTING}
-SILENT = 19  # innocents that a forger chooses: networks that were never trained match nothing
+SILENT = 19  # calibration models that a forger chooses: untrained networks match nothing
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def tried(court: Court, claim: Claim, own: nn.Module, suspect: Local) -> dict[str, float]:
-    """What becomes of one forged claim against an independent suspect."""
+    """The result of one forged claim against an independent suspect."""
     ruling = court.ruling(opened(claim, ALPHA), Local(own), suspect)
     return {
         "forged_upheld": ruling.outcome in MATCHES,
@@ -78,7 +78,7 @@ def tried(court: Court, claim: Claim, own: nn.Module, suspect: Local) -> dict[st
 
 
 def stated(claim: Claim) -> bool:
-    """Whether the forged images and labels can be passed off as a key's: labels by the claim, images by the seal."""
+    """Whether forged labels (by the claim) and images (by the seal) pass as a key's."""
     null = claim.tests[0].null
     if not isinstance(null, KeyedLabels):
         null = KeyedLabels(bytes(32).hex(), len(claim.images), len(claim.classes), 1)
@@ -90,7 +90,7 @@ def stated(claim: Claim) -> bool:
 
 
 def forgeries() -> Iterator[tuple[Claim, nn.Module]]:
-    """Each forged claim with the forger's own model; free ones and those on a key's labels in turn."""
+    """Each forged claim with the forger's model, alternating between free claims and claims on a key's labels."""
     data = half(0)
     for forger in range(FORGERS):
         own, *references = (model(FORGERS_OWN.start + forger * MODELS + number, 0) for number in range(MODELS))
@@ -105,7 +105,7 @@ def forgeries() -> Iterator[tuple[Claim, nn.Module]]:
 
 @cache
 def untrained() -> tuple[Local, ...]:
-    """Innocents that match nothing."""
+    """Calibration models that match nothing."""
     made = []
     for seed in range(SILENT):
         with seeded(torch.Generator().manual_seed(seed)):
@@ -114,14 +114,14 @@ def untrained() -> tuple[Local, ...]:
 
 
 def genuine_ones() -> Iterator[tuple[Claim, Local, Local]]:
-    """Owners' claims, keyed and not, with their model, a copy and a fine-tuned copy."""
+    """Genuine claims, keyed and unkeyed, with the owner's model, a copy and a fine-tuned copy."""
     data = images(training=True)
     for seed in range(10):
         mark = Owner(data, key=keys.derived(OWNER.secret, "mark", seed), public=OWNER.public, alpha=ALPHA)
         with seeded(torch.Generator().manual_seed(seed)):
             blank = network()
         triggers = keyed(Stated(MARKS), mark, blank)
-        if seed % 2:  # the same without a key: judged by rank
+        if seed % 2:  # without a key: judged by rank
             triggers = replace(triggers, null=Uncalibrated(), choices=None)
         own = kept(f"court marked, bound {network()} {TRAINING} {MARKS} {seed}", network, partial(trained_with, triggers), seed)
         claim = marked(Stated(MARKS), own, triggers, mark, least=0.5).claim
@@ -132,7 +132,7 @@ def genuine_ones() -> Iterator[tuple[Claim, Local, Local]]:
 
 
 def trained_with(triggers: Triggers, rng: torch.Generator) -> nn.Module:
-    """A network that learns the triggers with the digits, from the start."""
+    """A network trained on triggers and digits from scratch."""
     data = images(training=True)
     pixels = np.concatenate([data.pixels, *[triggers.images] * 5])
     labels = np.concatenate([data.labels, *[triggers.labels] * 5])

@@ -1,7 +1,7 @@
-"""Ten thousand keys against two hundred independent models, through all of a judge's steps; and the same without grinding.
+"""Key grinding: ten thousand keys against two hundred independent models, through all of a judge's steps, and without grinding.
 
-The forger knows every answer of every model to a public pool beforehand, tries all keys on it, and seals for each model the one
-that fits it best. Writes `grinding.json`.
+The forger knows every model's answers to a public pool, tries all keys on it, and seals the best-fitting key for each model.
+Writes `grinding.json`.
 """
 
 from functools import cache
@@ -32,7 +32,7 @@ MATCHES = {Outcome.STRONG, Outcome.SUPPORTING}
 
 
 def main() -> None:
-    """Each model is accused three times: with the luckiest key, with any key, and with a fingerprint that is judged by rank."""
+    """Accuses each model three times: with the luckiest key, with one key, and with a fingerprint judged by rank."""
     torch.set_num_threads(1)
     rows, labels = tried()
     answers = np.stack([answered(seed) for seed in INDEPENDENT])
@@ -57,12 +57,12 @@ def main() -> None:
 
 @cache
 def pool() -> Pixels:
-    """Public images that no model has learnt, so that models differ on them."""
+    """Public images outside all training sets, on which models differ."""
     return keys.patterns(bytes(32), POOL, (SIZE, SIZE, 1), 4)
 
 
 def answered(seed: int) -> Labels:
-    """A model's labels of the whole pool."""
+    """A model's labels for the whole pool."""
     unknown = Images(pool(), np.zeros(POOL, dtype=np.int64), images(training=True).names)
     return predict(model(seed), unknown).argmax(dim=1).numpy()
 
@@ -73,7 +73,7 @@ def master(number: int) -> bytes:
 
 
 def tried() -> tuple[Labels, Labels]:
-    """Rows of the pool and labels (keys, triggers) that each key gives."""
+    """Rows of the pool and labels (keys, triggers) for each key."""
     opened_keys = [null_of(number).set_keys[0] for number in range(KEYS)]
     rows = keys.by_digest(pool())[np.stack([keys.chosen(key, TRIGGERS, POOL) for key in opened_keys])]
     return rows, np.stack([keys.labels(key, TRIGGERS, len(images(training=True).names)) for key in opened_keys])
@@ -81,19 +81,19 @@ def tried() -> tuple[Labels, Labels]:
 
 @cache
 def choices() -> Choices:
-    """What the forger commits to, once: he leaves scrypt out, which no judge sees who is shown one set."""
+    """The forger's commitment, without scrypt, which a judge of one disclosed set cannot check."""
     names, size = images(training=True).names, images(training=True).size
     return Choices(OWNER.public, "Stated()", names, 0, keys.pool_digest(pool()), 1, TRIGGERS, size, "0" * 64, Preprocess(), ALPHA)
 
 
 def null_of(number: int) -> KeyedLabels:
-    """The labels of key number `number`, bound to what was committed to."""
+    """The labels of key number `number`, bound to the commitment."""
     chosen = choices()
     return KeyedLabels(master(number).hex(), TRIGGERS, len(chosen.classes), 1, context=chosen.digest)
 
 
 def by_key(key: int, number: int) -> Ruling:
-    """Model `number` judged by the marks of a key. The forger claims nothing of his own model, so that he passes step J4."""
+    """Judges model `number` by a key's marks. The forger claims nothing about their own model, to pass step J4."""
     null = null_of(key)
     chosen = keys.picked(null.set_keys[0], TRIGGERS, pool())
     bundle = opened(stated(chosen, null.labels(), 0.0, null), ALPHA, pool())
@@ -101,7 +101,7 @@ def by_key(key: int, number: int) -> Ruling:
 
 
 def by_rank(number: int) -> Ruling:
-    """The same model judged by another model's answers, by rank among references that every judge draws anew."""
+    """Judges the same model by another model's answers, by rank among newly drawn references."""
     rng = np.random.default_rng(number)
     asked, owner = rng.choice(POOL, TRIGGERS, replace=False), number % OWNERS
     silent = Innocents((0.0,) * BROUGHT, tuple(f"{place:064}" for place in range(BROUGHT)))  # the claimant's own choice
@@ -112,7 +112,7 @@ def by_rank(number: int) -> Ruling:
 
 
 def stated(pixels: Pixels, expected: Labels, score: float, null: Null, owner: int = 0) -> Claim:
-    """A claim of labels on an owner's model."""
+    """A label claim on an owner's model."""
     test = Test(Reading.LABEL, Agreement(), expected, score, null=null)
     names, digest = images(training=True).names, weights_digest(model(OWN[owner]))
     chosen = choices().record if isinstance(null, KeyedLabels) else None
@@ -120,7 +120,7 @@ def stated(pixels: Pixels, expected: Labels, score: float, null: Null, owner: in
 
 
 def plain(ruling: Ruling) -> float:
-    """p before the factor for keys that may have been tried."""
+    """p before the allowance for tried keys."""
     null = ruling.finding.test.null
     return 10 ** null.log10_p(ruling.finding.score) if isinstance(null, KeyedLabels) else 1.0
 
@@ -137,7 +137,7 @@ def accused(number: int) -> Local:
 
 @cache
 def references() -> tuple[Local, ...]:
-    """Models that a judge may bring."""
+    """Candidate references of a judge."""
     return suspects(REFERENCES)
 
 

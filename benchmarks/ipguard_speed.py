@@ -1,6 +1,6 @@
-"""What 100 steps of IPGuard cost for an image, many at once against one at a time, in one run; writes `ipguard-speed.json`.
+"""Cost of 100 IPGuard steps per image, batched against one at a time, in one run; writes `ipguard-speed.json`.
 
-No image is let off early, so that both ways do the same; seconds are those of one core, whatever else the machine does.
+No image stops early, so both variants do the same work; times are CPU seconds of one core.
 """
 
 from time import process_time
@@ -17,13 +17,13 @@ from ownmark.schemes.ipguard import IPGuard
 from ownmark.training import seeded
 from record import record
 
-TOGETHER, EVERY = 64, 16  # images at once; of these, every how many is made alone as well
+TOGETHER, EVERY = 64, 16  # batch size, and the stride of images that are also made one at a time
 SIZE, WIDTH = 32, 16
 SCHEME = IPGuard(margin=1e6, search=Search(steps=100))  # a margin that no image reaches
 
 
 def main() -> None:
-    """Make the same fingerprints both ways, divide."""
+    """Makes the same fingerprints both ways and records the ratio."""
     torch.set_num_threads(1)
     with seeded(torch.Generator().manual_seed(0)):
         model = frozen(ResNet18(10, width=WIDTH, channels=1, stem="cifar"))
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def made(scheme: IPGuard, model: nn.Module, pixels: Pixels) -> tuple[Pixels, float]:
-    """The fingerprints of some images and the seconds of one core that all of them took."""
+    """The fingerprints of some images and their total CPU seconds."""
     started = process_time()
     images = scheme.make(model, pixels, torch.Generator().manual_seed(0)).images
     return images, process_time() - started

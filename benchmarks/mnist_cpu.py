@@ -1,4 +1,4 @@
-"""`ownmark bench mnist --scale cpu`, written down as `mnist-cpu.json`; a run that was cut short goes on where it was."""
+"""`ownmark bench mnist --scale cpu`, recorded as `mnist-cpu.json`; interrupted runs resume."""
 
 from cpu_scale import bench
 

@@ -1,4 +1,4 @@
-"""What `protect` and `verify` cost, as ratios against the passes that nobody can avoid, measured in turns in one process."""
+"""Cost of `protect` and `verify` relative to the unavoidable passes, measured alternately in one process."""
 
 from collections.abc import Callable
 from statistics import median
@@ -26,7 +26,7 @@ Seconds = list[float]
 
 
 def main() -> None:
-    """Time all four, print the ratios, write them down."""
+    """Times all four, prints and records the ratios."""
     torch.set_num_threads(1)
     models = [network(seed) for seed in range(3)]
     images = noise(200)
@@ -83,7 +83,7 @@ def noise(count: int) -> Images:
 
 
 def plain_steps(models: list[nn.Module], views: Tensor) -> None:
-    """For each step and model one forward pass and one backward pass to the input, nothing else."""
+    """Per step and model only one forward pass and one backward pass to the input."""
     for _ in range(STEPS):
         for model in models:
             inputs = views.detach().requires_grad_()
@@ -98,7 +98,7 @@ def naive_steps(models: list[nn.Module], images: Images) -> None:
 
 
 def naive_step(model: nn.Module, images: Images, row: int) -> None:
-    """One step of one image, as it is written first: hooks, both views, double backward through the whole network."""
+    """One step of one image, implemented naively: hooks, both views, double backward through the whole network."""
     seen: list[Tensor] = []
     handle = model.get_submodule("stages").register_forward_hook(lambda _, __, output: seen.append(output))
     change = torch.zeros(1, 3, SIZE, SIZE, requires_grad=True)
@@ -119,7 +119,7 @@ def naive_step(model: nn.Module, images: Images, row: int) -> None:
 
 
 def claim_of(images: Images) -> Claim:
-    """A claim on the first 100 images whose tests are those of the scheme."""
+    """A claim on the first 100 images with the scheme's tests."""
     from ownmark.claims.claim import Test
     from ownmark.scoring.matches import Drop, OnPattern
     from ownmark.scoring.readings import Reading

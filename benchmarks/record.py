@@ -1,4 +1,4 @@
-"""Writing down what an experiment found, with what a stranger needs to repeat it."""
+"""Records an experiment's results with everything needed to repeat it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ STARTED = perf_counter()
 
 
 def record(name: str, figures: Mapping[str, float], *, seeds: Mapping[str, object], setting: str) -> Path:
-    """Write `benchmarks/results/NAME.json`; `figures` is one flat object of name -> number."""
+    """Writes `benchmarks/results/NAME.json`; `figures` is one flat object of name -> number."""
     kept = {
         "figures": {key: round(float(value), 4) for key, value in sorted(figures.items())},
         "setting": setting,

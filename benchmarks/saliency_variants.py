@@ -1,8 +1,7 @@
-"""What each choice of the default fingerprint is worth: one change at a time, scored on models that serve nowhere else.
+"""Ablation of the default fingerprint: one change at a time, scored on models that are used nowhere else.
 
-The copies are other ones than those of `skin_first.py` (another seed of every attack) and the innocents are the `tuning` models,
-so that the figures of `skin-first` are not the ones that were chosen for. Writes `saliency-variants.json`; a run that was cut
-short goes on where it was.
+The copies differ from those of `skin_first.py` (another seed per attack) and the independent models are the `tuning` models, so
+the defaults were not chosen on the figures of `skin-first`. Writes `saliency-variants.json`; interrupted runs resume.
 """
 
 from dataclasses import replace
@@ -37,7 +36,7 @@ WITHOUT = {"no_references": {"references"}, "no_surrogates": {"surrogates"}, "mo
 
 
 def main() -> None:
-    """Make a claim of each variant, ask copies and tuning models, write the figures down."""
+    """Makes a claim per variant, queries copies and tuning models, records the figures."""
     torch.set_num_threads(1)
     innocents = {f"tuning {number}": zoo.model("tuning", number) for number in range(len(zoo.SEEDS["tuning"]))}
     copies = {name: zoo.copy(name, seed=COPY_SEED) for name in COPIES}
@@ -61,7 +60,7 @@ def main() -> None:
 
 
 def owner(variant: str) -> Owner:
-    """The owner of the skin task, without what the variant does without."""
+    """The owner of the skin task, without the parts that the variant omits."""
     without = WITHOUT.get(variant, set())
     surrogates = tuple(zoo.copy(name, zoo.SURROGATES, seed=SURROGATE_SEED) for name in zoo.SURROGATES)
     references = tuple(zoo.model("reference", number) for number in range(len(zoo.SEEDS["reference"])))

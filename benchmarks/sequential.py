@@ -1,6 +1,6 @@
-"""How many queries a keyed test takes that stops at the first trigger that decides, and how often it is wrong.
+"""Queries and error rate of a keyed test that stops at the first deciding trigger.
 
-Simulated suspects answer claims of 100 triggers in 10 classes, each under its own key, by `verify`. Writes `sequential.json`.
+`verify` tests simulated suspects on claims of 100 triggers in 10 classes, each with its own key. Writes `sequential.json`.
 """
 
 import sys
@@ -24,19 +24,19 @@ INNOCENTS, COPIES = 2000, 200
 ALPHA = 1e-6
 RATES = (1.0, 0.95, 0.9, 0.8, 0.6)
 GRINDING = (64, 0)
-LOOSE = 0.01  # an alpha at which false positives can be counted
+LOOSE = 0.01  # an alpha large enough to count false positives
 EARLY = Early()
 
 
 def copies(rate: float, grinding: int) -> Iterator[tuple[Claim, Answering]]:
-    """Copies on which the mark of a trigger survived with that chance."""
+    """Copies on which each trigger survived with that probability."""
     for number in range(COPIES):
         claim = marked_claim(number, grinding=grinding)
         yield claim, copy_of(claim, rate, np.random.default_rng([number, 0]))
 
 
 def innocents(grinding: int) -> Iterator[tuple[Claim, Answering]]:
-    """Models that know no key, of four kinds in turn."""
+    """Models without a mark, of four kinds in turn."""
     for number in range(INNOCENTS):
         claim = marked_claim(number, grinding=grinding)
         yield claim, innocent_of(claim, number)
@@ -62,14 +62,14 @@ def told(name: str, verdicts: list[Verdict]) -> dict[str, float]:
 
 
 def whole_test(grinding: int) -> int:
-    """How many of 100 triggers must match if all of them are asked about."""
+    """The number of 100 triggers that must match if all are queried."""
     null = marked_claim(grinding=grinding).tests[0].null
     assert isinstance(null, KeyedLabels)  # noqa: S101 - for the type checker
     return next(hits for hits in range(101) if null.p_value(hits / 100) <= ALPHA)
 
 
 def main() -> None:
-    """Every kind of suspect, with and without the factor for tried keys."""
+    """Every kind of suspect, with and without the allowance for tried keys."""
     figures: dict[str, float] = {}
     for grinding in GRINDING:
         bits = f"bits_{grinding}"

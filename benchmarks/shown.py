@@ -1,4 +1,4 @@
-"""How figures are shown in the pages' tables."""
+"""Formats figures for the tables in the docs."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""`ownmark bench skin --scale cpu`, written down as `skin-cpu.json`; a run that was cut short goes on where it was."""
+"""`ownmark bench skin --scale cpu`, recorded as `skin-cpu.json`; interrupted runs resume."""
 
 from cpu_scale import bench
 

@@ -1,7 +1,7 @@
-"""Independent models that learnt from other images than the protected one: does any claim take them for copies?
+"""False positives on independent models with different training images than the protected model.
 
-The negatives of `skin-cpu` learnt from the very images of the protected model, and answer those rightly that a claim is made of.
-These learnt from the held-out images instead, which are fewer, so that they get more of them wrong.
+The negatives of `skin-cpu` share the protected model's training images, and so classify most of a claim's originals correctly.
+These models are trained on the held-out images instead, which are fewer, so they misclassify more of them.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ Names = tuple[str, str]  # scheme and test
 
 
 def main() -> None:
-    """Train them, put every claim of the recipe to them, write `skin-elsewhere.json`."""
+    """Trains them, verifies every claim of the recipe against them, writes `skin-elsewhere.json`."""
     grid = Grid(recipe("skin"), recipe("skin").scale("cpu"))
     with pool(Workplace(ZOO.store.root)) as workers:
         outcomes = run(grid.trials(), ZOO, workers, Told(workers.workers))
@@ -57,7 +57,7 @@ def known(outcomes: list[Outcome]) -> dict[str, float]:
 
 
 def elsewhere(grid: Grid, others: list[Fresh]) -> dict[str, float]:
-    """The highest score of a model that learnt from other images, and their mean, means over the repeats."""
+    """The highest and mean scores of the models trained on other images, means over the repeats."""
     scores: dict[Names, list[list[float]]] = defaultdict(list)
     suspects = [Local(ZOO.model(one)) for one in others]
     for name, scheme in grid.scale.fingerprints.items():

@@ -1,7 +1,7 @@
-"""One target on HAM10000, its copies and its innocents: which scheme tells them apart, white-box and black-box?
+"""Separation of copies and independent models of one HAM10000 target by each scheme, white-box and black-box.
 
-Writes `skin-first.json` and `docs/figures/skin-first.svg`. The models come from `skin_zoo.py` and are trained if they are not
-there yet (two hours on one core); a run that was cut short goes on where it was.
+Writes `skin-first.json` and `docs/figures/skin-first.svg`. The models come from `skin_zoo.py` and are trained if missing (two
+hours on one core); interrupted runs resume.
 """
 
 import os
@@ -22,14 +22,14 @@ from ownmark.training import predict
 from ownmark.verdicts.verify import verify
 from record import ROOT, record
 
-HARD = ("retrain_all", "retrain_last", "distill")  # reported apart
+HARD = ("retrain_all", "retrain_last", "distill")  # reported separately
 TESTS = {Reading.SALIENCY: "white_box", Reading.PROBABILITY: "black_box"}
 SEED = 11
 SCHEMES = {"": Saliency(), "as_published.": Saliency.as_published()}
 
 
 def main() -> None:
-    """Train what is missing, make both claims, ask every suspect, write the figures down."""
+    """Trains missing models, makes both claims, queries every suspect, records the figures."""
     torch.set_num_threads(1)
     target = zoo.model("target")
     copies = {name: zoo.copy(name) for name in zoo.ATTACKS}
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def made(scheme: Saliency, target: nn.Module) -> Claim:
-    """The scheme's claim on the target; its finished batches are kept beside the zoo."""
+    """The scheme's claim on the target; finished batches are stored beside the zoo."""
     owner = Owner(
         zoo.images(training=True),
         surrogates=tuple(zoo.copy(name, zoo.SURROGATES, seed=5) for name in zoo.SURROGATES),
@@ -90,7 +90,7 @@ def summary(scores: dict[str, dict[str, float]], innocents: list[str]) -> dict[s
 
 
 def stealth(claim: Claim) -> dict[str, float]:
-    """How visible the fingerprints are, and the share whose label the target kept."""
+    """Visibility of the fingerprints, and the share whose label the target keeps."""
     if claim.originals is None:
         raise SystemExit("the claim holds no originals to compare with")
     target = zoo.model("target")
@@ -99,7 +99,7 @@ def stealth(claim: Claim) -> dict[str, float]:
 
 
 def accuracies(models: dict[str, nn.Module]) -> dict[str, float]:
-    """Accuracy on the test images of every model, and of always naming the commonest class."""
+    """Test accuracy of every model, and of always predicting the most common class."""
     test, training = zoo.images(training=False), zoo.images(training=True)
     found = {"majority_accuracy": majority_accuracy(test.labels)}
     for name, model in models.items():

@@ -1,8 +1,8 @@
-"""The suspects of the skin task, those of the recipe `skin` at the scale `cpu`: ResNet-18 of width 16 at 112x112, with a 7x7 map.
+"""Models of the skin task, from the recipe `skin` at the scale `cpu`: ResNet-18 of width 16 at 112x112, with a 7x7 map.
 
-One target; its copies; models of other seeds, each with one role: `reference` models the owner trains for contrast, `tuning`
-models on which the scheme's defaults were chosen, `trial` models that are only ever accused. All are trained on the same
-images, which is the hardest case for an honest verdict. `python benchmarks/skin_zoo.py [part] [parts]` trains what is missing.
+One target; its copies; models of other seeds with one role each: `reference` models that the owner trains for contrast, `tuning`
+models for choosing the scheme's defaults, `trial` models that are only tested. All share the same training images, the hardest
+case for false accusations. `python benchmarks/skin_zoo.py [part] [parts]` trains missing models.
 """
 
 import sys

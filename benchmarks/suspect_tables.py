@@ -1,10 +1,10 @@
-"""Tables of a bench's suspects: each by name, and the innocents that learnt from other images."""
+"""Tables of a bench's suspects: each by name, and the independent models with other training images."""
 
 from shown import Figures, percent, shown
 
 
 def elsewhere(figures: Figures) -> str:
-    """How far the highest innocent of either kind is from the lowest copy."""
+    """The lowest copy compared with the highest independent model of either kind."""
     starts = sorted({key.rsplit(".", 1)[0] for key in figures if key.endswith(".lowest_copy")})
     kinds = ("lowest_copy", "highest_same_images", "highest_elsewhere", "mean_elsewhere")
     lines = [
@@ -18,7 +18,7 @@ def elsewhere(figures: Figures) -> str:
 
 
 def suspects(figures: Figures) -> str:
-    """Every suspect of a bench by name: what it is worth, and how it scores with each scheme and test."""
+    """Every suspect of a bench by name, with its quality and its scores per scheme and test."""
     starts = list(dict.fromkeys(key.split(".score.")[0] for key in figures if ".score." in key and "_behind_" not in key))
     names = list(dict.fromkeys(key.split(".score.")[1] for key in figures if ".score." in key and not key.endswith("_std")))
     names.sort(key=lambda name: (name != "target", name.startswith("negative"), name))

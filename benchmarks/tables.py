@@ -1,6 +1,6 @@
-"""Puts the figures of `benchmarks/results/` into the pages: a table stands between `<!-- table: NAME -->` and `<!-- end -->`.
+"""Writes the figures of `benchmarks/results/` into the docs, between `<!-- table: NAME -->` and `<!-- end -->`.
 
-`python benchmarks/tables.py` brings all pages up to date; every experiment does so when it ends.
+`python benchmarks/tables.py` updates all pages; every experiment does so when it ends.
 """
 
 import json
@@ -21,7 +21,7 @@ MARKED = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.D
 
 
 def filled(page: str) -> str:
-    """The page's text with every table made anew from the results that are there."""
+    """The page's text with every table regenerated from the available results."""
 
     def table(found: re.Match[str]) -> str:
         file = RESULTS / f"{SOURCES.get(found[2], found[2])}.json"
@@ -34,14 +34,14 @@ def filled(page: str) -> str:
 
 
 def fill() -> None:
-    """Bring every page up to date."""
+    """Updates every page."""
     for name in PAGES:
         page = ROOT / name
         page.write_text(filled(page.read_text()))
 
 
 def skin_first(figures: Figures) -> str:
-    """Both schemes on the same suspects: what the issue of an honest verdict hangs on."""
+    """Both schemes on the same suspects."""
     rows = [
         ("least of the fine-tuned and pruned copies", "min_copy"),
         ("most of the independent models", "max_innocent"),
@@ -64,7 +64,7 @@ def skin_first(figures: Figures) -> str:
 
 
 def skin_suspects(figures: Figures) -> str:
-    """Every suspect by name: what it is worth, and how it scored."""
+    """Every suspect by name, with its quality and scores."""
     names = [key.removeprefix("white_box.score.") for key in figures if key.startswith("white_box.score.")]
     order = sorted(names, key=lambda name: (name != "target", name.startswith("innocent"), name))
     lines = ["| suspect | accuracy | balanced accuracy | white-box | black-box |", "|---|---|---|---|---|"]
@@ -94,7 +94,7 @@ def variants(figures: Figures) -> str:
 
 
 def speed(figures: Figures) -> str:
-    """What protect and verify cost, as ratios."""
+    """Cost of protect and verify, as ratios."""
     rows = {
         "one step of `protect` over the plain forward and backward passes that it asks for": figures["step_over_plain"],
         "the straightforward version over ours": figures["naive_over_ours"],
@@ -104,13 +104,13 @@ def speed(figures: Figures) -> str:
 
 
 def embedding(figures: Figures) -> str:
-    """What a mark costs, next to the model's own training."""
+    """Cost of a mark relative to the model's own training."""
     ratio = f"{figures['embedding_over_epoch']:.2f}"
     return f"| ratio | |\n|---|---|\n| embedding 100 triggers over one epoch of the model's own training | {ratio} |\n"
 
 
 def sequential(figures: Figures) -> str:
-    """How many of 100 triggers a test that stops early takes, with the allowance for tried keys and without."""
+    """Queries of 100 triggers that early stopping needs, with and without the allowance for tried keys."""
     rows = {f"copy, {rate} % of the marks survived": f"copy_{rate}" for rate in (100, 95, 90, 80, 60)}
     head = "| suspect | median queries, keys may have been tried | decided for the mark | median queries, they were not |"
     lines = [f"{head} decided for the mark |", "|---" * 5 + "|"]
@@ -125,7 +125,7 @@ def sequential(figures: Figures) -> str:
 
 
 def web_speed(figures: Figures) -> str:
-    """What an address costs beside the network."""
+    """Cost of a web suspect beyond the network."""
     rows = {
         "images a second over what latency and concurrency allow": f"{figures['throughput_over_ideal']:.2f}",
         "the client's own CPU, an image": f"{figures['cpu_ms']:.2f} ms",
@@ -147,7 +147,7 @@ SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "tinyimagenet100": "Tiny-ImageN
 
 
 def watermark(figures: Figures) -> str:
-    """What each scheme costs in clean accuracy, and how many triggers hold: mean and spread over the seeds."""
+    """Each scheme's cost in clean accuracy, and trigger survival: mean and spread over the seeds."""
     lines = ["| set | scheme | accuracy before | after | survival | log10 p before the factor |", "|---|---|---|---|---|---|"]
     for key, title in SETS.items():
         schemes = dict.fromkeys(name.split(".")[1] for name in figures if name.startswith(f"{key}."))
@@ -163,7 +163,7 @@ def watermark(figures: Figures) -> str:
 
 
 def finetune(figures: Figures) -> str:
-    """Accuracy and survival of each mark after growing fine-tuning."""
+    """Accuracy and survival of each mark after fine-tuning at increasing rates."""
     schemes = list(dict.fromkeys(name.split(".")[1] for name in figures if ".rate_" in name))
     lines = [f"| set | rate | {' | '.join(scheme.replace('_', ' ') for scheme in schemes)} |", "|---" * (2 + len(schemes)) + "|"]
     for key, title in SETS.items():
@@ -177,7 +177,7 @@ def finetune(figures: Figures) -> str:
 
 
 def prune(figures: Figures) -> str:
-    """Survival where pruning has cost ten points of accuracy."""
+    """Survival at the pruning that costs ten points of accuracy."""
     keys = [name.split(".")[:2] for name in figures if name.endswith(".survival_at_fall")]
     schemes = list(dict.fromkeys(scheme for _, scheme in keys))
     lines = [f"| set | {' | '.join(scheme.replace('_', ' ') for scheme in schemes)} |", "|---" * (1 + len(schemes)) + "|"]
@@ -203,7 +203,7 @@ def forger(figures: Figures) -> str:
 
 
 def grinding(figures: Figures) -> str:
-    """False matches of independent models, and how many the committed rate allows."""
+    """False matches of independent models, and the number that the committed rate allows."""
     rows = {
         "the luckiest of all keys": "luckiest",
         "any one key": "one_key",
@@ -231,7 +231,7 @@ ROUTES = {
 
 
 def accusations(figures: Figures) -> str:
-    """How often each route accuses an innocent."""
+    """The false-accusation rate of each route."""
     lines = ["| route to a verdict | stated | found | exact 99 % interval | trials |", "|---|---|---|---|---|"]
     for key, title in ROUTES.items():
         low, high = (percent(figures[f"{key}.{end}"]) for end in ("low", "high"))
@@ -242,7 +242,7 @@ def accusations(figures: Figures) -> str:
 
 
 def areas(figures: Figures) -> str:
-    """Every scheme and test of a bench: how well copies are told from strangers, also behind alarms, and how it shows."""
+    """Every scheme and test of a bench: separation of copies and independent models, also behind alarms, and detectability."""
     alarms = list(dict.fromkeys(key.split("_behind_")[1].split(".")[0] for key in figures if "_behind_" in key))
     seen = [measure for measure in SEEN if any(key.endswith(f".{measure}") for key in figures)]
     titles = (

@@ -1,7 +1,7 @@
-"""How often keyed claims of other people's keys match a model that is innocent: 2,000 keys against trained MNIST networks.
+"""False positives of keyed claims: 2,000 random keys against independent trained MNIST networks.
 
-Each key draws its own triggers and labels, one of the targets of `watermark_zoo.py`, which bears no mark, is asked, and p is
-taken before the factor of 2^64. Writes `watermark-false-positives.json` and `docs/figures/watermark-false-positives.svg`.
+Each key draws its own triggers and labels and is tested on one of the unmarked targets of `watermark_zoo.py`; p is before the
+factor of 2^64. Writes `watermark-false-positives.json` and `docs/figures/watermark-false-positives.svg`.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ LEVEL = 0.05
 
 
 def main() -> None:
-    """The share of p at or below each level, against the exact binomial band around that level."""
+    """The share of p at or below each level, compared with the exact binomial band around that level."""
     torch.set_num_threads(1)
     values = np.array(list(measured(f"false positives {NAME} {zoo.SETTINGS[NAME]} {KEYS} {TRIGGERS}", asked).values()))
     shares = {level: float(np.mean(values <= level)) for level in LEVELS}
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def asked() -> dict[str, float]:
-    """Key's number -> p of its claim against one of the unmarked networks."""
+    """Key number -> p of its claim against one of the unmarked networks."""
     images, found = zoo.images(NAME, training=False), {}
     models = [zoo.target(NAME, seed) for seed in zoo.SEEDS]
     for number in range(KEYS):

@@ -1,6 +1,6 @@
-"""Figure 2 of the partitioned watermark's paper: what is left of each mark after growing fine-tuning, at what accuracy.
+"""Figure 2 of the partitioned watermark's paper: survival of each mark against accuracy under increasing fine-tuning.
 
-The thief has a tenth of the training images and trains all layers for ten epochs; the fine-tuning grows with its learning rate.
+The thief has a tenth of the training images and trains all layers for ten epochs at increasing learning rates.
 Writes `watermark-finetune.json` and `docs/figures/watermark-finetune.svg`.
 """
 
@@ -18,13 +18,13 @@ from zoo import measured
 
 RATES = (0.001, 0.005, 0.02)
 EPOCHS = 10
-SEEDS = zoo.SEEDS[:1]  # a row costs an epoch of the model's own training
-NEAR = 0.01  # loss of accuracy against the marked model that still counts as none
+SEEDS = zoo.SEEDS[:1]  # a row costs one epoch of the model's own training
+NEAR = 0.01  # accuracy loss, relative to the marked model, that counts as none
 SHOWN = ("partitioned", "trigger_set", "entangled", "zhang")
 
 
 def main() -> None:
-    """Every set, scheme, rate and seed; means over the seeds, and what the issue asks of the partitioned mark."""
+    """Every set, scheme, rate and seed; means over the seeds, and the goals for the partitioned mark."""
     torch.set_num_threads(1)
     figures: dict[str, float] = {}
     for rate, name, scheme in product((0.0, *RATES), zoo.SETTINGS, SHOWN):
@@ -58,7 +58,7 @@ def row(name: str, scheme: str, rate: float, seed: int) -> dict[str, float]:
 
 
 def summary(name: str, figures: dict[str, float]) -> dict[str, float]:
-    """How far the partitioned mark falls where the thief loses least, and its lead where accuracy is kept."""
+    """The partitioned mark's lowest survival where the thief loses least accuracy, and its lead where accuracy is kept."""
 
     def at(scheme: str, rate: float, key: str) -> float:
         return figures[f"{name}.{scheme}.rate_{rate:g}.{key}"]
@@ -77,7 +77,7 @@ def summary(name: str, figures: dict[str, float]) -> dict[str, float]:
 
 
 def points(figures: dict[str, float]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Set -> scheme -> (accuracy, survival) by growing rate."""
+    """Set -> scheme -> (accuracy, survival) by increasing rate."""
     return {
         name: {
             scheme: [

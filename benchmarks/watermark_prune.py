@@ -1,4 +1,4 @@
-"""Figure 3 of the partitioned watermark's paper: what is left of each mark when the least activated neurons go first.
+"""Figure 3 of the partitioned watermark's paper: survival of each mark when the least-activated neurons are pruned.
 
 Writes `watermark-prune.json` and `docs/figures/watermark-prune.svg`.
 """
@@ -59,7 +59,7 @@ def row(name: str, scheme: str, fraction: float, seed: int) -> dict[str, float]:
 
 
 def at_fall(rows: list[dict[str, float]]) -> float:
-    """Survival where accuracy has fallen by FALL, interpolated; that of the last fraction if it never falls so far."""
+    """Survival where accuracy has fallen by FALL, interpolated; at the last fraction if it never falls that far."""
     bar = rows[0]["accuracy"] - FALL
     for before, after in pairwise(rows):
         if after["accuracy"] <= bar:

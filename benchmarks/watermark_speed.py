@@ -1,4 +1,4 @@
-"""What it costs to embed 100 triggers, next to one epoch of the model's own training on CIFAR-10, in one run.
+"""Cost of embedding 100 triggers relative to one epoch of the model's own training on CIFAR-10, in one run.
 
 Writes `watermark-speed.json`.
 """
@@ -16,7 +16,7 @@ NAME = "cifar10"
 
 
 def main() -> None:
-    """Embed, train one epoch, divide."""
+    """Embeds, trains one epoch, records the ratio."""
     torch.set_num_threads(1)
     images, model = zoo.images(NAME, training=True), zoo.target(NAME, 0)
     started = perf_counter()

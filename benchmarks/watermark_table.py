@@ -1,6 +1,6 @@
-"""Table 1 of the partitioned watermark's paper: what each scheme costs in clean accuracy, and how many triggers hold.
+"""Table 1 of the partitioned watermark's paper: each scheme's cost in clean accuracy, and trigger survival.
 
-Writes `watermark-table.json`. Models and marks come from `watermark_zoo.py` and are made if they are not there yet.
+Writes `watermark-table.json`. Models and marks come from `watermark_zoo.py` and are made if missing.
 """
 
 import numpy as np

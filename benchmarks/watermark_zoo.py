@@ -1,8 +1,8 @@
-"""The models to mark: ResNet-18 on MNIST, CIFAR-10 and 100 classes of Tiny-ImageNet (in the place of CIFAR-100).
+"""Models to mark: ResNet-18 on MNIST, CIFAR-10 and 100 classes of Tiny-ImageNet (instead of CIFAR-100).
 
-Each set has three targets (seeds 0 to 2), trained on all training images, and of each a copy marked by every scheme, as in the
-recipes at the scale `cpu`; the thief of a fine-tuning or pruning has a tenth of the training images.
-`python benchmarks/watermark_zoo.py SET:SEED[:SCHEME] ...` makes what is missing. Everything is made once and kept.
+Each set has three targets (seeds 0 to 2), trained on all training images, with one marked copy per scheme, as in the recipes at
+the scale `cpu`; a thief who fine-tunes or prunes has a tenth of the training images.
+`python benchmarks/watermark_zoo.py SET:SEED[:SCHEME] ...` makes missing models. Everything is made once and stored.
 """
 
 import os
@@ -50,7 +50,7 @@ def blank(name: str) -> nn.Module:
 
 
 def target(name: str, seed: int) -> nn.Module:
-    """The model of the owner, unmarked."""
+    """The owner's unmarked model."""
     return ZOO.model(Fresh(SETTINGS[name], seed))
 
 
@@ -58,9 +58,9 @@ SCHEMES = ("partitioned", "partitioned_as_published", "trigger_set", "entangled"
 
 
 def scheme(name: str, called: str) -> Scheme:
-    """A scheme by its name in the figures; what it trains on is augmented as in the model's own training.
+    """A scheme by its name in the figures; its training uses the model's own augmentation.
 
-    Where fewer triggers hold than a claim needs, the table shall say how many do, so that `least` gives way there.
+    If too few triggers hold for a claim, the table must report how many do, so `least` is relaxed.
     """
     own = SETTINGS[name].training
     embedding = replace(Entangled().training, flips=own.flips, shift=own.shift)
@@ -75,24 +75,24 @@ def scheme(name: str, called: str) -> Scheme:
 
 
 def marked(name: str, called: str, seed: int) -> tuple[nn.Module, Claim]:
-    """The target of that seed as the scheme marks it, and the claim."""
+    """The target of that seed, marked by the scheme, and the claim."""
     claimed = Claimed(Fresh(SETTINGS[name], seed), scheme(name, called), seed, name)
     return ZOO.model(claimed), ZOO.claim(claimed)
 
 
 def accuracy_of(model: nn.Module, name: str) -> float:
-    """Share of all test images that the model answers rightly."""
+    """Test accuracy of the model."""
     test = images(name, training=False)
     return accuracy(predict(model, test).argmax(1).numpy(), test.labels)
 
 
 def survival_of(model: nn.Module, claim: Claim) -> float:
-    """Share of the claim's triggers that the model answers with their label."""
+    """Share of the claim's triggers to which the model assigns their label."""
     return survival(model, Triggers(claim.images[:, 0], claim.tests[0].expected))
 
 
 def thief(name: str) -> Images:
-    """What the thief of fine-tuning and pruning has: a tenth of the training images."""
+    """The thief's images for fine-tuning and pruning: a tenth of the training images."""
     return ZOO.thief(SETTINGS[name], THIEF_SHARE)
 
 

@@ -1,6 +1,6 @@
-"""What an address costs beside the network: throughput at 50 ms of latency, and the client's own CPU an image, in one run.
+"""Cost of a web suspect beyond the network: throughput at 50 ms latency, and client CPU per image, in one run.
 
-Latency is simulated by a server in a process of its own that thinks for 50 ms and then answers. Writes `web-speed.json`.
+A server in its own process simulates the latency: it waits 50 ms per request. Writes `web-speed.json`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d
 
 
 async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Every request on one connection, each after the latency; the scores are always the same."""
+    """Answers every request on a connection after the latency, with constant scores."""
     while head := await reader.readuntil(b"\r\n\r\n"):
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         await reader.readexactly(int(length.split(b":")[1]))
@@ -50,7 +50,7 @@ async def served(pipe: Connection[int, int]) -> None:
 
 
 async def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A client that hangs up is no failure."""
+    """Ignores clients that disconnect."""
     try:
         await answered(reader, writer)
     except asyncio.IncompleteReadError:
@@ -62,7 +62,7 @@ def serve(pipe: Connection[int, int]) -> None:
 
 
 def timed(port: int, images: Pixels, file: Path) -> tuple[float, float]:
-    """Seconds and CPU seconds of this process for one reading of all images, ledger on disk."""
+    """Wall and CPU seconds of this process for one reading of all images, with the ledger on disk."""
     mapping = Mapping.read('body: "{{png}}"\nscores: scores', f"http://127.0.0.1:{port}/predict")
     question = Question(frozenset({Reading.PROBABILITY}), np.zeros(len(images), dtype=np.int64))
     with closing(Transport(Limits(at_once=AT_ONCE), Ledger(file))) as carrier:
@@ -73,7 +73,7 @@ def timed(port: int, images: Pixels, file: Path) -> tuple[float, float]:
 
 
 def encoded(images: Pixels) -> float:
-    """CPU seconds that the PNGs alone take."""
+    """CPU seconds for PNG encoding alone."""
     used = time.process_time()
     for image in images:
         png(image)
@@ -81,7 +81,7 @@ def encoded(images: Pixels) -> float:
 
 
 def main() -> None:
-    """The best of a few rounds: whatever else runs on the machine only makes it slower."""
+    """The best of several rounds, since other load only slows it down."""
     images = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8)
     pipe, other = multiprocessing.Pipe()
     child = multiprocessing.get_context("spawn").Process(target=serve, args=(other,), daemon=True)

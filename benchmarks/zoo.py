@@ -1,4 +1,4 @@
-"""Models that experiments share: each is made once and kept in the bench's store."""
+"""Models shared by experiments, made once and stored in the bench's store."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,13 +14,13 @@ ZOO = Zoo(Store.default())
 
 
 def kept(recipe: str, blank: Callable[[], nn.Module], make: Callable[[torch.Generator], nn.Module], seed: int) -> nn.Module:
-    """The model that `make(rng)` gives, from the store if `recipe` and `seed` were made before."""
+    """The result of `make(rng)`, from the store if `recipe` and `seed` were made before."""
     asked = {"kind": "experiment", "recipe": recipe, "seed": seed, "torch": str(torch.__version__)}
     entry = ZOO.store.kept(asked, lambda: weights_of(make(torch.Generator().manual_seed(seed))))
     return load_weights(blank(), entry.file("safetensors")).to(memory_format=torch.channels_last)
 
 
 def measured(recipe: str, measure: Callable[[], Mapping[str, float]]) -> dict[str, float]:
-    """What `measure()` gives, from the store if the same `recipe` was measured before."""
+    """The result of `measure()`, from the store if the same `recipe` was measured before."""
     asked = {"kind": "measure", "recipe": recipe, "torch": str(torch.__version__)}
     return dict(ZOO.store.kept(asked, lambda: Made(measure())).facts)

@@ -49,6 +49,6 @@ def test_an_example_makes_a_claim_of_its_task_and_judges_a_copy_and_a_stranger(
     assert claim.calibrated
     told = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0].partition(",")[0] for line in told[1:]] in (
-        ["a pruned copy", "a stranger"],
-        ["a fine-tuned copy"] * 2 + ["a stranger"] * 2,
+        ["a pruned copy", "an independent model"],
+        ["a fine-tuned copy"] * 2 + ["an independent model"] * 2,
     )

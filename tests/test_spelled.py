@@ -69,8 +69,10 @@ def test_a_bare_name_is_the_method_with_its_defaults(kind: type) -> None:
 
 @pytest.mark.parametrize("package", [schemes, attacks], ids=["schemes", "attacks"])
 def test_every_method_is_in_its_registry(package: Any) -> None:
-    found = {file.stem for file in Path(package.__file__).parent.glob("*.py")} - {"__init__"}
-    listed = {kind.__module__.rpartition(".")[2] for kind in (SCHEMES if package is schemes else ATTACKS)}
+    homes = Path(package.__file__).parent.glob("[!_]*")  # a method is a file or a package
+    found = {home.stem for home in homes if home.suffix == ".py" or (home / "__init__.py").exists()}
+    kinds = SCHEMES if package is schemes else ATTACKS
+    listed = {kind.__module__.removeprefix(f"{package.__name__}.").partition(".")[0] for kind in kinds}
     assert listed == found
 
 
@@ -105,7 +107,7 @@ SLIPS = [
     ("Saliency(sample=3)", ["no parameter 'sample'; it has samples"]),
     ("Saliency(**{'samples': 3})", ["no parameter"]),
     ("Saliency(samples='x')", ["expects samples: a whole number; got 'x'"]),
-    ("Saliency(samples=0)", ["a claim needs one sample or more, got 0"]),
+    ("Saliency(samples=0)", ["expected at least one sample, got 0"]),
     ("Saliency(samples=1.5)", ["a whole number"]),
     ("Saliency(samples=True)", ["a whole number"]),
     ("Prune(fraction=True)", ["a number"]),
@@ -206,8 +208,8 @@ WRONG = {
         "def build():\n    return 1 / 0\n",
         "cannot build its model: ZeroDivisionError: division by zero (raising.py, line 2)",
     ),
-    "number": ("build = 3\n", "is int; needed is a function"),
-    "nothing": ("def build():\n    pass\n", "gives NoneType; needed is a function that returns a torch.nn.Module"),
+    "number": ("build = 3\n", "is int; expected a function"),
+    "nothing": ("def build():\n    pass\n", "returns NoneType; expected a function that returns a torch.nn.Module"),
     "needy": ("def build(width):\n    pass\n", "missing a required argument: 'width'; its parameters: width"),
     "importing": ("import absent_module\n", "cannot be imported: ModuleNotFoundError: No module named 'absent_module'"),
     "unwritten": ("def (\n", "cannot be imported: SyntaxError"),
@@ -228,5 +230,5 @@ def test_what_a_users_module_does_wrong_is_told_with_its_place(
 
 @pytest.mark.parametrize("name", ["resnet18", "a:", ":b", "a b:c", "a:b?x=1", "a:b(c)", "a:b.", "a.:b", "a:b()()", "a:1"])
 def test_a_name_that_is_none_is_refused_with_the_forms_there_are(name: str) -> None:
-    with pytest.raises(ModelError, match="write module:factory, 'module:factory\\(width=16\\)' or torchvision:resnet18"):
+    with pytest.raises(ModelError, match="expected module:factory, 'module:factory\\(width=16\\)' or torchvision:resnet18"):
         Named.read(name)

@@ -1,8 +1,8 @@
-"""The walk of a command through the house: which files of the package it passes, and how often it steps from one to another.
+"""Traces a command through the package: the files in which functions run, and the calls from one file to another.
 
-`python tools/walk.py COMMAND [ARGUMENT ...]` runs `ownmark COMMAND ...` in this process and writes JSON to stderr: `files`, in
-which a function ran; `hops`, the different steps from one file to another in the order in which functions are called;
-`both_ways`, the pairs of files with steps both ways; and the steps themselves. What happens on import is left out.
+`python tools/walk.py COMMAND [ARGUMENT ...]` runs `ownmark COMMAND ...` in this process and writes JSON to stderr: `files` in
+which a function ran; `hops`, the distinct steps from one file to another in call order; `both_ways`, the pairs of files with
+steps in both directions; and the steps themselves. Import time is excluded.
 """
 
 import json
@@ -20,7 +20,7 @@ IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class Walk:
-    """Counts steps between files; give `see` to `sys.setprofile`."""
+    """Records steps between files; pass `see` to `sys.setprofile`."""
 
     def __init__(self) -> None:
         self.steps: Counter[tuple[str, str]] = Counter()
@@ -28,7 +28,7 @@ class Walk:
         self._last = ""
 
     def see(self, frame: FrameType, event: str, _: Any) -> None:  # noqa: ANN401 - what Python hands over
-        """Note a call into another file of the house than the call before."""
+        """Records a call into a different package file than the previous call."""
         file = frame.f_code.co_filename
         if event != "call" or not file.startswith(HOUSE) or frame.f_code.co_name == "<module>" or _importing(frame):
             return
@@ -38,7 +38,7 @@ class Walk:
         self._last = file
 
     def record(self) -> dict[str, Any]:
-        """What was seen, with paths below the package."""
+        """The record, with paths relative to the package."""
         steps = {f"{_short(first)} -> {_short(second)}": count for (first, second), count in sorted(self.steps.items())}
         both = sum((second, first) in self.steps for first, second in self.steps) // 2
         return {"files": len(self.files), "hops": len(self.steps), "both_ways": both, "steps": steps}
@@ -55,7 +55,7 @@ def _short(file: str) -> str:
 
 
 def walked(words: list[str]) -> dict[str, Any]:
-    """Run one command and give the record of its walk."""
+    """Runs one command and returns the record of its walk."""
     walk = Walk()
     sys.setprofile(walk.see)
     try:

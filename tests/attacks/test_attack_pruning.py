@@ -284,7 +284,7 @@ def test_a_parameter_that_leaves_a_doubt_is_an_error_and_not_a_guess() -> None:
 
 
 def test_a_network_that_cannot_be_traced_is_an_error_and_not_a_guess() -> None:
-    with pytest.raises(ModelError, match="PruneNeurons and Prune need no trace"):
+    with pytest.raises(ModelError, match="PruneNeurons and Prune do not need this"):
         applied(PruneFilters(), torchvision_model("shufflenet_v2_x0_5"), thief=IMAGES)
     with pytest.raises(ModelError, match="no convolution"):
         applied(PruneFilters(), nn.Sequential(nn.Flatten(), nn.Linear(3072, 7)), thief=IMAGES)

@@ -59,7 +59,7 @@ def test_progress_goes_to_stderr_and_the_summary_to_stdout(bench: Path, capsys: 
     assert re.search(
         r"\[\d+ of \d+ were there, \d+ made, 0 failed; 1 running, \d+ left; at least .* to go, not counting", ran.err
     )
-    assert "How well copies are told" in ran.out
+    assert "Separation of copies" in ran.out
     assert "report.html" in ran.out
 
 

@@ -67,13 +67,13 @@ def test_an_error_in_a_recipe_is_named_with_its_place(tmp_path: Path, wrong: tup
 
 
 def test_what_does_not_exist_is_answered_with_what_does(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no recipe 'skim'; there are skin"):
+    with pytest.raises(UsageError, match="no recipe 'skim'; similar: skin"):
         recipe("skim")
     with pytest.raises(UsageError, match="cannot read the recipe"):
         recipe(str(tmp_path / "none.yaml"))
-    with pytest.raises(UsageError, match="no scale 'small'; it has smoke"):
+    with pytest.raises(UsageError, match="no scale 'small'; similar: smoke"):
         recipe("digits").scale("small")
-    with pytest.raises(UsageError, match="no 'salience' at this scale; it has saliency"):
+    with pytest.raises(UsageError, match="no 'salience' at this scale; similar: saliency"):
         grid(tmp_path).picked(("salience",), ())
     with pytest.raises(UsageError, match="none of: Prune"):
         grid(tmp_path).picked((), ("Prun(0.3)",))

@@ -94,7 +94,7 @@ def test_the_forger_changes_no_model_and_does_the_same_from_the_same_seed() -> N
 
 
 def test_a_forger_without_enough_images_or_candidates_is_an_error() -> None:
-    with pytest.raises(UsageError, match="no more than he has candidates"):
+    with pytest.raises(UsageError, match="no more samples than candidates"):
         Forger(samples=5, candidates=4)
     few = replace(forger(), images=half(0).take(range(10)))
     with pytest.raises(UsageError, match="needs 80 images, got 10"):

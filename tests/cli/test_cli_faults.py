@@ -47,7 +47,7 @@ def test_images_of_one_class_only_make_no_claim_and_cost_no_training(removed: st
 
 def test_a_file_that_is_no_image_is_named(shop: Path, capsys: Capture) -> None:
     (shop / "images" / "class 1" / "notes.txt").write_text("not an image", encoding="utf-8")
-    refused(capsys, protecting("new.claim"), USAGE, "notes.txt", "cannot be read as an image")
+    refused(capsys, protecting("new.claim"), USAGE, "notes.txt", "is not a readable image")
 
 
 def test_images_of_several_sizes_need_a_size(shop: Path, capsys: Capture) -> None:

@@ -34,8 +34,8 @@ def test_a_checkpoint_is_judged_as_its_weights_and_it_is_said_where_they_were(sh
     found = ownmark(capsys, "verify", "upheld.claim", MODEL, "--weights", "model_best.pth.tar", "--json")
     assert found.code == plain.code == 0
     assert found.record["suspect_digest"] == plain.record["suspect_digest"]
-    assert "model_best.pth.tar: the weights under 'state_dict' were read." in found.err
-    assert "model_best.pth.tar: the prefix 'module.' was taken off the names." in found.err
+    assert "model_best.pth.tar: used the weights under 'state_dict'." in found.err
+    assert "model_best.pth.tar: removed the prefix 'module.' from all names." in found.err
     words = ["report", "upheld.claim", "model.weights", "model_best.pth.tar", "--model", MODEL, "--out", "page.html", "--json"]
     assert [one["suspect_digest"] for one in ownmark(capsys, *words).record["verdicts"]] == [plain.record["suspect_digest"]] * 2
 
@@ -51,7 +51,11 @@ def test_what_holds_no_weights_is_named_as_what_it_is(name: str, more: list[str]
         torch.export.save(torch.export.export(network, (torch.rand(1, 3, 2, 2),)), str(shop / name))
     if name.startswith("empty"):
         (shop / name).touch()
-    told = {"scripted": "a TorchScript archive", "exported": "an archive of torch.export", "empty": "empty: it has no bytes"}
+    told = {
+        "scripted": "a TorchScript archive",
+        "exported": "a torch.export archive",
+        "empty": "is empty. Copy or download it again",
+    }
     ran = ownmark(capsys, "calibrate", "upheld.claim", name, *more)
     assert ran.code == USAGE
     assert f"{name} is {told[name.split('.', maxsplit=1)[0]]}" in ran.err
@@ -100,7 +104,13 @@ def test_bad_suspects_are_listed_with_their_cause_and_the_others_are_judged(shop
     assert ran.code == UNUSABLE
     assert [name in ran.out for name in ("copy.onnx", "model.safetensors", *bad)] == [True] * 2 + [False] * len(bad)
     page = (shop / "page.html").read_text(encoding="utf-8")
-    told = ("empty: it has no bytes", "garbage.onnx", "does not fit the model", "KeyError", "there is no file absent.onnx")
+    told = (
+        "is empty. Copy or download it again",
+        "garbage.onnx",
+        "does not fit the model",
+        "KeyError",
+        "there is no file absent.onnx",
+    )
     for name, cause in zip(bad, told, strict=True):
         line = next(line for line in ran.err.splitlines() if line.startswith(f"{name} could not be judged: "))
         assert cause in line
@@ -146,7 +156,7 @@ def test_a_copy_in_a_wrapper_is_judged_by_its_map_and_the_verdict_says_where(sho
     assert found["deciding"] == plain["deciding"]
     assert (
         found["reason"]
-        == f"{plain['reason']}; its map was taken at 'backbone.stages', whose name ends as the claim's 'stages' does"
+        == f"{plain['reason']}; its map was taken at 'backbone.stages', whose name has the same ending as the claim's 'stages'"
     )
 
 
@@ -168,7 +178,7 @@ def test_every_command_that_asks_takes_a_layer(command: str, shop: Path, capsys:
         file.unlink()
     ran = ownmark(capsys, command, *words, "--layer", "stagse", "--json")
     assert ran.code == (USAGE if command in {"verify", "calibrate"} else UNUSABLE)
-    assert "no layer 'stagse'; near it: stages" in json.dumps(ran.record)
+    assert "no layer 'stagse'; similar: stages" in json.dumps(ran.record)
 
 
 @pytest.mark.parametrize("command", ["verify", "calibrate", "report", "scan"])

@@ -41,8 +41,8 @@ RANDOM = "draws other weights each time it is called: name the trained ones with
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (verifying("usersmodle:build"), ["there is no module 'usersmodle'", f"near it: {MODULE}"]),
-        (verifying(f"{MODULE}:biuld"), [f"{MODULE} has no 'biuld'", "near it: build"]),
+        (verifying("usersmodle:build"), ["no module 'usersmodle'", f"similar: {MODULE}"]),
+        (verifying(f"{MODULE}:biuld"), [f"{MODULE} has no 'biuld'", "similar: build"]),
         (verifying("torchvision:resnet81"), ["torchvision has no classifier 'resnet81'", "resnet18"]),
         (verifying("resnet18"), ["module:factory"]),
         (verifying(MODEL), [RANDOM]),
@@ -137,7 +137,7 @@ def test_broken_weights_are_no_suspect(shop: Path, capsys: Capture) -> None:
     save_file(weights, shop / "nan.safetensors")
     refused(capsys, verifying(MODEL, "--weights", "nan.safetensors"), USAGE, "NaN", "broken")
     (shop / "cut.safetensors").write_bytes((shop / "model.safetensors").read_bytes()[:1000])
-    refused(capsys, verifying(MODEL, "--weights", "cut.safetensors"), USAGE, "no sound safetensors file")
+    refused(capsys, verifying(MODEL, "--weights", "cut.safetensors"), USAGE, "not a valid safetensors file")
     refused(capsys, verifying(MODEL, "--weights", "copy.onnx"), USAGE, "copy.onnx is refused: it is not a plain state dict")
 
 
@@ -155,7 +155,7 @@ def test_a_network_without_a_map_is_told(shop: Path, capsys: Capture) -> None:
     assert "its answers decide, since it shows no map: the model has no layer 'stages'" in ran.out
     refused(capsys, verifying("flat:model", "--layer", "0"), USAGE, "a saliency map needs (n, channels, h, w)")
     refused(
-        capsys, verifying(MODEL, "--weights", "model.safetensors", "--layer", "stage"), USAGE, "no layer 'stage'; near it: stages"
+        capsys, verifying(MODEL, "--weights", "model.safetensors", "--layer", "stage"), USAGE, "no layer 'stage'; similar: stages"
     )
 
 

@@ -104,7 +104,7 @@ def test_a_file_that_ends_in_sigmoids_is_inconclusive_everywhere_until_it_is_sai
 def test_a_module_with_named_outputs_is_read_and_told(shop: Path, capsys: Capture) -> None:
     assert shop.exists()
     words = ["verify", "upheld.claim", "wrapped:named", "--weights", "model.safetensors", "--layer", "inner.stages"]
-    told = "the output 'logits' was read, of loss, logits, features"
+    told = "used the output 'logits' of loss, logits, features"
     assert told in ownmark(capsys, *words, "--json").record["notes"]
     ran = ownmark(capsys, *words, "--report", "page.html")
     assert ran.code == 0

@@ -115,7 +115,7 @@ def test_a_small_demo_leaves_a_page_a_claim_and_weights_to_go_on_with(tmp_path: 
     told(folder, 0, QUICK).show()
     said = capsys.readouterr()
     assert str((folder / "report.html").resolve()) in said.out.splitlines()[-1]
-    assert "rate of false accusations" in said.out
+    assert "false-accusation rate" in said.out
     suspects = sorted(path.stem for path in (folder / "suspects").glob("*.safetensors"))
     assert suspects == sorted([*COPIES, "independent-1"])
     page = (folder / "report.html").read_text(encoding="utf-8")

@@ -72,7 +72,7 @@ def test_a_class_that_one_split_lacks_keeps_its_number_in_the_other(tmp_path: Pa
 def test_a_split_that_is_not_there_is_an_error_and_not_the_other_split(tmp_path: Path, there: str) -> None:
     class_folders(tmp_path / "all" / there)
     assert len(load(str(tmp_path / "all"), train=there == "train")) == 6
-    with pytest.raises(DataError, match=r"has no folder '(train|test)'"):
+    with pytest.raises(DataError, match=r"has no split '(train|test)'"):
         load(str(tmp_path / "all"), train=there != "train")
 
 

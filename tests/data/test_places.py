@@ -100,14 +100,14 @@ def test_a_test_split_comes_before_one_for_validation(tmp_path: Path) -> None:
 def test_two_folders_that_may_be_the_same_split_are_refused(tmp_path: Path) -> None:
     for name in ("train", "Training", "test"):
         class_folders(tmp_path / name, ("a",))
-    with pytest.raises(DataError, match="two folders that may be the train split, Training and train"):
+    with pytest.raises(DataError, match="two folders that could be the train split, Training and train"):
         load(str(tmp_path))
 
 
 @pytest.mark.parametrize("names", [*SPLITS, ("train",)], ids="-".join)
 def test_splits_without_classes_are_refused_with_that_guess(names: tuple[str, ...], tmp_path: Path) -> None:
     class_folders(tmp_path, names)
-    with pytest.raises(DataError, match="look like splits and not like classes"):
+    with pytest.raises(DataError, match="look like splits, not classes"):
         load(str(tmp_path))
 
 

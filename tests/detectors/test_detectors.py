@@ -137,16 +137,16 @@ def test_a_false_alarm_rate_that_the_normal_images_cannot_show_is_refused(rate: 
 
 
 REFUSED: dict[str, Callable[[], object]] = {
-    "DeepSVDD needs": lambda: DeepSVDD(epochs=0),
+    "DeepSVDD: expected epochs": lambda: DeepSVDD(epochs=0),
     "a positive rate": lambda: DeepSVDD(rate=0),
     r"shares in \(0, 1\)": lambda: DeepSVDD(outside=1.0),
     "held_out=0": lambda: DeepSVDD(held_out=0),
-    "one squeezer or more": lambda: FeatureSqueezing(()),
+    "at least one squeezer": lambda: FeatureSqueezing(()),
     "1 to 8 bits": lambda: ColourDepth(0),
-    "a window of 1": lambda: Median(0),
+    "a window of at least 1": lambda: Median(0),
     "odd windows": lambda: ownmark.NonLocalMeans(search=10),
     "count <= memory": lambda: Neighbours(5, memory=4),
-    "more normal images": lambda: Neighbours(5).fit(tiny(), pictures(5), seed(0)),
+    "more than 5 normal images": lambda: Neighbours(5).fit(tiny(), pictures(5), seed(0)),
 }
 
 

@@ -135,7 +135,7 @@ def test_a_narrow_network_never_meets_channels_that_lie_last(use: Callable[[nn.M
 
 
 def convolved(threads: int, *cases: str, **switches: str) -> str:
-    command = [sys.executable, "-W", "error", str(Path(__file__).with_name("convolutions.py")), str(threads), *cases]
+    command = [sys.executable, "-W", "error", str(Path(__file__).parents[1] / "convolutions.py"), str(threads), *cases]
     environment = checking(OMP_NUM_THREADS=str(threads), PYTHONPATH=str(SOURCE.parent), **switches)
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, f"it died of {ran.returncode}: {ran.stderr[-500:]}"

@@ -63,9 +63,9 @@ def test_lazy_layers_get_their_shape_from_a_weights_file(shop: Path, capsys: Cap
 
 
 REFUSED = {
-    "lazy": (2, "0.weight belongs to a lazy layer"),
+    "lazy": (2, "0.weight belongs to an uninitialised lazy layer"),
     "scripted": (2, "is TorchScript"),
-    "exported": (2, "is a program of torch.export"),
+    "exported": (2, "is a torch.export program"),
     "leaving": (2, "cannot build its model: SystemExit"),
     "exiting": (5, "cannot be queried: SystemExit: 1 images are too many"),
     "inception": (5, "cannot process the claim's images (3, 16, 16)"),
@@ -119,5 +119,5 @@ def test_images_that_are_too_small_to_train_on_are_named_with_their_size() -> No
 
 @pytest.mark.parametrize("attack", [Prune(), PruneFilters(), PruneNeurons(), Quantize()])
 def test_a_weight_that_every_pass_computes_anew_is_not_changed_in_vain(attack: Attack) -> None:
-    with pytest.raises(ModelError, match=r"layer 0 is computed from others.*remove_weight_norm"):
+    with pytest.raises(ModelError, match=r"layer 0 is recomputed on every pass.*remove_weight_norm"):
         attack.apply(oddities.weight_normed(), pictures(4), seed(0), silent)

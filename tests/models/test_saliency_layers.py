@@ -72,7 +72,7 @@ def test_a_model_without_a_convolution_is_an_error(picture: Tensor) -> None:
 
 
 def test_an_unknown_layer_is_an_error_that_names_near_ones(picture: Tensor) -> None:
-    with pytest.raises(ModelError, match="no layer 'convolutoin'; near it: convolution"):
+    with pytest.raises(ModelError, match="no layer 'convolutoin'; similar: convolution"):
         GradCam.of(tiny_network(), picture, "convolutoin")
 
 
@@ -81,7 +81,7 @@ def test_an_unknown_layer_is_an_error_that_names_near_ones(picture: Tensor) -> N
     [
         ("spare", "was not run"),
         ("aside", "do not depend"),
-        ("body.flatten", r"puts out a tensor of shape \(1, 5\)"),
+        ("body.flatten", r"outputs a tensor of shape \(1, 5\)"),
         ("body.head", r"needs \(n, channels, h, w\)"),
         ("", "needs"),
     ],
@@ -190,23 +190,28 @@ class Wrapped(nn.Module):
         (tiny_network(), "relu", "relu", ""),
         (tiny_network(), "", "relu", ""),
         (Wrapped(), "", "backbone.relu", ""),
-        (Wrapped(), "convolution", "backbone.convolution", "whose name ends as the claim's 'convolution' does"),
-        (tiny_network(), "module.backbone.convolution", "convolution", "name ends as the claim's 'module.backbone.convolution'"),
+        (Wrapped(), "convolution", "backbone.convolution", "whose name has the same ending as the claim's 'convolution'"),
+        (
+            tiny_network(),
+            "module.backbone.convolution",
+            "convolution",
+            "name has the same ending as the claim's 'module.backbone.convolution'",
+        ),
         (
             Wrapped(twice=True),
             "convolution",
             "backbone.relu",
-            "behind its last convolution, at 'backbone.relu': the model has no",
+            "after its last convolution, at 'backbone.relu': the model has no",
         ),
         (
             Wrapped(),
             "features",
             "backbone.relu",
-            "behind its last convolution, at 'backbone.relu': the model has no layer 'features'",
+            "after its last convolution, at 'backbone.relu': the model has no layer 'features'",
         ),
-        (Wrapped(), "head", "backbone.relu", "behind its last convolution, at 'backbone.relu'"),
-        (tiny_network(), "head", "relu", "layer 'head' puts out a tensor of shape"),
-        (nn.Sequential(tiny_network()), "features.0", "0.relu", "behind its last convolution"),
+        (Wrapped(), "head", "backbone.relu", "after its last convolution, at 'backbone.relu'"),
+        (tiny_network(), "head", "relu", "layer 'head' outputs a tensor of shape"),
+        (nn.Sequential(tiny_network()), "features.0", "0.relu", "after its last convolution"),
     ],
     ids=str,
 )
@@ -221,6 +226,6 @@ def test_a_claims_layer_is_found_by_its_ending_or_else_at_the_last_map(
 
 def test_a_model_without_any_map_tells_why_at_either_place(picture: Tensor) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, CLASSES))
-    with pytest.raises(MapError, match=r"no layer 'features'; near it: none; the model runs no nn\.Conv2d"):
+    with pytest.raises(MapError, match=r"no layer 'features'; similar: none; the model runs no nn\.Conv2d"):
         Located.near(model, picture, "features")
     assert hooks_of(model) == 0

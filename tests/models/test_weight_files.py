@@ -59,30 +59,30 @@ def saving(content: Any) -> Callable[[Path], None]:
 
 
 READ: dict[str, tuple[Callable[[Path], None], list[str]]] = {
-    "of DataParallel": (saving(under("module.")), ["the prefix 'module.' was taken off the names"]),
-    "of torch.compile": (saving(under("_orig_mod.")), ["the prefix '_orig_mod.' was taken off the names"]),
-    "of a compiled part": (compiled_within, ["the prefix '_orig_mod.' was taken off the names"]),
-    "of a wrapper": (saving(under("model.")), ["the prefix 'model.' was taken off the names"]),
-    "of a backbone": (saving(under("backbone.")), ["the prefix 'backbone.' was taken off the names"]),
-    "of a compiled model in DataParallel": (saving(under("module._orig_mod.")), ["was taken off the names"]),
-    "averaged": (averaged, ["the prefix 'module.' was taken off the names"]),
-    "under state_dict": (saving({"state_dict": weights(), "epoch": 3}), ["the weights under 'state_dict' were read"]),
-    "under model": (saving({"model": weights(), "optimizer": {"state": {}}}), ["the weights under 'model' were read"]),
-    "under model_state_dict": (saving({"model_state_dict": weights(), "loss": 0.1}), ["'model_state_dict' were read"]),
-    "under ema": (saving({"ema": weights()}), ["the weights under 'ema' were read"]),
-    "under ema_state_dict": (saving({"ema_state_dict": weights()}), ["the weights under 'ema_state_dict' were read"]),
-    "under params": (saving({"params": weights()}), ["the weights under 'params' were read"]),
-    "under a name of one's own": (saving({"my net": weights(), "accuracy": 91.5}), ["the weights under 'my net' were read"]),
-    "two levels down": (saving({"ema": {"module": weights()}}), ["the weights under 'ema.module' were read"]),
+    "of DataParallel": (saving(under("module.")), ["removed the prefix 'module.' from all names"]),
+    "of torch.compile": (saving(under("_orig_mod.")), ["removed the prefix '_orig_mod.' from all names"]),
+    "of a compiled part": (compiled_within, ["removed the prefix '_orig_mod.' from all names"]),
+    "of a wrapper": (saving(under("model.")), ["removed the prefix 'model.' from all names"]),
+    "of a backbone": (saving(under("backbone.")), ["removed the prefix 'backbone.' from all names"]),
+    "of a compiled model in DataParallel": (saving(under("module._orig_mod.")), ["from all names"]),
+    "averaged": (averaged, ["removed the prefix 'module.' from all names"]),
+    "under state_dict": (saving({"state_dict": weights(), "epoch": 3}), ["used the weights under 'state_dict'"]),
+    "under model": (saving({"model": weights(), "optimizer": {"state": {}}}), ["used the weights under 'model'"]),
+    "under model_state_dict": (saving({"model_state_dict": weights(), "loss": 0.1}), ["'model_state_dict'"]),
+    "under ema": (saving({"ema": weights()}), ["used the weights under 'ema'"]),
+    "under ema_state_dict": (saving({"ema_state_dict": weights()}), ["used the weights under 'ema_state_dict'"]),
+    "under params": (saving({"params": weights()}), ["used the weights under 'params'"]),
+    "under a name of one's own": (saving({"my net": weights(), "accuracy": 91.5}), ["used the weights under 'my net'"]),
+    "two levels down": (saving({"ema": {"module": weights()}}), ["used the weights under 'ema.module'"]),
     "beside averages": (
         saving({"ema": weights(2), "model": weights()}),
-        ["the weights under 'model' were read; it also holds weights that fit under 'ema'"],
+        ["used the weights under 'model'; it also contains weights that fit under 'ema'"],
     ),
     "beside another network": (
         saving({"model": tiny(2, classes=9).state_dict(), "student": weights()}),
-        ["the weights under 'student' were read"],
+        ["used the weights under 'student'"],
     ),
-    "of Lightning": (lightning, ["the weights under 'state_dict' were read", "the prefix 'model.' was taken off the names"]),
+    "of Lightning": (lightning, ["used the weights under 'state_dict'", "removed the prefix 'model.' from all names"]),
     "plain": (saving(weights()), []),
 }
 
@@ -147,20 +147,20 @@ def test_shards_are_gathered_by_their_index(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"one of several shards: name their index.*index\.json"):
         load_weights(tiny(2), shard)
     shard.unlink()
-    with pytest.raises(ModelError, match=r"names model-00001-of-00002\.safetensors, which does not lie beside it"):
+    with pytest.raises(ModelError, match=r"names model-00001-of-00002\.safetensors, which is not in the same folder"):
         load_weights(tiny(2), index)
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("[1, 2]", "no index of shards"),
-        ("{", "no index of shards"),
-        ('{"weight_map": {"a": 3}}', "no index of shards"),
-        ('{"weight_map": {}}', "must name files beside it"),
-        ('{"weight_map": {"a": "../other/a.safetensors"}}', "must name files beside it"),
-        ('{"weight_map": {"a": "/etc/hostname"}}', "must name files beside it"),
-        ('{"weight_map": {"a": "inner\\\\a.safetensors"}}', "must name files beside it"),
+        ("[1, 2]", "is not a shard index"),
+        ("{", "is not a shard index"),
+        ('{"weight_map": {"a": 3}}', "is not a shard index"),
+        ('{"weight_map": {}}', "must name files in its own folder"),
+        ('{"weight_map": {"a": "../other/a.safetensors"}}', "must name files in its own folder"),
+        ('{"weight_map": {"a": "/etc/hostname"}}', "must name files in its own folder"),
+        ('{"weight_map": {"a": "inner\\\\a.safetensors"}}', "must name files in its own folder"),
         ('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}', "does not hold the tensors"),
         ('{"weight_map": {"a": "pickled.safetensors"}}', r"pickled\.safetensors"),
     ],
@@ -220,13 +220,13 @@ def bytes_of(content: bytes) -> Callable[[Path], object]:
 
 NAMED: dict[str, tuple[Callable[[Path], object], str]] = {
     "TorchScript": (scripted, r"is a TorchScript archive.*torch\.jit\.load\(FILE\)\.state_dict\(\)"),
-    "an exported program": (exported, r"is an archive of torch\.export.*torch\.export\.load\(FILE\)"),
-    "an empty file": (bytes_of(b""), "is empty: it has no bytes"),
-    "a pointer of Git LFS": (bytes_of(b"version https://git-lfs.github.com/spec/v1\noid sha256:0"), "pointer of Git LFS"),
+    "an exported program": (exported, r"is a torch\.export archive.*torch\.export\.load\(FILE\)"),
+    "an empty file": (bytes_of(b""), r"is empty\."),
+    "a Git LFS pointer": (bytes_of(b"version https://git-lfs.github.com/spec/v1\noid sha256:0"), "Git LFS pointer"),
     "a web page": (bytes_of(b"<!DOCTYPE html><html>"), "is a web page"),
     "Keras": (bytes_of(b"\x89HDF\r\n\x1a\n" + bytes(99)), "is an HDF5 file"),
-    "a packed file": (bytes_of(b"\x1f\x8b" + bytes(99)), "packed by gzip"),
-    "a whole model": (saving(nn.Linear(2, 2)), r"it holds an object of torch\.nn\.modules\.linear\.Linear"),
+    "a packed file": (bytes_of(b"\x1f\x8b" + bytes(99)), "a gzip archive"),
+    "a whole model": (saving(nn.Linear(2, 2)), r"it contains an object of torch\.nn\.modules\.linear\.Linear"),
     "options of a script": (saving({"state_dict": weights(), "args": Namespace(a=1)}), r"an object of argparse\.Namespace"),
 }
 
@@ -238,6 +238,6 @@ def test_what_is_no_file_of_weights_is_named_as_what_it_is(name: str, suffix: st
     path = tmp_path / f"file{suffix}"
     write(path)
     if suffix == ".safetensors" and "object" in told:
-        told = "no sound safetensors file"
+        told = "not a valid safetensors file"
     with pytest.raises(ModelError, match=told):
         load_weights(tiny(), path)

@@ -78,13 +78,13 @@ def test_noise_becomes_images_of_the_drawn_classes_and_no_image_of_the_owners_is
 
 
 def test_classes_that_noise_cannot_reach_are_an_error_that_says_how_many_did(trained: nn.Module) -> None:
-    with pytest.raises(ProtectError, match="only 0 of 24 that were tried hold"):
+    with pytest.raises(ProtectError, match="only 0 of 24 candidates hold"):
         replace(SCHEME, descent=Descent(bound=0.001, steps=1)).protect(trained, Owner(IMAGES), seed(1))
 
 
 @pytest.mark.parametrize("wrong", [{"samples": 0}, {"noise": -1.0}, {"noise": float("nan")}, {"draws": 0}, {"cut": 1.5}])
 def test_settings_without_meaning_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=r"needs one sample|characteristic examples need"):
+    with pytest.raises(UsageError, match=r"at least one sample|expected noise >= 0"):
         Characteristic(**wrong)  # type: ignore[arg-type]
 
 

@@ -149,12 +149,12 @@ def test_the_features_are_what_the_last_layers_are_given(trained: nn.Module) -> 
     with inputs_of(layers) as features:
         logits = trained(IMAGES.batch(torch.arange(2), torch.device("cpu")))
     assert torch.equal(layers[2](features[2]), logits)
-    with pytest.raises(ModelError, match="2 linear or convolutional"):
+    with pytest.raises(ModelError, match="linear or convolutional layers to entangle, got 2"):
         last_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4, 3)), 3)
 
 
 def test_too_few_images_of_a_class_are_an_error(trained: nn.Module) -> None:
-    with pytest.raises(DataError, match="more than 60 images of class 0 are needed"):
+    with pytest.raises(DataError, match="expected more than 60 images of class 0"):
         replace(SCHEME, triggers=60).protect(trained, OWNER, seed(1))
     with pytest.raises(DataError, match="and 0"):
         SCHEME.protect(trained, Owner(IMAGES.take(IMAGES.labels != 1)), seed(1))

@@ -122,13 +122,13 @@ def test_the_same_generator_gives_the_same_claim_and_another_another(trained: nn
 
 def test_too_few_that_hold_are_an_error_that_says_how_many(trained: nn.Module) -> None:
     scheme = replace(SCHEME, search=Search(steps=1, rate=1e-6))
-    with pytest.raises(ProtectError, match="only 0 of 48 that were tried hold"):
+    with pytest.raises(ProtectError, match="only 0 of 48 candidates hold"):
         scheme.protect(trained, Owner(IMAGES), seed(1))
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"rate": 0.0}, {"bound": 0.0}, {"bound": 2.0}, {"rate": float("nan")}])
 def test_a_search_that_cannot_move_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="a search needs"):
+    with pytest.raises(UsageError, match="expected steps and a rate above 0"):
         Search(**wrong)  # type: ignore[arg-type]
 
 

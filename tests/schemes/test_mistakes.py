@@ -70,9 +70,9 @@ def test_the_same_seed_gives_the_same_claim_and_leaves_the_models_as_they_were(m
 
 
 def test_what_is_missing_is_said_before_any_work(cast: Cast) -> None:
-    with pytest.raises(UsageError, match="one surrogate and one reference or more, got 0 copies"):
+    with pytest.raises(UsageError, match="at least one surrogate and one reference, got 0 copies"):
         SCHEME.protect(cast.model, Owner(IMAGES), seed(0), silent)
-    with pytest.raises(ProtectError, match="mistakes are needed, but the model makes only"):
+    with pytest.raises(ProtectError, match="mistakes, but the model makes only"):
         replace(SCHEME, samples=10_000).protect(cast.model, cast.owner, seed(0), silent)
     with pytest.raises(UsageError, match="apart=-1"):
         Mistakes(apart=-1)

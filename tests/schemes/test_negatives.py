@@ -86,7 +86,7 @@ def test_too_few_mistakes_are_an_error_that_says_how_many() -> None:
 
 @pytest.mark.parametrize("wrong", [{"samples": 0}, {"lead": -0.1}, {"lead": 1.0}, {"lead": float("nan")}])
 def test_settings_without_meaning_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=r"needs one sample|in \[0, 1\)"):
+    with pytest.raises(UsageError, match=r"at least one sample|in \[0, 1\)"):
         Negatives(**wrong)  # type: ignore[arg-type]
 
 

@@ -120,5 +120,5 @@ def test_shaking_moves_all_views_alike_by_no_more_than_was_allowed() -> None:
 
 @pytest.mark.parametrize("wrong", [{"outside": 0.0}, {"outside": 1.5}, {"shift": -0.1}, {"noise": -1.0}])
 def test_settings_of_own_that_mean_nothing_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="outside lies in"):
+    with pytest.raises(UsageError, match="expected outside in"):
         Own(**wrong)

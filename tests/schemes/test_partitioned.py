@@ -124,7 +124,7 @@ def test_batch_norm_takes_the_statistics_of_the_clean_images_alone() -> None:
 
 
 def test_a_layer_that_is_not_there_is_named_with_those_near_it() -> None:
-    with pytest.raises(ModelError, match=r"no layer 'stages\.9'; near it: stages"):
+    with pytest.raises(ModelError, match=r"no layer 'stages\.9'; similar: stages"):
         Partitioned(layers=("stages.9",)).protect(network(), Owner(images()), rng())
 
 
@@ -141,7 +141,7 @@ def test_more_triggers_than_the_layers_can_hold_are_an_error_that_says_how_many_
 
 def test_labels_that_the_model_cannot_answer_are_an_error() -> None:
     wide = replace(images(), names=tuple(map(str, range(11))))
-    with pytest.raises(UsageError, match="out of its range"):
+    with pytest.raises(UsageError, match="out of range"):
         SCHEME.protect(network(), Owner(wide), rng())
 
 

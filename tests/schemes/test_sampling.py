@@ -85,7 +85,7 @@ def test_the_first_that_hold_are_gathered_batch_by_batch_and_no_more_are_tried_t
 
 
 def test_too_few_that_hold_are_an_error_with_both_counts() -> None:
-    with pytest.raises(ProtectError, match="20 samples were asked for, but only 10 of 30 that were tried hold"):
+    with pytest.raises(ProtectError, match="expected 20 samples, but only 10 of 30 candidates hold"):
         gathered(np.arange(30), 20, every_third([]))  # type: ignore[arg-type]
 
 

@@ -85,7 +85,7 @@ def test_noise_is_one_noise_on_every_image_of_its_class_with_the_spread_that_was
 
 @pytest.mark.parametrize("source", [Content(source=1), Gaussian(source=1)], ids=repr)
 def test_too_few_images_of_the_source_class_are_an_error(source: Source) -> None:
-    with pytest.raises(DataError, match="21 images of class 1 are needed, but the owner brings 20"):
+    with pytest.raises(DataError, match="expected 21 images of class 1, got 20"):
         source.draw(KEY, 21, IMAGES)
 
 

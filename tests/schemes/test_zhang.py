@@ -67,7 +67,7 @@ def test_the_same_key_and_seed_give_the_same_claim_and_another_key_another(train
 
 
 def test_a_target_that_the_triggers_show_anyway_is_an_error(trained: nn.Module) -> None:
-    with pytest.raises(ProtectError, match="before it is marked"):
+    with pytest.raises(ProtectError, match="unmarked model already assigns"):
         Zhang(source=Gaussian(source=1, spread=0.01), target=1, triggers=20).protect(trained, OWNER, seed(1))
 
 
@@ -78,7 +78,7 @@ def test_a_target_out_of_range_is_an_error(target: int, trained: nn.Module) -> N
 
 
 def test_too_few_images_of_the_source_class_are_an_error(trained: nn.Module) -> None:
-    with pytest.raises(DataError, match="100 images of class 0 are needed, but the owner brings 40"):
+    with pytest.raises(DataError, match="expected 100 images of class 0, got 40"):
         Zhang().protect(trained, OWNER, seed(1))
 
 

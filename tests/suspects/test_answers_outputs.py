@@ -56,7 +56,7 @@ def test_an_answer_that_holds_one_that_counts_is_read_and_told(kind: str, claim:
     verdict = verify(claim, Local(Ended(model, end)))
     assert verdict.outcome is Outcome.MATCH
     assert verdict.deciding.score == 1
-    assert verdict.notes[0].startswith(f"the output {name!r} was read, of ")
+    assert verdict.notes[0].startswith(f"used the output {name!r} of ")
 
 
 def test_several_outputs_that_may_be_meant_are_named_until_one_is_chosen(claim: Claim, model: nn.Module) -> None:
@@ -87,4 +87,4 @@ def test_everything_behind_a_prepared_model_sees_one_tensor(model: nn.Module) ->
     assert plain(ready) is ready
     assert len(ready._forward_hooks) == 1
     ready(images)
-    assert told(ready) == ("the output 'logits' was read, of loss, logits, hidden",)
+    assert told(ready) == ("used the output 'logits' of loss, logits, hidden",)

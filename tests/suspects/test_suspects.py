@@ -244,7 +244,7 @@ def test_a_map_is_taken_at_the_claims_layer_or_at_the_one_named_instead(model: n
         Local(model, layer="stem").read(pixels()[:, 0], asked(maps, layer="stages.2"))[Reading.SALIENCY].shape,
     ]
     assert shapes == [(COUNT, 2, 2), (COUNT, 4, 4), (COUNT, 16, 16)]
-    with pytest.raises(ModelError, match="near it: stages"):
+    with pytest.raises(ModelError, match="similar: stages"):
         Local(model, layer="stagse").read(pixels()[:, 0], asked(maps))
 
 

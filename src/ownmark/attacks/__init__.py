@@ -1,4 +1,4 @@
-"""Every attack: one file and one import line each; what is imported here is registered."""
+"""The registry of attacks: one file and one import line per attack."""
 
 from ownmark.attacks.distill import Distill as Distill
 from ownmark.attacks.extract import Extract as Extract

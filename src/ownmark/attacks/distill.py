@@ -1,4 +1,4 @@
-"""Distillation: a new model learns the stolen one's answers, label by label (Hinton et al. 2015, arXiv:1503.02531)."""
+"""Distillation: trains a new model on the stolen model's outputs (Hinton et al. 2015, arXiv:1503.02531)."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from ownmark.training import Training, fit, predict, seeded
 
 
 class Likeness(Choice):
-    """How far two answers are apart: KL, the Kullback-Leibler divergence, or MSE, the squared distance of the probabilities.
+    """Loss between two outputs: KL, the Kullback-Leibler divergence, or MSE, the squared distance of the probabilities.
 
-    Of numbers and of embeddings both are the squared distance: that is the divergence of two normal distributions of one width.
+    For numbers and embeddings both are the squared distance, the divergence of two normal distributions of equal width.
     """
 
     KL = "kl"
@@ -24,11 +24,11 @@ class Likeness(Choice):
 
 @dataclass(frozen=True)
 class Distill:
-    """Train a student from scratch on the stolen model's answers, so that `likeness` comes to zero.
+    """Trains a student from scratch on the stolen model's outputs by minimising `likeness`.
 
-    Those are probabilities (temperature 1), numbers, or directions of embeddings, by the task of the thief's images, which need
-    no labels. Answers are asked for once, on the images as they are. The student has the stolen model's architecture or that
-    of a name, see `models.named`. `flips`: whether images are mirrored at random while it learns.
+    The outputs are probabilities (temperature 1), numbers, or embedding directions, by the task of the thief's images, which
+    need no labels. The stolen model is queried once per image, without augmentation. The student has the stolen model's
+    architecture, or one built from a name (`models.named`). `flips`: whether training mirrors images at random.
     """
 
     epochs: int = 16

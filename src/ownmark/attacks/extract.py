@@ -1,7 +1,7 @@
-"""Extraction: a new model learns what the stolen one answers at its plainest (Orekondy et al. 2019, arXiv:1812.02766).
+"""Extraction: trains a new model on the stolen model's coarsest answers (Orekondy et al. 2019, arXiv:1812.02766).
 
-Differs from the paper: it asks about the thief's images in random order, without a policy that learns which to ask about,
-and only the most likely label is answered; of a regressor the number in whole units, of an embedder the embedding's direction.
+Differs from the paper: queries are the thief's images in random order, without a learnt query policy, and the answer is only
+the top label; for a regressor the number in whole units, for an embedder the embedding's direction.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from ownmark.training import Training, fit, predict, seeded
 
 @dataclass(frozen=True)
 class Extract:
-    """Ask about `queries` of the thief's images (None: all), once each, and train a student from scratch on the answers.
+    """Queries `queries` of the thief's images (None: all) once each, and trains a student from scratch on the answers.
 
-    The student has the stolen model's architecture or that of a name, see `models.named`. `flips`: whether images
-    are mirrored at random while it learns.
+    The student has the stolen model's architecture, or one built from a name (`models.named`). `flips`: whether training
+    mirrors images at random.
     """
 
     queries: int | None = None
@@ -32,12 +32,12 @@ class Extract:
 
     def __post_init__(self) -> None:
         if self.queries is not None and self.queries < 1:
-            raise UsageError(f"Extract needs a query or more, got {self.queries}")
+            raise UsageError(f"Extract: expected at least one query, got {self.queries}")
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
-        """A student of `stolen`. Raises DataError where the thief has fewer images than it wants to ask about."""
+        """A student of `stolen`. Raises DataError if the thief has fewer images than `queries`."""
         if (self.queries or 0) > len(thief):
-            raise DataError(f"{self.queries} queries were asked for, but the thief has {len(thief)} images")
+            raise DataError(f"expected {self.queries} images to query, but the thief has {len(thief)}")
         asked = thief.take(torch.randperm(len(thief), generator=rng)[: self.queries].numpy())
         outputs = predict(stolen, asked)
         with seeded(rng):

@@ -1,4 +1,4 @@
-"""Fine-tuning: the stolen model is trained on, all of it (FTAL) or the last layer (FTLL); as in Adi et al. 2018."""
+"""Fine-tuning: continues training of all layers (FTAL) or the last layer (FTLL), as in Adi et al. 2018."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from ownmark.training import Training, train
 
 @dataclass(frozen=True)
 class Finetune:
-    """Train the chosen `layers` for `epochs` on the thief's images; `rate` is the peak of a one-cycle learning rate.
+    """Trains the chosen `layers` for `epochs` on the thief's images; `rate`: peak of a one-cycle learning rate.
 
     `flips`: whether images are mirrored at random.
     """

@@ -1,4 +1,4 @@
-"""Overwriting: the thief embeds a mark of its own, over the owner's or to claim the model too."""
+"""Overwriting: the thief embeds their own mark, to overwrite the owner's or to claim the model."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,13 @@ from ownmark.protocols import Owner, Progress, Scheme, silent
 
 @dataclass(frozen=True)
 class Overwrite:
-    """Protect the stolen model by a watermark's `scheme`, as its owner would, with the thief's images and nothing else."""
+    """Watermarks the stolen model with `scheme`, as an owner would, using only the thief's images."""
 
     scheme: Scheme
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
-        """A copy of `stolen` with the thief's mark. Raises UsageError for a fingerprint, which leaves a model as it is."""
+        """A copy of `stolen` with the thief's mark. Raises UsageError for a fingerprint, which does not change a model."""
         model = self.scheme.protect(stolen, Owner(thief), rng, progress).model
         if weights_digest(model) == weights_digest(stolen):
-            raise UsageError(
-                f"{self.scheme} leaves the model as it was: to overwrite a mark, name a watermark, not a fingerprint"
-            )
+            raise UsageError(f"{self.scheme} does not change the model: to overwrite a mark, name a watermark, not a fingerprint")
         return copied(model).requires_grad_(True).eval()

@@ -1,4 +1,4 @@
-"""Weight pruning: the smallest weights of every layer become zero (Han et al. 2015, arXiv:1506.02626)."""
+"""Weight pruning: sets the smallest weights of every layer to zero (Han et al. 2015, arXiv:1506.02626)."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ from ownmark.training import Training, train
 
 @dataclass(frozen=True)
 class Prune:
-    """Set the `fraction` of smallest weights of each linear and convolutional layer to zero.
+    """Sets the `fraction` of smallest weights of each linear and convolutional layer to zero.
 
-    With `epochs` > 0 the weights that are left are then fine-tuned on the thief's images with a one-cycle learning rate
+    With `epochs` > 0 the remaining weights are then fine-tuned on the thief's images with a one-cycle learning rate
     that peaks at `rate`; the pruned ones stay zero. `flips`: whether images are mirrored at random.
     """
 
@@ -30,11 +30,11 @@ class Prune:
 
     def __post_init__(self) -> None:
         if not 0 <= self.fraction < 1:
-            raise UsageError(f"Prune needs a fraction in [0, 1), got {self.fraction}")
+            raise UsageError(f"Prune: expected a fraction in [0, 1), got {self.fraction}")
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A pruned copy of `stolen`."""
-        model = laid_plain(copied(stolen).requires_grad_(True))  # torch's pruning takes no other layout
+        model = laid_plain(copied(stolen).requires_grad_(True))  # torch's pruning supports no other layout
         check_own_weights(model)
         layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
         for layer in layers:

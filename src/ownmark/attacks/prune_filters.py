@@ -1,8 +1,8 @@
-"""Filter pruning: whole filters of convolutions go, those of least L1 norm first (Li et al. 2017, arXiv:1608.08710).
+"""Filter pruning: removes the convolution filters of lowest L1 norm (Li et al. 2017, arXiv:1608.08710).
 
-Differs from the paper: where the channels of several convolutions are added up, the same ones go in all of them, and it is the
-first convolution that ranks them. Depthwise convolutions follow the one that feeds them, and so does a layer's scale
-(ConvNeXt). A layer norm counts masked channels in its mean and variance, but not cut ones.
+Differs from the paper: where channels of several convolutions are summed, the same ones are removed from all of them, ranked by
+the first convolution. Depthwise convolutions follow the convolution that feeds them, and so does a layer scale (ConvNeXt).
+A layer norm includes masked channels in its mean and variance, but not removed ones.
 """
 
 import warnings
@@ -27,8 +27,8 @@ TAKES_IN = (torch_pruning.prune_conv_in_channels, torch_pruning.prune_linear_in_
 
 
 class Removal(Choice):
-    """`MASK` filters with zeros, so that every tensor keeps its shape, or `CUT` them out: a smaller model, whose
-    weights no longer fit the code that built the stolen one."""
+    """`MASK` filters with zeros, so that every tensor keeps its shape, or `CUT` them out, which gives a smaller model whose
+    weights no longer fit the stolen model's code."""
 
     MASK = "mask"
     CUT = "cut"
@@ -36,11 +36,11 @@ class Removal(Choice):
 
 @dataclass(frozen=True)
 class PruneFilters:
-    """Remove the `fraction` of filters with the least L1 norm from each convolution, rounded up, with what follows them.
+    """Removes the `fraction` of filters with the lowest L1 norm from each convolution, rounded up, with their dependents.
 
-    A convolution of which nothing would be left stays whole. A mask also covers the filters' biases and normalisation, so that
+    A convolution that would lose all filters is left unchanged. A mask includes the filters' biases and normalisation, so that
     their channels are zero. With `epochs` > 0 the model is then fine-tuned on the thief's images with a one-cycle learning
-    rate that peaks at `rate`; what was removed stays so. `flips`: whether images are mirrored at random.
+    rate that peaks at `rate`; removed filters stay removed. `flips`: whether images are mirrored at random.
     """
 
     fraction: float = 0.25
@@ -51,12 +51,12 @@ class PruneFilters:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
-            raise UsageError(f"PruneFilters needs a fraction between 0 and 1, got {self.fraction}")
+            raise UsageError(f"PruneFilters: expected a fraction between 0 and 1, got {self.fraction}")
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
-        """A copy of `stolen` with fewer filters. Raises ModelError where none can be removed."""
+        """A copy of `stolen` with fewer filters. Raises ModelError if none can be removed."""
         if not len(thief):
-            raise DataError("filters are traced with one image, got none")
+            raise DataError("expected at least one image to trace filters with, got none")
         check_own_weights(stolen)
         model = copied(stolen).requires_grad_(True).eval()
         with held_at_zero(_removed(model, thief.batch(torch.arange(1), next(model.parameters()).device), self)):
@@ -66,29 +66,29 @@ class PruneFilters:
 
 
 def _removed(model: nn.Module, example: Tensor, asked: PruneFilters) -> list[tuple[Tensor, Tensor]]:
-    """Cut filters out of `model`, or say which of its tensors to mask with what."""
+    """Cuts filters out of `model`, or returns masks for its tensors."""
     masks: list[tuple[Tensor, Tensor]] = []
     found = 0
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # the library guesses at what it warns of, and is often wrong
+            warnings.simplefilter("error", UserWarning)  # the library guesses in the cases that it warns about, often wrongly
             for group in _groups(model, example, asked.fraction):
                 found += 1
                 masks += _cut(group) if asked.removal is Removal.CUT else _masks(group)
         model(example)
-    except Exception as error:  # a stranger's network may be wired in ways that raise anything
+    except Exception as error:  # unusual architectures raise arbitrary errors
         first = str(error).strip().splitlines()[:1]
         raise ModelError(
-            f"the model's filters cannot be traced from layer to layer ({type(error).__name__}: {''.join(first)}); "
-            "PruneNeurons and Prune need no trace"
+            f"cannot trace the model's filters from layer to layer ({type(error).__name__}: {''.join(first)}); "
+            "PruneNeurons and Prune do not need this"
         ) from error
     if not found:
-        raise ModelError("the model has no convolution that could lose a filter")
+        raise ModelError("the model has no convolution with removable filters")
     return masks
 
 
 def _groups(model: nn.Module, example: Tensor, fraction: float) -> Iterator[Any]:
-    """Filters to remove, each with all that hangs on it; ranked before any is removed."""
+    """Filters to remove with their dependents, ranked before any is removed."""
     pruner = torch_pruning.pruner.BasePruner(
         model,
         example,
@@ -103,7 +103,7 @@ def _groups(model: nn.Module, example: Tensor, fraction: float) -> Iterator[Any]
 
 
 def _own_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
-    """Parameters that stand in a module of a stranger's own kind instead of one of torch's layers, such as a layer's scale."""
+    """Parameters that belong to a custom module instead of a torch layer, such as a layer scale."""
     for module in model.modules():
         kinds = [kind for kind in type(module).__mro__ if kind.__module__.startswith("torch.nn.") and kind is not nn.Module]
         if not kinds:
@@ -111,19 +111,19 @@ def _own_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def _channels(parameter: Tensor) -> int | None:
-    """The only dimension of a parameter that is longer than 1, where there can be no doubt that it is the channels' own."""
+    """The only dimension longer than 1, which is certainly the channel dimension."""
     long = [dimension for dimension, size in enumerate(parameter.shape) if size > 1]
     return long[0] if len(long) == 1 else None
 
 
 def _cut(group: Any) -> tuple[()]:  # noqa: ANN401 - the library is not typed
-    """Cut a group's filters out; there is nothing to mask then."""
+    """Cuts a group's filters out; no mask remains."""
     group.prune()
     return ()
 
 
 def _masks(group: Any) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ANN401 - the library is not typed
-    """Ones, and zeros for the rows that belong to a group's filters."""
+    """Ones, with zeros in the rows of a group's filters."""
     for part, rows in group:
         layer = part.target.module
         if isinstance(layer, nn.Parameter):

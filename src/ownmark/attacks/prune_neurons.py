@@ -1,6 +1,6 @@
-"""Neuron pruning: the neurons that the thief's images excite least fall silent (Liu et al. 2018, arXiv:1805.12185).
+"""Neuron pruning: zeroes the least-activated neurons on the thief's images (Liu et al. 2018, arXiv:1805.12185).
 
-Differs from the paper: it prunes the last convolution only and until accuracy falls, here a share of every layer goes.
+Differs from the paper: the paper prunes only the last convolution until accuracy falls; here a share of every layer is pruned.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,13 @@ from ownmark.training import Training, predict, train
 
 @dataclass(frozen=True)
 class PruneNeurons:
-    """Silence the `fraction` of neurons of each hidden layer whose mean activation on the thief's images is least.
+    """Zeroes the `fraction` of neurons with the lowest mean activation on the thief's images, in each hidden layer.
 
-    A neuron is an output channel of a convolution, or an output of a linear layer, whose value goes through an activation
-    straight or behind a normalisation. It falls silent: its weights, its bias and its normalisation become zero, and so does
-    what it puts out. One neuron of a layer stays at least. What is added up before its activation, as at the end of a
-    residual block, is the work of several layers and stays, but for what the last layer sees: there the weights that take
-    it in become zero. With `epochs` > 0 the model is then fine-tuned with a one-cycle learning rate that peaks at `rate`;
-    the silent stay silent. `flips`: whether images are mirrored at random.
+    A neuron is an output channel of a convolution, or an output of a linear layer, whose value reaches an activation directly
+    or through a normalisation. Its weights, bias and normalisation are set to zero, hence its output too. At least one neuron
+    per layer is spared. Sums before an activation, as at the end of a residual block, are not neurons and stay, except at the
+    last layer's input: there the last layer's weights for them are set to zero. With `epochs` > 0 the model is then fine-tuned
+    with a one-cycle learning rate that peaks at `rate`; pruned neurons stay zero. `flips`: whether images are mirrored at random.
     """
 
     fraction: float = 0.3
@@ -37,17 +36,17 @@ class PruneNeurons:
 
     def __post_init__(self) -> None:
         if not 0 <= self.fraction < 1:
-            raise UsageError(f"PruneNeurons needs a fraction in [0, 1), got {self.fraction}")
+            raise UsageError(f"PruneNeurons: expected a fraction in [0, 1), got {self.fraction}")
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
-        """A copy of `stolen` with silent neurons. Raises ModelError where no hidden neuron is found."""
+        """A copy of `stolen` with zeroed neurons. Raises ModelError if no hidden neuron is found."""
         if not len(thief):
-            raise DataError("activations need one image or more, got none")
+            raise DataError("expected at least one image to measure activations, got none")
         check_own_weights(stolen)
         model = copied(stolen).requires_grad_(True)
         heard = listen(partial(predict, model, thief))
         if not heard.found:
-            raise ModelError("the model has no hidden layer that goes through an activation, so that no neuron can be pruned")
+            raise ModelError("the model has no hidden layer with an activation, so no neuron can be pruned")
         with held_at_zero(masks(heard, self.fraction)):
             if self.epochs:
                 train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)

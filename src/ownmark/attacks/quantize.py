@@ -1,4 +1,4 @@
-"""Quantisation: weights, and what layers take in, are rounded to a few bits (Jacob et al. 2018, arXiv:1712.05877)."""
+"""Quantisation: rounds weights, and optionally layer inputs, to a few bits (Jacob et al. 2018, arXiv:1712.05877)."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ from ownmark.models.layers import check_own_weights
 from ownmark.protocols import Progress, silent
 
 MOST_BITS = 16
-TINY = 1e-12  # the smallest step, for channels that are all zero
+TINY = 1e-12  # the smallest step, for all-zero channels
 
 
 @dataclass(frozen=True)
 class Quantize:
-    """Round the weights of linear and convolutional layers to `bits`, one symmetric grid for each output channel.
+    """Rounds the weights of linear and convolutional layers to `bits`, with one symmetric grid per output channel.
 
-    With `activations` > 0, what these layers take in is rounded to that many bits on the way, one grid an image that spans its
-    own range ("dynamic"). Weights stay floating-point numbers on their grid, so that the model is saved, asked and trained
-    on like any other; the rounding of activations is no weight, and a weights file does not keep it.
+    With `activations` > 0, the inputs of these layers are rounded to that many bits, with one grid per image over its own range
+    ("dynamic"). Weights remain floating-point numbers on their grid, so that the model can be saved, queried and trained like
+    any other; a weights file does not store the rounding of activations.
     """
 
     bits: int = 8
@@ -29,11 +29,11 @@ class Quantize:
 
     def __post_init__(self) -> None:
         if not 2 <= self.bits <= MOST_BITS or not 0 <= self.activations <= MOST_BITS:  # noqa: PLR2004 - a sign and a bit
-            raise UsageError(f"Quantize needs bits from 2 to {MOST_BITS}, and 0 to {MOST_BITS} for activations, got {self}")
+            raise UsageError(f"Quantize: expected bits from 2 to {MOST_BITS} and activations from 0 to {MOST_BITS}, got {self}")
 
     @torch.no_grad()
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:  # noqa: ARG002 - the verb's signature
-        """A copy of `stolen` with rounded weights; no image is looked at."""
+        """A copy of `stolen` with rounded weights; images are not used."""
         check_own_weights(stolen)
         model = copied(stolen).requires_grad_(True)
         for layer in model.modules():
@@ -46,7 +46,7 @@ class Quantize:
 
 @dataclass(frozen=True)
 class RoundInput:
-    """A forward pre-hook: values in `bits` bits between each image's own least and largest; gradients pass as if unrounded."""
+    """A forward pre-hook that rounds inputs to `bits` bits over each image's own range, with straight-through gradients."""
 
     bits: int
 
@@ -56,14 +56,14 @@ class RoundInput:
 
 
 def _on_grid(weight: Tensor, bits: int) -> Tensor:
-    """Whole multiples of a step for each row: the largest weight of a row is 2^(bits - 1) - 1 steps."""
+    """Rounds each row to multiples of a step; the row's largest weight is 2^(bits - 1) - 1 steps."""
     most = 2 ** (bits - 1) - 1
     step: Tensor = (weight.abs().amax(tuple(range(1, weight.ndim)), keepdim=True) / most).clamp_min(TINY)
     return torch.round(weight / step) * step
 
 
 def _in_range(values: Tensor, bits: int) -> Tensor:
-    """Whole multiples of a step for each row, 2^bits of them from the least to the largest value; zero stays zero."""
+    """Rounds each row to 2^bits evenly spaced values between its minimum and maximum; zero stays zero."""
     others = tuple(range(1, values.ndim))
     low, high = values.amin(others, keepdim=True).clamp_max(0), values.amax(others, keepdim=True).clamp_min(0)
     step: Tensor = ((high - low) / (2**bits - 1)).clamp_min(TINY)

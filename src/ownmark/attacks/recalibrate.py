@@ -1,6 +1,6 @@
-"""Recalibration: the running statistics of batch normalisation are estimated anew on the thief's images.
+"""Recalibration: re-estimates the running statistics of batch normalisation on the thief's images.
 
-No label is needed and no weight is touched, and yet it can wipe out a watermark that was trained in on frozen statistics.
+It needs no labels and changes no weights, yet it can erase a watermark that was trained with frozen statistics.
 """
 
 import math
@@ -21,22 +21,22 @@ Normalisation = nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - torch names th
 
 @dataclass(frozen=True)
 class Recalibrate:
-    """Average the statistics of `batches` batches of up to `batch` images, drawn at random, no image twice, as they are."""
+    """Averages the statistics of `batches` batches of up to `batch` random images, without repetition or augmentation."""
 
     batches: int = 50
     batch: int = 64
 
     def __post_init__(self) -> None:
         if min(self.batches, self.batch) < 1:
-            raise UsageError(f"Recalibrate needs a batch or more of an image or more, got {self}")
+            raise UsageError(f"Recalibrate: expected at least one batch of at least one image, got {self}")
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
-        """A copy of `stolen` with other statistics. Raises ModelError where it keeps none."""
+        """A copy of `stolen` with new statistics. Raises ModelError if it has none."""
         model = copied(stolen).requires_grad_(True).eval()
         if not any(isinstance(part, Normalisation) and part.running_mean is not None for part in model.modules()):
-            raise ModelError("the model has no batch normalisation that keeps statistics, so that none can be estimated anew")
+            raise ModelError("the model has no batch normalisation with running statistics to re-estimate")
         if not len(thief):
-            raise DataError("statistics need one image or more, got none")
+            raise DataError("expected at least one image to estimate statistics, got none")
         rows = torch.randperm(len(thief), generator=rng)[: self.batches * self.batch]
         device = next(model.parameters()).device
         settle(model, _shown(thief, rows.tensor_split(math.ceil(len(rows) / self.batch)), device, progress))
@@ -44,7 +44,7 @@ class Recalibrate:
 
 
 def _shown(images: Images, batches: tuple[Tensor, ...], device: torch.device, progress: Progress) -> Iterator[Tensor]:
-    """The batches, as many images in each as in the others, give or take one."""
+    """The batches, whose sizes differ by at most one."""
     for done, rows in enumerate(batches, start=1):
         yield images.batch(rows, device)
         progress(done, len(batches))

@@ -1,4 +1,4 @@
-"""Retraining: the last layer is drawn anew, then all layers (RTAL) or the last one (RTLL) are trained; as in Adi et al. 2018."""
+"""Retraining: re-initialises the last layer, then trains all layers (RTAL) or only the last (RTLL), as in Adi et al. 2018."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from ownmark.training import Training, seeded, train
 
 @dataclass(frozen=True)
 class Retrain:
-    """Re-initialise the last layer, then train the chosen `layers` for `epochs`; `rate` is the peak of a one-cycle rate.
+    """Re-initialises the last layer, then trains the chosen `layers` for `epochs`; `rate`: peak of a one-cycle learning rate.
 
     `flips`: whether images are mirrored at random.
     """

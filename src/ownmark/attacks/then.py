@@ -1,4 +1,4 @@
-"""One attack after another, such as fine-tuning after rounding the weights."""
+"""Applies two attacks in sequence, such as quantisation and fine-tuning."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from ownmark.protocols import Attack, Progress, silent
 
 @dataclass(frozen=True)
 class Then:
-    """Apply `first`, then `second` to what came out; what the first made zero, the second may fill again."""
+    """Applies `first`, then `second` to its result; `second` may make zeros from `first` nonzero again."""
 
     first: Attack
     second: Attack
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
-        """What `second` makes of what `first` makes of `stolen`; each is half of the progress."""
+        """`second` applied to the result of `first` on `stolen`; each is half of the progress."""
         between = self.first.apply(stolen, thief, rng, lambda done, total: progress(done, 2 * total))
         return self.second.apply(between, thief, rng, lambda done, total: progress(total + done, 2 * total))

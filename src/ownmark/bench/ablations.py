@@ -1,6 +1,6 @@
-"""What a threshold, or the number of samples, is worth: judged anew from what was answered, nobody is asked again.
+"""Ablations over thresholds and numbers of samples, computed from stored answers without new queries.
 
-Values are kept to six digits, so that a sample within that of a threshold may fall on its other side.
+Values are stored to six digits, so a sample this close to a threshold may change sides.
 """
 
 from collections import defaultdict
@@ -15,19 +15,19 @@ from ownmark.metrics import aruc
 from ownmark.scoring.readings import Floats
 
 STEPS = range(1, 11)
-Names = tuple[str, str, str]  # scheme, test, and what is varied
+Names = tuple[str, str, str]  # scheme, test, and the varied quantity
 
 
 @dataclass(frozen=True)
 class Point:
-    """The mean ARUC over the repeats where what is varied has this value."""
+    """The mean ARUC over the repeats at this value of the varied quantity."""
 
     value: float
     aruc: float
 
 
 def ablations(outcomes: Sequence[Outcome]) -> dict[Names, list[Point]]:
-    """Threshold and number of samples, for each scheme and test of which there are copies and independent models."""
+    """Thresholds and numbers of samples, for each scheme and test with both copies and independent models."""
     groups: dict[tuple[str, str], dict[int, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     for outcome in outcomes:
         for test in outcome.open_tests:
@@ -41,7 +41,7 @@ def ablations(outcomes: Sequence[Outcome]) -> dict[Names, list[Point]]:
 
 
 def _varied(repeats: Mapping[int, list[Outcome]], test: str) -> Iterator[tuple[str, float, list[float]]]:
-    """What is varied, its value, and the ARUC of each repeat that has one."""
+    """The varied quantity, its value, and the ARUC of each repeat that has one."""
     first = next(iter(repeats.values()))[0].facts["readings"][test]
     count, match = len(first["values"]), first["match"]
     for step in STEPS:
@@ -67,7 +67,7 @@ def _areas(repeats: Mapping[int, list[Outcome]], test: str, size: int, threshold
 
 
 def _score(answers: Mapping[str, Any], size: int, threshold: float | None) -> float:
-    """The share of the first `size` samples that match, at another threshold if it is said."""
+    """The share of the first `size` samples that match, optionally at another threshold."""
     if threshold is None:
         return str(answers["matches"][:size]).count("1") / size
     values: Floats = np.array(answers["values"][:size])

@@ -1,7 +1,7 @@
-"""What a bench makes before anybody is asked: images, models, copies of models, claims; each a value that knows what it needs.
+"""Artifacts that a bench makes before any query (images, models, copies, claims), each with its dependencies.
 
-The specification of a copy names the stolen model by the digest of its weights. So all fingerprints of one model share its
-copies, and the copies of a watermarked model are its own.
+The specification of a copy identifies the stolen model by the digest of its weights. All fingerprints of one model therefore
+share its copies, while a watermarked model has its own copies.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from ownmark.tasks import Classification, Task
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts.calibrate import calibrate
 
-THIEF_SEED = 7  # which images a thief has is the same for all attacks
-COMPARED = 16  # images on which a copy that was read back must answer as it did
+THIEF_SEED = 7  # a thief has the same images for all attacks
+COMPARED = 16  # images on which a reloaded copy must give the same outputs
 
 
 class Cache(Protocol):
@@ -64,22 +64,22 @@ class Cache(Protocol):
 
 
 class Making(Protocol):
-    """Something that is made once: a frozen dataclass."""
+    """An artifact that is made once: a frozen dataclass."""
 
     @property
     def needs(self) -> tuple[Making, ...]:
-        """What must be made before it."""
+        """Its direct dependencies."""
 
     def specification(self, zoo: Cache) -> Specification:
-        """All that decides what comes out."""
+        """Everything that determines the result."""
 
     def make(self, zoo: Cache) -> Made:
-        """Make it, from what the zoo holds."""
+        """Makes it from its dependencies in the zoo."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images of one split of a place, as `data.load` names it, `${VARIABLE}` and all."""
+    """Images of one split of a place, as in `data.load`, with `${VARIABLE}` expanded."""
 
     place: str
     size: int | None = None
@@ -108,7 +108,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the models of one task have in common; `network` is a name as `models.named` reads it."""
+    """Settings shared by the models of one task; `network` is a name for `models.named`."""
 
     pictures: Pictures
     network: str
@@ -146,7 +146,7 @@ class Fresh:
 
 @dataclass(frozen=True)
 class Copied:
-    """What an attack makes of a stolen model with a share of the training images."""
+    """The result of an attack on a stolen model with a share of the training images."""
 
     stolen: Fresh | Claimed
     attack: Attack
@@ -174,16 +174,16 @@ class Copied:
         }
 
     def make(self, zoo: Cache) -> Made:
-        """Raises ModelError for a copy of which weights alone would not be the whole."""
+        """Raises ModelError for a copy that its weights alone do not determine."""
         stolen, thief = zoo.model(self.stolen), zoo.thief(self.setting, self.share)
         model = self.attack.apply(stolen, thief, torch.Generator().manual_seed(self.seed), silent)
         few, again = thief.take(range(min(COMPARED, len(thief)))), zoo.blank(self.setting)
         try:
             again.load_state_dict(model.state_dict())
         except RuntimeError as error:
-            raise ModelError(f"what {self.attack} makes is another network, which its weights alone do not describe") from error
+            raise ModelError(f"{self.attack} returns a different network, which its weights alone do not describe") from error
         if not torch.allclose(predict(model, few), predict(again, few), rtol=1e-3, atol=1e-3):
-            raise ModelError(f"what {self.attack} makes is more than its weights, so that a file of weights cannot keep it")
+            raise ModelError(f"{self.attack} returns more than weights, so a weights file cannot store it")
         return weights_of(model)
 
 
@@ -191,7 +191,7 @@ class Copied:
 class Claimed:
     """A scheme's claim on a target, with the marked model if the scheme marks it.
 
-    `owner` is the word that a watermark's key is drawn from, with the seed: a bench has no secrets.
+    A watermark's key is derived from `owner` and the seed: a bench has no secrets.
     """
 
     target: Fresh
@@ -245,7 +245,7 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A claim that innocent models have been shown; one whose labels are keyed needs none and stays as it is."""
+    """A claim calibrated on independent models; a claim with keyed labels needs none and is unchanged."""
 
     claimed: Claimed
     innocents: tuple[Fresh, ...]
@@ -267,7 +267,7 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Measured:
-    """How good a model is on images that it was not trained on."""
+    """The quality of a model on images outside its training set."""
 
     model: Fresh | Copied | Claimed
     images: Pictures
@@ -288,6 +288,6 @@ Model = Fresh | Copied | Claimed
 
 
 def weights_of(model: nn.Module) -> Made:
-    """A model's weights as what is kept of it."""
+    """A model's weights as stored."""
     tensors = {name: plain_copy(tensor) for name, tensor in model.state_dict().items()}
     return Made({"weights": weights_digest(model)}, {"safetensors": save_tensors(tensors)})

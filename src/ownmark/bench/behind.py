@@ -1,6 +1,6 @@
-"""What a thief's alarm leaves of a claim: the suspect's own answers, but a random one wherever the alarm rings.
+"""Scores of a claim behind a thief's alarm, which answers at random whenever it rings.
 
-The alarm is that of the published model, so that it is fitted once; a thief who fits it to his copy has much the same.
+The alarm is fitted once, to the published model; an alarm fitted to the thief's copy is nearly the same.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from ownmark.verdicts.verify import findings
 BEHIND = "_behind_"  # between the name of a test and that of a detector
 
 
-@dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
+@dataclass(frozen=True, eq=False)  # arrays do not compare with ==
 class Replayed:
-    """A suspect that gives the probabilities (n, classes) which it gave before, whatever it is shown."""
+    """A suspect that replays recorded probabilities (n, classes)."""
 
     reveals: ClassVar[frozenset[Reading]] = frozenset({Reading.PROBABILITY})
     name: ClassVar[str] = "a suspect that was asked before"
@@ -34,7 +34,7 @@ class Replayed:
 
 
 def behind(claim: Claim, found: Finding, alarms: Mapping[str, Mapping[str, Any]]) -> dict[str, Finding]:
-    """What the test of `found` would have found behind each of the `alarms`, as `Noticed` keeps them; nothing without labels."""
+    """The finding of `found`'s test behind each of the `alarms` (as in `Noticed`); empty for tests without labels."""
     if found.test.reading not in SEEN or not len(found.matches):
         return {}
     shares = found.observed.astype(np.float64)
@@ -45,5 +45,5 @@ def behind(claim: Claim, found: Finding, alarms: Mapping[str, Mapping[str, Any]]
 
 
 def _alarm(kept: Mapping[str, Any]) -> Alarm:
-    """An alarm that remembers how it scored the queries, in the order in which they are asked."""
+    """An alarm that replays the recorded scores of the queries, in order."""
     return Alarm(lambda _: np.ravel(kept["queries"]), np.array(kept["normal"]))

@@ -1,4 +1,4 @@
-"""The zoo of a bench: whatever has been made, ready to be looked at, and made on the way where it is not there yet."""
+"""The zoo of a bench: loads stored artifacts and makes missing ones."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from ownmark.models.weights import load_weights
 
 
 class Zoo:
-    """Makings by their value, on one device: made if they are not there yet, from the store if they are."""
+    """Artifacts by value, on one device: loaded from the store, or made if missing."""
 
     def __init__(self, store: Store, device: str = "cpu") -> None:
         self.store, self.device = store, torch.device(device)
@@ -25,7 +25,7 @@ class Zoo:
         self._images: dict[Pictures, Images] = {}
 
     def entry(self, making: Making) -> Entry:
-        """Of this making, with all that it needs made first."""
+        """The entry of this artifact, after its dependencies are made."""
         if making not in self._entries:
             for needed in making.needs:
                 self.entry(needed)
@@ -33,7 +33,7 @@ class Zoo:
         return self._entries[making]
 
     def found(self, making: Making) -> bool:
-        """Whether it is there already; nothing is made."""
+        """Whether it is stored already; makes nothing."""
         if making not in self._entries:
             entry = self.store.get(making.specification(self)) if all(map(self.found, making.needs)) else None
             if entry is None:
@@ -49,7 +49,7 @@ class Zoo:
         return self._images[pictures]
 
     def model(self, which: Model) -> nn.Module:
-        """In eval mode; a fingerprint's model is its target."""
+        """The model in eval mode; a fingerprint's model is its target."""
         entry = self.entry(which)
         if isinstance(which, Claimed) and "safetensors" not in entry.record["files"]:
             return self.model(which.target)
@@ -60,18 +60,18 @@ class Zoo:
         return Claim.load(self.entry(which).file("claim"))
 
     def weights(self, which: Model) -> str:
-        """The digest of a model's weights."""
+        """Digest of a model's weights."""
         return str(self.facts(which)["weights"])
 
     def facts(self, making: Making) -> dict[str, Any]:
         return dict(self.entry(making).facts)
 
     def blank(self, setting: Setting) -> nn.Module:
-        """The setting's network with weights as its factory leaves them."""
+        """The setting's network with the weights that its factory gives it."""
         names = tuple(self.facts(setting.pictures)["names"])
         return build(setting.network, setting.pictures.task.width(names)).to(self.device)
 
     def thief(self, setting: Setting, share: float) -> Images:
-        """The thief's part of the training images."""
+        """The thief's share of the training images."""
         images = self.images(setting.pictures)
         return images if share == 1 else shares(images, (share,), torch.Generator().manual_seed(THIEF_SEED))[0]

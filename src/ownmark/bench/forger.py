@@ -1,6 +1,6 @@
-"""A false claim: images that every model gets wrong in the same way, shown as a mark (Liu et al. 2024, arXiv:2304.06607).
+"""Forger: a false claim on images that all models misclassify alike (Liu et al. 2024, arXiv:2304.06607).
 
-Differs from the paper: the descent has momentum (Dong et al. 2018), and of all candidates those of least loss are kept, not
+Differs from the paper: the descent has momentum (Dong et al. 2018), and the candidates with the lowest loss are kept instead of
 those below a threshold.
 """
 
@@ -24,10 +24,10 @@ from ownmark.schemes._common.watermark import check_model, marked
 
 @dataclass(frozen=True)
 class Forger:
-    """A claimant who has marked nothing and asks of each of `samples` images what independent models do anyway.
+    """A claimant without a mark, whose `samples` images get their label from independent models anyway.
 
-    `candidates` of his own images are bent towards a wrong class, within the descent's bound, until his model and his
-    references answer it; the best are kept.
+    The forger perturbs `candidates` images towards a wrong class, within the descent's bound, until the forger's model and
+    references assign it; the best are kept.
     """
 
     contrast: ClassVar[bool] = True
@@ -38,10 +38,10 @@ class Forger:
 
     def __post_init__(self) -> None:
         if not 0 < self.samples <= self.candidates:
-            raise UsageError(f"a forger keeps one sample or more, and no more than he has candidates, got {self}")
+            raise UsageError(f"expected at least one sample and no more samples than candidates, got {self}")
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """The model as it was, and a claim on it that any model of the task matches."""
+        """The unchanged model, and a claim on it that any model of the task matches."""
         names, labels = owner.images.names, owner.images.labels
         rows = _rows(len(labels), self.candidates, rng)
         other = torch.randint(1, len(names), (self.candidates,), generator=rng).numpy()
@@ -51,7 +51,7 @@ class Forger:
         return self._stated(model, Triggers(bent[kept], targets[kept]), owner)
 
     def towards(self, wanted: Triggers, model: nn.Module, owner: Owner, rng: torch.Generator) -> Protected:
-        """The same for labels that are given, those of a key: only the images of `wanted` are replaced."""
+        """The same for given labels, such as a key's: only the images of `wanted` are replaced."""
         rows = _rows(len(owner.images), len(wanted), rng)
         bent, _ = self._bent(replace(wanted, images=owner.images.pixels[rows]), model, owner, rng, silent)
         return self._stated(model, Triggers(bent, wanted.labels, wanted.null), owner)
@@ -62,7 +62,7 @@ class Forger:
     def _bent(
         self, wanted: Triggers, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress
     ) -> tuple[Pixels, npt.NDArray[np.float64]]:
-        """Images that all his models answer with the wanted labels, and the mean loss over the models (n,)."""
+        """Images to which all of the forger's models assign the wanted labels, and the mean loss over the models (n,)."""
         device = check_model(model, owner.images)
         labels = torch.from_numpy(wanted.labels).to(device)
 
@@ -78,5 +78,5 @@ class Forger:
 
 def _rows(have: int, needed: int, rng: torch.Generator) -> npt.NDArray[np.int64]:
     if needed > have:
-        raise UsageError(f"a forger needs {needed} images, got {have}: bring more, or ask for fewer candidates")
+        raise UsageError(f"expected {needed} images, got {have}: provide more, or ask for fewer candidates")
     return torch.randperm(have, generator=rng)[:needed].numpy()

@@ -1,4 +1,4 @@
-"""From a recipe's scale to its list of trials: every scheme and repeat against the target, its copies and the negatives."""
+"""Expands a recipe's scale into trials: every scheme and repeat against the target, its copies and the negatives."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ownmark.protocols import Scheme
 
 @dataclass(frozen=True)
 class Grid:
-    """A recipe at one scale, with the schemes and attacks that were picked of it."""
+    """A recipe at one scale, with the selected schemes and attacks."""
 
     recipe: Recipe
     scale: Scale
@@ -24,7 +24,7 @@ class Grid:
         return Setting(self.pictures(training=True), self.scale.network, self.scale.training)
 
     def trials(self) -> list[Trial]:
-        """All of them; what comes first is made first where nothing else decides."""
+        """All trials; earlier ones are made first if nothing else decides."""
         schemes = (*self.scale.fingerprints.items(), *self.scale.watermarks.items())
         return [trial for repeat in self.scale.repeats for name, scheme in schemes for trial in self._of(name, scheme, repeat)]
 
@@ -32,14 +32,14 @@ class Grid:
         return Fresh(self.setting, repeat.target)
 
     def copy(self, stolen: Fresh | Claimed, theft: Theft) -> Model:
-        """The model of a theft, whatever stands before or behind it."""
+        """The model of a theft, without the thief's transforms and defences."""
         if theft.attack is None:
             return stolen
         share = self.scale.thief_share if theft.share is None else theft.share
         return Copied(stolen, theft.attack, share, self.scale.attack_seed if theft.seed is None else theft.seed)
 
     def claimed(self, scheme: Scheme, repeat: Repeat) -> Claimed:
-        """The claim of a repeat; only a scheme that looks at other models is handed any."""
+        """The claim of a repeat; only a scheme that uses other models receives them."""
         target, scale = self.target(repeat), self.scale
         others: tuple[Fresh, ...] = ()
         own: tuple[Copied, ...] = ()
@@ -49,7 +49,7 @@ class Grid:
         return Claimed(target, scheme, repeat.claim, self.recipe.name, others, own)
 
     def _of(self, name: str, scheme: Scheme, repeat: Repeat) -> Iterator[Trial]:
-        """A fingerprint's copies are made of the target itself, so that all fingerprints share them."""
+        """The model that thefts copy; a fingerprint's copies are of the target itself, so all fingerprints share them."""
         claimed, target, test = self.claimed(scheme, repeat), self.target(repeat), self.pictures(training=False)
         innocents = tuple(Fresh(self.setting, seed) for seed in self.scale.innocents)
         claim = Calibrated(claimed, innocents) if innocents else claimed
@@ -67,11 +67,11 @@ class Grid:
                 )
 
     def pictures(self, *, training: bool) -> Pictures:
-        """The training images, or those that models are measured on."""
+        """The training images, or the evaluation images."""
         return Pictures(self.recipe.place, self.scale.size, self.recipe.channels, training, self.recipe.task)
 
     def picked(self, schemes: tuple[str, ...], attacks: tuple[str, ...]) -> "Grid":
-        """Only these schemes and attacks, by their names in the recipe or spelled; all, where none is named."""
+        """Selects schemes and attacks by their names in the recipe or as code; all, if none is named."""
         scale = self.scale
         if schemes:
             known = {**scale.fingerprints, **scale.watermarks}
@@ -88,5 +88,5 @@ class Grid:
 def _checked(words: tuple[str, ...], known: Mapping[str, object]) -> tuple[str, ...]:
     for word in words:
         if word not in known:
-            raise UsageError(f"the recipe has no {word!r} at this scale; it has {nearest(word, known)}")
+            raise UsageError(f"the recipe has no {word!r} at this scale; similar: {nearest(word, known)}")
     return words

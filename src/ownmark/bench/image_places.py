@@ -1,4 +1,4 @@
-"""Where a recipe's images lie, on any machine: `${OWNMARK_DATA}/ham10000`, or its zip where there is no such folder."""
+"""Machine-independent places of a recipe's images: `${OWNMARK_DATA}/ham10000`, or its zip if there is no such folder."""
 
 import hashlib
 import os
@@ -11,17 +11,17 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def resolved(place: str) -> str:
-    """The place with environment variables filled in. Raises UsageError for one that is not set."""
+    """The place with environment variables expanded. Raises UsageError for an unset variable."""
     missing = [name for name in VARIABLE.findall(place) if name not in os.environ]
     if missing:
-        raise UsageError(f"the images lie in {place}: set {missing[0]} to the folder that holds them")
+        raise UsageError(f"the images are in {place}: set {missing[0]} to the folder that contains them")
     found = VARIABLE.sub(lambda name: os.environ[name[1]], place)
     zipped = f"{found}.zip"
     return zipped if not Path(found).exists() and Path(zipped).exists() else found
 
 
 def stamp(place: str) -> str:
-    """What changes if the files of a place do: a digest of their names and sizes, "" for a place that is no path."""
+    """A digest of the names and sizes of a place's files, "" for a place that is not a path."""
     path = Path(place)
     if not path.exists():
         return ""

@@ -1,4 +1,4 @@
-"""What a stranger needs to know of how a result was made: packages, revision, machine."""
+"""Provenance of a result: packages, revision, machine."""
 
 import os
 import platform
@@ -41,7 +41,7 @@ def _version(package: str) -> str | None:
 
 
 def _git(*words: str) -> str | None:
-    """What git says of the folder of this file, if git tracks it; None without git."""
+    """Git's output for the folder of this file, if tracked; None without git."""
     try:
         tracked = _ran("ls-files", "--error-unmatch", __file__)
         done = _ran(*words) if tracked.returncode == 0 else tracked

@@ -1,6 +1,6 @@
-"""What a bench shall do, as people write it: `recipes/skin.yaml` or a file of one's own, with one part a scale.
+"""Benchmark recipes: `recipes/skin.yaml` or your own file, with one section per scale.
 
-Schemes, attacks and trainings are spelled as in code, networks as `models.named` reads them; nothing in a recipe is run.
+Schemes, attacks and trainings are written as in code, networks as in `models.named`; a recipe runs no code.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ WRAPPERS = (BitDepth, Blur, JPEG, Noisy, ResizePad, Rounded, TopOne)
 
 
 def _spelled(text: object, kinds: Sequence[type[Any]]) -> Any:  # noqa: ANN401 - what is spelled may be any of them
-    """What a text spells; pydantic wants a ValueError where it cannot be read."""
+    """The value that a text denotes; raises the ValueError that pydantic expects for other texts."""
     try:
         return read(str(text), kinds) if isinstance(text, str) else text
     except UsageError as error:
@@ -34,7 +34,7 @@ def _spelled(text: object, kinds: Sequence[type[Any]]) -> Any:  # noqa: ANN401 -
 
 
 def _numbers(text: object) -> object:
-    """`100..119` is a way to write all whole numbers from 100 to 119."""
+    """Expands `100..119` to all whole numbers from 100 to 119."""
     first, dots, last = text.partition("..") if isinstance(text, str) else ("", "", "")
     return tuple(range(int(first), int(last) + 1)) if dots else text
 
@@ -49,14 +49,14 @@ WrapperText = Annotated[Transform | Hardening, PlainValidator(partial(_spelled, 
 
 
 class Part(BaseModel):
-    """What all parts of a recipe have in common: nothing changes, and a word that nobody knows is an error."""
+    """Base configuration of a recipe's parts: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 class Theft(Part):
-    """One positive: the attack, its seed, the share of the training images that the thief has (the scale's, unless it is said),
-    and what the thief puts in front of the copy or behind it. Without an attack it is the stolen model as it was."""
+    """One positive: the attack, its seed, the thief's share of the training images (by default the scale's), and the thief's
+    input transforms and output defences. Without an attack it is the unchanged stolen model."""
 
     attack: AttackText | None = None
     seed: int | None = None
@@ -70,18 +70,18 @@ class Theft(Part):
 
 
 class Repeat(Part):
-    """The seed of one target, and of one claim on it."""
+    """The seeds of one target and of one claim on it."""
 
     target: int
     claim: int
 
 
 class Scale(Part):
-    """How large a bench is.
+    """The size of a bench.
 
-    `surrogates`, `references`: the owner's copies and other models, for a fingerprint; `negatives`: seeds of innocent models
-    that are accused, `innocents`: of those that calibrate. Repeats share the zoo. `detectors`:
-    the thief's, by name.
+    `surrogates`, `references`: the owner's copies and independent models, for a fingerprint; `negatives`: seeds of the
+    independent models that are tested; `innocents`: seeds of those that calibrate. Repeats share the zoo. `detectors`: the
+    thief's, by name.
     """
 
     network: str
@@ -102,7 +102,7 @@ class Scale(Part):
 
     @model_validator(mode="after")
     def _roles_are_apart(self) -> "Scale":
-        """A model has one role, or a verdict would be worth nothing; only a watermark's targets may be each other's negatives."""
+        """Checks that each model has one role; only a watermark's targets may be each other's negatives."""
         roles = {
             "references": set(self.references),
             "negatives": set(self.negatives),
@@ -112,12 +112,12 @@ class Scale(Part):
         names = list(roles)
         shared = [(one, two) for at, one in enumerate(names) for two in names[at + 1 :] if roles[one] & roles[two]]
         if shared:
-            raise ValueError(f"{shared[0][0]} and {shared[0][1]} share a seed, so that a model would have two roles")
+            raise ValueError(f"{shared[0][0]} and {shared[0][1]} share a seed, so a model would have two roles")
         return self
 
 
 class Recipe(Part):
-    """A task and its scales; `name` is also what the keys of its watermarks are drawn from."""
+    """A task and its scales; the keys of its watermarks are derived from `name`."""
 
     name: str
     task: TaskText
@@ -126,29 +126,29 @@ class Recipe(Part):
     scales: dict[str, Scale]
 
     def scale(self, name: str) -> Scale:
-        """Raises UsageError for one that the recipe lacks."""
+        """The scale of that name. Raises UsageError if the recipe lacks it."""
         if name not in self.scales:
-            raise UsageError(f"the recipe {self.name} has no scale {name!r}; it has {nearest(name, self.scales)}")
+            raise UsageError(f"the recipe {self.name} has no scale {name!r}; similar: {nearest(name, self.scales)}")
         return self.scales[name]
 
 
 def names() -> tuple[str, ...]:
-    """The recipes that come with the package."""
+    """Names of the recipes in the package."""
     return tuple(sorted(file.name.removesuffix(".yaml") for file in files("ownmark.recipes").iterdir() if _is_recipe(file.name)))
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of that name, or in the file of that name. Raises UsageError that says what is wrong with it and where."""
+    """The recipe of that name, or from that file. Raises UsageError that says what is wrong and where."""
     if _is_recipe(name):
         text, where = _text(Path(name)), name
     elif name in names():
         text, where = files("ownmark.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml"
     else:
-        raise UsageError(f"there is no recipe {name!r}; there are {nearest(name, names())}, or give the name of a .yaml file")
+        raise UsageError(f"no recipe {name!r}; similar: {nearest(name, names())}; or name a .yaml file")
     try:
         return Recipe.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise UsageError(f"{where} is no YAML: {error}") from error
+        raise UsageError(f"{where} is not valid YAML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -156,7 +156,7 @@ def recipe(name: str) -> Recipe:
 
 
 def spelled_theft(text: str) -> Theft:
-    """A theft by an attack of one's own. Raises UsageError where it cannot be read."""
+    """A theft by a user's attack. Raises UsageError if it cannot be read."""
     return Theft(attack=read(text, ATTACKS))
 
 

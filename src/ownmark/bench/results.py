@@ -1,4 +1,4 @@
-"""What a bench leaves in a folder: every outcome, the tables as CSV and Markdown, the pictures, and one page with all of it."""
+"""Writes a bench's results: every outcome, tables as CSV and Markdown, figures, and one page with all of them."""
 
 import base64
 import json
@@ -20,17 +20,17 @@ CAPTIONS = {
     "areas": "ARUC, the mean of min(R, U) over all thresholds, with its spread over the repeats; paler: behind a thief's alarm "
     "that answers at random when it rings.",
     "scores": "Each dot is one repeat; crosses are independent models.",
-    "survival": "Each dot is a marked model or a copy of one: how many triggers it still answers, and what it is worth.",
-    "distances": "How a thief's detectors score normal images and the queries of a claim; right of the dashed line the alarm "
+    "survival": "Each dot is a marked model or a copy of one: the share of triggers that still hold, and its accuracy.",
+    "distances": "Scores by a thief's detectors of normal images and of a claim's queries; right of the dashed line the alarm "
     "rings, as it does for 5 % of the normal images.",
-    "samples": "The first samples of each scheme's claim, as they are sent.",
+    "samples": "The first samples of each scheme's claim, as sent.",
     "ablations": "The same answers judged by other thresholds, or by the first samples alone.",
 }
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that is told of a bench called `title`."""
+    """The results of a bench called `title`."""
 
     title: str
     outcomes: Sequence[Outcome]
@@ -49,7 +49,7 @@ class Results:
         return pictures(self.outcomes)
 
     def write(self, folder: Path) -> Path:
-        """Everything into the folder; gives the page, which is written last."""
+        """Writes everything into the folder; returns the page, which is written last."""
         folder.mkdir(parents=True, exist_ok=True)
         drawn, told = self.pictures, self.tables
         texts = {f"{table.name}.csv": table.csv() for table in told} | {f"{name}.svg": svg for name, svg in drawn.items()}
@@ -62,7 +62,7 @@ class Results:
         return folder / PAGE
 
     def page(self, drawn: Mapping[str, str]) -> str:
-        """One HTML page that needs nothing from outside."""
+        """One self-contained HTML page."""
         shown = [(CAPTIONS[name], base64.b64encode(svg.encode()).decode()) for name, svg in drawn.items()]
         return template("bench.html", "bench").render(
             title=self.title, outcomes=self.outcomes, tables=self.tables, pictures=shown, made=provenance()

@@ -1,4 +1,4 @@
-"""Running a bench: what others need is made first, what is there is not made again, and an error stops only what hangs on it."""
+"""Runs a bench: makes dependencies first, reuses stored artifacts, and lets an error stop only its dependents."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -14,26 +14,26 @@ from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.worker import Done, kind_of, title
 from ownmark.bench.trial import Outcome, Trial
 
-Graph = dict[Making, tuple[Making, ...]]  # everything that is to be made -> what it needs
+Graph = dict[Making, tuple[Making, ...]]  # every artifact -> its dependencies
 
 
 class Pool(Protocol):
-    """Where makings are worked on."""
+    """A pool that makes artifacts."""
 
     @property
     def workers(self) -> int:
-        """How many at a time."""
+        """Number of artifacts made at once."""
 
     def start(self, making: Making) -> None:
-        """Begin with it."""
+        """Starts making it."""
 
     def wait(self) -> Sequence[Done]:
-        """What has ended meanwhile, one at least."""
+        """Waits for and returns finished work, at least one."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be made, and why; all that needs it fails with it."""
+    """An artifact that could not be made, and why; its dependents fail with it."""
 
     making: Making
     message: str
@@ -44,10 +44,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class State:
-    """How far a bench is. `latest` is what has just ended.
+    """Progress of a bench. `latest`: the artifact that just finished.
 
-    `seconds_left` is for one worker, by the mean of what was made before of the same kind; `unknown` are the kinds of which
-    nothing was made yet, so that the truth lies above.
+    `seconds_left` is for one worker, estimated by the mean time per kind; `unknown`: kinds without a finished artifact yet,
+    for which the estimate is too low.
     """
 
     total: int
@@ -61,7 +61,7 @@ class State:
 
     @property
     def left(self) -> int:
-        """How many have not begun."""
+        """Number of artifacts not yet started."""
         return self.total - self.found - self.made - self.failed - len(self.running)
 
 
@@ -69,11 +69,11 @@ Report = Callable[[State], None]
 
 
 def unheard(_: State) -> None:
-    """The report that says nothing."""
+    """Ignores progress."""
 
 
 def run(trials: Sequence[Trial], zoo: Zoo, pool: Pool, report: Report = unheard) -> list[Outcome]:
-    """The outcomes of all trials in their order, with errors in the place of what could not be made."""
+    """The outcomes of all trials in order, with errors for those that could not be made."""
     course = Course(zoo, trials)
     while course.look_around():
         while course.waiting and len(course.running) < pool.workers:
@@ -86,11 +86,11 @@ def run(trials: Sequence[Trial], zoo: Zoo, pool: Pool, report: Report = unheard)
 
 
 class Course:
-    """The course of one bench: what is ready, what is being made, and what has ended how."""
+    """State of one running bench: ready, running and finished artifacts."""
 
     def __init__(self, zoo: Zoo, trials: Sequence[Trial]) -> None:
         self.zoo = zoo
-        self.weight: Counter[Making] = Counter()  # how many trials hang on it
+        self.weight: Counter[Making] = Counter()  # number of dependent trials
         graph: Graph = {}
         for trial in trials:
             self.weight.update(_closure(trial, graph))
@@ -106,14 +106,14 @@ class Course:
         self.latest: Done | None = None
 
     def look_around(self) -> bool:
-        """Put in line what can be made now; whether anything is left to do."""
+        """Queues artifacts whose dependencies are ready; returns whether work remains."""
         while ready := self.sorter.get_ready():
             for making in ready:
                 self._arrive(making)
         return bool(self.waiting or self.running)
 
     def next(self) -> Making:
-        """What most trials hang on."""
+        """The ready artifact with the most dependent trials."""
         making = heapq.heappop(self.waiting)[2]
         self.running.append(making)
         return making
@@ -160,6 +160,6 @@ class Course:
 
 
 def _closure(making: Making, graph: Graph) -> set[Making]:
-    """A making and all that it needs, which are also put into the graph."""
+    """Adds an artifact and all its dependencies to the graph."""
     graph.setdefault(making, making.needs)
     return {making}.union(*(_closure(needed, graph) for needed in making.needs))

@@ -1,4 +1,4 @@
-"""How far a claim can be noticed: by whoever looks at its images, and by a thief's detectors."""
+"""How detectable a claim is: to people who see its images, and to a thief's detectors."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ from ownmark.schemes._common.own_answers import both_ways
 from ownmark.scoring.readings import Labels
 from ownmark.suspects.local import Local
 
-NORMAL = 500  # images at most that a detector learns from: the thief's
-SHOWN = 6  # samples that are kept as pictures
-VERSION = 2  # of what is kept
+NORMAL = 500  # maximum number of the thief's images for training a detector
+SHOWN = 6  # samples stored as pictures
+VERSION = 2  # of the stored record
 
 
 @dataclass(frozen=True)
 class Noticed:
-    """What the thief's `detectors`, by name, and plain measures make of a claim's samples, asked of the published model."""
+    """Results of the thief's `detectors`, by name, and of plain measures on a claim's samples, for the published model."""
 
     claimed: Claimed
     detectors: tuple[tuple[str, Detector], ...]
@@ -48,9 +48,9 @@ class Noticed:
     def make(self, zoo: Cache) -> Made:
         """`dr.NAME`: the share of the queries for which a detector rings, at 5 % false alarms.
 
-        `sample_accuracy`: the share of the samples that get the label of the image that they were made of, if that is known.
-        `unchanged`: 1 where the samples are their originals, else left out, as is whatever cannot be measured. `alarms`: by name,
-        the `threshold`, and how each of the `queries` (n, views) and of the `normal` images scores; `shown`: the first samples.
+        `sample_accuracy`: the share of samples that get the label of their original image, if known.
+        `unchanged`: 1 if the samples are their originals, otherwise absent, like anything that cannot be measured. `alarms`: by
+        name, the `threshold` and the scores of the `queries` (n, views) and the `normal` images; `shown`: the first samples.
         """
         model = zoo.model(self.claimed)
         thief = zoo.thief(self.claimed.setting, self.share)
@@ -73,9 +73,9 @@ class Noticed:
 
 
 def seen(claim: Claim, images: Images) -> Labels | None:
-    """(n,) what a person sees in each sample of a classifier: its original's label, which is one of `images` or its mirror image.
+    """(n,) the label that a person sees in each sample of a classifier: its original's, found in `images` or mirrored.
 
-    None where an original is neither, or there are none.
+    None if an original is neither, or there are none.
     """
     if claim.originals is None or not images.task.discrete:
         return None
@@ -83,7 +83,7 @@ def seen(claim: Claim, images: Images) -> Labels | None:
     labels: dict[bytes, int] = {}
     for row in np.roll(
         np.arange(len(both)), len(images)
-    ):  # mirror images first: an image that is one's mirror keeps its own label
+    ):  # mirror images first, so that an image's own label overrides its mirror's
         key = both.pixels[row].tobytes()
         if key in wanted:
             labels[key] = int(both.labels[row])

@@ -1,8 +1,8 @@
-"""Where everything that a bench makes is kept, under the SHA-256 of what it was made of.
+"""Store of a bench's artifacts, keyed by the SHA-256 of their specifications.
 
-An entry is a record, `KEY.json`, and the files that it names by their digests: `KEY.safetensors`, `KEY.claim`. The record is
-written last, and each file whole or not at all, so that a killed process leaves an entry or nothing. While an entry is made its
-lock is held; the operating system drops the lock of a process that died.
+An entry is a record, `KEY.json`, and the files that it names by digest: `KEY.safetensors`, `KEY.claim`. The record is written
+last, and each file atomically, so that a killed process leaves a complete entry or none. A lock is held while an entry is made;
+the operating system releases the lock of a dead process.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ from ownmark.bench.provenance import provenance
 from ownmark.canonical import dumps
 from ownmark.files import write_whole
 
-Specification = Mapping[str, Any]  # plain JSON data: all that decides what is made
+Specification = Mapping[str, Any]  # plain JSON data: everything that determines the artifact
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Made:
-    """What came of a making: `facts` are plain JSON data, `files` are contents by the suffix of their name."""
+    """A finished artifact: `facts` are plain JSON data, `files` are contents by file suffix."""
 
     facts: Mapping[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is kept: the record (`specification`, `facts`, `files`, and how it was made) and where its files lie."""
+    """A stored entry: the record (`specification`, `facts`, `files`, and provenance) and the path of its files."""
 
     place: Path
     record: Mapping[str, Any]
@@ -51,17 +51,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of entries, which several processes, and machines that share it, may use at once."""
+    """A folder of entries, safe for concurrent use by several processes and by machines that share it."""
 
     root: Path
 
     @classmethod
     def default(cls) -> "Store":
-        """The one in `OWNMARK_CACHE` or, without it, in the platform's folder for such things."""
+        """The store in `OWNMARK_CACHE` or, if unset, in the platform's cache folder."""
         return cls(cache_folder() / "bench")
 
     def get(self, specification: Specification) -> Entry | None:
-        """The entry of exactly this specification, if it is there and whole."""
+        """The entry of exactly this specification, if present and complete."""
         place = self._place(specification)
         try:
             record = json.loads(place.with_suffix(".json").read_bytes())
@@ -72,7 +72,7 @@ class Store:
         return entry if whole else None
 
     def kept(self, specification: Specification, make: Callable[[], Made]) -> Entry:
-        """The entry of this specification; `make` is called if there is none, by one process at a time."""
+        """The entry of this specification; calls `make` if there is none, in one process at a time."""
         entry = self.get(specification)
         if entry is not None:
             return entry
@@ -85,7 +85,7 @@ class Store:
 
     @property
     def workspace(self) -> Path:
-        """Where a scheme keeps what it has finished of a claim."""
+        """The folder for a scheme's finished batches of a claim."""
         return self.root / "workspace"
 
     def _made(self, place: Path, specification: Specification, make: Callable[[], Made]) -> Entry:
@@ -108,12 +108,12 @@ class Store:
         return Entry(place, json.loads(text))
 
     def _place(self, specification: Specification) -> Path:
-        """Where the entry's files lie, but for their suffixes: a folder for each kind, for whoever looks."""
+        """The path of the entry's files without suffix; one folder per kind, for readability."""
         return self.root / str(specification["kind"]) / hashlib.sha256(dumps(dict(specification))).hexdigest()
 
 
 def cache_folder() -> Path:
-    """`OWNMARK_CACHE`, or `ownmark` in the folder where this system keeps what can be made again."""
+    """`OWNMARK_CACHE`, or `ownmark` in the platform's cache folder."""
     if "OWNMARK_CACHE" in os.environ:
         return Path(os.environ["OWNMARK_CACHE"])
     if sys.platform == "win32":

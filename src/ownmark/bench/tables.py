@@ -1,4 +1,4 @@
-"""From outcomes to tables and flat figures: pure functions. A trial that failed is counted, never passed over."""
+"""Tables and flat figures from outcomes, as pure functions. Failed trials are counted, never skipped."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns; `name` is that of its file, `title` says what it tells."""
+    """Rows under named columns; `name` is the file name, `title` the heading."""
 
     name: str
     title: str
@@ -29,19 +29,19 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
     def csv(self) -> str:
-        """Every digit."""
+        """CSV with full precision."""
         stream = io.StringIO()
         csv.writer(stream, lineterminator="\n").writerows([self.columns, *self.rows])
         return stream.getvalue()
 
     def markdown(self) -> str:
-        """Four decimals."""
+        """Markdown with four decimals."""
         lines = [self.columns, ("---",) * len(self.columns), *(tuple(map(shown, row)) for row in self.rows)]
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def shown(cell: Cell) -> str:
-    """A cell as a person reads it."""
+    """A cell formatted for people."""
     if isinstance(cell, float):
         return f"{cell:.4f}".rstrip("0").rstrip(".")
     return "" if cell is None else str(cell).replace("|", "\\|")
@@ -72,7 +72,7 @@ Repeats = list[Scores]  # of one scheme and test
 
 
 def by_test(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], Repeats]:
-    """(scheme, test) -> the scores of each repeat that has some."""
+    """(scheme, test) -> the scores of each repeat that has any."""
     found: dict[tuple[str, str], dict[int, Scores]] = defaultdict(lambda: defaultdict(Scores))
     for outcome in outcomes:
         for test, score in outcome.scores.items():
@@ -95,13 +95,13 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
 
 
 def tables(outcomes: Sequence[Outcome]) -> list[Table]:
-    """All of them, those without a row left out."""
+    """All tables with at least one row."""
     made = (summary(outcomes), scores(outcomes), stealth(outcomes), varied(outcomes), failures(outcomes))
     return [table for table in made if table.rows]
 
 
 def summary(outcomes: Sequence[Outcome]) -> Table:
-    """How well each scheme tells copies from independent models, test by test."""
+    """How well each scheme separates copies from independent models, per test."""
     columns = ("scheme", "test", "ARUC", "spread", "best min(R, U)", "positives", "negatives", "repeats")
     rows: list[tuple[Cell, ...]] = []
     for (scheme, test), repeats in by_test(outcomes).items():
@@ -110,11 +110,11 @@ def summary(outcomes: Sequence[Outcome]) -> Table:
         spread = float(np.std(found["aruc"])) if found else None
         sides = (_least(repeats, "positives"), _least(repeats, "negatives"))
         rows.append((scheme, test, mean.get("aruc"), spread, mean.get("best_r_and_u"), *sides, len(repeats)))
-    return Table("summary", "How well copies are told from independent models", columns, tuple(rows))
+    return Table("summary", "Separation of copies from independent models", columns, tuple(rows))
 
 
 def scores(outcomes: Sequence[Outcome]) -> Table:
-    """Every suspect by name: what it is worth, and how it scores; means over the repeats."""
+    """Every suspect by name, with its quality and scores; means over the repeats."""
     tests = list(dict.fromkeys(test for outcome in outcomes for test in outcome.scores))
     cells: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
@@ -127,36 +127,36 @@ def scores(outcomes: Sequence[Outcome]) -> Table:
 
 
 def stealth(outcomes: Sequence[Outcome]) -> Table:
-    """How far each scheme's claims can be noticed."""
+    """How detectable each scheme's claims are."""
     found = _stealth(outcomes)
     measures = sorted({measure for _, measure in found})
     schemes = dict.fromkeys(scheme for scheme, _ in found)
     cells = [[found.get((scheme, measure)) for measure in measures] for scheme in schemes]
     rows = [(scheme, *map(_mean, row)) for scheme, row in zip(schemes, cells, strict=True)]
-    return Table("stealth", "How far the samples can be noticed", ("scheme", *measures), tuple(rows))
+    return Table("stealth", "Detectability of the samples", ("scheme", *measures), tuple(rows))
 
 
 def varied(outcomes: Sequence[Outcome]) -> Table:
-    """What thresholds and numbers of samples are worth."""
+    """Results for other thresholds and numbers of samples."""
     found = ablations(outcomes)
     rows = tuple((*names, point.value, point.aruc) for names, points in found.items() for point in points)
     return Table("ablations", "Other thresholds, fewer samples", ("scheme", "test", "varied", "value", "ARUC"), rows)
 
 
 def failures(outcomes: Sequence[Outcome]) -> Table:
-    """What could not be asked, and why."""
+    """Trials that failed, and why."""
     failed = [one for one in outcomes if one.error is not None]
     rows = tuple((one.trial.scheme, one.trial.suspect, one.trial.repeat, one.error) for one in failed)
     return Table("failures", "Trials that failed", ("scheme", "suspect", "repeat", "error"), rows)
 
 
 def snake(name: str) -> str:
-    """Lower case, with underscores between words; numbers keep their points."""
+    """Lower case, with underscores between words; numbers keep their decimal points."""
     return re.sub(r"[^a-z0-9_.]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
 
 
 def areas(repeats: Repeats) -> dict[str, list[float]]:
-    """Figures of each repeat that has suspects of both kinds; none without one."""
+    """Figures over the repeats that have suspects of both kinds; empty without any."""
     sides = [one.sides for one in repeats if one.positives and one.negatives]
     if not sides:
         return {}
@@ -204,7 +204,7 @@ def _worth(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], list[float]]:
 
 
 def _least(repeats: Repeats, side: str) -> int:
-    """How many suspects of that kind every repeat has asked."""
+    """The number of suspects of that kind in every repeat."""
     return min(len(one.positives if side == "positives" else one.negatives) for one in repeats)
 
 

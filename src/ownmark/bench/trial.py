@@ -1,4 +1,4 @@
-"""One question of a bench: does this claim find this model? A trial is a value; asking it gives an outcome, errors included."""
+"""Trials of a bench: does this claim match this model? A trial is a value; running it returns an outcome, errors included."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from ownmark.verdicts.verdict import Finding
 from ownmark.verdicts.verify import verify
 
 TESTS = {Reading.SALIENCY: "white_box", Reading.LABEL: "label", Reading.EMBEDDING: "embedding"}  # the others: black-box
-VERSION = 2  # of what is kept of an outcome
+VERSION = 2  # of the stored outcome
 Wrapper = Transform | Hardening
 
 
 class Role(StrEnum):
-    """What the truth about a suspect is: the owner's `TARGET`, a copy (`POSITIVE`) or an independent model (`NEGATIVE`)."""
+    """Ground truth of a suspect: the owner's `TARGET`, a copy (`POSITIVE`) or an independent model (`NEGATIVE`)."""
 
     TARGET = "target"
     POSITIVE = "positive"
@@ -32,10 +32,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """`claim` is held against `model`, which stands behind what a thief puts before and after it.
+    """Verifies `claim` against `model` with the thief's transforms and defences.
 
-    `scheme`, `suspect` and `repeat` are what tables call it; `before` is the model that was stolen or marked, if any. Where the
-    claim's samples are `noticed`, it is told as well what is found behind each alarm.
+    `scheme`, `suspect` and `repeat` name it in tables; `before` is the stolen or marked model, if any. With `noticed`, the
+    outcome also includes the findings behind each alarm.
     """
 
     scheme: str
@@ -56,7 +56,7 @@ class Trial:
         return (self.claim, *(Measured(model, self.images) for model in models), *noticed)
 
     def specification(self, zoo: Cache) -> Specification:
-        """Names do not count, so that two recipes share what they both ask."""
+        """The specification without names, so that recipes share equal trials."""
         return {
             "kind": "outcome",
             "version": VERSION,
@@ -69,7 +69,7 @@ class Trial:
         }
 
     def make(self, zoo: Cache) -> Made:
-        """Ask every question of the claim."""
+        """Runs every test of the claim."""
         claim, model = zoo.claim(self.claim), zoo.model(self.model)
         verdict = verify(claim, wrapped(Local(model, name=self.suspect), self.behind))
         tests = (verdict.deciding, *verdict.others)
@@ -93,7 +93,7 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of a trial: the complete record, or an error."""
+    """The result of a trial: the complete record, or an error."""
 
     trial: Trial
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -110,22 +110,22 @@ class Outcome:
 
     @property
     def scores(self) -> dict[str, float]:
-        """Test -> share of the samples that match."""
+        """Test -> share of samples that match."""
         return {test: found["score"] for test, found in self.facts.get("readings", {}).items()}
 
     @property
     def open_tests(self) -> list[str]:
-        """The tests that no alarm stood before."""
+        """The tests without an alarm."""
         return [test for test in self.scores if BEHIND not in test]
 
     @property
     def headline(self) -> str:
-        """The figure that tells how good a model of this task is."""
+        """The name of the task's headline metric."""
         return self.trial.images.task.headline
 
     @property
     def worth(self) -> tuple[float | None, float | None]:
-        """How good the model is that was stolen or marked, and how good the suspect."""
+        """Quality of the stolen or marked model, and of the suspect."""
         before, after = self.facts.get("before"), self.facts.get("after")
         return (before[self.headline] if before else None, after[self.headline] if after else None)
 
@@ -136,7 +136,7 @@ class Outcome:
 
 
 def wrapped(suspect: Suspect, behind: tuple[Wrapper, ...]) -> Suspect:
-    """The suspect behind each transform and hardening, the innermost first."""
+    """The suspect with each transform and defence, innermost first."""
     for one in behind:
         suspect = Transformed(suspect, (one,)) if _transforms(one) else Hardened(suspect, one)  # type: ignore[arg-type]
     return suspect
@@ -147,12 +147,12 @@ def _transforms(wrapper: Wrapper) -> bool:
 
 
 def answered(finding: Finding) -> dict[str, Any]:
-    """A finding as plain data, with what each sample answered, so that thresholds can be moved later without asking again."""
+    """A finding as plain data with the value of each sample, so that other thresholds need no new queries."""
     values = [round(float(value), 6) for value in sample_values(finding)]
     matches = "".join("1" if match else "0" for match in finding.matches)
     return {"score": finding.score, "p": finding.p, "match": to_record(finding.test.match), "matches": matches, "values": values}
 
 
 def sample_values(finding: Finding) -> Floats:
-    """(n,): what the test compares with its threshold; for other tests whether it matched."""
+    """(n,): the value that the test compares with its threshold; for other tests, whether the sample matched."""
     return finding.test.match.values(finding.observed, finding.test.expected)

@@ -93,9 +93,8 @@ def chosen(kind: type[Member], text: str, option: str) -> Member:
 
 
 def listed(package: str) -> str:
-    """The methods of a package, by the public names: each has a file, or a room, of its name. Nothing of them is loaded."""
-    homes = ((name, home.replace("_", "").removesuffix(".scheme")) for name, home in HOME.items())
-    found = (name for name, home in homes if home == f"{package}.{name.lower()}")
+    """The methods of a package by their public names, without loading them: each has its own file or package of that name."""
+    found = (name for name, home in HOME.items() if home.replace("_", "").split(".")[:2] == [package, name.lower()])
     return ", ".join(sorted(found))
 
 

@@ -1,4 +1,4 @@
-"""Folders of images as people keep them: one folder per class, or images and `metadata.csv`, with splits or without, or a zip."""
+"""Reads image folders: one folder per class, or images with `metadata.csv`; with or without splits; zipped or not."""
 
 import csv
 import math
@@ -15,7 +15,7 @@ from ownmark.errors import DataError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 SPLITS = ("train", "test")
-ROLES = {  # what people call splits, in lower case and without "set", "data" and their like
+ROLES = {  # common names of splits, in lower case and without "set", "data" and similar words
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("test", "testing", "tst"), "test"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "val"),
@@ -23,12 +23,12 @@ ROLES = {  # what people call splits, in lower case and without "set", "data" an
 FILLERS = {"", "set", "data", "dataset", "images", "imgs", "split", "folder", "dir"}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 TABLE = "metadata.csv"
-MOST_BYTES = 16 * 2**30  # a zip that unpacks to more is refused
+MOST_BYTES = 16 * 2**30  # larger zips (unpacked) are refused
 
 
 @dataclass(frozen=True)
 class Row:
-    """An image file, its label and, if that is known, whose image it is."""
+    """An image file, its label and, if known, the person it belongs to."""
 
     file: Path
     label: str
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Listed:
-    """What a folder holds: `names` are those of all classes, those without a file too; `column`: the table's, if it has one."""
+    """Contents of a folder. `names`: all classes, including empty ones; `column`: the label column of its table, if any."""
 
     rows: list[Row]
     names: set[str]
@@ -45,9 +45,9 @@ class Listed:
 
 
 def found(folder: Path, columns: tuple[str, ...]) -> dict[str, Listed]:
-    """What a place holds, by split (train, test), or under "" where it has none; a `val` stands in for a test split.
+    """The contents of a place by split (train, test), or under "" without splits; `val` replaces a missing test split.
 
-    Raises DataError where splits hold images instead of classes, or where two folders may be the same split.
+    Raises DataError if splits hold images instead of classes, or if two folders could be the same split.
     """
     while (inner := _wrapped(folder)) is not None and role(inner.name) is None:
         folder = inner
@@ -59,14 +59,14 @@ def found(folder: Path, columns: tuple[str, ...]) -> dict[str, Listed]:
 
 
 def role(name: str) -> str | None:
-    """Which split a folder's name means, however it is spelled: `Training`, `test_set`, `seg_train`; None for another name."""
+    """The split that a folder's name stands for (`Training`, `test_set`, `seg_train`), or None."""
     words = re.split(r"[\W_]+", name.casefold())
     plain = [re.sub(r"(?<=.)(set|data)$", "", word) for word in words if word not in FILLERS]
     return ROLES.get(plain[-1]) if plain and len(plain) <= 2 else None  # noqa: PLR2004 - as in seg_train
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """The one order of classes, wherever they are named: by value if all are numbers, otherwise as words."""
+    """The canonical order of classes: by value if all names are numbers, otherwise alphabetical."""
     known = set(names)
     if all(NUMBER.fullmatch(name) and math.isfinite(float(name)) for name in known):
         return sorted(known, key=lambda name: (float(name), name))
@@ -74,13 +74,13 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def _splits(folder: Path) -> dict[str, Path]:
-    """The folders that are splits, by role: they hold classes or a table."""
+    """The split folders by role; a split holds classes or a table."""
     places: dict[str, Path] = {}
     for path in filter(_is_whole, _folders(folder)):
         kind = role(path.name)
         if kind in places:
             raise DataError(
-                f"{folder} has two folders that may be the {kind} split, {places[kind].name} and {path.name}: rename one"
+                f"{folder} has two folders that could be the {kind} split, {places[kind].name} and {path.name}: rename one"
             )
         if kind is not None:
             places[kind] = path
@@ -91,30 +91,30 @@ def _splits(folder: Path) -> dict[str, Path]:
 
 
 def _check_classes(folder: Path) -> None:
-    """Raises DataError if all that would be classes have the names of splits."""
+    """Raises DataError if all class folders are named like splits."""
     names = [path.name for path in _folders(folder)]
     if names and not (folder / TABLE).exists() and all(map(role, names)):
         raise DataError(
-            f"{folder} holds {', '.join(names)}, which look like splits and not like classes, with images right in them: "
+            f"{folder} holds {', '.join(names)}, which look like splits, not classes, but contain images directly: "
             f"put one folder per class, or {TABLE}, into each"
         )
 
 
 def _wrapped(folder: Path) -> Path | None:
-    """The only folder in a folder that holds nothing else and is no class."""
+    """The inner folder, if `folder` contains nothing else and the inner folder is not a class."""
     inside = _folders(folder)
     alone = len(inside) == 1 and not (folder / TABLE).exists() and not _pictures(folder)
     return inside[0] if alone and _is_whole(inside[0]) else None
 
 
 def _inmost(split: Path) -> Path:
-    """Of a split in a split of the same name, as some archives have them, the inner one."""
+    """The inner split where an archive nests a split in a folder of the same name."""
     inner = _wrapped(split)
     return split if inner is None or role(inner.name) != role(split.name) else _inmost(inner)
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether it holds classes or a table: a folder of images that is called train may be a class of vehicles."""
+    """Whether the folder holds classes or a table; a folder of images named "train" may be a class of vehicles."""
     return (folder / TABLE).exists() or bool(_folders(folder) and not _pictures(folder))
 
 
@@ -127,23 +127,23 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Every file, however deep, that is not hidden: one that is not an image must be reported when read, not passed over."""
+    """Every visible file at any depth; non-images are included, so that reading reports them instead of skipping them."""
     here = [path for path in folder.iterdir() if path.is_file() and not _hidden(path)]
     return sorted([*here, *(file for inner in _folders(folder) for file in _files(inner))])
 
 
 def _hidden(path: Path) -> bool:
-    """What systems and tools leave behind: `.DS_Store`, `._0.png`, `.ipynb_checkpoints`, `__MACOSX`."""
+    """Whether a system or tool left it there: `.DS_Store`, `._0.png`, `.ipynb_checkpoints`, `__MACOSX`."""
     return path.name.startswith((".", "__MACOSX"))
 
 
 def loose(folder: Path) -> Listed:
-    """The pictures of a folder that has neither classes nor a table; the folder itself counts as their class."""
+    """The images of a folder without classes or a table; the folder itself is their class."""
     return Listed([Row(file, folder.name) for file in _pictures(folder)], {folder.name})
 
 
 def listed(folder: Path, columns: tuple[str, ...]) -> Listed:
-    """The files of a folder with their labels: of its class folders, or of the first of `columns` in its table."""
+    """The files of a folder with labels from its class folders, or from the first of `columns` that its table has."""
     if (folder / TABLE).exists():
         return _from_table(folder / TABLE, columns)
     classes = _folders(folder)
@@ -155,17 +155,17 @@ def _from_table(table: Path, wanted: tuple[str, ...]) -> Listed:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream, strict=True))
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read as a table in UTF-8: {error}") from error
+        raise DataError(f"{table} is not a readable UTF-8 table: {error}") from error
     columns = list(rows[0]) if rows else []
     column = next((name for name in wanted if name in columns), None)
     if "file_name" not in columns or column is None:
         either = f"{wanted[0]} (or {', '.join(wanted[1:])})"
-        raise DataError(f"{table} needs the columns file_name and {either}, got {columns}")
+        raise DataError(f"{table}: expected the columns file_name and {either}, got {columns}")
     for line, row in enumerate(rows, start=2):
         if not row["file_name"] or not row[column]:
-            raise DataError(f"{table} lacks a file_name or a {column} in line {line}")
+            raise DataError(f"{table} has no file_name or no {column} in line {line}")
         if _leads_outside(row["file_name"]):
-            raise DataError(f"{table} names a file outside of its folder in line {line}: {row['file_name']}")
+            raise DataError(f"{table} names a file outside its folder in line {line}: {row['file_name']}")
     entries = [Row(table.parent / row["file_name"], row[column], row.get("person") or "") for row in rows]
     return Listed(entries, {row.label for row in entries}, column)
 
@@ -176,7 +176,7 @@ def _leads_outside(name: str) -> bool:
 
 @contextmanager
 def unzipped(path: Path) -> Iterator[Path]:
-    """The content of a zip file in a folder that is gone afterwards; errors name the zip file in its place."""
+    """Unpacks a zip file into a temporary folder; error messages name the zip file instead of that folder."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             _extract(path, folder)
@@ -192,7 +192,7 @@ def _extract(path: Path, folder: str) -> None:
                 raise DataError(f"{path} unpacks to more than {MOST_BYTES // 2**30} GiB; unpack it yourself")
             outside = next(filter(_leads_outside, archive.namelist()), None)
             if outside is not None:
-                raise DataError(f"{path} holds a path that leads outside: {outside}")
+                raise DataError(f"{path} contains a path that points outside: {outside}")
             archive.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
         raise DataError(f"{path} cannot be unpacked: {error}") from error

@@ -1,7 +1,7 @@
-"""Images and labels as everyone here holds them, and the places they come from.
+"""Images with labels, and the places that they are loaded from.
 
-A place is named by what a user has: `digits`, a torchvision set (`torchvision:MNIST`), a folder of class folders, a folder
-with `metadata.csv`, a zip of either, or a MedMNIST `.npz` file.
+A place is `digits`, a torchvision data set (`torchvision:MNIST`), a folder with one folder per class, a folder with
+`metadata.csv`, a zip of either, or a MedMNIST `.npz` file.
 """
 
 from dataclasses import dataclass, replace
@@ -24,8 +24,8 @@ from ownmark.tasks import Classification, Task
 class Images:
     """`pixels`: (n, height, width, channels) uint8; `labels`: (n,), of the `task`; `names`: one per class.
 
-    For regression the labels are float64 and the one name is that of the number; for similarity the classes are people.
-    `people`: (n,) whose image it is, where that is known: one person's images stay together when images are shared out.
+    For regression the labels are float64 and the single name is the quantity's; for similarity the classes are people.
+    `people`: (n,) the person in each image, if known; `shares` keeps a person's images in one part.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -40,7 +40,7 @@ class Images:
             raise DataError(f"images must be uint8 (n, height, width, channels), got {got}")
         for each in (self.labels, self.people):
             if each is not None and each.shape != self.pixels.shape[:1]:
-                raise DataError(f"{len(self.pixels)} images need as many labels, got {each.dtype} {each.shape}")
+                raise DataError(f"expected as many labels as images, {len(self.pixels)}, got {each.dtype} {each.shape}")
         self.task.check_labels(self.labels, self.names)
 
     def __len__(self) -> int:
@@ -53,14 +53,14 @@ class Images:
         return height, width, channels
 
     def take(self, rows: npt.ArrayLike) -> "Images":
-        """The chosen images, in that order; `rows` are indices or a mask."""
+        """The images at `rows` (indices or a mask), in that order."""
         chosen = np.asarray(rows)
         chosen = chosen if chosen.size else chosen.astype(np.int64)
         people = None if self.people is None else self.people[chosen]
         return replace(self, pixels=self.pixels[chosen], labels=self.labels[chosen], people=people)
 
     def partners(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """For each of the rows, the next row with the same person on it, after the last the first; itself for another task."""
+        """For each row, the next row that shows the same person, cyclically; for other tasks the row itself."""
         if not self.task.compares:
             return rows
         order = np.argsort(self.labels, kind="stable")
@@ -73,7 +73,7 @@ class Images:
         return np.asarray(following[rows])
 
     def batch(self, rows: Tensor, device: torch.device) -> Tensor:
-        """Chosen images as float (n, channels, height, width) in [0, 1] on `device`, channels last in memory."""
+        """The images at `rows` as float (n, channels, height, width) in [0, 1] on `device`."""
         return to_unit(self.pixels[rows.numpy()], device)
 
 
@@ -89,9 +89,9 @@ def to_pixels(images: Tensor) -> npt.NDArray[np.uint8]:
 
 
 def shares(images: Images, parts: tuple[float, ...], rng: torch.Generator) -> list[Images]:
-    """Disjoint random parts of `images`, each with the given share of them (the shares sum to at most 1).
+    """Disjoint random parts of `images` with the given shares, which sum to at most 1.
 
-    Where it is known whose images they are, the shares are of people, and nobody is in two parts.
+    If people are known, the shares are shares of people, and no person is in two parts.
     """
     if not parts or not sum(parts) <= 1 + 1e-9 or min(parts) <= 0:
         raise DataError(f"parts must be positive and sum to at most 1, got {parts}")
@@ -104,18 +104,18 @@ def shares(images: Images, parts: tuple[float, ...], rng: torch.Generator) -> li
 
 
 def load(place: str, *, size: int | None = None, train: bool = True, channels: int = 3, task: Task = Classification()) -> Images:
-    """Images from the named place, scaled so that the shorter side is `size`, then cropped to its centre.
+    """Images from the named place, scaled so that the shorter side is `size`, then centre-cropped.
 
-    Without `size` all images must have one size already. `train` picks the split where the place has splits. `channels` is 3
-    (colour) or 1 (grey); the digits are always grey. Raises DataError with the name of the file at fault.
+    Without `size` all images must have the same size. `train` picks the split if the place has splits. `channels` is 3
+    (colour) or 1 (grey); the digits are always grey. Raises DataError that names the file at fault.
 
-    Only folders and zips serve every `task`: for regression the column `value` or `age` of `metadata.csv` is the number, and
-    a column `person` tells whose image it is; for similarity each class folder, or `person`, is a person.
+    Only folders and zips support every `task`: for regression the column `value` or `age` of `metadata.csv` is the label,
+    and a column `person` names the person; for similarity each class folder, or each `person`, is a person.
     """
     if channels not in {1, 3} or (size is not None and size < 1):
-        raise DataError(f"images need 1 or 3 channels and a size of at least 1, got channels={channels}, size={size}")
+        raise DataError(f"expected 1 or 3 channels and a size of at least 1, got channels={channels}, size={size}")
     if not task.discrete and (place == "digits" or place.startswith("torchvision:") or place.endswith(".npz")):
-        raise DataError(f"{place} holds classes; for {task.name} give a folder of images")
+        raise DataError(f"{place} holds classes; for {task.name} name a folder of images")
     if place == "digits":
         return digits(train=train, size=size or 28)
     if place.startswith("torchvision:"):
@@ -124,17 +124,17 @@ def load(place: str, *, size: int | None = None, train: bool = True, channels: i
     if path.is_dir():
         return _folder(path, size, channels, task, train=train)
     if not path.exists():
-        raise DataError(f"no such folder or file: {path}; give a folder of images, a zip of one, an .npz, or 'digits'")
+        raise DataError(f"no such folder or file: {path}; name a folder of images, a zip of one, an .npz file, or 'digits'")
     if path.suffix.lower() == ".npz":
         return _medmnist(path, size, channels, train=train)
     if path.suffix.lower() != ".zip":
-        raise DataError(f"{path} is one file: give a folder of images, a zip of one, or an .npz in MedMNIST's layout")
+        raise DataError(f"{path} is a single file: name a folder of images, a zip of one, or an .npz file in MedMNIST's layout")
     with unzipped(path) as folder:
         return _folder(folder, size, channels, task, train=train)
 
 
 def digits(*, train: bool = True, size: int = 28) -> Images:
-    """The 1,797 handwritten 8x8 digits that come with scikit-learn, enlarged to `size`, grey; every fifth is for testing."""
+    """The 1,797 handwritten 8x8 digits of scikit-learn, grey, enlarged to `size`; every fifth belongs to the test split."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -146,16 +146,16 @@ def digits(*, train: bool = True, size: int = 28) -> Images:
 
 
 def _folder(folder: Path, size: int | None, channels: int, task: Task, *, train: bool) -> Images:
-    """A folder of class folders or of images + metadata.csv, perhaps below splits, which share their classes."""
+    """A folder of class folders or of images with metadata.csv, optionally in splits, which share their classes."""
     places = found(folder, task.columns)
     wanted = SPLITS[0 if train else 1]
     if "" not in places and wanted not in places:
-        raise DataError(f"{folder} has no folder {wanted!r} of images, only {min(places)!r}")
+        raise DataError(f"{folder} has no split {wanted!r}, only {min(places)!r}")
     chosen = places[wanted] if wanted in places else places[""]
     rows = chosen.rows
     if not rows:
         where = f"{folder}, split {wanted}" if wanted in places else folder
-        raise DataError(f"no image in {where}: needs one folder per class with images in it, or images and {TABLE}")
+        raise DataError(f"no image in {where}: expected one folder of images per class, or images and {TABLE}")
     pixels = _stacked([row.file for row in rows], size, channels)
     if not task.named_labels:
         return Images(pixels, _numbers(rows), (chosen.column or "value",), task, _people(rows))
@@ -170,7 +170,7 @@ def _numbers(rows: list[Row]) -> npt.NDArray[np.float64]:
         return np.array([float(row.label) for row in rows])
     except ValueError as error:
         wrong = next(row for row in rows if not _is_number(row.label))
-        raise DataError(f"regression needs a number for each image, but {wrong.file} has {wrong.label!r}") from error
+        raise DataError(f"regression: expected a number per image, but {wrong.file} has {wrong.label!r}") from error
 
 
 def _is_number(text: str) -> bool:
@@ -182,7 +182,7 @@ def _is_number(text: str) -> bool:
 
 
 def _people(rows: list[Row]) -> npt.NDArray[np.int64] | None:
-    """(n,) whose image each is, if that is known of all."""
+    """(n,) the person in each image, if known for all."""
     if not all(row.person for row in rows):
         return None
     return np.unique([row.person for row in rows], return_inverse=True)[1].astype(np.int64)
@@ -192,7 +192,7 @@ def _stacked(files: list[Path], size: int | None, channels: int) -> npt.NDArray[
     pixels = [read_picture(file, _square(size), channels) for file in files]
     odd = next((file for file, one in zip(files, pixels, strict=True) if one.shape != pixels[0].shape), None)
     if odd is not None:
-        raise DataError(f"{odd} has another size than {files[0]}; say which size to bring all images to (--size)")
+        raise DataError(f"{odd} and {files[0]} differ in size; resize all images with --size")
     return np.stack(pixels)
 
 
@@ -201,7 +201,7 @@ def _square(size: int | None) -> tuple[int, int] | None:
 
 
 def _torchvision(name: str, size: int | None, channels: int, *, train: bool) -> Images:
-    """A torchvision set by the name of its class, downloaded to `$OWNMARK_DATA` or ~/.cache/ownmark if it is not there."""
+    """A torchvision data set by class name, downloaded to `$OWNMARK_DATA` or ~/.cache/ownmark if missing."""
     import os
 
     from torchvision import datasets
@@ -213,26 +213,26 @@ def _torchvision(name: str, size: int | None, channels: int, *, train: bool) -> 
         whole = getattr(datasets, name)(root, train=train, download=True)
         labels, names = np.asarray(whole.targets, dtype=np.int64), tuple(map(str, whole.classes))
     except (TypeError, AttributeError) as error:
-        raise DataError(f"torchvision's {name} is no set of classes with a train and a test part: {error}") from error
-    except Exception as error:  # no network, a full disk, a changed file: each raises its own
-        raise DataError(f"torchvision's {name} is neither in {root} nor can it be downloaded: {error}") from error
+        raise DataError(f"torchvision's {name} is not a classification set with a train and a test split: {error}") from error
+    except Exception as error:  # no network, a full disk, a changed file: each raises a different type
+        raise DataError(f"torchvision's {name} is not in {root} and cannot be downloaded: {error}") from error
     pixels = [fitted(image.convert(MODES[channels]), _square(size), channels) for image, _ in whole]
     return Images(np.stack(pixels), labels, names)
 
 
 def _medmnist(path: Path, size: int | None, channels: int, *, train: bool) -> Images:
-    """MedMNIST's layout: `train_images` (n, h, w[, 3]) uint8 and `train_labels` (n, 1), the same for `test_`."""
+    """MedMNIST's layout: `train_images` (n, h, w[, 3]) uint8 and `train_labels` (n, 1), likewise `test_`."""
     split = SPLITS[0 if train else 1]
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
             highest = max(int(arrays[name].max()) for name in arrays if name.endswith("_labels"))
-    except Exception as error:  # a damaged zip makes numpy raise anything
+    except Exception as error:  # numpy raises arbitrary errors on a corrupt zip
         raise DataError(f"{path} is not in MedMNIST's layout ({split}_images, {split}_labels): {error}") from error
     shapes = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
     if images.dtype != np.uint8 or images.ndim not in {3, 4} or labels.shape not in {images.shape[:1], (len(images), 1)}:
-        raise DataError(f"{path} needs images uint8 (n, h, w[, 3]) and labels (n, 1), one a picture, got {shapes}")
+        raise DataError(f"{path}: expected images uint8 (n, h, w[, 3]) and labels (n, 1), one per image, got {shapes}")
     if labels.dtype.kind not in "iu" or labels.min() < 0:
-        raise DataError(f"{path} needs labels that are whole numbers from 0, got {shapes}")
+        raise DataError(f"{path}: expected integer labels from 0, got {shapes}")
     pixels = [fitted(Image.fromarray(image).convert(MODES[channels]), _square(size), channels) for image in images]
     return Images(np.stack(pixels), labels.reshape(-1).astype(np.int64), tuple(map(str, range(highest + 1))))

@@ -1,4 +1,4 @@
-"""The owner's or the thief's images, and others to measure a model on."""
+"""Splits images into those that an owner or thief works with and those that models are evaluated on."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from ownmark.errors import UsageError
 from ownmark.tasks import Classification, Task
 
 CHANNELS = (1, 3)
-HELD_OUT = 0.2  # of the images, where their place has no test split
+HELD_OUT = 0.2  # share of the images, if the place has no test split
 
 
 @dataclass(frozen=True)
 class Split:
-    """`mine` are worked with, `held_out` only measured on; `origin`: what the held-out ones are, for a person."""
+    """`mine` for training and claims, `held_out` for evaluation only; `origin` describes the held-out images to people."""
 
     mine: Images
     held_out: Images
@@ -33,7 +33,7 @@ class Split:
 
     @classmethod
     def of(cls, place: str, size: int | None, channels: int, task: Task = Classification()) -> "Split":
-        """The images of a place with its own test split or, where it has none, without a fifth of them."""
+        """The images of a place and its own test split or, without one, a held-out fifth."""
         mine = load(place, size=size, channels=channels, task=task)
         other = load(place, size=size, channels=channels, train=False, task=task)
         if other.names == mine.names and not np.array_equal(other.pixels, mine.pixels):

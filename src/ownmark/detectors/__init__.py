@@ -1,4 +1,4 @@
-"""Every detector: one file and one import line each; what is imported here is registered."""
+"""The registry of detectors: one file and one import line per detector."""
 
 from ownmark.detectors.deep_svdd import DeepSVDD
 from ownmark.detectors.feature_squeezing import FeatureSqueezing

@@ -1,9 +1,9 @@
-"""Deep SVDD: normal images are mapped near one centre, and what lands far from it is strange (Ruff et al. 2018, ICML).
+"""Deep SVDD: maps normal images near one centre and flags images far from it (Ruff et al. 2018, ICML).
 
-The score is the squared distance to the centre, less the squared radius where there is one. The network has no bias, and its
-centre is the mean of what it gave before training, so that it cannot learn to map everything to one point.
-Differs from the paper: no pretraining as an autoencoder, and the network looks at `Sight.PIXELS` brought to 32x32, with the
-paper's convolutions for CIFAR-10 at half their width, or at `Sight.FEATURES` of the model that is asked, with two dense layers.
+The score is the squared distance to the centre, minus the squared radius if there is one. The network has no bias, and its
+centre is the mean of its outputs before training, so that it cannot learn to map everything to one point.
+Differs from the paper: no autoencoder pretraining; the network takes `Sight.PIXELS` at 32x32, with the paper's CIFAR-10
+convolutions at half their width, or `Sight.FEATURES` of the queried model, with two dense layers.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,16 +24,16 @@ from ownmark.protocols import Alarm, Progress, silent
 from ownmark.scoring.readings import Floats
 from ownmark.training import seeded
 
-SIDE = 32  # of the images that the convolutions see
-WIDTHS = (16, 32, 64)  # of the convolutions; the paper's are twice as wide
-HIDDEN, CODE = 64, 32  # of the dense layers, and what they put out
+SIDE = 32  # image side for the convolutions
+WIDTHS = (16, 32, 64)  # of the convolutions; twice as wide in the paper
+HIDDEN, CODE = 64, 32  # widths of the dense layers and of the code
 BATCH = 128
-NEAREST = 0.1  # no coordinate of the centre lies closer to 0: a weight of 0 would reach it
+NEAREST = 0.1  # minimum distance of the centre's coordinates from 0, which zero weights would reach
 WARM_UP = 10  # epochs before the radius is set for the first time
 
 
 class Sight(Choice):
-    """What the network looks at: the image's `PIXELS`, or the `FEATURES` that the model's last layer takes."""
+    """Input of the network: the image's `PIXELS`, or the `FEATURES` that the model's last layer takes."""
 
     PIXELS = "pixels"
     FEATURES = "features"
@@ -41,7 +41,7 @@ class Sight(Choice):
 
 @dataclass(frozen=True)
 class Sphere:
-    """What was learnt: a network (n, ...) -> (n, code), the `centre` (code,), and the squared `radius`."""
+    """The learnt sphere: a network (n, ...) -> (n, code), the `centre` (code,), and the squared `radius`."""
 
     network: nn.Module
     centre: Tensor
@@ -49,16 +49,16 @@ class Sphere:
 
     @torch.no_grad()
     def score(self, inputs: Tensor) -> Floats:
-        """(n,) how far outside each input lies; negative inside of the radius."""
+        """(n,) how far outside each input lies; negative inside the radius."""
         return np.asarray(_squared(self.network(inputs), self.centre).double().numpy() - self.radius)
 
 
 @dataclass(frozen=True)
 class DeepSVDD:
-    """Rings for images that do not look like normal ones.
+    """Flags images that do not resemble normal ones.
 
-    `outside`: nu in the paper, the share of normal images that may lie outside of a soft boundary; None for the one-class
-    objective. `held_out`: the share of the normal images that sets the threshold and is not learnt from.
+    `outside`: nu in the paper, the share of normal images that may lie outside a soft boundary; None for the one-class
+    objective. `held_out`: the share of normal images that sets the threshold and is excluded from training.
     """
 
     sight: Sight = Sight.PIXELS
@@ -71,10 +71,10 @@ class DeepSVDD:
     def __post_init__(self) -> None:
         parts = (self.held_out,) if self.outside is None else (self.held_out, self.outside)
         if self.epochs < 1 or not self.rate > 0 or not all(0 < part < 1 for part in parts):
-            raise UsageError(f"DeepSVDD needs epochs >= 1, a positive rate, and shares in (0, 1), got {self}")
+            raise UsageError(f"DeepSVDD: expected epochs >= 1, a positive rate, and shares in (0, 1), got {self}")
 
     def fit(self, model: nn.Module, normal: Images, rng: torch.Generator, progress: Progress = silent) -> Alarm:
-        """An alarm that has seen normal images only; `model` takes images in [0, 1] and lends its features."""
+        """An alarm trained on normal images only; `model` takes images in [0, 1] and provides the features."""
         learnt, unseen = shares(normal, (1 - self.held_out, self.held_out), rng)
         look = partial(LOOKS[self.sight], copied(model).eval())
         inputs = look(learnt.pixels)
@@ -84,7 +84,7 @@ class DeepSVDD:
         return Alarm(score, score(unseen.pixels))
 
     def enclose(self, inputs: Tensor, rng: torch.Generator, progress: Progress = silent) -> Sphere:
-        """A sphere around what a new network makes of standardised `inputs`, (n, features) or (n, channels, 32, 32)."""
+        """A sphere around a new network's codes of standardised `inputs`, (n, features) or (n, channels, 32, 32)."""
         with seeded(rng):
             network = (_dense if inputs.ndim == 2 else _convolutions)(inputs.shape[1])  # noqa: PLR2004 - (n, features)
         centre, radius = _centre(network, inputs), 0.0
@@ -102,7 +102,7 @@ class DeepSVDD:
         return Sphere(network.eval(), centre, radius)
 
     def _loss(self, squares: Tensor, radius: float) -> Tensor:
-        """Eq. 4 (one-class) or eq. 3 (soft boundary); the decay is the optimiser's, and the radius is set, not learnt."""
+        """Eq. 4 (one-class) or eq. 3 (soft boundary); the optimiser applies the decay, and the radius is set, not learnt."""
         if self.outside is None:
             return squares.mean()
         return radius + (squares - radius).clamp_min(0).mean() / self.outside
@@ -114,7 +114,7 @@ def _squared(codes: Tensor, centre: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _centre(network: nn.Module, inputs: Tensor) -> Tensor:
-    """The mean of the untrained network's codes, kept off 0 in every coordinate."""
+    """The mean of the untrained network's codes, with every coordinate kept away from 0."""
     centre: Tensor = network.eval()(inputs).mean(dim=0)
     away = torch.where(centre < 0, -NEAREST, NEAREST)
     return torch.where(centre.abs() < NEAREST, away, centre)
@@ -122,7 +122,7 @@ def _centre(network: nn.Module, inputs: Tensor) -> Tensor:
 
 def _batches(inputs: Tensor, rng: torch.Generator) -> Iterator[Tensor]:
     for rows in torch.randperm(len(inputs), generator=rng).split(BATCH):  # type: ignore[no-untyped-call]
-        if len(rows) > 1 or len(inputs) == 1:  # batch norm needs two
+        if len(rows) > 1 or len(inputs) == 1:  # batch norm needs at least two
             yield inputs[rows]
 
 
@@ -139,14 +139,14 @@ def _convolutions(channels: int) -> nn.Module:
 
 
 def _pixels(model: nn.Module, pixels: npt.NDArray[np.uint8]) -> Tensor:  # noqa: ARG001 - as `_features`
-    """(n, channels, 32, 32) in [0, 1]: single pixels, picked evenly, since a mean would turn noise into plain grey."""
+    """(n, channels, 32, 32) in [0, 1]: evenly sampled pixels, since averaging would remove noise."""
     rows, columns = (((np.arange(SIDE) + 0.5) * side / SIDE).astype(np.int64) for side in pixels.shape[1:3])
     return to_unit(pixels[:, rows[:, None], columns], torch.device("cpu"))
 
 
 @torch.no_grad()
 def _features(model: nn.Module, pixels: npt.NDArray[np.uint8]) -> Tensor:
-    """(n, features) what the model's last layer takes, averaged over positions where it is a convolution."""
+    """(n, features) inputs of the model's last layer, averaged over positions if it is a convolution."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     taken: list[Tensor] = []
     hook = last_layer(model).register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0].cpu()))

@@ -1,4 +1,4 @@
-"""Feature squeezing: a prediction that a coarser image would not get is suspicious (Xu et al. 2018, arXiv:1704.01155).
+"""Feature squeezing: flags images whose prediction changes when they are coarsened (Xu et al. 2018, arXiv:1704.01155).
 
 The score is the largest L1 distance, in [0, 2], between the probabilities of an image and of its squeezed versions. The defaults
 are the paper's for photographs: 5 bits, a median of 2x2, and non-local means of search window 11, patch 3 and strength 4.
@@ -23,26 +23,26 @@ from ownmark.scoring.readings import Floats
 
 PUBLISHED_THRESHOLD = 1.0  # of Zhang, Pan, Zhang 2024; `Alarm.threshold` gives one for a false-alarm rate instead
 BATCH = 64
-DEEPEST = 8  # bits of a pixel
+DEEPEST = 8  # bits per channel
 GREY = 1  # channels
 
 
 class Squeezer(Protocol):
-    """A frozen dataclass of its parameters with one verb; each image is squeezed for itself."""
+    """A squeezer: a frozen dataclass with one method; it treats each image separately."""
 
     def squeeze(self, images: Floats) -> Floats:
-        """Images (n, height, width, channels) in [0, 1] -> the same, with less in them."""
+        """Images (n, height, width, channels) in [0, 1] -> coarser images of the same form."""
 
 
 @dataclass(frozen=True)
 class ColourDepth:
-    """Keep `bits` of each value."""
+    """Reduces each value to `bits` bits."""
 
     bits: int = 5
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= DEEPEST:
-            raise UsageError(f"ColourDepth needs 1 to {DEEPEST} bits, got {self.bits}")
+            raise UsageError(f"ColourDepth: expected 1 to {DEEPEST} bits, got {self.bits}")
 
     def squeeze(self, images: Floats) -> Floats:
         steps = 2**self.bits - 1
@@ -51,13 +51,13 @@ class ColourDepth:
 
 @dataclass(frozen=True)
 class Median:
-    """The median over `window` x `window` pixels, the upper one where two lie in the middle; the border is reflected."""
+    """The median over `window` x `window` pixels (the upper median for even counts), with reflected borders."""
 
     window: int = 2
 
     def __post_init__(self) -> None:
         if self.window < 1:
-            raise UsageError(f"Median needs a window of 1 pixel or more, got {self.window}")
+            raise UsageError(f"Median: expected a window of at least 1 pixel, got {self.window}")
 
     def squeeze(self, images: Floats) -> Floats:
         return np.asarray(median_filter(images, size=(1, self.window, self.window, 1), mode="reflect"))
@@ -65,7 +65,7 @@ class Median:
 
 @dataclass(frozen=True)
 class NonLocalMeans:
-    """OpenCV's non-local means: patches of `patch` pixels that look alike within `search` pixels are averaged."""
+    """OpenCV's non-local means: averages similar patches of `patch` pixels within `search` pixels."""
 
     search: int = 11
     patch: int = 3
@@ -73,7 +73,7 @@ class NonLocalMeans:
 
     def __post_init__(self) -> None:
         if self.search < self.patch or self.patch < 1 or not self.search % 2 or not self.patch % 2 or not self.strength > 0:
-            raise UsageError(f"NonLocalMeans needs odd windows, search >= patch, and a positive strength, got {self}")
+            raise UsageError(f"NonLocalMeans: expected odd windows, search >= patch, and a positive strength, got {self}")
 
     def squeeze(self, images: Floats) -> Floats:
         pixels = np.clip(np.rint(images * 255), 0, 255).astype(np.uint8)
@@ -82,22 +82,22 @@ class NonLocalMeans:
     def _smoothed(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
         if image.shape[2] == GREY:
             return cv2.fastNlMeansDenoising(image, None, self.strength, self.patch, self.search)
-        turned = np.ascontiguousarray(image[..., ::-1])  # OpenCV takes blue first
+        turned = np.ascontiguousarray(image[..., ::-1])  # OpenCV expects BGR
         return cv2.fastNlMeansDenoisingColored(turned, None, self.strength, self.strength, self.patch, self.search)[..., ::-1]
 
 
 @dataclass(frozen=True)
 class FeatureSqueezing:
-    """Rings where the model answers a squeezed image otherwise; nothing is trained."""
+    """Flags images on which the model's output changes after squeezing; nothing is trained."""
 
     squeezers: tuple[Squeezer, ...] = (ColourDepth(), Median(), NonLocalMeans())
 
     def __post_init__(self) -> None:
         if not self.squeezers:
-            raise UsageError("FeatureSqueezing needs one squeezer or more, got none")
+            raise UsageError("FeatureSqueezing: expected at least one squeezer, got none")
 
     def fit(self, model: nn.Module, normal: Images, rng: torch.Generator, progress: Progress = silent) -> Alarm:  # noqa: ARG002 - the verb's signature
-        """An alarm for `model`, which takes images in [0, 1] and gives logits."""
+        """An alarm for `model`, which takes images in [0, 1] and outputs logits."""
         score = partial(_distances, copied(model).eval(), self.squeezers)
         return Alarm(score, score(normal.pixels, progress))
 

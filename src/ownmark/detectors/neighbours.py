@@ -1,8 +1,8 @@
-"""Stateful detection: queries that lie too near earlier ones are an attack's (Chen, Carlini, Wagner 2019, arXiv:1907.05587).
+"""Stateful detection: flags queries too similar to earlier ones (Chen, Carlini, Wagner 2019, arXiv:1907.05587).
 
-The score is minus the mean distance to the `count` nearest of the queries before. Differs from the paper: distances are between
-pixels, not between a trained encoder's outputs, which is enough for a twin that is neither shifted nor turned; queries are
-forgotten after the next `memory`, not once an alarm has rung.
+The score is minus the mean distance to the `count` nearest previous queries. Differs from the paper: distances are between
+pixels, not a trained encoder's outputs, which suffices for twins that are neither shifted nor rotated; queries are forgotten
+after the next `memory` queries, not after an alarm.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from ownmark.errors import DataError, UsageError
 from ownmark.protocols import Alarm, Progress, silent
 from ownmark.scoring.readings import Floats
 
-BLOCK = 128  # queries compared at once
+BLOCK = 128  # queries per comparison
 Rows = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Rings for near-duplicates within a stream; the first `count` queries have too few before them, and never ring.
+    """Flags near-duplicates within a stream; the first `count` queries have too few predecessors and are never flagged.
 
-    `count`: k in the paper, 50 there: an attack that walks in small steps asks so often, and one twin is not noticed. With 1
-    it is. Distances are the root mean square over all values of an image, in [0, 1].
+    `count`: k in the paper, which uses 50 for attacks that walk in small steps; a single twin is noticed with 1. Distances are
+    the root mean square over all values of an image, in [0, 1].
     """
 
     count: int = 50
@@ -34,20 +34,20 @@ class Neighbours:
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= self.memory:
-            raise UsageError(f"Neighbours needs 1 <= count <= memory, got {self}")
+            raise UsageError(f"Neighbours: expected 1 <= count <= memory, got {self}")
 
     def fit(self, model: nn.Module, normal: Images, rng: torch.Generator, progress: Progress = silent) -> Alarm:  # noqa: ARG002 - the verb's signature
-        """An alarm for any model. What is usual: how near a normal image lies to others, as many as it remembers."""
+        """An alarm for any model, calibrated on the distances between normal images, as many as it remembers."""
         order = torch.randperm(len(normal), generator=rng)[: self.memory + 1].numpy()
         if len(order) <= self.count:
-            raise DataError(f"{self.count} neighbours need more normal images than that, got {len(order)}")
+            raise DataError(f"expected more than {self.count} normal images, got {len(order)}")
         rows = _rows(normal.pixels[order])
         others = [self._closeness(rows[part], rows, part[:, None] != np.arange(len(rows))) for part in _parts(len(rows))]
         progress(len(rows), len(rows))
         return Alarm(self._score, np.concatenate(others))
 
     def _score(self, pixels: npt.NDArray[np.uint8]) -> Floats:
-        """(n,) minus the mean distance to the nearest of the `memory` before; minus infinity where there are too few."""
+        """(n,) minus the mean distance to the nearest of the `memory` previous queries; minus infinity if there are too few."""
         rows, found = _rows(pixels), []
         for part in _parts(len(rows)):
             before = np.arange(max(part[0] - self.memory, 0), part[-1] + 1)
@@ -56,7 +56,7 @@ class Neighbours:
         return np.concatenate(found)
 
     def _closeness(self, asked: Rows, known: Rows, counts: npt.NDArray[np.bool_]) -> Floats:
-        """(n,) of each row asked, among those known rows that `counts` (n, m) for it."""
+        """(n,) the score of each query row among the known rows that `counts` (n, m) selects."""
         apart = np.where(counts, np.concatenate([_apart(asked, known[part]) for part in _parts(len(known))], axis=1), np.inf)
         missing = np.full((len(asked), max(self.count - len(known), 0)), np.inf)
         nearest = np.sort(np.concatenate([apart, missing], axis=1), axis=1)[:, : self.count]

@@ -1,8 +1,8 @@
-"""The neurons of any network, and how much images excite them: by these a thief prunes, and a mark is trained to outlast it.
+"""Mean activations of the neurons of any network: a thief prunes by them, and a mark is trained to survive that.
 
-A neuron is an output channel of a convolution, or an output of a linear layer, whose value goes through an activation straight
-or behind a normalisation. What is added up before its activation, as at the end of a residual block, is the work of several
-layers and no neuron of one. The last layer's neurons are what it takes in.
+A neuron is an output channel of a convolution, or an output of a linear layer, whose value reaches an activation directly or
+through a normalisation. A sum before the activation, as at the end of a residual block, combines several layers and is not a
+neuron. The last layer's neurons are its inputs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ ACTIVATIONS = {
     "mish",
     "prelu",
 }
-WEIGHTS = ("input", "weight", "bias")  # what a layer is called with, in torch's order
+WEIGHTS = ("input", "weight", "bias")  # parameters of a layer's function, in torch's order
 NORMS = {
     "batch_norm": ("input", "running_mean", "running_var", "weight", "bias"),
     "group_norm": ("input", "num_groups", "weight", "bias"),
@@ -39,7 +39,7 @@ NORMS = {
 
 @dataclass
 class Layer:
-    """What makes a layer's neurons, one a row, and the sums over all images of what they take in and put out, in size."""
+    """The tensors of a layer's neurons, one neuron per row, and sums over all images of absolute inputs and outputs."""
 
     weight: Tensor
     parts: dict[int, Tensor] = field(default_factory=dict)
@@ -47,32 +47,32 @@ class Layer:
     excited: Tensor | None = None
 
     def own(self, *parts: Tensor | None) -> None:
-        """Count these to the neurons; a layer is met once a batch."""
+        """Adds a batch to the sums; each layer runs once per batch."""
         self.parts |= {id(part): part for part in parts if part is not None}
 
     @property
     def axis(self) -> int:
-        """Where the channels lie: last behind a linear layer, second behind a convolution."""
+        """The channel dimension: last after a linear layer, second after a convolution."""
         return -1 if self.weight.ndim == 2 else 1  # noqa: PLR2004 - linear: (..., channels)
 
     def size(self, values: Tensor) -> Tensor:
-        """(channels,) the mean size of a batch's values, times its images."""
+        """(channels,) mean absolute value of a batch, times its number of images."""
         others = [other for other in range(values.ndim) if other != self.axis % values.ndim]
         return values.abs().mean(others).double() * len(values)
 
 
 class Listener(TorchFunctionMode):
-    """Follows values from a layer through its normalisation to its activation, be they modules or functions."""
+    """Traces values from a layer through its normalisation to its activation, whether modules or functions."""
 
     def __init__(self) -> None:
         self.layers: dict[int, Layer] = {}
         self.last: Layer | None = None
-        self._mixed = True  # whether the newest activation was of something that is not one layer's own
+        self._mixed = True  # whether the latest activation was of a sum of layers
         self._source: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
     @property
     def found(self) -> bool:
-        """Whether a hidden neuron was heard."""
+        """Whether any hidden neuron was found."""
         return self.last is not None and any(layer.excited is not None for layer in self.layers.values())
 
     def __torch_function__(
@@ -95,7 +95,7 @@ class Listener(TorchFunctionMode):
         return found
 
     def _layer(self, name: str, given: Mapping[str, Any]) -> Layer | None:
-        """Whose values the function gives: a layer's, or those of the layer that it normalises or activates."""
+        """The layer whose values the function returns, possibly normalised or activated."""
         if name in LAYERS and isinstance(given["weight"], nn.Parameter):
             layer = self.layers.setdefault(id(given["weight"]), Layer(given["weight"]))
             layer.own(given["weight"], given.get("bias"))
@@ -108,13 +108,13 @@ class Listener(TorchFunctionMode):
         source: Layer | None = self._source.get(given["input"])  # type: ignore[no-untyped-call]
         if source is not None and name in NORMS:
             if name == "group_norm" and given.get("weight") is None:
-                return None  # it would not leave a zero a zero
+                return None  # it does not map zero to zero
             source.own(given.get("running_mean"), given.get("weight"), given.get("bias"))
         return source
 
 
 def listen(asking: Callable[[], object]) -> Listener:
-    """What a listener hears while `asking` asks a model."""
+    """The activations recorded while `asking` runs the model."""
     listener = Listener()
     with listener:
         asking()
@@ -122,7 +122,7 @@ def listen(asking: Callable[[], object]) -> Listener:
 
 
 def masks(heard: Listener, fraction: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """Each tensor that the silent neurons are made of, with ones and zeros; for the last layer, what it takes in."""
+    """Masks of ones and zeros for each tensor of the silenced neurons; for the last layer, of its input weights."""
     for layer, neurons in _quietest(heard, fraction):
         last = layer is heard.last
         for part in [layer.weight] if last else layer.parts.values():
@@ -131,7 +131,7 @@ def masks(heard: Listener, fraction: float) -> Iterator[tuple[Tensor, Tensor]]:
 
 @dataclass(frozen=True)
 class Hush:
-    """Sets channels to zero for a batch's images from `first` on: where a layer puts them out, or takes them in."""
+    """Zeroes channels of a layer's output or input, for a batch's images from `first` on."""
 
     axis: int
     channels: Tensor
@@ -150,7 +150,7 @@ class Hush:
 
 @contextmanager
 def hushed(model: nn.Module, heard: Listener, fraction: float, first: int) -> Iterator[None]:
-    """Inside, the `fraction` of each layer's neurons that were excited least are silent, for a batch's images from `first` on."""
+    """Inside the context, zeroes each layer's `fraction` of least-activated neurons for a batch's images from `first` on."""
     owners = {id(part): module for module in model.modules() for part in module.parameters(recurse=False)}
     with ExitStack() as hooks:
         for layer, neurons in _quietest(heard, fraction) if heard.found else ():
@@ -163,7 +163,7 @@ def hushed(model: nn.Module, heard: Listener, fraction: float, first: int) -> It
 
 
 def _quietest(heard: Listener, fraction: float) -> Iterator[tuple[Layer, Tensor]]:
-    """Each layer and its neurons that were excited least, the first of equals first; one at least is not among them."""
+    """Each layer with its least-activated neurons, ties in order; at least one neuron per layer is spared."""
     for layer in heard.layers.values():
         sizes = layer.taken if layer is heard.last else layer.excited
         if sizes is not None:

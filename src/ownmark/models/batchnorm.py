@@ -1,4 +1,4 @@
-"""Batch norm whose statistics no trigger moves, and statistics that are estimated anew."""
+"""Batch norm whose statistics ignore triggers, and re-estimation of running statistics."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def clean_statistics(model: nn.Module, clean: int) -> Iterator[None]:
-    """Inside, batch norm normalises a whole batch by the statistics of its first `clean` images; running ones stay put.
+    """Inside the context, batch norm uses the statistics of a batch's first `clean` images; running statistics are frozen.
 
-    So a mark is learnt that does not hang on the running statistics, which a thief can estimate anew.
+    The mark therefore does not depend on the running statistics, which a thief can re-estimate.
     """
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     try:
@@ -39,7 +39,7 @@ def _normalised(layer: _BatchNorm, clean: int, values: Tensor) -> Tensor:
 
 @torch.no_grad()
 def settle(model: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Estimate the running statistics of batch norm anew, in place, as the mean over batches of clean images."""
+    """Re-estimates the running statistics of batch norm in place, as the mean over batches of clean images."""
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:

@@ -1,4 +1,4 @@
-"""The one place that copies a model, and that says which modules nothing here can work with."""
+"""Copies models, and rejects modules that ownmark cannot work with."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -12,13 +12,13 @@ from torch.overrides import TorchFunctionMode
 from ownmark.errors import ModelError, blamed
 
 Module = TypeVar("Module", bound=nn.Module)
-WAY_OUT = "name the module that it was made from or, to ask it as it is, export it to ONNX and name the .onnx file"
+WAY_OUT = "name the module that it was made from or, to query it as it is, export it to ONNX and name the .onnx file"
 
 
 class _Detached(TorchFunctionMode):
-    """Inside, a tensor that a pass computed and the module kept is copied without its past; torch copies no such tensor.
+    """Inside the context, deepcopy detaches tensors that a forward pass computed, which torch refuses to copy.
 
-    Such are the weights of the old `torch.nn.utils.weight_norm`, which every pass computes anew, and kept activations.
+    Examples: weights of the old `torch.nn.utils.weight_norm`, which every pass recomputes, and stored activations.
     """
 
     def __torch_function__(
@@ -36,27 +36,26 @@ class _Detached(TorchFunctionMode):
 
 
 def copied(model: Module) -> Module:
-    """A copy that shares no tensor with `model`. Raises ModelError for a module that cannot be copied or worked with."""
+    """A copy that shares no tensor with `model`. Raises ModelError for a module that cannot be copied or is unsupported."""
     check_module(model)
-    with blamed(ModelError, "the model cannot be copied, which everything here begins with"), _Detached():
+    with blamed(ModelError, "the model cannot be copied, which ownmark requires"), _Detached():
         return deepcopy(model)
 
 
 def check_module(model: nn.Module) -> None:
-    """Raises ModelError for a module whose layers or whose mode nobody can reach: TorchScript, or a program of torch.export."""
+    """Raises ModelError for a module whose layers or mode are inaccessible: TorchScript, or a torch.export program."""
     for module in model.modules():
         if isinstance(module, torch.jit.ScriptModule):
-            raise ModelError(f"the model is TorchScript, which shows no layers and takes no hooks: {WAY_OUT}")
-        if "train" in vars(module):  # replaced in this one module, as torch.export does
-            raise ModelError(f"the model is a program of torch.export, which knows neither train nor eval mode: {WAY_OUT}")
+            raise ModelError(f"the model is TorchScript, which exposes no layers and supports no hooks: {WAY_OUT}")
+        if "train" in vars(module):  # replaced in this instance, as torch.export does
+            raise ModelError(f"the model is a torch.export program, which has neither train nor eval mode: {WAY_OUT}")
 
 
 def check_drawn(model: nn.Module) -> None:
-    """Raises ModelError for a lazy layer whose weights have no shape yet."""
+    """Raises ModelError for an uninitialised lazy layer."""
     tensors = (*model.named_parameters(), *model.named_buffers())
     lazy = next((name for name, tensor in tensors if is_lazy(tensor)), None)
     if lazy is not None:
         raise ModelError(
-            f"{lazy} belongs to a lazy layer that has no weights yet: load trained ones, or let the model see an image "
-            "before it is handed over"
+            f"{lazy} belongs to an uninitialised lazy layer: load trained weights, or run the model on an image first"
         )

@@ -1,10 +1,10 @@
-"""Grad-CAM of any network and any layer, differentiable, at the cost of a plain pass (Selvaraju et al. 2017, arXiv:1610.02391).
+"""Differentiable Grad-CAM of any layer of any network, at the cost of a plain pass (Selvaraju et al. 2017, arXiv:1610.02391).
 
-`F_c` is the logit of class c, or what another task has in its place (`tasks`). With the layer's output `A` (n, channels, h, w),
+`F_c` is the logit of class c, or another task's counterpart (`tasks`). With the layer's output `A` (n, channels, h, w),
 eq. 1 and 2 of Zhang, Pan, Zhang 2024: `w_k = mean over positions of dF_c / dA^k` and `S = ReLU(sum over k of w_k A^k)`.
 
-Only what lies above the layer is ever differentiated twice. Where that head is linear in `A` (global pooling and one linear
-layer, as in most networks), `w` is the same for every image: it is read once and no double backward is run at all.
+Only the part above the layer is differentiated twice. Where that head is linear in `A` (global pooling and one linear
+layer, as in most networks), `w` is the same for every image: it is computed once, without any double backward.
 """
 
 import math
@@ -66,9 +66,9 @@ class GradCam:
 
     @classmethod
     def of(cls, model: nn.Module, example: Tensor, layer: str | None = None, task: Task = Classification()) -> "GradCam":
-        """Trace `model` on `example` (1 or more, channels, height, width); the default layer is `last_map(model, example)`.
+        """Traces `model` on `example` (1 or more, channels, height, width); the default layer is `last_map(model, example)`.
 
-        Raises ModelError if the layer does not exist, does not put out a feature map, or does not lead to the outputs.
+        Raises ModelError if the layer does not exist, does not output a feature map, or does not affect the outputs.
         """
         name = last_map(model, example) if layer is None else layer
         weights = _linear_head(model, name, example)
@@ -77,8 +77,8 @@ class GradCam:
     def __call__(self, images: Tensor, target: Tensor, evidence: Evidence | None = None) -> tuple[Tensor, Tensor]:
         """Outputs (n, k) and unnormalised maps S (n, h, w) >= 0 of F for `target`, both differentiable in `images`.
 
-        `target`: the classes (n,) or whatever else F is about, as the task's `anchor` gives it. With `evidence`, which tells of
-        outputs (n, k) by how much each of them counts, F is their sum instead.
+        `target`: the classes (n,) or another task's target of F, from the task's `anchor`. With `evidence`, which maps
+        outputs (n, k) to their contributions, F is the sum of these instead.
         """
         if self.weights is not None:
             with _watched(self.model, self.layer, _copied) as seen:
@@ -89,7 +89,9 @@ class GradCam:
                 weights = self.weights[self.task.output_of(target)]
         else:
             tap = _copied if images.requires_grad else _cut
-            twice = sdpa_kernel(SDPBackend.MATH) if images.requires_grad else nullcontext()  # the fast ones have one derivative
+            twice = (
+                sdpa_kernel(SDPBackend.MATH) if images.requires_grad else nullcontext()
+            )  # fused kernels support only one derivative
             with torch.enable_grad(), twice, _watched(self.model, self.layer, tap) as seen:
                 logits = self.model(images)
                 counted = None if evidence is None else evidence(logits.detach())
@@ -101,23 +103,23 @@ class GradCam:
 
     @torch.no_grad()
     def anchor(self, clean: Tensor, paired: Tensor, labels: Tensor) -> Tensor:
-        """What F is about on images `clean` with `labels` (n,) that are `paired` with others, as this model sees them."""
+        """The target of F on images `clean` with `labels` (n,), `paired` with others, for this model."""
         target: Tensor = self.task.anchor(self.model, clean, paired, labels)
         return target
 
 
 @dataclass(frozen=True)
 class Located:
-    """Grad-CAM where a claim's layer was found; `note` says where that is, "" if it is the claim's."""
+    """Grad-CAM at the layer found for a claim; `note` names the layer, "" if it is the claim's own."""
 
     cam: GradCam
     note: str = ""
 
     @classmethod
     def near(cls, model: nn.Module, example: Tensor, layer: str, task: Task = Classification()) -> "Located":
-        """At the layer of that name, or one whose name ends as it does, or at the last map; "" is the last map.
+        """At the layer of that name, else one whose name has the same ending, else the last map; "" is the last map.
 
-        Raises MapError that says why none of them shows a map.
+        Raises MapError that says why none of them yields a map.
         """
         why = ""
         for name in filter(None, (layer, namesake(model, layer) if layer else "")):
@@ -127,14 +129,17 @@ class Located:
                 why = why or f"{_first_line(error)}; "
                 continue
             return cls(
-                cam, "" if name == layer else f"its map was taken at {name!r}, whose name ends as the claim's {layer!r} does"
+                cam,
+                ""
+                if name == layer
+                else f"its map was taken at {name!r}, whose name has the same ending as the claim's {layer!r}",
             )
         try:
             cam = GradCam.of(model, example, None, task)
-        except Exception as error:  # a stranger's model may raise anything
+        except Exception as error:  # a foreign model may raise any error
             raise MapError(f"{why}{_first_line(error)}") from error
         return cls(
-            cam, f"its map was taken behind its last convolution, at {cam.layer!r}: {why.removesuffix('; ')}" if why else ""
+            cam, f"its map was taken after its last convolution, at {cam.layer!r}: {why.removesuffix('; ')}" if why else ""
         )
 
 
@@ -143,18 +148,18 @@ def _first_line(error: Exception) -> str:
 
 
 def normalised(maps: Tensor) -> Tensor:
-    """S / ||S|| with the L2 norm over positions: (n, h, w) in [0, 1]; 1 where all lies in one cell, 0 for an empty map."""
+    """S / ||S|| with the L2 norm over positions: (n, h, w) in [0, 1]; 1 where one cell holds everything, 0 for an empty map."""
     lengths: Tensor = maps.flatten(1).norm(dim=1).clamp_min(1e-12)
     return maps / lengths.view(-1, 1, 1)
 
 
 def last_map(model: nn.Module, example: Tensor) -> str:
-    """Name of the module whose output is the last convolution's activation: what global pooling gets to see.
+    """Name of the module whose output is the last convolution's activation: the input of global pooling.
 
-    That is the last module in the unbroken run of modules that finish behind the last convolution with an output of its
-    height and width, so that the normalisation, the sum with a shortcut, the joining of branches and the ReLU are inside, and
-    pooling is not. A convolution that sees one position only (the gate of squeeze and excitation) counts only where there is
-    no other. Raises ModelError for a model without a convolution.
+    It is the last module in the unbroken run of modules after the last convolution that output its height and width. The run
+    includes normalisation, the sum with a shortcut, concatenated branches and the ReLU, but not pooling. A convolution on a
+    single position (the gate of squeeze-and-excitation) counts only if there is no other. Raises ModelError for a model
+    without a convolution.
     """
     finished: list[tuple[str, bool, torch.Size]] = []
 
@@ -174,7 +179,7 @@ def last_map(model: nn.Module, example: Tensor) -> str:
             handle.remove()
     convolutions = [(shape[2:].numel() > 1, place) for place, (_, convolves, shape) in enumerate(finished) if convolves]
     if not convolutions:
-        raise ModelError("the model runs no nn.Conv2d, so it has no Grad-CAM; name a layer that puts out (n, channels, h, w)")
+        raise ModelError("the model runs no nn.Conv2d, so it has no Grad-CAM; name a layer that outputs (n, channels, h, w)")
     _, last = max(convolutions)
     size = finished[last][2][2:]
     run = takewhile(lambda one: len(one[2]) == SPATIAL and one[2][2:] == size, finished[last:])
@@ -182,51 +187,51 @@ def last_map(model: nn.Module, example: Tensor) -> str:
 
 
 def _copied(output: Tensor) -> Tensor:
-    """A copy in the same graph: what comes behind the layer may change its input in place."""
+    """A copy in the same graph: later layers may change their input in place."""
     return output.clone()
 
 
 def _cut(output: Tensor) -> Tensor:
-    """A new leaf: nothing below the layer is kept for a backward pass."""
+    """A new leaf: the graph below the layer is not kept for a backward pass."""
     return output.detach().clone().requires_grad_()
 
 
 @contextmanager
 def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> Iterator[list[Tensor]]:
-    """Collects what `layer` puts out; whatever comes behind it is given `tap(output)` copied once more."""
+    """Collects the outputs of `layer`; later layers receive another copy of `tap(output)`."""
     seen: list[Tensor] = []
 
     def hook(_: nn.Module, __: object, output: object) -> Tensor:
         if not isinstance(output, Tensor) or output.ndim != SPATIAL:
             got = f"a tensor of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-            raise ModelError(f"layer {layer!r} puts out {got}; a saliency map needs (n, channels, h, w)")
+            raise ModelError(f"layer {layer!r} outputs {got}; a saliency map needs (n, channels, h, w)")
         seen.append(tap(output))
         return seen[-1].clone()
 
     modules = dict(model.named_modules())
     if layer not in modules:
         near = ", ".join(get_close_matches(layer, modules, n=3, cutoff=0.3)) or "none"
-        raise ModelError(f"the model has no layer {layer!r}; near it: {near}")
+        raise ModelError(f"the model has no layer {layer!r}; similar: {near}")
     handle = modules[layer].register_forward_hook(hook)
     try:
         yield seen
     finally:
         handle.remove()
     if not seen:
-        raise ModelError(f"layer {layer!r} was not run; name one that every image passes")
+        raise ModelError(f"layer {layer!r} was not run; name one that every image passes through")
 
 
 @torch.enable_grad()
 def _linear_head(model: nn.Module, layer: str, example: Tensor) -> Tensor | None:
-    """`w` of every class (classes, channels) if the logits are linear in what `layer` puts out, else None."""
+    """`w` of every class (classes, channels) if the logits are linear in the output of `layer`, else None."""
     with _watched(model, layer, _cut) as seen:
         logits = model(example[:1])
     if not isinstance(logits, Tensor) or logits.ndim != 2:  # noqa: PLR2004 - (n, classes)
         got = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ModelError(f"the model answers {got}; Grad-CAM needs outputs (n, k): one a class, one number or an embedding")
+        raise ModelError(f"the model outputs {got}; Grad-CAM needs outputs (n, k): one per class, one number or an embedding")
     features = seen[-1]
     if not logits.requires_grad or torch.autograd.grad(logits.sum(), features, retain_graph=True, allow_unused=True)[0] is None:
-        raise ModelError(f"the logits do not depend on layer {layer!r}; name one that every image passes")
+        raise ModelError(f"the logits do not depend on layer {layer!r}; name one that every image passes through")
     if _degree(logits.grad_fn, features) != 1:
         return None
     rows = [torch.autograd.grad(logit, features, retain_graph=True)[0].mean(dim=(2, 3)) for logit in logits[0]]
@@ -234,7 +239,7 @@ def _linear_head(model: nn.Module, layer: str, example: Tensor) -> Tensor | None
 
 
 def _degree(node: Node | None, features: Tensor) -> float:
-    """Degree of the polynomial in `features` that the autograd graph below `node` is; infinite if a step is not known."""
+    """Degree in `features` of the polynomial that the autograd graph below `node` computes; infinite for unknown operations."""
     if node is None:
         return 0
     name = node.name().split("::")[-1]

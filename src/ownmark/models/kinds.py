@@ -1,4 +1,4 @@
-"""What kind of file of weights lies there, told by its content and not by its name. No torch, and nothing in it is run."""
+"""Detects the kind of a weights file from its content, not its name. No torch; runs none of its code."""
 
 import zipfile
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from ownmark.errors import ModelError
 
-HEAD = 512  # bytes that tell the kind
-LONGEST = 100_000_000  # bytes of a safetensors header, by the format's own limit
+HEAD = 512  # bytes that identify the kind
+LONGEST = 100_000_000  # bytes of a safetensors header; the format's own limit
 INDEX = ".safetensors.index.json"
 
 
 class Kind(Enum):
-    """How a file of weights is read."""
+    """Formats of a weights file."""
 
     SAFETENSORS = "safetensors"
-    SHARDS = "an index of safetensors shards"
-    TORCH = "a file of torch.save"
+    SHARDS = "a safetensors shard index"
+    TORCH = "a torch.save file"
 
 
 @dataclass(frozen=True)
 class Other:
-    """What is no file of weights: what it is, and the way out."""
+    """A file that is not a weights file: what it is, and what to do instead."""
 
     name: str
     advice: str
@@ -34,25 +34,25 @@ TORCHSCRIPT = Other(
     "or export it to ONNX",
 )
 EXPORTED = Other(
-    "an archive of torch.export (.pt2): a program, not weights",
+    "a torch.export archive (.pt2): a program, not weights",
     "Where it was made, run torch.save(dict(torch.export.load(FILE).state_dict), 'weights.pt') and name its network, "
     "or export it to ONNX",
 )
-ARCHIVE = Other("a zip archive, but not one of torch.save", "Name the file of weights in it")
-EMPTY = Other("empty: it has no bytes", "Copy or download it again")
+ARCHIVE = Other("a zip archive, but not from torch.save", "Name the weights file in it")
+EMPTY = Other("empty", "Copy or download it again")
 MAGIC = {  # how a file begins
-    b"version https://git-lfs": Other("a pointer of Git LFS, not the weights themselves", "Run git lfs pull where it came from"),
-    b"<!DOCTYPE": Other("a web page", "Download the weights again: what came was a page about them"),
-    b"<!doctype": Other("a web page", "Download the weights again: what came was a page about them"),
-    b"<html": Other("a web page", "Download the weights again: what came was a page about them"),
-    b"\x89HDF\r\n\x1a\n": Other("an HDF5 file, as Keras writes them", "Export the model to ONNX and name that file"),
+    b"version https://git-lfs": Other("a Git LFS pointer, not the weights themselves", "Run git lfs pull in its repository"),
+    b"<!DOCTYPE": Other("a web page", "Download the weights again: this is a page about them"),
+    b"<!doctype": Other("a web page", "Download the weights again: this is a page about them"),
+    b"<html": Other("a web page", "Download the weights again: this is a page about them"),
+    b"\x89HDF\r\n\x1a\n": Other("an HDF5 file, as written by Keras", "Export the model to ONNX and name that file"),
     b"GGUF": Other("a GGUF file", "Export the model to ONNX and name that file"),
-    b"\x1f\x8b": Other("packed by gzip", "Unpack it first"),
+    b"\x1f\x8b": Other("a gzip archive", "Unpack it first"),
 }
 
 
 def kind_of(path: Path) -> Kind:
-    """The kind of file. Raises ModelError that says what it is, and the way out, for what is none of weights."""
+    """The format of a weights file. Raises ModelError that says what another file is and what to do."""
     try:
         size, head = path.stat().st_size, _head(path)
     except OSError as error:
@@ -65,7 +65,7 @@ def kind_of(path: Path) -> Kind:
     if other is not None:
         raise ModelError(f"{path} is {other.name}. {other.advice}")
     if path.suffix == ".safetensors":
-        raise ModelError(f"{path} is no sound safetensors file: it is damaged, cut short or of another kind")
+        raise ModelError(f"{path} is not a valid safetensors file: corrupt, truncated or of another kind")
     return Kind.TORCH
 
 
@@ -75,13 +75,13 @@ def _head(path: Path) -> bytes:
 
 
 def _is_safetensors(head: bytes, size: int) -> bool:
-    """Eight bytes tell how long the JSON header is that follows."""
+    """Whether eight bytes give the length of a JSON header that follows."""
     length = int.from_bytes(head[:8], "little")
     return len(head) > 8 and head[8:9] == b"{" and length <= min(size - 8, LONGEST)  # noqa: PLR2004 - those eight bytes
 
 
 def _other(path: Path, head: bytes, size: int) -> Other | None:
-    """What it is, if it is plainly something else."""
+    """What the file is, if its first bytes show that it is not a weights file."""
     if not size:
         return EMPTY
     if head.startswith(b"PK"):
@@ -90,7 +90,7 @@ def _other(path: Path, head: bytes, size: int) -> Other | None:
 
 
 def _archive(path: Path) -> Other | None:
-    """What a zip holds, by the names in it; None for what torch.save writes, and for a damaged one, of which torch will tell."""
+    """What a zip file is, by its member names; None for a torch.save file, and for a corrupt one, which torch reports."""
     try:
         with zipfile.ZipFile(path) as archive:
             inside = [name.partition("/")[2] for name in archive.namelist()]

@@ -1,4 +1,4 @@
-"""Finding, opening, silencing and re-drawing the layers of any model: everything, or the last layer alone."""
+"""Finds, unfreezes, masks and re-initialises the layers of any model: all of them, or only the last."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,14 +15,14 @@ from ownmark.models.prepared import prepared, preprocess_of
 
 
 class Layers(Choice):
-    """`ALL` layers, or only the `LAST` one that has weights."""
+    """`ALL` layers, or only the `LAST` one with weights."""
 
     ALL = "all"
     LAST = "last"
 
 
 def last_layer(model: nn.Module) -> nn.Module:
-    """The last linear or convolutional layer, in the order in which the model registers them."""
+    """The last linear or convolutional layer, in registration order."""
     found = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     if not found:
         raise ModelError("the model has no linear or convolutional layer to change")
@@ -30,17 +30,17 @@ def last_layer(model: nn.Module) -> nn.Module:
 
 
 def check_own_weights(model: nn.Module) -> None:
-    """Raises ModelError for a layer whose weight every pass computes anew, so that a change of it would not last."""
+    """Raises ModelError for a layer whose weight is recomputed on every pass, since a change to it would be lost."""
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Linear | nn.Conv2d) and not isinstance(layer.weight, nn.Parameter):
             raise ModelError(
-                f"the weight of layer {name or 'of the model'} is computed from others in every pass, as by weight_norm, so that "
-                "it cannot be changed itself: fold them first, e.g. by torch.nn.utils.remove_weight_norm"
+                f"the weight of layer {name or 'of the model'} is recomputed on every pass, as with weight_norm, so "
+                "it cannot be changed directly: fold it first, e.g. with torch.nn.utils.remove_weight_norm"
             )
 
 
 def namesake(model: nn.Module, layer: str) -> str | None:
-    """The layer whose name ends as that of another model does, as `backbone.features` and `features`; None if none is nearest."""
+    """The layer whose name has the same ending (`backbone.features` for `features`), or None if there is no unique best one."""
     names = [name for name, _ in model.named_modules() if name]
     outer = [name for name in names if name.endswith(f".{layer}")]
     inner = [name for name in names if layer.endswith(f".{name}") and not name.isdecimal()]
@@ -50,14 +50,14 @@ def namesake(model: nn.Module, layer: str) -> str | None:
 
 
 def open_layers(model: nn.Module, layers: Layers) -> None:
-    """Let only the chosen layers be trained."""
+    """Makes only the chosen layers trainable."""
     model.requires_grad_(layers is Layers.ALL)
     last_layer(model).requires_grad_(True)
 
 
 @contextmanager
 def held_at_zero(masks: Iterable[tuple[Tensor, Tensor]]) -> Iterator[None]:
-    """Multiply each tensor by its mask of ones and zeros; what became zero stays so, inside, under gradient descent."""
+    """Multiplies each tensor by its mask of ones and zeros; inside the context, gradient descent leaves the zeros unchanged."""
     known = list(masks)
     with torch.no_grad():
         for tensor, mask in known:
@@ -72,9 +72,9 @@ def held_at_zero(masks: Iterable[tuple[Tensor, Tensor]]) -> Iterator[None]:
 
 
 def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
-    """A network that knows nothing of `model`, on its device: of its architecture, or of that of a name (`models.named`).
+    """A new network on the device of `model`: re-initialised with its architecture, or built from a name (`models.named`).
 
-    A named one has the weights that its factory gives, and takes its images as `model` does.
+    A named network has the weights that its factory gives it, and takes the same images as `model`.
     """
     if not name:
         student = copied(model).requires_grad_(True)
@@ -85,15 +85,15 @@ def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
 
 
 def reinitialise(module: nn.Module) -> None:
-    """Draw the module's own and its children's weights anew, as their constructors would: what holds others has the last word.
+    """Re-initialises the weights of the module and its children as their constructors would; parents come last.
 
-    Raises ModelError, before anything is drawn, for a weight that its module does not know how to draw.
+    Raises ModelError, before any change, for a weight whose module cannot re-initialise it.
     """
     parts = list(module.modules())
     stuck = [part for part in parts if _reset_of(part) is None and list(part.parameters(recurse=False))]
     if stuck:
         names = ", ".join(name for name, _ in stuck[0].named_parameters(recurse=False))
-        raise ModelError(f"{type(stuck[0]).__name__} has no reset_parameters, so that {names} cannot be drawn anew")
+        raise ModelError(f"{type(stuck[0]).__name__} has no reset_parameters, so {names} cannot be re-initialised")
     for part in sorted(parts, key=lambda part: sum(1 for _ in part.modules())):
         reset = _reset_of(part)
         if reset is not None:
@@ -101,6 +101,6 @@ def reinitialise(module: nn.Module) -> None:
 
 
 def _reset_of(part: nn.Module) -> Callable[[], object] | None:
-    """What draws the module's own weights anew; torch's attention calls it by a private name."""
+    """The method that re-initialises the module's own weights; torch's attention gives it a private name."""
     reset: Callable[[], object] | None = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
     return reset

@@ -1,4 +1,4 @@
-"""MobileFaceNet of any width: embeddings of faces for small machines (Chen et al. 2018, arXiv:1804.07573, table 1)."""
+"""MobileFaceNet of any width: face embeddings for small machines (Chen et al. 2018, arXiv:1804.07573, table 1)."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ HALVINGS = 4  # the map before the global depthwise convolution is 1/16 of the i
 
 @dataclass(frozen=True)
 class Bottlenecks:
-    """A line of the table: `count` inverted residual blocks (n), the first with `stride` (s)."""
+    """A row of table 1: `count` inverted residual blocks (n), the first with `stride` (s)."""
 
     expansion: int  # t in the paper
     channels: int  # c, at the paper's width of 64
@@ -32,14 +32,16 @@ TABLE = (
 class MobileFaceNet(nn.Module):
     """Embeddings (n, `embedding`) of images (n, channels, `size`, `size`) in [0, 1]; the paper's are 128 of 3x112x112.
 
-    `width`: channels of the first stage, 64 in the paper; all others follow, but for the embedding.
+    `width`: channels of the first stage, 64 in the paper; all other widths except the embedding's scale with it.
     """
 
     def __init__(self, *, width: int = 64, embedding: int = 128, size: int = 112, channels: int = 3) -> None:
         super().__init__()
         if min(width, embedding, channels) < 1 or size < 2**HALVINGS:
             sizes = f"width={width}, embedding={embedding}, size={size}, channels={channels}"
-            raise ModelError(f"MobileFaceNet needs sizes of at least 1, and images of {2**HALVINGS} pixels or more, got {sizes}")
+            raise ModelError(
+                f"MobileFaceNet: expected sizes of at least 1 and images of {2**HALVINGS} pixels or more, got {sizes}"
+            )
         layers: OrderedDict[str, nn.Module] = OrderedDict(
             conv=_convolution(channels, width, 3, stride=2),
             depthwise=_convolution(width, width, 3, groups=width),
@@ -60,7 +62,7 @@ class MobileFaceNet(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Widen, convolve each channel, narrow linearly; added to what came in where the shapes agree (MobileNetV2)."""
+    """Inverted residual: expand, convolve depthwise, project linearly; adds its input where shapes agree (MobileNetV2)."""
 
     def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -89,5 +91,5 @@ def _convolution(inputs: int, outputs: int, size: int, *, stride: int = 1, group
 
 
 def _linear(inputs: int, outputs: int, size: int, *, groups: int = 1) -> nn.Sequential:
-    """Convolution without padding and batch norm, and no activation."""
+    """Convolution without padding, and batch norm, without an activation."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, size, groups=groups, bias=False), nn.BatchNorm2d(outputs))

@@ -1,6 +1,6 @@
-"""Models as people name them: `module:factory`, as a web server names its app, or `torchvision:resnet18`.
+"""Builds models from their names: `module:factory`, as in ASGI servers, or `torchvision:resnet18`.
 
-Either may be called with literals: `mymodel:build(width=16)`. A factory that takes the number of classes is told it.
+Either takes literal arguments: `mymodel:build(width=16)`. The number of classes is passed to a factory that accepts it.
 """
 
 import ast
@@ -20,13 +20,13 @@ from ownmark.errors import ModelError
 from ownmark.method_strings import nearest
 from ownmark.models.copies import check_drawn, check_module, copied
 
-CLASSES = ("num_classes", "classes", "n_classes")  # what factories call the number of classes
-NEAR = 8  # names that an error shows
+CLASSES = ("num_classes", "classes", "n_classes")  # parameter names for the number of classes
+NEAR = 8  # suggestions in an error message
 
 
 @dataclass(frozen=True)
 class Named:
-    """The parts of a name: `place` is a module or "torchvision", `path` leads to the factory, the rest is its call."""
+    """The parts of a name: `place` is a module or "torchvision", `path` leads to the factory, the rest are its arguments."""
 
     place: str
     path: tuple[str, ...]
@@ -48,7 +48,7 @@ class Named:
         words = (*place.split("."), *path)
         if not colon or not path or not all(word.isidentifier() for word in words):
             raise ModelError(
-                f"cannot read the model's name {name!r}; write module:factory, 'module:factory(width=16)' or torchvision:resnet18"
+                f"invalid model name {name!r}; expected module:factory, 'module:factory(width=16)' or torchvision:resnet18"
             )
         return cls(place, path, positional, options)
 
@@ -57,10 +57,10 @@ class Named:
 
 
 def build(name: str, classes: int | None = None) -> nn.Module:
-    """The model of that name in eval mode, with weights as its factory leaves them.
+    """The model of that name in eval mode, with the weights that its factory gives it.
 
-    `classes` is handed to a factory that takes it (as num_classes, classes or n_classes) unless the name says it. The module is
-    looked for in the current folder first, and its code is run. Raises ModelError that names what is near, or what failed.
+    `classes` is passed to a factory that accepts it (as num_classes, classes or n_classes) unless the name sets it. The module
+    is imported from the current folder first, which runs its code. Raises ModelError with similar names, or with the cause.
     """
     named = Named.read(name)
     factory = _torchvision(named.path) if named.place == "torchvision" else _found(named)
@@ -68,13 +68,13 @@ def build(name: str, classes: int | None = None) -> nn.Module:
         return copied(factory).eval()
     model = _called(named, factory, classes)
     if not isinstance(model, nn.Module):
-        raise ModelError(f"{named} gives {type(model).__name__}; needed is a function that returns a torch.nn.Module")
+        raise ModelError(f"{named} returns {type(model).__name__}; expected a function that returns a torch.nn.Module")
     check_module(model)
     return model.eval()
 
 
 def draws_weights(name: str, classes: int | None = None) -> bool:
-    """Whether the factory gives other weights each time: then they are random, and a file of weights is needed."""
+    """Whether the factory initialises its weights at random, so that a weights file is needed."""
     drawn = [_drawn(name, classes, seed) for seed in (0, 1)]
     for model in drawn:
         check_drawn(model)
@@ -89,49 +89,47 @@ def _drawn(name: str, classes: int | None, seed: int) -> nn.Module:
 
 
 def _torchvision(path: tuple[str, ...]) -> Callable[..., Any]:
-    """The builder of a classifier of torchvision's."""
+    """The builder of a torchvision classifier."""
     from torchvision import models
 
     known = models.list_models(module=models)
     if path[0] not in known or len(path) > 1:
-        raise ModelError(f"torchvision has no classifier {'.'.join(path)!r}; near it: {_near('.'.join(path), known)}")
+        raise ModelError(f"torchvision has no classifier {'.'.join(path)!r}; similar: {_near('.'.join(path), known)}")
     builder: Callable[..., Any] = models.get_model_builder(path[0])
     return builder
 
 
 def _found(named: Named) -> Any:  # noqa: ANN401 - whatever a user's module holds
-    """What the path leads to in the module."""
+    """The object at the path in the module."""
     found = _imported(named)
     for done, word in enumerate(named.path):
         if word not in dir(found):
             where = ".".join((named.place, *named.path[:done]))
             shown = [other for other in dir(found) if not other.startswith("_") and callable(getattr(found, other))]
-            raise ModelError(f"{where} has no {word!r}; near it: {_near(word, shown)}")
+            raise ModelError(f"{where} has no {word!r}; similar: {_near(word, shown)}")
         found = getattr(found, word)
     if not callable(found):
-        raise ModelError(f"{named} is {type(found).__name__}; needed is a function that returns a torch.nn.Module")
+        raise ModelError(f"{named} is {type(found).__name__}; expected a function that returns a torch.nn.Module")
     return found
 
 
 def _imported(named: Named) -> Any:  # noqa: ANN401 - a module has whatever attributes it has
-    """The module, from the current folder if it lies there. That folder stays on the path: the module may import more later."""
+    """Imports the module, from the current folder if present; the folder stays on `sys.path` for later imports."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     importlib.invalidate_caches()
     try:
         return importlib.import_module(named.place)
-    except (Exception, SystemExit) as error:  # a user's module may raise anything
+    except (Exception, SystemExit) as error:  # a user's module may raise any error
         if isinstance(error, ModuleNotFoundError) and named.place.split(".")[0] == error.name:
             modules = [file.stem for file in Path(here).glob("*.py")]
-            raise ModelError(
-                f"there is no module {error.name!r} in {here} or installed; near it: {_near(error.name, modules)}"
-            ) from error
+            raise ModelError(f"no module {error.name!r} in {here} or installed; similar: {_near(error.name, modules)}") from error
         raise ModelError(f"{named.place} cannot be imported: {_told(error)}") from error
 
 
 def _called(named: Named, factory: Callable[..., Any], classes: int | None) -> object:
-    """What the factory gives for the arguments in the name and, if it takes it, the number of classes."""
+    """Calls the factory with the arguments in the name and, if accepted, the number of classes."""
     options = dict(named.options)
     takes = set(CLASSES[:1]) if named.place == "torchvision" else set(signature(factory).parameters) & set(CLASSES)
     if classes is not None and not named.positional and not takes & set(options):
@@ -140,15 +138,15 @@ def _called(named: Named, factory: Callable[..., Any], classes: int | None) -> o
         signature(factory).bind(*named.positional, **options)
     except TypeError as error:
         given = ", ".join(signature(factory).parameters) or "none"
-        raise ModelError(f"{named}: {error}; its parameters: {given}. Say them in the name: '{named}(name=value)'") from error
+        raise ModelError(f"{named}: {error}; its parameters: {given}. Set them in the name: '{named}(name=value)'") from error
     try:
         return factory(*named.positional, **options)
-    except (Exception, SystemExit) as error:  # a user's factory may raise anything
+    except (Exception, SystemExit) as error:  # a user's factory may raise any error
         raise ModelError(f"{named} cannot build its model: {_told(error)}") from error
 
 
 def _told(error: BaseException) -> str:
-    """What was raised and where, in one line."""
+    """The error and its location, in one line."""
     said = f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
     place = extract_tb(error.__traceback__)[-1]
     return said if isinstance(error, SyntaxError) else f"{said} ({Path(place.filename).name}, line {place.lineno})"

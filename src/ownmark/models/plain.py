@@ -1,4 +1,4 @@
-"""A model that answers one tensor of ordinary precision, whatever it wraps it in: everything behind it sees (n, k) floats."""
+"""Hooks that make a model output one float tensor (n, k) of ordinary precision, however the model wraps its output."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,20 +11,20 @@ from torch.overrides import TorchFunctionMode
 
 from ownmark.errors import ModelError
 
-LOGITS = "logits"  # what Hugging Face and torchvision call the output that counts
+LOGITS = "logits"  # name of the main output in Hugging Face and torchvision
 NARROW = {torch.float16, torch.bfloat16}
 ENDINGS = {
     *(torch.softmax, Tensor.softmax, functional.softmax),
     *(torch.sigmoid, Tensor.sigmoid, functional.sigmoid),
 }
-TAKEN = {*NARROW, torch.float64}  # precisions of weights that images are brought to
+TAKEN = {*NARROW, torch.float64}  # weight precisions that images are cast to
 
 
 class Ending(TorchFunctionMode):
-    """While it is on, a last softmax or sigmoid is taken off a model's answer, and can be put back on.
+    """While active, removes a final softmax or sigmoid from a model's output; it can be re-applied.
 
-    A map explains a logit. That of a probability is another one, and nothing at all where the model is sure; but a copy with a
-    softmax behind it is the same copy.
+    A map explains a logit. The map of a probability differs, and vanishes where the model is certain; but a copy with an added
+    softmax is still the same copy.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Ending(TorchFunctionMode):
         self._last: tuple[Tensor, Tensor, Callable[[Tensor], Tensor]] | None = None
         self._off: Callable[[Tensor], Tensor] | None = None
         self._linear: Tensor | None = None
-        self.linear = False  # whether the answer is what a linear layer put out
+        self.linear = False  # whether the output comes from a linear layer
 
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -46,11 +46,11 @@ class Ending(TorchFunctionMode):
 
     @property
     def off(self) -> bool:
-        """Whether something was taken off."""
+        """Whether an activation was removed."""
         return self._off is not None
 
     def bare(self, answered: Tensor) -> Tensor:
-        """What the ending was made of, if that is how the answer came about."""
+        """The input of the final activation, if the output came from one."""
         self.linear = self._linear is answered
         if self._last is None or self._last[0] is not answered:
             return answered
@@ -58,12 +58,12 @@ class Ending(TorchFunctionMode):
         return self._last[1]
 
     def ended(self, scores: Tensor) -> Tensor:
-        """The answer as the model gives it."""
+        """The output as the model computes it."""
         return scores if self._off is None else self._off(scores)
 
 
 class Precision:
-    """A forward pre-hook: images as precise as the weights that they meet first, if these are not float32."""
+    """A forward pre-hook that casts images to the precision of the first weights, if those are not float32."""
 
     def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         kind = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), torch.float32)
@@ -73,15 +73,15 @@ class Precision:
 
 
 class Plain:
-    """A forward hook: the one tensor that counts, in float32 if it is less precise. `output`: its name, "" to find it.
+    """A forward hook that selects the main tensor, in float32 if less precise. `output`: its name, "" to find it.
 
-    An object or a dictionary with `logits` gives those, a tuple its first tensor, and whatever holds a single tensor of one row
-    per image gives that one. Raises ModelError where there are several, or none of that name; what holds none is left as it is.
+    From an object or dictionary it selects `logits`, from a tuple the first tensor, otherwise the only tensor with one row per
+    image. Raises ModelError if several fit or none has that name; an output without a tensor is passed through.
     """
 
     def __init__(self, output: str = "") -> None:
         self.output = output
-        self.told: tuple[str, ...] = ()  # what was read last, if there was something to choose
+        self.told: tuple[str, ...] = ()  # description of the last choice, if there was one
         self.ending: Ending | None = None
 
     def __call__(self, _: nn.Module, inputs: tuple[Any, ...], answered: object) -> Tensor | None:
@@ -97,14 +97,14 @@ class Plain:
             return None
         chosen = parts.get(name)
         if not isinstance(chosen, Tensor):
-            known = ", ".join(name for name, part in parts.items() if isinstance(part, Tensor)) or "one, which has no name"
+            known = ", ".join(name for name, part in parts.items() if isinstance(part, Tensor)) or "a single unnamed one"
             raise ModelError(f"the model has no output {name!r}; its outputs are: {known}")
-        self.told = (f"the output {name!r} was read, of {', '.join(parts)}",)
+        self.told = (f"used the output {name!r} of {', '.join(parts)}",)
         return chosen
 
 
 def plain(model: nn.Module, output: str = "") -> nn.Module:
-    """`model` itself, with the hooks of this file; those that are there are kept, unless `output` names another one."""
+    """Adds the hooks of this file to `model` and returns it; existing hooks stay unless `output` names another output."""
     hook = _hook(model)
     if hook is None:
         model.register_forward_pre_hook(Precision())
@@ -116,7 +116,7 @@ def plain(model: nn.Module, output: str = "") -> nn.Module:
 
 @contextmanager
 def unended(model: nn.Module) -> Iterator[Ending]:
-    """Inside, a `plain` model answers without the softmax or sigmoid that it ends in."""
+    """Inside the context, a `plain` model outputs values before its final softmax or sigmoid."""
     ending, hook = Ending(), _hook(model)
     if hook is not None:
         hook.ending = ending
@@ -129,7 +129,7 @@ def unended(model: nn.Module) -> Iterator[Ending]:
 
 
 def told(model: nn.Module) -> tuple[str, ...]:
-    """Which of a model's outputs was read last, as a person says it; () where there was nothing to choose."""
+    """A sentence on which of a model's outputs was used last; () if there was no choice."""
     hook = _hook(model)
     return () if hook is None else hook.told
 
@@ -139,7 +139,7 @@ def _hook(model: nn.Module) -> Plain | None:
 
 
 def _parts(answered: object) -> dict[str, object]:
-    """What an answer is made of, by name; the parts of a tuple without names are counted from 0."""
+    """The parts of an output by name; unnamed tuple elements are numbered from 0."""
     if isinstance(answered, Mapping):
         return {str(name): part for name, part in answered.items()}
     if isinstance(answered, Sequence) and not isinstance(answered, str):
@@ -149,16 +149,16 @@ def _parts(answered: object) -> dict[str, object]:
 
 
 def _fits(part: object, inputs: tuple[Any, ...]) -> bool:
-    """Whether it may be what a model answers to these images: floating-point numbers, (n,) or (n, k)."""
+    """Whether it has the form of a model output for these images: floating point, (n,) or (n, k)."""
     count = len(inputs[0]) if inputs and isinstance(inputs[0], Tensor) else 0
     return isinstance(part, Tensor) and part.is_floating_point() and part.ndim in {1, 2} and len(part) == count
 
 
 def _name(answered: object, fitting: list[str]) -> str:
-    """Which of the fitting ones counts, "" if there is none. Raises ModelError where nothing tells."""
+    """The name of the main output among those that fit, "" if none does. Raises ModelError if ambiguous."""
     if LOGITS in fitting:
         return LOGITS
     first = next(iter(_parts(answered)), "")
     if len(fitting) > 1 and not (isinstance(answered, tuple | list) and first in fitting):
-        raise ModelError(f"the model has several outputs that may be meant, {', '.join(fitting)}: name one with --output NAME")
+        raise ModelError(f"the model has several outputs that fit, {', '.join(fitting)}: choose one with --output NAME")
     return fitting[0] if fitting else ""

@@ -1,4 +1,4 @@
-"""A model that normalises for itself: inside ownmark every model takes images in [0, 1] and answers one tensor."""
+"""Wraps a model so that it takes images in [0, 1], normalises them itself and outputs one tensor, as ownmark expects."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ownmark.models.plain import plain
 
 
 class Normalise:
-    """A forward pre-hook: (image - mean) / std, per channel; layers keep their names and the weights file its keys."""
+    """A forward pre-hook: (image - mean) / std per channel; layer names and state-dict keys are unchanged."""
 
     def __init__(self, preprocess: Preprocess) -> None:
         self.preprocess = preprocess
@@ -29,11 +29,11 @@ class Normalise:
 def prepared(model: nn.Module, preprocess: Preprocess, *, output: str = "") -> nn.Module:
     """A copy of `model` that takes images (n, channels, height, width) in [0, 1] and normalises them itself.
 
-    `model` takes normalised images; of several outputs it answers the one called `output`, or the one that `Plain` finds.
+    `model` takes normalised images; of several outputs, the copy returns the one named `output`, or the one `Plain` finds.
     Raises ModelError if it was prepared before.
     """
     if _hook(model) is not None:
-        raise ModelError("the model was prepared before: it normalises its images already")
+        raise ModelError("the model was prepared before and already normalises its images")
     copy = copied(model)
     if preprocess != Preprocess():
         copy.register_forward_pre_hook(Normalise(preprocess))
@@ -41,7 +41,7 @@ def prepared(model: nn.Module, preprocess: Preprocess, *, output: str = "") -> n
 
 
 def preprocess_of(model: nn.Module) -> Preprocess:
-    """The normalisation that `prepared` gave the model; none for a model that takes images in [0, 1] as it is."""
+    """The normalisation added by `prepared`; the identity for a model that takes images in [0, 1] directly."""
     hook = _hook(model)
     return Preprocess() if hook is None else hook.preprocess
 

@@ -1,7 +1,7 @@
-"""ResNet-18 of any width (He et al. 2016, arXiv:1512.03385), for two cores as well as for a GPU.
+"""ResNet-18 of any width (He et al. 2016, arXiv:1512.03385), for CPUs as well as GPUs.
 
-Differs from the paper: the width of the first stage, the stem and the stride of the last stage can be chosen, so that a
-small image still ends in a 7x7 map.
+Differs from the paper: the width of the first stage, the stem and the stride of the last stage are parameters, so that a
+small image still yields a 7x7 map.
 """
 
 from collections import OrderedDict
@@ -18,7 +18,8 @@ Stem = Literal["imagenet", "cifar"]
 class ResNet18(nn.Module):
     """Logits (n, classes) of images (n, channels, height, width) in [0, 1].
 
-    The map before pooling is 1/32 of the image with the ImageNet stem, 1/8 with the CIFAR stem; `last_stride=1` doubles it.
+    The map before pooling has 1/32 of the image's side with the ImageNet stem, 1/8 with the CIFAR stem; `last_stride=1`
+    doubles that.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class ResNet18(nn.Module):
         super().__init__()
         if stem not in get_args(Stem) or min(classes, width, channels, last_stride) < 1:
             sizes = f"classes={classes}, width={width}, channels={channels}, last_stride={last_stride}"
-            raise ModelError(f"a stem is one of {get_args(Stem)} and every size at least 1, got {stem!r}, {sizes}")
+            raise ModelError(f"expected a stem of {get_args(Stem)} and sizes of at least 1, got {stem!r}, {sizes}")
         self.stem = _stem(stem, channels, width)
         self.stages = nn.Sequential(
             _stage(width, width, 1),

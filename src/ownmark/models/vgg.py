@@ -1,4 +1,4 @@
-"""VGG11 of any width, for numbers as well as for classes (Simonyan & Zisserman 2015, arXiv:1409.1556)."""
+"""VGG11 of any width, for regression and classification (Simonyan & Zisserman 2015, arXiv:1409.1556)."""
 
 from math import sqrt
 
@@ -7,15 +7,15 @@ from torchvision.models.vgg import make_layers
 
 from ownmark.errors import ModelError
 
-POOLED = 7  # height and width of the map that the linear layers see
-FULL = 64  # the width of the paper
+POOLED = 7  # height and width of the map before the linear layers
+FULL = 64  # width in the paper
 
 
 class VGG11(nn.Module):
-    """Answers (n, outputs) to colour images (n, 3, height, width) in [0, 1]; with one output it is a regressor.
+    """Outputs (n, outputs) for colour images (n, 3, height, width) in [0, 1]; with one output it is a regressor.
 
-    At the width 64 it is torchvision's `vgg11` (`vgg11_bn` with `norm`), names and all, but for two scales: it sees
-    (image - 0.5) / 0.25, and answers `middle` plus `spread` times what comes out, so that an age is learnt in years.
+    With width 64 it equals torchvision's `vgg11` (`vgg11_bn` with `norm`), layer names included, except for scaling: it
+    takes (image - 0.5) / 0.25, and outputs `middle` plus `spread` times its last layer, so that it learns an age in years.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class VGG11(nn.Module):
     ) -> None:
         super().__init__()
         if min(outputs, width) < 1 or not spread > 0:
-            raise ModelError(f"VGG11 needs sizes of at least 1 and a spread above 0, got {outputs=}, {width=}, {spread=}")
+            raise ModelError(f"VGG11: expected sizes of at least 1 and a spread above 0, got {outputs=}, {width=}, {spread=}")
         one, two, four, eight = (width * times for times in (1, 2, 4, 8))
         hidden = 64 * width
         self.width, self.middle, self.spread = width, middle, spread
@@ -37,7 +37,7 @@ class VGG11(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew: without normalisation torch's own draws would learn little."""
+        """Re-initialises all weights: with torch's defaults, a network without normalisation learns little."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

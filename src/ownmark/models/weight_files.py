@@ -1,4 +1,4 @@
-"""What files of weights hold: state dicts, perhaps in the middle of a checkpoint, read without running any code in them."""
+"""Reads state dicts from weights files, also from inside checkpoints, without running any code in them."""
 
 import json
 import re
@@ -18,23 +18,23 @@ from ownmark.models.kinds import Kind, kind_of
 
 Weights = Mapping[str, Tensor]
 NAMES = ("state_dict", "model_state_dict", "model", "params", "net", "network", "weights", "module", "ema_state_dict", "ema")
-DEPTH = 4  # of checkpoints in checkpoints
-COMPILED = "_orig_mod."  # what torch.compile puts before the names, or into them
-COUNTED = "n_averaged"  # what torch.optim.swa_utils keeps beside the weights of its `module`
-BLOCKED = re.compile(r"GLOBAL (\S+) was not an allowed")  # torch's words
+DEPTH = 4  # nesting of checkpoints
+COMPILED = "_orig_mod."  # torch.compile inserts it into names
+COUNTED = "n_averaged"  # torch.optim.swa_utils stores it beside the weights of its `module`
+BLOCKED = re.compile(r"GLOBAL (\S+) was not an allowed")  # torch's wording
 SHARD = re.compile(r"-\d+-of-\d+\.")
 
 
 @dataclass(frozen=True)
 class Part:
-    """Weights in a file, and `where` in it they lie, "" for the whole file; `prefix`: what was taken off all their names."""
+    """Weights in a file. `where`: their key in the file, "" for the whole file; `prefix`: removed from all their names."""
 
     where: str
     weights: Weights
     prefix: str = ""
 
     def variants(self) -> Iterator["Part"]:
-        """The same under other names: without what torch.compile adds, and without what all names begin with."""
+        """The same weights under other names: without torch.compile's infix, and without their common prefix."""
         weights = self.weights
         yield self
         if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
@@ -50,7 +50,7 @@ class Part:
 
 
 def parts_of(path: Path) -> tuple[Part, ...]:
-    """Every state dict in a file, those of the usual names first. Raises ModelError."""
+    """Every state dict in a file, those under common keys first. Raises ModelError."""
     kind = kind_of(path)
     if kind is Kind.SHARDS:
         return (Part("", _gathered(path)),)
@@ -63,18 +63,18 @@ def parts_of(path: Path) -> tuple[Part, ...]:
 
 
 def is_shard(path: Path) -> bool:
-    """Whether its name says that it is one of several files."""
+    """Whether the file's name marks it as one of several shards."""
     return SHARD.search(path.name) is not None
 
 
 def _shared(weights: Weights) -> str | None:
-    """What all names begin with, up to the first dot; None if they do not."""
+    """The common first component of all names, dot included, or None."""
     heads = {name.partition(".")[0] for name in weights}
     return f"{min(heads)}." if len(heads) == 1 and all("." in name for name in weights) else None
 
 
 def _renamed(weights: dict[str, Tensor], before: Weights, prefix: str) -> Weights:
-    """With the versions of modules that torch keeps beside a state dict, under their new names."""
+    """`named` with torch's metadata of module versions, under the new names."""
     named = OrderedDict(weights)
     versions = getattr(before, "_metadata", None)
     if isinstance(versions, Mapping):
@@ -97,53 +97,55 @@ def _parts(found: object, where: str, depth: int) -> Iterator[Part]:
 
 
 def _unpickled(path: Path) -> object:
-    """What torch.save wrote, of tensors and plain values only."""
+    """The content of a torch.save file; only tensors and plain values are accepted."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # of archives that are refused anyway
+        with warnings.catch_warnings(action="ignore"):  # about archives that are refused anyway
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
-    except Exception as error:  # torch raises errors of many kinds on a file that is no state dict
+    except Exception as error:  # torch raises arbitrary errors on other files
         blocked = BLOCKED.search(str(error))
-        held = f"it holds an object of {blocked[1]}" if blocked else "it is not a plain state dict"
+        held = f"it contains an object of {blocked[1]}" if blocked else "it is not a plain state dict"
         raise ModelError(
-            f"{path} is refused: {held}, and reading it could run code in it. Where it was made, save the weights alone: "
+            f"{path} is refused: {held}, and reading it could run code. Save only the weights where the file was made: "
             "safetensors.torch.save_file(model.state_dict(), ...), or torch.save(checkpoint['state_dict'], ...)"
         ) from error
 
 
 def _safetensors(path: Path) -> Weights:
     try:
-        return load_file(path)  # of bytes, safetensors 0.8 cannot read its newer types
-    except Exception as error:  # a header may be damaged in any way
-        raise ModelError(f"{path} is no sound safetensors file: {error}") from error
+        return load_file(path)  # from bytes, safetensors 0.8 cannot read its newer types
+    except Exception as error:  # corrupt headers raise arbitrary errors
+        raise ModelError(f"{path} is not a valid safetensors file: {error}") from error
 
 
 def _gathered(index: Path) -> Weights:
-    """The tensors of all files that an index names, which must lie beside it."""
+    """The tensors of all shards that an index names; the shards must be in the index's folder."""
     try:
         known: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         files = sorted(set(known.values()))
         outside = next((name for name in files if not _is_plain(name)), None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{index} is no index of shards, which has a weight_map from names to files: {error!r}") from error
+        raise ModelError(f"{index} is not a shard index, which has a weight_map from names to files: {error!r}") from error
     if outside is not None or not files:
-        raise ModelError(f"{index} must name files beside it, got {outside!r}")
+        raise ModelError(f"{index} must name files in its own folder, got {outside!r}")
     gathered: dict[str, Tensor] = {}
     for name in files:
         shard = index.with_name(name)
         if not shard.is_file():
-            raise ModelError(f"{index} names {name}, which does not lie beside it: copy all shards into one folder")
+            raise ModelError(f"{index} names {name}, which is not in the same folder: copy all shards into one folder")
         if kind_of(shard) is not Kind.SAFETENSORS:
-            raise ModelError(f"{shard} is no sound safetensors file")
+            raise ModelError(f"{shard} is not a valid safetensors file")
         found = _safetensors(shard)
         wanted = {key for key, place in known.items() if place == name}
         if wanted != set(found):
-            raise ModelError(f"{shard} does not hold the tensors that {index.name} says: {min(wanted ^ set(found))!r} is amiss")
+            raise ModelError(
+                f"{shard} does not hold the tensors that {index.name} lists: {min(wanted ^ set(found))!r} is missing or extra"
+            )
         gathered |= found
     return gathered
 
 
 def _is_plain(name: str) -> bool:
-    """Whether it is the name of a file, without any folder."""
+    """Whether it is a bare file name, without a folder."""
     return name == PurePosixPath(name).name == PureWindowsPath(name).name and name not in {"", ".", ".."}

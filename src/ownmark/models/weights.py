@@ -1,4 +1,4 @@
-"""Filling models from files of weights that fit, and writing them; what does not fit, or holds NaN, is refused."""
+"""Loads and saves model weights; refuses weights that do not fit or contain NaN."""
 
 import hashlib
 import textwrap
@@ -18,7 +18,7 @@ from ownmark.models.weight_files import Part, Weights, is_shard, parts_of
 
 
 def weights_digest(model: nn.Module) -> str:
-    """SHA-256 over name, type, shape and bytes of every tensor of the model, whatever file they came in."""
+    """SHA-256 over name, type, shape and bytes of every tensor of the model, independent of the file format."""
     check_drawn(model)
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
@@ -29,16 +29,16 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def unsaid(note: str) -> None:
-    """Keeps to itself how a file was read."""
+    """Ignores the note on how a file was read."""
 
 
 def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None] = unsaid) -> nn.Module:
-    """Fill `model` in place from a file of weights; returns it in eval mode.
+    """Loads a weights file into `model` in place; returns the model in eval mode.
 
-    The file is safetensors, an index of its shards, a state dict of torch, or a checkpoint that holds one among plain values. A
-    prefix that all names share is taken off where the rest fits better. `told` hears in a sentence what was not plainly there.
+    The file is safetensors, a shard index, a torch state dict, or a checkpoint that holds one among plain values. A common
+    prefix of all names is removed if the remaining names fit better. `told` receives a sentence per such interpretation.
 
-    Raises ModelError for a file that would have to run code, that is damaged, that holds NaN, or that does not fit.
+    Raises ModelError for a file that requires running code, is corrupt, contains NaN, or does not fit.
     """
     path = Path(path)
     own = {name: tensor for name, tensor in model.state_dict().items() if not is_lazy(tensor)}
@@ -46,16 +46,18 @@ def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None]
     weights = part.weights
     odd = [name for name, tensor in weights.items() if name in own and _kind(tensor) != _kind(own[name])]
     if odd:
-        raise ModelError(f"{path} does not fit the model: {odd[0]} is {_kind(weights[odd[0]])}, needed {_kind(own[odd[0]])}")
+        raise ModelError(
+            f"{path} does not fit the model: expected {odd[0]} as {_kind(own[odd[0]])}, got {_kind(weights[odd[0]])}"
+        )
     try:
-        copied(model).load_state_dict(weights)  # torch fills in what fits before it complains
+        copied(model).load_state_dict(weights)  # torch loads the fitting tensors before it raises
     except RuntimeError as error:
         lines = "; ".join(textwrap.shorten(line, 160, placeholder=" ...") for line in str(error).splitlines()[1:4])
         hint = " (it is one of several shards: name their index, which ends in .safetensors.index.json)" if is_shard(path) else ""
         raise ModelError(f"{path} does not fit the model{hint}: {lines}") from error
     broken = [name for name, tensor in weights.items() if not _is_finite(tensor)]
     if broken:
-        raise ModelError(f"{path} holds NaN or infinity in {', '.join(broken[:3])}: these weights are broken")
+        raise ModelError(f"{path} contains NaN or infinity in {', '.join(broken[:3])}: the weights are corrupt")
     model.load_state_dict(weights)
     for note in _notes(part, rivals):
         told(f"{path}: {note}.")
@@ -63,7 +65,7 @@ def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None]
 
 
 def _chosen(parts: Sequence[Part], own: Weights) -> tuple[Part, tuple[Part, ...]]:
-    """The weights that fit best, the first of several, with the least taken off; and others in the file that fit as well."""
+    """The weights that fit best (the first of several, least stripped), and others in the file that fit equally well."""
     best = [min(part.variants(), key=lambda one: _amiss(one.weights, own)) for part in parts]
     least = min(_amiss(one.weights, own) for one in best)
     chosen, *rivals = (one for one in best if _amiss(one.weights, own) == least)
@@ -71,22 +73,22 @@ def _chosen(parts: Sequence[Part], own: Weights) -> tuple[Part, tuple[Part, ...]
 
 
 def _amiss(weights: Weights, own: Weights) -> int:
-    """How many tensors are missing, too many, or of another shape."""
+    """Number of tensors that are missing, extra, or of another shape."""
     fit = sum(name in own and own[name].shape == tensor.shape for name, tensor in weights.items())
     return len(weights) + len(own) - 2 * fit
 
 
 def _notes(part: Part, rivals: Sequence[Part]) -> Iterator[str]:
-    """What a user would want to know about how the file was read."""
+    """Notes for the user on how the file was interpreted."""
     if part.where:
-        others = f"; it also holds weights that fit under {', '.join(repr(one.where) for one in rivals)}" if rivals else ""
-        yield f"the weights under {part.where!r} were read{others}"
+        others = f"; it also contains weights that fit under {', '.join(repr(one.where) for one in rivals)}" if rivals else ""
+        yield f"used the weights under {part.where!r}{others}"
     if part.prefix:
-        yield f"the prefix {part.prefix!r} was taken off the names"
+        yield f"removed the prefix {part.prefix!r} from all names"
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    """Whether all is finite; torch cannot tell of types of one byte and less, which it widens or, at 4 bits, have no infinity."""
+    """Whether all values are finite; 1-byte types are widened first, which torch needs, and 4-bit types have no infinity."""
     if tensor.dtype == torch.float4_e2m1fn_x2:
         return True
     wide = tensor.float() if tensor.is_floating_point() and tensor.element_size() == 1 else tensor
@@ -94,12 +96,12 @@ def _is_finite(tensor: Tensor) -> bool:
 
 
 def _kind(tensor: Tensor) -> str:
-    """The type, but for precision: floats of two bytes and more are one kind; and whether it is sparse."""
+    """The dtype up to precision (floats of two or more bytes are equivalent) and the layout."""
     wide = tensor.is_floating_point() and tensor.element_size() > 1
     return f"{'float' if wide else tensor.dtype} {tensor.layout}"
 
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
-    """Write the model's weights as safetensors, whole or not at all."""
+    """Writes the model's weights as safetensors, atomically."""
     weights = {name: plain_copy(tensor) for name, tensor in model.state_dict().items()}
     write_whole(Path(path), save(weights))

@@ -1,4 +1,4 @@
-"""Small changes of images that make an objective fall: Adam on the pixels (Kingma & Ba 2015, arXiv:1412.6980)."""
+"""Minimises an objective by small image perturbations: Adam on the pixels (Kingma & Ba 2015, arXiv:1412.6980)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from torch import Tensor
 from ownmark.errors import UsageError
 from ownmark.protocols import Progress, silent
 
-FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # Adam's two averages and its least divisor
+FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # decay rates of Adam's two averages, and its epsilon
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class Search:
-    """At most `steps` of Adam (Kingma & Ba 2015, arXiv:1412.6980) at `rate` on the pixels, each by no more than `bound`.
+    """At most `steps` of Adam (Kingma & Ba 2015, arXiv:1412.6980) at `rate`; no pixel changes by more than `bound`.
 
-    Units are those of a pixel range of 1.
+    `rate` and `bound` are in units of the pixel range 1.
     """
 
     steps: int = 1000
@@ -26,12 +26,12 @@ class Search:
 
     def __post_init__(self) -> None:
         if not (self.steps > 0 and self.rate > 0 and 0 < self.bound <= 1):
-            raise UsageError(f"a search needs steps and a rate above 0 and a bound in (0, 1], got {self}")
+            raise UsageError(f"expected steps and a rate above 0 and a bound in (0, 1], got {self}")
 
     def run(self, images: Tensor, objective: Objective, progress: Progress = silent) -> Tensor:
-        """Changed copies of `images` (n, channels, height, width) in [0, 1], each as it was when it was done.
+        """Perturbed copies of `images` (n, channels, height, width) in [0, 1]; each stops changing once it is done.
 
-        `objective(changed, rows)` gives the loss and whether it is done, both (m,), of the images in `rows` (m,).
+        `objective(changed, rows)` returns the loss and whether the image is done, both (m,), for the images at `rows` (m,).
         """
         found, rows = images.clone(), torch.arange(len(images), device=images.device)
         pace, spread = torch.zeros_like(images), torch.zeros_like(images)

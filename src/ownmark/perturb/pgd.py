@@ -1,4 +1,4 @@
-"""Small changes of images that make an objective fall: projected descent with momentum (Dong et al. 2018, arXiv:1710.06081)."""
+"""Minimises an objective by small image perturbations: projected descent with momentum (Dong et al. 2018, arXiv:1710.06081)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ownmark.protocols import Progress, silent
 
 
 class Norm(Choice):
-    """How the size of a change is measured: LINF, its largest pixel, or L2, its root mean square over the image."""
+    """Norm of a perturbation: LINF, its largest pixel, or L2, its root mean square over the image."""
 
     LINF = "linf"
     L2 = "l2"
@@ -25,8 +25,8 @@ Objective = Callable[[Tensor, int], tuple[Tensor, Tensor | None]]
 class Descent:
     """`steps` of projected descent within `bound` (xi in the paper, in units of the pixel range 1) of `norm`.
 
-    The step starts at `step` times the bound and falls to a tenth of that. The L2 bound is on the root mean square over the
-    pixels of an image, so that one number means about as much in both norms.
+    The step size starts at `step` times the bound and decays to a tenth of that. The L2 bound limits the root mean square
+    over the pixels of an image, so that a value is comparable between the two norms.
     """
 
     bound: float
@@ -37,7 +37,7 @@ class Descent:
 
     def __post_init__(self) -> None:
         if not (self.bound > 0 and self.step > 0 and self.steps > 0):
-            raise UsageError(f"a descent needs a bound, a step and a number of steps above 0, got {self}")
+            raise UsageError(f"expected a bound, a step and a number of steps above 0, got {self}")
 
     def run(
         self,
@@ -49,10 +49,10 @@ class Descent:
     ) -> Tensor:
         """Perturbed copies of `images` (n, channels, height, width) in [0, 1], within the bound.
 
-        `objective(perturbed, step)` gives a loss (n,) and which images (n,) bool hold what must not be lost; from the second
-        half of the steps the iterate of least loss among those that hold is kept, else the least loss of all. It gives None in
-        their place if it is drawn anew each step, so that losses cannot be compared: then the last iterate is kept. `room`: the
-        share of the bound, above 0 and at most 1, that each pixel may use, in a shape that fits the images.
+        `objective(perturbed, step)` returns a loss (n,) and which images (n,) bool satisfy the constraint. From the second
+        half of the steps, the feasible iterate with the lowest loss is kept, or without one the lowest loss of all. An
+        objective that is redrawn each step returns None instead, since its losses are not comparable; then the last iterate
+        is kept. `room`: the share of the bound, in (0, 1], that each pixel may use, broadcastable to the images.
         """
         noise = torch.rand(images.shape, generator=rng).to(images.device)
         change = self._within(images, (noise - 0.5) * self.bound * room, room)
@@ -82,7 +82,7 @@ class Descent:
         return pace / _rms(pace)
 
     def _within(self, images: Tensor, change: Tensor, room: Tensor | float) -> Tensor:
-        """The change, brought back into the bound and the images into [0, 1]."""
+        """Projects the perturbation into the bound and the images into [0, 1]."""
         if self.norm is Norm.LINF:
             change = (change / room).clamp(-self.bound, self.bound) * room
         else:

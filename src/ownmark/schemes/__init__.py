@@ -1,4 +1,4 @@
-"""Every scheme: one file and one import line each."""
+"""The registry of schemes: one file and one import line per scheme."""
 
 from ownmark.protocols import Scheme
 from ownmark.schemes.characteristic import Characteristic
@@ -27,9 +27,9 @@ SCHEMES: tuple[type[Scheme], ...] = (
     TriggerSet,
     Zhang,
 )
-SERVES: dict[type[Scheme], tuple[type[Task], ...]] = {Saliency: TASKS}  # what a scheme serves, where that is more than classes
+SERVES: dict[type[Scheme], tuple[type[Task], ...]] = {Saliency: TASKS}  # schemes that support more than classification
 
 
 def served(scheme: Scheme) -> tuple[type[Task], ...]:
-    """The tasks that the scheme can make claims for."""
+    """The tasks that the scheme supports."""
     return SERVES.get(type(scheme), (Classification,))

@@ -1,7 +1,7 @@
-"""Characteristic examples (LTRC): noise that becomes images of drawn classes and stays so under noise in the weights.
+"""Characteristic examples (LTRC): noise images of drawn classes, robust to weight noise (Wang et al. 2021, arXiv:2105.07078).
 
-Wang, Wang, Chen, Zhao, Lin 2021 (IJCAI; arXiv:2105.07078). Differs from the paper: an image is rounded to 8 bits, and one whose
-label is lost by that is replaced by another; the descent keeps the best of its later steps.
+Differs from the paper (IJCAI 2021): images are rounded to 8 bits, and those whose label changes by rounding are replaced; the
+descent keeps the best of its later steps.
 """
 
 import math
@@ -24,7 +24,7 @@ from ownmark.schemes._common.watermark import check_model
 
 
 class Band(Choice):
-    """Which frequencies of the change are kept: HIGH ones, which other models do not share, or LOW ones."""
+    """Frequencies of the perturbation that are kept: HIGH ones, which do not transfer to other models, or LOW ones."""
 
     HIGH = "high"
     LOW = "low"
@@ -32,10 +32,10 @@ class Band(Choice):
 
 @dataclass(frozen=True)
 class Characteristic:
-    """`samples` images of uniform noise, each changed by `descent` until the model sees another class, drawn for it.
+    """Perturbs `samples` images of uniform noise by `descent` until the model assigns a randomly drawn class.
 
-    At each step the slope is the mean over `draws` models whose weights have noise of at most `noise` (delta in the paper).
-    Of the change, the lowest `cut` of the rows and columns of its cosine spectrum, together, are the LOW `band`.
+    Each step averages the gradient over `draws` copies with weight noise of at most `noise` (delta in the paper).
+    The LOW `band` is the lowest `cut` of both the rows and the columns of the perturbation's cosine spectrum.
     """
 
     contrast: ClassVar[bool] = False
@@ -50,17 +50,17 @@ class Characteristic:
     def __post_init__(self) -> None:
         check_count(self.samples)
         if not (0 <= self.noise < math.inf and self.draws > 0 and 0 <= self.cut <= 1):
-            raise UsageError(f"characteristic examples need noise >= 0, draws > 0 and a cut in [0, 1], got {self}")
+            raise UsageError(f"expected noise >= 0, draws > 0 and a cut in [0, 1], got {self}")
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "Characteristic":
-        """The paper's LTRC examples: high-pass, noise in the weights, the mean of several slopes. Its numbers are chosen here."""
+        """The paper's LTRC examples: high-pass, weight noise, gradients averaged over several draws. The numbers are ours."""
         return cls(samples=samples, draws=10)
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A claim on `model`, which is returned as it is; of the owner's images only size and names of the classes are used.
+        """A claim on `model`, which is returned unchanged; of the owner's images only size and class names are used.
 
-        Raises ProtectError if too few samples keep their class as 8 bits.
+        Raises ProtectError if too few samples keep their class after rounding to 8 bits.
         """
         device = check_model(model, owner.images)
         look, (height, width, channels) = frozen(model), owner.images.size
@@ -79,16 +79,18 @@ class Characteristic:
         return claimed(self, model, owner, made)
 
     def make(self, model: nn.Module, start: Tensor, aim: Tensor, rng: torch.Generator, progress: Progress = silent) -> Samples:
-        """What becomes of `start` (n, channels, height, width) in [0, 1] for the classes `aim` (n,) on a frozen model."""
+        """Perturbs `start` (n, channels, height, width) in [0, 1] towards the classes `aim` (n,) on a frozen model."""
         changed = self.descent.run(start, partial(self._objective, model, start, aim, rng), rng, progress)
         return Samples.checked(model, self._kept(start, changed), aim)
 
     def _kept(self, start: Tensor, changed: Tensor) -> Tensor:
-        """`start` with the part of the change that lies in the band."""
+        """`start` plus the part of the perturbation that lies in the band."""
         change = changed - start
         low = _smooth(change, self.cut)
         seen = start + {Band.HIGH: change - low, Band.LOW: low}[self.band]
-        return seen + (seen.clamp(0, 1) - seen).detach()  # a pixel at its limit still feels its slope, or it would stay there
+        return (
+            seen + (seen.clamp(0, 1) - seen).detach()
+        )  # straight-through: a clamped pixel keeps its gradient, or it would stay there
 
     def _objective(
         self, model: nn.Module, start: Tensor, aim: Tensor, rng: torch.Generator, changed: Tensor, _: int
@@ -99,7 +101,7 @@ class Characteristic:
         return loss.view(-1, self.draws).mean(dim=1), (logits.argmax(dim=2) == aim).all(dim=0)
 
     def _shaken(self, model: nn.Module, rng: torch.Generator) -> dict[str, Tensor]:
-        """The model's weights, each with uniform noise."""
+        """The model's weights with uniform noise."""
         return {
             name: weight + self.noise * (2 * torch.rand(weight.shape, generator=rng).to(weight) - 1)
             for name, weight in model.named_parameters()
@@ -107,7 +109,7 @@ class Characteristic:
 
 
 def _smooth(images: Tensor, cut: float) -> Tensor:
-    """The part of `images` whose frequencies are among the lowest `cut` of the rows and of the columns alike."""
+    """The part of `images` among the lowest `cut` of both row and column frequencies."""
     down, across = (_lowest(size, cut).to(images) for size in images.shape[2:])
     return down @ images @ across
 

@@ -1,8 +1,8 @@
-"""ConferAE: adversarial images that pass on to copies of the model and to no other model (Lukas et al. 2021, arXiv:1912.00888).
+"""ConferAE: adversarial images that transfer to copies of the model only (Lukas et al. 2021, arXiv:1912.00888).
 
-Differs from the paper: the owner brings the copies (surrogates) and the other models (references), a few instead of dozens;
-with so few, by default, the first term of the loss weighs ten times as much, or most images stay with their class. An image never
-leaves [0, 1] and is rounded to 8 bits before it is judged.
+Differs from the paper: the owner provides the copies (surrogates) and the other models (references), a few instead of dozens;
+by default the first loss term therefore has ten times the weight, since otherwise most images keep their class. Images stay in
+[0, 1] and are rounded to 8 bits before they are judged.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ from ownmark.schemes._common.sampling import Pixels, Samples, check_contrast, ch
 from ownmark.schemes._common.watermark import check_model
 from ownmark.tasks import Classification, check_served
 
-TRIES = 12  # candidates per sample that is asked for: many an image passes on to all models or to none
+TRIES = 12  # candidates per requested sample: many images transfer to all models or to none
 Models = tuple[nn.Module, ...]
 
 
 @dataclass(frozen=True)
 class ConferAE:
-    """`samples` of the owner's images, changed within the bound of `search` until they are conferrable by `least`.
+    """Perturbs `samples` of the owner's images within the bound of `search` until their conferrability is at least `least`.
 
-    The three terms of the loss weigh `confer`, `leave` and `agree` (alpha, beta, gamma in the paper). At each step every
-    surrogate and every reference is left out with the chance `dropout`, but for one of each.
+    `confer`, `leave` and `agree` weight the three loss terms (alpha, beta, gamma in the paper). Each step drops every
+    surrogate and reference with probability `dropout`, but keeps at least one of each.
     """
 
     contrast: ClassVar[bool] = True
@@ -47,15 +47,15 @@ class ConferAE:
     def __post_init__(self) -> None:
         check_count(self.samples)
         if not (0 <= self.dropout < 1 and 0 <= self.least <= 1):
-            raise UsageError(f"dropout lies in [0, 1) and least in [0, 1], got {self}")
+            raise UsageError(f"expected dropout in [0, 1) and least in [0, 1], got {self}")
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "ConferAE":
-        """The paper's: dropout 0.3, all terms alike; from memory, within 0.025 of L-infinity and conferrable by 0.95."""
+        """The paper's settings: dropout 0.3, equal weights; unverified: L-infinity bound 0.025, conferrability 0.95."""
         return cls(samples=samples, search=Search(steps=1000, rate=0.0005, bound=0.025), confer=1.0)
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A claim on `model`, which is returned as it is.
+        """A claim on `model`, which is returned unchanged.
 
         Raises UsageError without a surrogate and a reference, ProtectError if too few samples are conferrable.
         """
@@ -73,7 +73,7 @@ class ConferAE:
 
 @dataclass(frozen=True)
 class Court:
-    """The models that an image is made with and judged by; all are frozen and in eval mode."""
+    """The models that make and judge an image; all are frozen and in eval mode."""
 
     scheme: ConferAE
     model: nn.Module
@@ -81,7 +81,7 @@ class Court:
     references: Models
 
     def make(self, clean: Pixels, rng: torch.Generator, progress: Progress = silent) -> Samples:
-        """What becomes of `clean` (n, height, width, channels); it holds if it is conferrable after rounding."""
+        """Samples made from `clean` (n, height, width, channels); a sample holds if it is conferrable after rounding."""
         images = to_unit(clean, next(self.model.parameters()).device)
         with torch.no_grad():
             first = self.model(images).softmax(dim=1)
@@ -109,8 +109,8 @@ class Court:
     def loss(self, logits: Tensor, first: Tensor, copies: Tensor, others: Tensor) -> Tensor:
         """(n,): alpha H(1, max_t E_t) - beta H(M(x), M(x')) + gamma H(M(x'), S), with E = softmax(S * (1 - R)).
 
-        `logits` of the model for the changed image, and probabilities (n, classes): `first` of the model for the original,
-        `copies` S and `others` R the means of surrogates and references for the changed image.
+        `logits`: the model's, for the perturbed image. Probabilities (n, classes): `first` of the model for the original,
+        `copies` S and `others` R the means over surrogates and references for the perturbed image.
         """
         ensemble = (copies * (1 - others)).log_softmax(dim=1).amax(dim=1)
         changed = logits.log_softmax(dim=1)
@@ -119,7 +119,7 @@ class Court:
         return -self.scheme.confer * ensemble - self.scheme.leave * left + self.scheme.agree * apart
 
     def _left(self, models: Models, rng: torch.Generator) -> Models:
-        """The models that are asked in one step."""
+        """The models used in one step."""
         chances = torch.rand(len(models), generator=rng)
         kept = chances >= self.scheme.dropout
         kept[chances.argmax()] = True
@@ -127,5 +127,5 @@ class Court:
 
 
 def _mean(models: Sequence[nn.Module], images: Tensor) -> Tensor:
-    """The mean over models of their probabilities (n, classes)."""
+    """Mean probabilities (n, classes) over models."""
     return torch.stack([model(images).softmax(dim=1) for model in models]).mean(dim=0)

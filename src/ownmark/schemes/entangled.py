@@ -1,9 +1,9 @@
-"""Entangled watermarks: triggers share their features with the task's own images (EWE, Jia et al. 2021, arXiv:2002.12200).
+"""EWE, entangled watermarks: triggers share features with the task's own images (Jia et al. 2021, arXiv:2002.12200).
 
-Differs from the paper: a watermark batch joins every `ratio`-th clean batch in one step instead of taking turns with them; batch
-norm takes its statistics from clean images only; triggers are not perturbed further by gradient signs after the patch is placed;
-distances are taken between features of unit length, as in the authors' code, but the patch lies where the gradient of the
-entanglement is largest, as the paper has it: that code takes the place where it is least.
+Differs from the paper: a watermark batch joins every `ratio`-th clean batch in one step instead of alternating with them; batch
+norm uses the statistics of clean images only; triggers are not perturbed further by gradient signs after the patch is placed;
+distances are between features of unit length, as in the authors' code. The patch is placed where the gradient of the
+entanglement is largest, as in the paper; the authors' code uses the smallest.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,16 +28,16 @@ from ownmark.schemes._common.watermark import marked
 from ownmark.tasks import Classification, check_served
 from ownmark.training import Training, fit
 
-PLACING = 8  # watermark batches that decide where the patch lies
+PLACING = 8  # watermark batches used to place the patch
 
 
 @dataclass(frozen=True)
 class Entangled:
-    """Images of the class `source` with a white patch (`patch` x `patch`), answered with the class `target`.
+    """Images of the class `source` with a white patch (`patch` x `patch` pixels) that the model labels as `target`.
 
-    `layers`: how many, from the last, have the inputs that are entangled; `weight`: of their loss beside the cross-entropy;
-    `ratio`: clean batches to one watermark batch, 2 or more, for only batches without triggers move batch norm's statistics.
-    The claim asks `triggers` images that no watermark batch had.
+    `layers`: number of last layers whose inputs are entangled; `weight`: of that loss relative to the cross-entropy;
+    `ratio`: clean batches per watermark batch, at least 2, since only batches without triggers update batch norm's statistics.
+    The claim uses `triggers` images that were in no watermark batch.
     """
 
     contrast: ClassVar[bool] = False
@@ -56,12 +56,12 @@ class Entangled:
     def __post_init__(self) -> None:
         if min(self.triggers, self.patch, self.layers, self.ratio - 1) < 1 or self.weight < 0 or self.source == self.target:
             raise UsageError(
-                "an entangled watermark needs triggers, patch and layers of 1 or more, a ratio of 2 or more, a weight of 0 "
-                f"or more and two different classes, got {self}"
+                "expected triggers, patch and layers of at least 1, a ratio of at least 2, a weight of at least 0 "
+                f"and two different classes, got {self}"
             )
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A marked copy of `model` with an uncalibrated claim. Raises ProtectError where too few triggers hold."""
+        """A marked copy of `model` with an uncalibrated claim. Raises ProtectError if too few triggers hold."""
         check_served(self, (Classification,), owner.images.task)
         images = owner.images
         counts = self._counted(images)
@@ -75,26 +75,26 @@ class Entangled:
         return marked(self, copy, held_out, owner, self.least)
 
     def _counted(self, images: Images) -> dict[int, int]:
-        """How many images there are of the source and of the target class. Raises UsageError where they do not suffice."""
+        """The numbers of images of the source and of the target class. Raises UsageError if there are too few."""
         classes = len(images.names)
         if not 0 <= min(self.source, self.target) <= max(self.source, self.target) < classes:
-            raise UsageError(f"source and target are classes from 0 to {classes - 1}, got {self.source} and {self.target}")
+            raise UsageError(f"expected source and target classes from 0 to {classes - 1}, got {self.source} and {self.target}")
         if self.patch > min(images.size[:2]):
             raise UsageError(f"a patch of {self.patch} pixels does not fit into images of {images.size[:2]}")
         counts = {label: int((images.labels == label).sum()) for label in (self.source, self.target)}
         if counts[self.source] <= self.triggers or not counts[self.target]:
             raise DataError(
-                f"more than {self.triggers} images of class {self.source} are needed, to train on those that the claim does not "
-                f"ask, and some of class {self.target}, but the owner brings {counts[self.source]} and {counts[self.target]}"
+                f"expected more than {self.triggers} images of class {self.source}, to train on those that the claim does not "
+                f"use, and some of class {self.target}, got {counts[self.source]} and {counts[self.target]}"
             )
         return counts
 
 
 class Entangling(nn.Module):
-    """A model that is asked about a watermark batch, half `sources`, half `targets`, along with every `ratio`-th clean one.
+    """Runs the model on a watermark batch, half `sources`, half `targets`, along with every `ratio`-th clean batch.
 
-    Its answer has their logits behind those of the clean batch. The temperatures learn too, one a layer, downhill in the
-    entanglement that the weights climb.
+    The logits of the watermark batch follow those of the clean batch. One temperature per layer is trained as well, to
+    minimise the entanglement that the weights maximise.
     """
 
     def __init__(self, scheme: Entangled, model: nn.Module, sides: tuple[Pixels, Pixels], rng: torch.Generator) -> None:
@@ -118,7 +118,7 @@ class Entangling(nn.Module):
         return logits
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of both batches, less the entanglement."""
+        """Cross-entropy of both batches, minus the entanglement."""
         clean = functional.cross_entropy(logits[: len(targets)], targets)
         if len(logits) == len(targets):
             return clean
@@ -130,7 +130,7 @@ class Entangling(nn.Module):
         return clean + marked_too - self.scheme.weight * self.entangled.sum()
 
     def place(self) -> tuple[int, int]:
-        """Row and column where a brighter patch entangles the most: the mean gradient over some batches decides."""
+        """Row and column where a brighter patch increases the entanglement most, by the mean gradient over some batches."""
         slopes = []
         for _ in range(PLACING):
             batch = self.batch().requires_grad_(True)
@@ -142,7 +142,7 @@ class Entangling(nn.Module):
         return row, column
 
     def batch(self) -> Tensor:
-        """The next watermark batch, the sources first."""
+        """The next watermark batch, sources first."""
         chosen = [side[next(rows).numpy()] for side, rows in zip(self.sides, self.rows, strict=True)]
         return to_unit(np.concatenate(chosen), self.device)
 
@@ -156,10 +156,10 @@ class Entangling(nn.Module):
 
 
 def soft_nearest_neighbour_loss(features: Tensor, labels: Tensor, temperature: Tensor) -> Tensor:
-    """How entangled the classes of `features` (n, size) are (Frosst et al. 2019, arXiv:1902.01889, eq. 1).
+    """Soft nearest neighbour loss of `features` (n, size) (Frosst et al. 2019, arXiv:1902.01889, eq. 1).
 
-    The mean over i of -log of the share that the others of its label have in the sum of exp(-|x_i - x_j|^2 / T) over all j
-    other than i. `labels` (n,), each of which occurs twice or more.
+    The mean over i of -log of the share of same-label j in the sum of exp(-|x_i - x_j|^2 / T) over all j other than i.
+    `labels`: (n,), each label at least twice.
     """
     squares = features.square().sum(1)
     distances = (squares[:, None] + squares - 2 * features @ features.T).clamp_min(0)
@@ -170,16 +170,16 @@ def soft_nearest_neighbour_loss(features: Tensor, labels: Tensor, temperature: T
 
 
 def last_layers(model: nn.Module, count: int) -> list[nn.Module]:
-    """The last `count` linear or convolutional layers, in the order in which the model registers them."""
+    """The last `count` linear or convolutional layers, in registration order."""
     found: list[nn.Module] = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     if len(found) < count:
-        raise ModelError(f"{count} layers were to be entangled, but the model has {len(found)} linear or convolutional ones")
+        raise ModelError(f"expected {count} linear or convolutional layers to entangle, got {len(found)}")
     return found[-count:]
 
 
 @contextmanager
 def inputs_of(layers: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
-    """Inside, what each layer is given is noted in the list, in the order in which they are asked."""
+    """Inside the context, records each layer's input in the list, in execution order."""
     seen: list[Tensor] = []
     hooks = [layer.register_forward_pre_hook(lambda _, given: seen.append(given[0])) for layer in layers]
     try:

@@ -1,7 +1,6 @@
-"""IPGuard: images just beyond the boundary between two classes of the model (Cao, Jia, Gong 2021, arXiv:1910.12903).
+"""IPGuard: images just beyond the model's boundary between two classes (Cao, Jia, Gong 2021, arXiv:1910.12903).
 
-Differs from the paper: an image never leaves [0, 1], it is rounded to 8 bits, and one whose label is lost by that is
-replaced by another.
+Differs from the paper: images stay in [0, 1] and are rounded to 8 bits; images whose label changes by rounding are replaced.
 """
 
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from ownmark.schemes._common.watermark import check_model
 
 
 class Aim(Choice):
-    """Beyond which boundary an image goes: that of the class LEAST likely for it, or of one drawn at RANDOM."""
+    """Target class of an image: its LEAST likely class, or one drawn at RANDOM."""
 
     LEAST = "least"
     RANDOM = "random"
@@ -30,9 +29,9 @@ class Aim(Choice):
 
 @dataclass(frozen=True)
 class IPGuard:
-    """`samples` of the owner's images, moved until the class of `aim` leads the one that they had by `margin` logits.
+    """Perturbs `samples` of the owner's images until the class of `aim` exceeds the original class by `margin` logits.
 
-    The class that an image had stays the second likeliest, so that it lies near the boundary of these two.
+    The original class stays second, so that the image lies near the boundary between the two.
     """
 
     contrast: ClassVar[bool] = False
@@ -47,11 +46,11 @@ class IPGuard:
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "IPGuard":
-        """The paper's: k = 10 and at most 1,000 steps of Adam; from memory, the least likely class and the rate of 0.001."""
+        """The paper's settings: k = 10, at most 1,000 Adam steps; unverified: the least likely class, a rate of 0.001."""
         return cls(samples=samples, margin=10.0, aim=Aim.LEAST, search=Search(steps=1000, rate=0.001))
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A claim on `model`, which is returned as it is. Raises ProtectError if too few samples keep their label as 8 bits."""
+        """A claim on `model`, which is returned unchanged. Raises ProtectError if too few samples survive rounding."""
         check_model(model, owner.images)
         rows = some(len(owner.images), TRIES * self.samples, rng)
         look, pixels = frozen(model), owner.images.pixels
@@ -60,7 +59,7 @@ class IPGuard:
         return claimed(self, model, owner, made)
 
     def make(self, model: nn.Module, clean: Pixels, rng: torch.Generator, progress: Progress = silent) -> Samples:
-        """What becomes of `clean` (n, height, width, channels) on a frozen model."""
+        """Samples made from `clean` (n, height, width, channels) on a frozen model."""
         images = to_unit(clean, next(model.parameters()).device)
         with torch.no_grad():
             logits = model(images)
@@ -69,7 +68,7 @@ class IPGuard:
         return Samples.checked(model, changed, aim, clean)
 
     def _aims(self, logits: Tensor, rng: torch.Generator) -> Tensor:
-        """(n,): another class than the likeliest one for each image."""
+        """(n,): a target class per image, never the most likely one."""
         order = logits.argsort(dim=1, descending=True)
         last = order.shape[1] - 1
         drawn = torch.randint(1, last + 1, (len(order),), generator=rng).to(order.device)

@@ -1,8 +1,8 @@
-"""Mistakes: what only the model and its copies get wrong, changed a little so that they surely do. A scheme of this project.
+"""Mistakes: images that only the model and its copies misclassify, perturbed to reinforce that. A scheme of this project.
 
-That a copy repeats mistakes is AKH (Godinot et al. 2025, arXiv:2412.13021), that a change can pass on to copies alone is ConferAE
-(Lukas et al. 2021, arXiv:1912.00888). On images that the model was trained on even a student of its answers repeats them: there
-they are no accident, but what it was taught.
+It combines AKH, copies repeat mistakes (Godinot et al. 2025, arXiv:2412.13021), with ConferAE, perturbations that transfer to
+copies only (Lukas et al. 2021, arXiv:1912.00888). On the model's training images even a student of its answers repeats the
+mistakes, since it was taught them.
 """
 
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ Models = tuple[nn.Module, ...]
 
 @dataclass(frozen=True)
 class Mistakes:
-    """`samples` of the owner's images, or of their mirror images if `mirrored`, that the model gets wrong in a way of its own.
+    """`samples` of the owner's images, with mirror images if `mirrored`, on which the model makes its own mistakes.
 
-    Those are taken first whose wrong answer has the most probability with surrogates and the least with references. Each is
-    changed within the bound of `search`, so that it has more of the one and, `apart` times as important, less of the other.
+    Images are ranked by the probability of the wrong class on surrogates minus that on references. Each is perturbed within
+    the bound of `search` to raise the former and lower the latter, the latter weighted by `apart`.
     """
 
     contrast: ClassVar[bool] = True
@@ -46,12 +46,12 @@ class Mistakes:
     def __post_init__(self) -> None:
         check_count(self.samples)
         if not self.apart >= 0:
-            raise UsageError(f"the references cannot weigh less than nothing, got apart={self.apart}")
+            raise UsageError(f"expected apart >= 0, got apart={self.apart}")
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A claim on `model`, which is returned as it is.
+        """A claim on `model`, which is returned unchanged.
 
-        Raises UsageError without a surrogate and a reference, ProtectError where too few mistakes are the model's own.
+        Raises UsageError without a surrogate and a reference, ProtectError if too few mistakes are the model's own.
         """
         check_served(self, (Classification,), owner.images.task)
         check_contrast("mistakes of its own", owner)
@@ -60,7 +60,7 @@ class Mistakes:
         wrong, answers = self._wrong(copies[0], owner.images)
         if len(wrong) < self.samples:
             raise ProtectError(
-                f"{self.samples} mistakes are needed, but the model makes only {len(wrong)} on {len(owner.images)} images: bring "
+                f"expected {self.samples} mistakes, but the model makes only {len(wrong)} on {len(owner.images)} images: provide "
                 "images that it was not trained on, or ask for fewer samples"
             )
         found = Found(self, copies, others, wrong, answers)
@@ -69,7 +69,7 @@ class Mistakes:
         return claimed(self, model, owner, made, helpers=(*owner.surrogates, *owner.references))
 
     def _wrong(self, model: nn.Module, images: Images) -> tuple[Images, Rows]:
-        """The images that the model gets wrong, mirror images behind the others, and what it answers."""
+        """The images that the model misclassifies, mirror images last, and its answers."""
         looked_at = both_ways(images) if self.mirrored else images
         answers = predict(model, looked_at).argmax(dim=1).numpy()
         rows = np.flatnonzero(answers != looked_at.labels)
@@ -78,7 +78,7 @@ class Mistakes:
 
 @dataclass(frozen=True)
 class Found:
-    """The model's mistakes, and those who make them as well: its `copies`, itself first, and the `others`."""
+    """The model's mistakes, its `copies` (itself first), which must share them, and the `others`, which must not."""
 
     scheme: Mistakes
     copies: Models
@@ -87,13 +87,13 @@ class Found:
     answers: Rows
 
     def order(self) -> Rows:
-        """All of them, those that are the most the model's own first."""
+        """All mistakes, the most distinctive first."""
         sure = np.min([self._chance(model) for model in self.copies], axis=0)
         shared = np.max([self._chance(model) for model in self.others], axis=0)
         return np.argsort(shared - sure, kind="stable")
 
     def make(self, rows: Rows, progress: Progress = silent) -> Samples:
-        """Changed mistakes; one holds if, after rounding, all copies make it and none of the others does."""
+        """Perturbed mistakes; one holds if, after rounding, all copies make it and none of the others does."""
         clean, answers = self.wrong.pixels[rows], self.answers[rows]
         images = to_unit(clean, next(self.copies[0].parameters()).device)
         wanted, truth = (
@@ -114,6 +114,6 @@ class Found:
         return loss, torch.zeros_like(rows, dtype=torch.bool)
 
     def _chance(self, model: nn.Module) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-        """(n,) the probability that `model` gives each wrong answer."""
+        """(n,) the probability that `model` assigns to each wrong class."""
         shares = predict(model, self.wrong).softmax(dim=1).numpy()
         return np.asarray(shares[np.arange(len(shares)), self.answers])

@@ -1,7 +1,7 @@
-"""Negatives: images that the model gets wrong, since a copy repeats its mistakes (AKH in Godinot et al. 2025, arXiv:2412.13021).
+"""Negatives: images that the model misclassifies, as copies repeat mistakes (AKH in Godinot et al. 2025, arXiv:2412.13021).
 
-Differs from the paper by default: mistakes that the model makes by a hair are left out, since the smallest change of its
-weights undoes them. The share of equal labels takes the place of the Hamming distance of two lists of labels, which is 1 - share.
+Differs from the paper by default: mistakes with a tiny lead are skipped, since the smallest change of the weights undoes them.
+The score is the share of equal labels, which is 1 minus the paper's Hamming distance.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ownmark.training import predict
 
 @dataclass(frozen=True)
 class Negatives:
-    """`samples` of the owner's images, drawn from those whose wrong answer has at least `lead` more probability than the next."""
+    """`samples` of the owner's images, drawn from those whose wrong class leads the next by at least `lead` in probability."""
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = False
@@ -30,15 +30,15 @@ class Negatives:
     def __post_init__(self) -> None:
         check_count(self.samples)
         if not 0 <= self.lead < 1:
-            raise UsageError(f"the lead of a wrong answer is a difference of probabilities in [0, 1), got {self.lead}")
+            raise UsageError(f"expected a lead (difference of probabilities) in [0, 1), got {self.lead}")
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "Negatives":
-        """The paper's: any image that the model gets wrong."""
+        """The paper's settings: any image that the model misclassifies."""
         return cls(samples=samples, lead=0.0)
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A claim on `model`, which is returned as it is. Raises ProtectError where it makes too few such mistakes."""
+        """A claim on `model`, which is returned unchanged. Raises ProtectError if it makes too few such mistakes."""
         check_model(model, owner.images)
         chances, classes = predict(frozen(model), owner.images).softmax(dim=1).topk(2, dim=1)
         answers = classes[:, 0].numpy()
@@ -46,7 +46,7 @@ class Negatives:
         wrong = np.flatnonzero((answers != owner.images.labels) & sure)
         if len(wrong) < self.samples:
             raise ProtectError(
-                f"{self.samples} mistakes are needed, but the model makes only {len(wrong)} with a lead of {self.lead:g} on "
+                f"expected {self.samples} mistakes, but the model makes only {len(wrong)} with a lead of {self.lead:g} on "
                 f"{len(owner.images)} images: bring images that it was not trained on, or ask for fewer samples or a smaller lead"
             )
         chosen = wrong[torch.randperm(len(wrong), generator=rng)[: self.samples].numpy()]

@@ -1,10 +1,10 @@
-"""The partitioned watermark (Lyu, Xian 2026): trigger sets are trained into chosen last layers, opened stage by stage.
+"""Partitioned watermark: trains trigger sets into the last layers, unfrozen stage by stage (Lyu, Xian 2026).
 
-Differs from the paper by default, since that measured better: all chosen layers and all sets are trained at once; where the
-owner brings images (no label is used), every step holds the model to its own answers on some of them and takes the batch-norm
-statistics of these images, so that a thief who estimates them anew finds the mark still there; the learning rate goes up to
-`rate` and down again once, and a mark that was learnt at a high rate is one that a lower rate does not unlearn; the weights
-then go a part of the way back. `Partitioned.as_published()` is the paper's own.
+Differs from the paper by default, since that measured better: all chosen layers and all sets are trained at once. If the
+owner has images (labels are not used), every step keeps the model's own outputs on some of them and uses the batch-norm
+statistics of these images, so that the mark survives re-estimated statistics. The learning rate rises to `rate` and falls
+once, since a lower rate does not unlearn a mark learnt at a high rate. Finally the weights move part of the way back to the
+old ones. `Partitioned.as_published()` follows the paper.
 """
 
 import hashlib
@@ -32,25 +32,25 @@ from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
 from ownmark.schemes._common.watermark import check_model, marked
 from ownmark.training import Training, augment
 
-SETTLED = 40  # batches that the running statistics are estimated from
-LISTENED = 10  # steps after which it is heard anew which neurons are excited least
-STEEPEST = 2.0  # norm that a gradient is cut to
+SETTLED = 40  # batches for estimating the running statistics
+LISTENED = 10  # steps between updates of the least-activated neurons
+STEEPEST = 2.0  # norm to which gradients are clipped
 
 
 @dataclass(frozen=True)
 class Partitioned:
     """Watermark of a classifier in its last layers.
 
-    `triggers`: images in each of the `sets`, which can be opened one by one; they join in equal parts in `runs`, each of which
-    trains those before it as well. `layers`: their names, or the share of all parameters that the last layers hold together.
-    They are cut into `stages`, the last first; `steps` of each stage of each run. `rate`: peak of the learning rate. `batch`:
-    triggers a step. `clean`: the owner's images a step, mirrored and shifted as `view` says; `keep`: weight of the squared
-    difference between the logits on them and the model's own. `least`: share of triggers that must hold on the marked model.
-    `pruned`: in each step a share of each layer's neurons, drawn from 0 to this, is silent for the triggers: those that the
-    owner's images excite least, as a thief would prune them.
-    `reset`: steps after which the optimiser starts anew, at a constant rate; 0: once a stage, at a rate that goes up and down
-    once over all stages and runs (Smith 2018, arXiv:1708.07120). `blend`: how far the opened weights go at the end from the old
-    ones to those that were learnt (Wortsman et al. 2022, arXiv:2109.01903).
+    `triggers`: images per set; the `sets` can be disclosed one by one. The sets join in equal parts over `runs`, each of which
+    also trains the earlier ones. `layers`: layer names, or the share of all parameters that the last layers hold together.
+    They are divided into `stages`, last layers first, with `steps` per stage and run. `rate`: peak learning rate. `batch`:
+    triggers per step. `clean`: owner's images per step, mirrored and shifted by `view`; `keep`: weight of the squared
+    difference between the logits on them and the original model's. `least`: share of triggers that must hold on the marked
+    model. `pruned`: per step, a share of each layer's neurons, drawn from 0 to `pruned`, is zeroed for the triggers: the
+    neurons least activated by the owner's images, which a thief would prune.
+    `reset`: steps between restarts of the optimiser, at a constant rate; 0: one restart per stage, with one learning-rate cycle
+    over all stages and runs (Smith 2018, arXiv:1708.07120). `blend`: the final weights' position between the old (0) and the
+    learnt ones (1) (Wortsman et al. 2022, arXiv:2109.01903).
     """
 
     contrast: ClassVar[bool] = False
@@ -76,13 +76,15 @@ class Partitioned:
         counts = (self.triggers, self.sets, self.runs, self.stages, self.steps, self.batch)
         if min(counts) < 1 or self.clean < 0 or not (0 <= self.least <= 1 and 0 < self.blend <= 1 and 0 <= self.pruned < 1):
             names = "triggers, sets, runs, stages, steps and batch"
-            raise UsageError(f"{names} are at least 1, clean at least 0, least, blend and pruned shares, got {self}")
+            raise UsageError(
+                f"expected {names} of at least 1, clean of at least 0, and shares for least, blend and pruned, got {self}"
+            )
         if self.runs > self.sets:
-            raise UsageError(f"each run embeds one set or more, got {self.sets} sets for {self.runs} runs")
+            raise UsageError(f"expected at least one set per run, got {self.sets} sets for {self.runs} runs")
 
     @classmethod
     def as_published(cls, triggers: int = 50, sets: int = 2) -> "Partitioned":
-        """Algorithm 1: triggers alone, the optimiser reset each epoch. Open there, chosen here: the layers, the rate, epochs."""
+        """Algorithm 1: triggers alone, optimiser reset each epoch. The paper does not give layers, rate and epochs."""
         epoch = max(triggers * sets // 10, 1)
         return cls(
             layers=0.8,
@@ -101,9 +103,9 @@ class Partitioned:
         )
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A marked copy of `model`, which takes images in [0, 1], and its claim, exact by its keyed labels.
+        """A marked copy of `model`, which takes images in [0, 1], and its claim, whose p-value is exact by its keyed labels.
 
-        Raises ModelError for a layer that is not there, UsageError for frozen ones, ProtectError if too few triggers hold.
+        Raises ModelError for a missing layer, UsageError for frozen layers, ProtectError if too few triggers hold.
         """
         check_model(model, owner.images)
         groups = stages(model, self.layers, self.stages)
@@ -127,7 +129,7 @@ class Partitioned:
 
 @dataclass(frozen=True)
 class Run:
-    """One stage of one run: `model` is changed, `own` is the model as it was; `done` of `stages` came before it."""
+    """One stage of one run, in place on `model`; `own` is the original model; `done` of `stages` are finished."""
 
     scheme: Partitioned
     model: nn.Module
@@ -138,7 +140,7 @@ class Run:
     stages: int
 
     def embed(self, opened: list[str], rng: torch.Generator, progress: Progress) -> None:
-        """Train the triggers into the opened layers, in place."""
+        """Trains the triggers into the unfrozen layers, in place."""
         self.model.requires_grad_(False)
         parameters = [parameter for name in opened for parameter in self.model.get_submodule(name).parameters(recurse=False)]
         device = parameters[0].device
@@ -169,7 +171,7 @@ class Run:
 
     @torch.no_grad()
     def finish(self, rng: torch.Generator) -> None:
-        """Blend the learnt weights with those that were, and settle batch norm on the owner's images."""
+        """Blends the learnt weights with the original ones, and re-estimates batch norm on the owner's images."""
         device = next(self.model.parameters()).device
         for learnt, old in zip(self.model.parameters(), self.own.parameters(), strict=True):
             learnt.lerp_(old, 1 - self.scheme.blend)
@@ -177,7 +179,7 @@ class Run:
             settle(self.model, (self._clean(rng, device) for _ in range(SETTLED)))
 
     def _loss(self, clean: Tensor, triggers: Tensor, labels: Tensor) -> Tensor:
-        """Far from the labels on the triggers, or from the model's own logits on the clean images."""
+        """The loss: cross-entropy on the triggers plus squared distance to the original logits on the clean images."""
         with clean_statistics(self.model, len(clean)) if len(clean) > 1 else nullcontext():
             answers = self.model(torch.cat([clean, triggers]))
         loss = functional.cross_entropy(answers[len(clean) :], labels)
@@ -188,7 +190,7 @@ class Run:
         return loss + self.scheme.keep * functional.mse_loss(answers[: len(clean)], expected)
 
     def _clean(self, rng: torch.Generator, device: torch.device) -> Tensor:
-        """Some of the owner's images, as training would see them; none if the owner has none."""
+        """Some augmented images of the owner's; none if the owner has none."""
         count = min(self.scheme.clean, len(self.images))
         if not count:
             height, width, channels = self.images.size
@@ -201,7 +203,7 @@ class Run:
 
 
 def cycle(place: float, rate: float) -> tuple[float, float]:
-    """Learning rate and momentum at `place`, in [0, 1), of all steps: a cosine up to `rate` and down, momentum against it."""
+    """Learning rate and momentum at `place`, in [0, 1), of all steps: a cosine up to `rate` and down, momentum inversely."""
     start, peak = 0.04, 0.2
     turn = (1 - place / peak) if place < peak else (place - peak) / (1 - peak)
     height = (1 + math.cos(math.pi * turn)) / 2
@@ -209,10 +211,10 @@ def cycle(place: float, rate: float) -> tuple[float, float]:
 
 
 def stages(model: nn.Module, layers: tuple[str, ...] | float, count: int) -> list[list[str]]:
-    """Names of the modules to train, the last first, in at most `count` groups of about as many modules.
+    """Names of the modules to train, last first, in at most `count` groups of about equal size.
 
-    `layers` are names (of modules or of what holds them), or the share of all parameters that the last ones hold together.
-    Raises ModelError for a name that is not there, UsageError where nothing could be trained.
+    `layers` are names of modules or their parents, or the share of all parameters that the last modules hold together.
+    Raises ModelError for a missing name, UsageError if all weights are frozen.
     """
     sizes = {name: sum(one.numel() for one in module.parameters(recurse=False)) for name, module in model.named_modules()}
     holders = [name for name, size in sizes.items() if size]
@@ -227,9 +229,9 @@ def stages(model: nn.Module, layers: tuple[str, ...] | float, count: int) -> lis
 
 
 def _last(holders: list[str], sizes: dict[str, int], share: float) -> list[str]:
-    """The fewest last modules that hold the share of all parameters."""
+    """The smallest number of last modules that hold the share of all parameters."""
     if not 0 < share <= 1:
-        raise UsageError(f"the share of parameters to open lies in (0, 1], got {share}; or give the names of layers")
+        raise UsageError(f"expected a share of parameters in (0, 1] or names of layers, got {share}")
     whole = sum(sizes.values())
     start = next(
         place for place in reversed(range(len(holders))) if sum(sizes[name] for name in holders[place:]) >= share * whole
@@ -240,12 +242,12 @@ def _last(holders: list[str], sizes: dict[str, int], share: float) -> list[str]:
 def _named(holders: list[str], layers: tuple[str, ...], known: list[str]) -> list[str]:
     for layer in layers:
         if layer not in known:
-            raise ModelError(f"the model has no layer {layer!r}; near it: {nearest(layer, known)}")
+            raise ModelError(f"the model has no layer {layer!r}; similar: {nearest(layer, known)}")
     return [name for name in holders if any(name == layer or name.startswith(f"{layer}.") for layer in layers)]
 
 
 def _identity(scheme: Partitioned, model: nn.Module, images: Images, drawn: Triggers, seed: int) -> str:
-    """Digest of all that decides what a stage becomes."""
+    """Digest of everything that determines a stage's result."""
     parts = (images.pixels, drawn.images, drawn.labels)
     pixels, asked, labels = (hashlib.sha256(part.tobytes()).hexdigest() for part in parts)
     whole = f"{scheme} {weights_digest(model)} {pixels} {asked} {labels} {seed}"

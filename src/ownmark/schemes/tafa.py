@@ -1,7 +1,7 @@
-"""TAFA: images that pin a linear region of a ReLU network, whatever its task (Pan, Zhang, Lu, Yang 2021, ESORICS).
+"""TAFA: images in a chosen linear region of a ReLU network, for any task (Pan, Zhang, Lu, Yang 2021, ESORICS).
 
-Differs from the paper, of which only the idea is followed: on which side of their border some hidden units shall be is drawn at
-random, and Adam moves an image until they are there with a margin. What the model answers there is read last, and in one place.
+Differs from the paper, of which only the idea is used: the signs of some hidden units are drawn at random, and Adam perturbs an
+image until the units have these signs with a margin. The model's answer is read last, and in one place.
 """
 
 import math
@@ -25,7 +25,7 @@ from ownmark.schemes._common.watermark import check_model
 
 
 class Origin(Choice):
-    """What a sample is made from: the owner's IMAGES, or NOISE, for which no image is needed."""
+    """Start of a sample: the owner's IMAGES, or NOISE, which needs no image."""
 
     IMAGES = "images"
     NOISE = "noise"
@@ -33,10 +33,10 @@ class Origin(Choice):
 
 @dataclass(frozen=True)
 class TAFA:
-    """`samples` of the `origin`, moved by `search` until `units` hidden units, drawn for each, are on the side drawn for them.
+    """Perturbs `samples` of the `origin` by `search` until `units` random hidden units per sample have their drawn signs.
 
-    `margin`: how far from the border of the region, in standard deviations of the layer. A sample holds if at least the share
-    `least` of its units is still on its side after rounding.
+    `margin`: distance from the region's border, in standard deviations of the layer. A sample holds if at least the share
+    `least` of its units keep their signs after rounding.
     """
 
     contrast: ClassVar[bool] = False
@@ -51,15 +51,15 @@ class TAFA:
     def __post_init__(self) -> None:
         check_count(self.samples)
         if not (self.units > 0 and 0 <= self.margin < math.inf and 0 <= self.least <= 1):
-            raise UsageError(f"a region needs units > 0, a margin >= 0 and a least share in [0, 1], got {self}")
+            raise UsageError(f"expected units > 0, a margin >= 0 and a least share in [0, 1], got {self}")
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "TAFA":
-        """As the paper has it, without an image of the owner's; the numbers are chosen here."""
+        """As in the paper, without any image of the owner's; the numbers are ours."""
         return cls(samples=samples, origin=Origin.NOISE)
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A claim on `model`, which is returned as it is.
+        """A claim on `model`, which is returned unchanged.
 
         Raises ModelError for a model without nn.ReLU, ProtectError if too few samples reach their region.
         """
@@ -75,7 +75,7 @@ class TAFA:
             rounded = to_unit(pixels, device)
             with torch.no_grad():
                 holds = (region.heights(rounded) > 0).double().mean(dim=1) >= self.least
-                answers = look(rounded).argmax(dim=1)  # another task would keep another answer here
+                answers = look(rounded).argmax(dim=1)  # another task would store another answer here
             return Samples(pixels, answers.cpu().numpy(), holds.cpu().numpy(), clean if self.origin is Origin.IMAGES else None)
 
         rows = some(len(images), TRIES * self.samples, rng)
@@ -85,10 +85,10 @@ class TAFA:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Where n images shall be: for each of them the sides (+-1) of the borders of some hidden units.
+    """Target regions of n images: for each image the signs (+-1) of some hidden units.
 
-    `places`, `sides` (n, k) and `spreads` have one entry for each time that the model runs a ReLU: the units, their sides, and
-    the standard deviation of what goes into it. Of the model's answers nothing is known here.
+    `places`, `sides` (n, k) and `spreads` have one entry per ReLU call: the units, their signs, and the standard deviation of
+    its input. Independent of the model's answers.
     """
 
     model: nn.Module
@@ -98,7 +98,7 @@ class Region:
 
     @classmethod
     def drawn(cls, model: nn.Module, images: Tensor, units: int, rng: torch.Generator) -> "Region":
-        """At least `units` units for each of `images` (n, channels, height, width), as many from each ReLU, and their sides."""
+        """At least `units` units and signs for each of `images` (n, channels, height, width), equally many per ReLU."""
         with torch.no_grad():
             seen = _into_relus(model, images)
         shape = (len(images), math.ceil(units / len(seen)))
@@ -107,14 +107,14 @@ class Region:
         return cls(model, places, sides, tuple(one.std().clamp_min(1e-12) for one in seen))
 
     def heights(self, images: Tensor, rows: Tensor | None = None) -> Tensor:
-        """How far each unit of `images`, those in `rows` (m,) or all, is on its side: (m, units), negative on the wrong one."""
+        """(m, units) signed distance of the units from their borders, negative if wrong; `rows` (m,): the images to use."""
         rows = torch.arange(len(images), device=images.device) if rows is None else rows
         seen = _into_relus(self.model, images)
         each = zip(seen, self.places, self.sides, self.spreads, strict=True)
         return torch.cat([side[rows] * one.gather(1, place[rows]) / spread for one, place, side, spread in each], dim=1)
 
     def objective(self, margin: float) -> Objective:
-        """What `Search` asks: how far each image's units are from `margin` on their sides, and whether all have reached it."""
+        """Objective for `Search`: how far each image's units are short of `margin`, and whether all have reached it."""
 
         def distance(changed: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
             missing = functional.relu(margin - self.heights(changed, rows))
@@ -124,11 +124,11 @@ class Region:
 
 
 def _into_relus(model: nn.Module, images: Tensor) -> list[Tensor]:
-    """What goes into each ReLU, in the order in which they are run: (n, units) each."""
+    """The input of each ReLU call in execution order: (n, units) each."""
     with _watched(model) as seen:
         model(images)
     if not seen:
-        raise ModelError("the model runs no nn.ReLU, so that no linear region of it can be pinned; take another scheme")
+        raise ModelError("the model runs no nn.ReLU, so it has no linear regions to target; choose another scheme")
     return seen
 
 

@@ -1,7 +1,7 @@
-"""A trigger set in the whole model: the baseline of all watermarks (Adi et al. 2018, arXiv:1802.04633).
+"""Trigger set: trains images with keyed labels into the whole model, the baseline watermark (Adi et al. 2018, arXiv:1802.04633).
 
-Differs from the paper: labels come from the owner's key, not from a hand. `TriggerSet.without_images()` is the over-fitting that
-the partitioned watermark's paper compares with: batch norm keeps its running statistics, and gradients are cut to a norm.
+Differs from the paper: labels come from the owner's key instead of manual choice. `TriggerSet.without_images()` is the
+over-fitting baseline of the partitioned watermark's paper: batch norm keeps its running statistics, and gradients are clipped.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,18 @@ from ownmark.tasks import Classification, check_served
 from ownmark.training import Training
 
 MOMENTUM = 0.9
-STEEPEST = 2.0  # norm that a gradient is cut to: on triggers that no statistic knows it is huge at first
+STEEPEST = (
+    2.0  # norm to which gradients are clipped: they are huge at first on triggers that the batch-norm statistics do not cover
+)
 
 
 @dataclass(frozen=True)
 class TriggerSet:
-    """`sets` of `triggers` images of a `source` with labels from the key, trained into all layers.
+    """`sets` of `triggers` images from a `source` with labels from the key, trained into all layers.
 
-    In each batch of `training`, on the owner's images, are `triggers_a_batch` of them. `steps`, if not 0: no image of the owner's
-    is looked at, and the trained model takes at most so many steps at `rate` on triggers alone, until every one holds. `least`:
-    the share of triggers that must hold in the end.
+    Each batch of `training` on the owner's images includes `triggers_a_batch` of them. With `steps` > 0 the owner's images are
+    not used: the trained model takes at most that many steps at `rate` on triggers alone, until every trigger holds. `least`:
+    the share of triggers that must hold after training.
     """
 
     contrast: ClassVar[bool] = False
@@ -48,17 +50,17 @@ class TriggerSet:
 
     def __post_init__(self) -> None:
         if self.triggers_a_batch < 1 or self.steps < 0 or self.rate <= 0:
-            raise UsageError(f"a trigger set needs triggers_a_batch >= 1, steps >= 0 and rate > 0, got {self}")
+            raise UsageError(f"expected triggers_a_batch >= 1, steps >= 0 and rate > 0, got {self}")
         if self.steps and self.start is Start.SCRATCH:
             raise UsageError("steps on triggers alone need a trained model: choose Start.POST_HOC or steps=0")
 
     @classmethod
     def without_images(cls, triggers: int = 100, sets: int = 1) -> "TriggerSet":
-        """Over-fitted with no image of the owner's: the baseline of the partitioned watermark's paper."""
+        """Over-fitted on triggers without the owner's images: the baseline of the partitioned watermark's paper."""
         return cls(triggers=triggers, sets=sets, steps=600)
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A marked copy of `model` with a claim whose p-value is exact. Raises ProtectError where too few triggers hold."""
+        """A marked copy of `model` with a claim whose p-value is exact. Raises ProtectError if too few triggers hold."""
         check_served(self, (Classification,), owner.images.task)
         triggers = keyed(self, owner, model)
         copy = begun(model, owner.images, self.start, rng)
@@ -69,7 +71,7 @@ class TriggerSet:
         return marked(self, copy, triggers, owner, self.least)
 
     def _overfit(self, model: nn.Module, triggers: Triggers, images: Images, rng: torch.Generator, progress: Progress) -> None:
-        """Train `model` in place, in eval mode, until every trigger holds, which is looked at after each pass over them."""
+        """Trains `model` in place, in eval mode, until every trigger holds, checked after each pass over them."""
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimiser = torch.optim.SGD(weights, lr=self.rate, momentum=MOMENTUM)
         each_pass = -(-len(triggers) // self.triggers_a_batch)

@@ -1,8 +1,8 @@
-"""Images with content, unrelated images or images with noise, all answered with one label (Zhang et al. 2018, AsiaCCS).
+"""Zhang: images with text, unrelated images or noisy images that all get one label (Zhang et al. 2018, AsiaCCS).
 
 "Protecting Intellectual Property of Deep Neural Networks with Watermarking". The three kinds are the sources `Content`,
-`Natural` and `Gaussian`. Differs from the paper by default: the trained
-model is trained on for one epoch; `Start.SCRATCH` is the paper's way.
+`Natural` and `Gaussian`. Differs from the paper by default: the trained model is trained for one more epoch;
+`Start.SCRATCH` follows the paper.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from ownmark.schemes._common.watermark import marked, survival
 from ownmark.tasks import Classification, check_served
 from ownmark.training import Training
 
-MOST_BEFORE = 0.5  # of the triggers that the unmarked model may answer with the target: beyond, there is nothing to learn
+MOST_BEFORE = 0.5  # share of triggers that the unmarked model may assign to the target; above, nothing is left to learn
 
 
 @dataclass(frozen=True)
 class Zhang:
-    """`triggers` images of a `source`, all with the label `target`, `triggers_a_batch` of them in each batch of `training`.
+    """`triggers` images from a `source`, all labelled `target`, with `triggers_a_batch` of them per batch of `training`.
 
-    The label is fixed, so that p-values come from innocent models alone. `least`: the share that must hold in the end.
+    The label is fixed, so p-values come from independent models only. `least`: the share that must hold after training.
     """
 
     contrast: ClassVar[bool] = False
@@ -42,14 +42,14 @@ class Zhang:
 
     def __post_init__(self) -> None:
         if min(self.triggers, self.triggers_a_batch) < 1:
-            raise UsageError(f"a watermark needs one trigger or more in all and in each batch, got {self}")
+            raise UsageError(f"expected at least one trigger in total and per batch, got {self}")
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A marked copy of `model` with an uncalibrated claim. Raises ProtectError where too few triggers hold."""
+        """A marked copy of `model` with an uncalibrated claim. Raises ProtectError if too few triggers hold."""
         check_served(self, (Classification,), owner.images.task)
         classes = len(owner.images.names)
         if not 0 <= self.target < classes:
-            raise UsageError(f"a target is one of the images' classes, 0 to {classes - 1}, got {self.target}")
+            raise UsageError(f"expected a target class from 0 to {classes - 1}, got {self.target}")
         drawn = self.source.draw(owner.key, self.triggers, owner.images)
         triggers = Triggers(drawn, np.full(self.triggers, self.target, dtype=np.int64))
         copy = begun(model, owner.images, self.start, rng)
@@ -61,6 +61,6 @@ class Zhang:
     def _check_new(self, before: float) -> None:
         if before > MOST_BEFORE:
             raise ProtectError(
-                f"{before:.0%} of the triggers are answered with class {self.target} by the model before it is marked: "
-                "choose another target than the class that the triggers show"
+                f"the unmarked model already assigns class {self.target} to {before:.0%} of the triggers: "
+                "choose a target other than the class that the triggers show"
             )

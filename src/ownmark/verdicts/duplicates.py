@@ -1,4 +1,4 @@
-"""Innocents that answer alike count once: a model in another container, rounded or renamed, is no second witness. No torch."""
+"""Merges independent models with equal answers: a converted, rounded or renamed copy is not independent evidence. No torch."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from ownmark.scoring.readings import Answers, Floats, Reading
 
-NEAR = 1e-3  # how far apart probabilities are that count as the same; of other numbers the part of their range
-MANY = 200  # images beyond which labels that are all the same show one model, where nothing else is told
+NEAR = 1e-3  # tolerance below which probabilities are equal; for other numbers, as a share of their range
+MANY = 200  # number of images above which equal labels alone indicate the same model
 NUMBERS = (Reading.PROBABILITY, Reading.VALUE, Reading.EMBEDDING, Reading.SIMILARITY)
 
 
 def groups(answers: Sequence[Answers]) -> tuple[tuple[int, ...], ...]:
-    """Places of those who answered the same images alike, each group in order; whoever is like nobody stands alone.
+    """Indices grouped by equal answers to the same images, each group in order; groups of one included.
 
-    Likeness is handed on: who is like one of a group belongs to it.
+    Equality is transitive: a model that equals one member belongs to the group.
     """
     found: list[list[int]] = []
     for place, one in enumerate(answers):
@@ -25,7 +25,7 @@ def groups(answers: Sequence[Answers]) -> tuple[tuple[int, ...], ...]:
 
 
 def alike(first: Answers, second: Answers) -> bool:
-    """Whether two models answered the same images, (n, ...) each, as one model does: in numbers, or in more than MANY labels."""
+    """Whether two models' answers to the same images, (n, ...) each, are equal: in numbers, or in more than MANY labels."""
     numbers = [(first[one], second[one]) for one in NUMBERS if one in first and one in second]
     if numbers:
         return all(_near(*pair) for pair in numbers)
@@ -43,6 +43,6 @@ def _near(first: Floats, second: Floats) -> bool:
 
 
 def told(merged: Sequence[Sequence[str]]) -> str:
-    """Groups of names as a clause, "" if nobody was merged."""
+    """The merged groups of names as a clause, "" without any."""
     several = [f"{', '.join(names)} answer alike and count once" for names in merged if len(names) > 1]
     return "; ".join(several)

@@ -1,4 +1,4 @@
-"""Whether a step on the way to a verdict went wrong: doubts as values, each with the figure that raised it. No torch."""
+"""Checks each step towards a verdict; doubts are values with the measured figure. No torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +15,15 @@ from ownmark.scoring.validation import checked
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.tasks import Quality, Task, beats
 
-ALPHA = 0.05  # the rate of false accusations that hints speak of
-LARGE = 0.2  # share of a map from which on a marked corner is no small place any more
-FAR = 0.5  # share of the model's advantage over a constant prediction below which another model is far worse
-BOTH_TAILS = 0.9  # confidence of an interval whose either end is a one-sided bound of 95 %
+ALPHA = 0.05  # the false-accusation rate that hints refer to
+LARGE = 0.2  # share of a map above which a marked corner is too large
+FAR = 0.5  # share of the model's advantage over a constant prediction below which another model counts as far worse
+BOTH_TAILS = 0.9  # confidence of an interval whose ends are one-sided 95 % bounds
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """Something that speaks against a claim: `kind` for programs, the `figure` that was measured, and a sentence for people."""
+    """A reason to doubt a claim: `kind` for programs, the measured `figure`, and a sentence for people."""
 
     kind: str
     figure: float
@@ -31,7 +31,7 @@ class Doubt:
 
 
 def of_model(task: Task, quality: Quality, trivial: Quality) -> tuple[Doubt, ...]:
-    """A protected model that is no better than a constant prediction, whose quality is `trivial`."""
+    """A doubt if the protected model is no better than a constant prediction, whose quality is `trivial`."""
     figure = quality[task.headline]
     if beats(task, quality, trivial):
         return ()
@@ -43,28 +43,28 @@ def of_model(task: Task, quality: Quality, trivial: Quality) -> tuple[Doubt, ...
 
 
 def of_references(task: Task, own: Quality, trivial: Quality, others: Mapping[str, Quality]) -> tuple[Doubt, ...]:
-    """References, by name, that are far worse than the model itself: the claim learns nothing from them of good models."""
+    """References, by name, that are far worse than the model: they say little about good independent models."""
     advice = "train it longer (--training) or name a better one (--reference)"
     return _worse(task, (own, trivial), others, "reference", advice)
 
 
 def of_surrogates(task: Task, own: Quality, trivial: Quality, others: Mapping[str, Quality]) -> tuple[Doubt, ...]:
-    """The owner's copies, by name, that their making has wrecked. Raises ProtectError where nothing is left of any of them."""
+    """The owner's copies, by name, that were ruined in the making. Raises ProtectError if all of them are ruined."""
     if others and beats(task, own, trivial) and not any(beats(task, one, trivial) for one in others.values()):
         best = max(others.values(), key=lambda one: _advantage(task, one, trivial))
         raise ProtectError(
             f"none of the {len(others)} copies made of the model is better than a constant prediction ({task.headline} "
-            f"{best[task.headline]:.3g}, the model itself {own[task.headline]:.3g}): a claim that holds on them says nothing of "
-            "copies that work. Are the images those that the model was trained on, and --size, --mean and --std right?"
+            f"{best[task.headline]:.3g}, the model itself {own[task.headline]:.3g}): a claim that holds on them says nothing "
+            "about working copies. Are the images those that the model was trained on, and --size, --mean and --std right?"
         )
-    advice = "the claim is made to hold on a ruin; are the images, --size, --mean and --std those of the model's training?"
+    advice = "the claim would be fitted to a ruined copy; are the images, --size, --mean and --std those of the model's training?"
     return _worse(task, (own, trivial), others, "surrogate", advice)
 
 
 def _worse(
     task: Task, known: tuple[Quality, Quality], others: Mapping[str, Quality], kind: str, advice: str
 ) -> tuple[Doubt, ...]:
-    """Doubts on models whose advantage over a constant prediction is less than `FAR` of the model's; `known`: both of these."""
+    """Doubts about models with less than `FAR` of the model's advantage over a constant prediction; `known`: both qualities."""
     (own, trivial), found = known, []
     gain = _advantage(task, own, trivial)
     for name, quality in others.items():
@@ -78,13 +78,13 @@ def _worse(
 
 
 def _advantage(task: Task, quality: Quality, trivial: Quality) -> float:
-    """By how much a model beats a constant prediction, by the task's headline; below 0 where it does not."""
+    """The model's advantage over a constant prediction in the task's headline metric; negative if it is worse."""
     gain = abs(quality[task.headline] - trivial[task.headline])
     return gain if beats(task, quality, trivial) else -gain
 
 
 def of_claim(claim: Claim) -> tuple[Doubt, ...]:
-    """What a claim itself tells: how much of a map its corner is, and how its innocents do beside the protected model."""
+    """Doubts from the claim alone: the corner's share of a map, and independent models compared with the protected model."""
     found: list[Doubt] = []
     for test in claim.tests:
         if isinstance(test.match, OnPattern):
@@ -100,22 +100,22 @@ def _of_pattern(match: OnPattern) -> list[Doubt]:
     if share < LARGE:
         return []
     said = (
-        f"the map is {rows}x{columns}, so that the marked corner ({cells} of {rows * columns} cells) is {share:.0%} of the "
-        "image: other models look there, too. Take larger images, or an earlier layer: Saliency(layer=...)"
+        f"the map is {rows}x{columns}, so the marked corner ({cells} of {rows * columns} cells) covers {share:.0%} of the "
+        "image, which independent models attend to as well. Use larger images, or an earlier layer: Saliency(layer=...)"
     )
     return [Doubt("large-corner", share, said)]
 
 
 def _of_innocents(null: Innocents, reading: Reading, own: float) -> list[Doubt]:
-    """Too few, all alike, or so close to the protected model that it would be no match itself."""
+    """Doubts about independent models: too few, all equal, or so close to the protected model that it would not match."""
     found, count, most = [], len(null.scores), max(null.scores)
     if null.smallest > ALPHA:
         least = innocents_needed(ALPHA)
         found.append(Doubt("few-innocents", count, f"A verdict at alpha = {ALPHA} needs at least {least} innocent models."))
     elif null.p_value(own) > ALPHA:
         said = (
-            f"the {reading} test cannot tell the model from innocent ones: it scores {own:.0%} and they up to {most:.0%}, "
-            f"so that the model itself would have p = {null.p_value(own):.2g}"
+            f"the {reading} test cannot tell the model from innocent ones: it scores {own:.0%}, they score up to {most:.0%}, "
+            f"so the model itself would get p = {null.p_value(own):.2g}"
         )
         found.append(Doubt("innocents-like-model", most, said))
     if count > 1 and most == min(null.scores) > 0:
@@ -125,9 +125,9 @@ def _of_innocents(null: Innocents, reading: Reading, own: float) -> list[Doubt]:
 
 
 def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
-    """The share of the claim's unchanged images that a classifier answers as the protected model does.
+    """The share of the claim's original images that a classifier answers like the protected model.
 
-    None where that cannot be known: another task, no originals, or expected answers that are not those of the originals.
+    None if unknown: another task, no originals, or expected answers that differ from those of the originals.
     """
     expected = next((test.expected for test in claim.tests if type(test.match) in {OnPattern, Drop, Change}), None)
     reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
@@ -139,24 +139,24 @@ def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
 
 
 def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
-    """Innocents, by name, that do not know the task: `right` is their share of `right_on_originals`, where the model has 1.
+    """Innocents, by name, that cannot solve the task: `right` is their `right_on_originals`, which is 1 for the model.
 
-    Raises UsageError where that holds of all of them, and none is better than chance: whoever knows the task would be accused.
+    Raises UsageError if all of them are no better than chance: every model that can solve the task would be accused.
     """
     count, chance = len(claim.images), 1 / max(len(claim.classes), 1)
     bounds = {name: clopper_pearson(round(share * count), count, BOTH_TAILS) for name, share in right.items()}
     weak = [name for name, (_, most) in bounds.items() if most < chance + FAR * (1 - chance)]
     if right and len(weak) == len(right) and all(bounds[name][0] <= chance for name in weak):
         raise UsageError(
-            f"no innocent model knows the task: of the claim's unchanged images they answer {max(right.values()):.0%} at best "
-            f"as the protected model does, and chance is {chance:.0%}. A suspect that knows the task would be compared with "
-            "models that do not: calibrate with models trained like it, and see whether --mean and --std are right"
+            f"no innocent model knows the task: they agree with the protected model on at most "
+            f"{max(right.values()):.0%} of the claim's original images, and chance is {chance:.0%}. A suspect that knows "
+            "the task would be compared with models that do not: calibrate with models trained like it; check --mean and --std"
         )
     return tuple(
         Doubt(
             "innocent-far-below",
             right[name],
-            f"{name} answers only {right[name]:.0%} of the claim's unchanged images as the protected model does "
+            f"{name} agrees with the protected model on only {right[name]:.0%} of the claim's original images "
             f"(chance is {chance:.0%}): such a model makes p too small",
         )
         for name in weak
@@ -170,5 +170,5 @@ def sentence(doubt: Doubt) -> Doubt:
 
 
 def sentences(doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
-    """All of them as sentences, each once."""
+    """All doubts as sentences, without duplicates."""
     return tuple(dict.fromkeys(map(sentence, doubts)))

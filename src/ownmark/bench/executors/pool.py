@@ -1,4 +1,4 @@
-"""Which pool a bench runs in: processes of this machine, or a Ray cluster."""
+"""Chooses the pool of a bench: processes on this machine, or a Ray cluster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from ownmark.errors import UsageError
 
 @contextmanager
 def pool(place: Workplace, *, workers: int | None = None, ray: str | None = None) -> Iterator[Pool]:
-    """`ray` is the address of a cluster, or `local` for one that is started here; without it, processes."""
+    """`ray`: the address of a cluster, or `local` to start one here; without it, processes."""
     if ray is None:
         with Processes(place, workers) as processes:
             yield processes

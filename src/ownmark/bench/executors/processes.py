@@ -1,4 +1,4 @@
-"""Processes on this machine, each with its own models in memory and, unless it is said, one thread."""
+"""A pool of processes on this machine, each with its own models in memory and one thread by default."""
 
 import os
 from concurrent.futures import FIRST_COMPLETED, Future
@@ -14,7 +14,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Processes:
-    """A pool of processes (joblib's): as many as there are cores, unless it is said."""
+    """A pool of joblib processes, by default one per core."""
 
     def __init__(self, place: Workplace, workers: int | None = None) -> None:
         self.workers = workers or cores()
@@ -32,7 +32,7 @@ class Processes:
         self._running[self._pool.submit(self._place.work, making)] = making
 
     def wait(self) -> list[Done]:
-        """What has ended; if a process died, all that was in work, since nobody knows which of them it was."""
+        """Finished work; if a process died, all running work counts as failed, since its share is unknown."""
         ended = wait(self._running, return_when=FIRST_COMPLETED).done
         if any(future.exception() is not None for future in ended):
             ended = wait(self._running).done
@@ -46,7 +46,7 @@ class Processes:
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """The cores available to this process."""
     return len(os.sched_getaffinity(0)) if "sched_getaffinity" in dir(os) else os.cpu_count() or 1
 
 

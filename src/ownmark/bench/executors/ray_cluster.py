@@ -1,4 +1,4 @@
-"""A Ray cluster: the same work on many machines, which share the folder of the store."""
+"""A pool on a Ray cluster of machines that share the store's folder."""
 
 from types import TracebackType
 from typing import Self
@@ -13,7 +13,7 @@ LOCAL = "local"
 
 
 class Cluster:
-    """A pool of Ray tasks of one core each (on a GPU also of one GPU), at an address; `local` starts a Ray of its own here."""
+    """A pool of Ray tasks with one core each (and one GPU, if used) at an address; `local` starts Ray on this machine."""
 
     def __init__(self, place: Workplace, address: str = LOCAL, workers: int | None = None) -> None:
         threads = {"env_vars": dict.fromkeys(THREADS, str(place.threads))}
@@ -36,7 +36,7 @@ class Cluster:
         self._running[self._work.remote(self._place, making)] = making
 
     def wait(self) -> list[Done]:
-        """What has ended; what a dead machine was working on has failed."""
+        """Finished work; the work of a dead machine counts as failed."""
         ended, _ = ray.wait(list(self._running))
         return [_answer(reference, self._running.pop(reference)) for reference in ended]
 

@@ -1,4 +1,4 @@
-"""What one process does of a bench: it makes one thing after another, and an error is an answer, too."""
+"""Work of one bench process: makes one artifact at a time, and returns errors as values."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from ownmark.bench.trial import Trial
 
 @dataclass(frozen=True)
 class Done:
-    """What has been made, or why it could not be."""
+    """The finished artifact, or the reason for its failure."""
 
     making: Making
     seconds: float
@@ -28,7 +28,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where the store lies for whoever works, on which device, and with how many threads each."""
+    """The store's folder, the device, and the number of threads per worker."""
 
     root: Path
     device: str = "cpu"
@@ -39,7 +39,7 @@ class Workplace:
         return _zoo(self)
 
     def work(self, making: Making) -> Done:
-        """Make it here and now."""
+        """Makes it in this process."""
         torch.set_num_threads(self.threads)
         started, error = time.perf_counter(), None
         try:
@@ -55,7 +55,7 @@ def _zoo(place: Workplace) -> Zoo:
 
 
 class Here:
-    """A pool of this very process, one making at a time."""
+    """A pool that works in this process, one artifact at a time."""
 
     workers = 1
 
@@ -71,7 +71,7 @@ class Here:
 
 
 def become_worker(parent: int) -> None:
-    """Ctrl-C is for the process that waits; if that one is gone, so is this."""
+    """Leaves Ctrl-C to the parent process, and exits when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
 
@@ -83,14 +83,14 @@ def _outlive_nobody(parent: int) -> None:
 
 
 def kind_of(making: Making) -> str:
-    """Things of one kind take about as long."""
+    """The kind of artifact; artifacts of one kind take similar time."""
     if isinstance(making, Copied | Claimed):
         return type(making.attack if isinstance(making, Copied) else making.scheme).__name__
     return KINDS[type(making)]
 
 
 def title(making: Making) -> str:  # noqa: PLR0911 - one line a kind
-    """What a person calls it."""
+    """A title for people."""
     match making:
         case Trial():
             return f"{making.scheme} {making.repeat} against {making.suspect}"

@@ -1,4 +1,4 @@
-"""Pictures of a bench as SVG."""
+"""Figures of a bench as SVG."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,8 +19,8 @@ Pictures = dict[str, str]
 
 
 def pictures(outcomes: Sequence[Outcome]) -> Pictures:
-    """Name -> SVG: curves and the areas under them, scores by attack, survival of watermarks against accuracy, what thresholds
-    are worth, what alarms make of the samples, and the samples; none without anything to show.
+    """Name -> SVG: curves and the areas under them, scores by attack, survival of watermarks against accuracy, ablations of
+    thresholds, alarm scores, and the samples; figures without data are omitted.
     """
     all_ = by_test(outcomes)
     groups = {name: repeats for name, repeats in all_.items() if BEHIND not in name[1]}
@@ -43,7 +43,7 @@ def pictures(outcomes: Sequence[Outcome]) -> Pictures:
 
 
 def survivals(outcomes: Sequence[Outcome]) -> dict[str, list[tuple[float, float]]]:
-    """Watermark -> (accuracy, survival) of the marked model and its copies: the schemes that only ask labels."""
+    """Watermark -> (accuracy, survival) of the marked model and its copies, for schemes that only use labels."""
     found: dict[str, list[tuple[float, float]]] = {}
     for outcome in outcomes:
         accuracy = outcome.worth[1]
@@ -59,7 +59,7 @@ def _panels(
     beside: str,
     width: float = 3.2,
 ) -> str:
-    """One panel for each scheme and test."""
+    """One panel per scheme and test."""
     rows = max(len(_suspects(repeats)) for repeats in groups.values())
     height = 3 if draw is _curve else 1.2 + 0.17 * rows
     across = min(len(groups), 3)
@@ -75,7 +75,7 @@ def _panels(
 
 
 def _curve(axis: Axes, repeats: Repeats) -> None:
-    """R and U of every repeat, faint, and their means."""
+    """R and U of every repeat (faint), and their means."""
     both = [robust_and_unique(*one.sides) for one in repeats if one.positives and one.negatives]
     for curves in both:
         for colour, curve in zip((COPIES, OTHERS), curves, strict=True):
@@ -88,7 +88,7 @@ def _curve(axis: Axes, repeats: Repeats) -> None:
 
 
 def _areas(groups: dict[tuple[str, str], Repeats]) -> str:
-    """One bar for each scheme and test, with the spread over the repeats; paler behind an alarm."""
+    """One bar per scheme and test, with the spread over the repeats; paler behind an alarm."""
     bars = {names: found["aruc"] for names in reversed(groups) if (found := areas(groups[names]))}
     figure = Figure(figsize=(6, 0.8 + 0.2 * len(bars)), layout="constrained")
     axis = figure.subplots()
@@ -102,7 +102,7 @@ def _areas(groups: dict[tuple[str, str], Repeats]) -> str:
 
 
 def _strip(axis: Axes, repeats: Repeats) -> None:
-    """The target and its copies by name, one dot a repeat; all independent models below them."""
+    """The target and its copies by name, one dot per repeat, with all independent models below."""
     names = _suspects(repeats)
     others = max((len(one.negatives) for one in repeats), default=0)
     for place, name in enumerate(reversed(names), start=1):
@@ -130,7 +130,7 @@ def _survival(marks: Mapping[str, Sequence[tuple[float, float]]]) -> str:
 
 
 def _ablations(varied: Mapping[Names, Sequence[Point]]) -> str:
-    """One panel for each test and what is varied in it, one line a scheme."""
+    """One panel per test and varied quantity, one line per scheme."""
     panels = list(dict.fromkeys(names[1:] for names in varied))
     figure = Figure(figsize=(3.2 * len(panels), 2.8), layout="constrained")
     for axis, panel in zip(np.ravel(figure.subplots(1, len(panels), squeeze=False)), panels, strict=True):

@@ -1,4 +1,4 @@
-"""What all pictures of a bench have in common: colours, lines, and SVG that reads well on white and on black."""
+"""Shared style of a bench's figures: colours, lines, and SVG that is legible on light and dark backgrounds."""
 
 import io
 from typing import Any
@@ -18,7 +18,7 @@ STYLE: dict[Any, Any] = {
 
 
 def svg(figure: Figure) -> str:
-    """The figure as text; the same figure is always the same text."""
+    """The figure as SVG text, deterministic."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None}, facecolor="white")
     return stream.getvalue()

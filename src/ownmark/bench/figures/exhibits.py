@@ -1,4 +1,4 @@
-"""What a thief would see of the claims: how his alarms score the samples next to normal images, and the samples themselves."""
+"""Figures of what a thief sees of the claims: alarm scores of samples and normal images, and the samples themselves."""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ BINS = 30
 
 
 def distances(outcomes: Sequence[Outcome]) -> str:
-    """One panel for each scheme and detector: its scores of normal images and of queries, and where it rings; "" without any."""
+    """One panel per scheme and detector: scores of normal images and queries, and the threshold; "" without any."""
     panels = [(scheme, name, kept) for scheme, noticed in _noticed(outcomes) for name, kept in noticed.get("alarms", {}).items()]
     if not panels:
         return ""
@@ -37,7 +37,7 @@ def distances(outcomes: Sequence[Outcome]) -> str:
 
 
 def gallery(outcomes: Sequence[Outcome]) -> str:
-    """One row of samples for each scheme, as they are sent; "" without any."""
+    """One row of samples per scheme, as sent; "" without any."""
     rows = [(scheme, noticed["shown"]) for scheme, noticed in _noticed(outcomes) if noticed.get("shown")]
     if not rows:
         return ""
@@ -53,7 +53,7 @@ def gallery(outcomes: Sequence[Outcome]) -> str:
 
 
 def _noticed(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each scheme with what is noticed of its first claim."""
+    """Each scheme with the detector results of its first claim."""
     seen = set()
     for outcome in outcomes:
         noticed: Mapping[str, Any] = outcome.facts.get("stealth", {})

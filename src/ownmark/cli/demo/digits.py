@@ -1,4 +1,4 @@
-"""The demo's task and cast: handwritten digits, a small network, and who makes which model of it."""
+"""The demo's task and models: handwritten digits, a small network, and the models of each party."""
 
 import signal
 from dataclasses import dataclass, replace
@@ -21,11 +21,11 @@ from ownmark.protocols import Attack, silent
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.training import Training, predict, seeded, train
 
-WIDTHS, STRIDES = (16, 32, 32, 64, 64), (2, 2, 1, 1, 1)  # of the convolutions: the digits hold no more than 8x8 pixels
+WIDTHS, STRIDES = (16, 32, 32, 64, 64), (2, 2, 1, 1, 1)  # of the convolutions; the digits have only 8x8 pixels
 CORNER = ((0, 0), (0, 1), (1, 0), (1, 1))
 SCHEME = Saliency(samples=40, descent=Descent(bound=0.1, steps=50, step=0.2), cells=CORNER, map_threshold=0.15)
 LONG = Training(epochs=5, batch=32, rate=0.1, flips=False, shift=1)
-SHORT = replace(LONG, epochs=2)  # of those who calibrate: their scores scatter more, which makes p the more careful
+SHORT = replace(LONG, epochs=2)  # of the calibration models: their scores vary more, which makes p more conservative
 COPIES: dict[str, Attack] = {
     "fine-tuned": Finetune(epochs=3, rate=0.005),
     "pruned": Prune(0.3),
@@ -33,12 +33,12 @@ COPIES: dict[str, Attack] = {
     "distilled": Distill(epochs=6),
 }
 SURROGATES: tuple[Attack, ...] = (Finetune(epochs=3, rate=0.02), Retrain(Layers.LAST, epochs=3, rate=0.05), Prune(0.4))
-THIEFS_PART = 3  # a thief has every third image; who distils has all
+THIEFS_PART = 3  # a thief has every third image, for distillation all
 
 
 @dataclass(frozen=True)
 class Job:
-    """One model to make: trained from `seed`, or what `attack` makes of the weights `stolen` with every `every`-th image."""
+    """One model to make: trained from `seed`, or by `attack` from the weights `stolen` with every `every`-th image."""
 
     file: Path
     seed: int
@@ -48,7 +48,7 @@ class Job:
     every: int = 1
 
     def run(self) -> float:
-        """Write the weights; gives the share of held-out digits that the model reads rightly."""
+        """Writes the weights; returns the model's accuracy on held-out digits."""
         rng = torch.Generator().manual_seed(self.seed)
         mine = images(training=True)
         mine = mine.take(range(0, len(mine), self.every))
@@ -64,7 +64,7 @@ class Job:
 
 
 def network() -> nn.Module:
-    """The network of the demo, untrained: its map of a 28x28 image is 7x7, and it learns digits in a second or two."""
+    """The network of the demo, untrained: its map of a 28x28 image is 7x7, and it trains in a second or two."""
     convolutions = [_convolution(*sizes) for sizes in zip((1, *WIDTHS), WIDTHS, STRIDES, strict=False)]
     return nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], 10))
 
@@ -74,19 +74,19 @@ def _convolution(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 
 
 def loaded(file: Path) -> nn.Module:
-    """The network with the weights in a file."""
+    """The network with weights from a file."""
     return load_weights(network(), file)
 
 
 @cache
 def images(*, training: bool) -> Images:
-    """The digits in light grey on dark grey: of pure black and white a change would lose the half that leaves the range."""
+    """The digits in light grey on dark grey: on pure black and white, half of a perturbation would leave the pixel range."""
     plain = digits(train=training)
     return replace(plain, pixels=plain.pixels // 2 + 64)
 
 
 def export(file: Path, to: Path) -> None:
-    """The network with the weights in `file` as an ONNX file."""
+    """Writes the network with the weights in `file` as an ONNX file."""
     height, width, channels = images(training=True).size
     example = torch.zeros(2, channels, height, width)
     shapes = ({0: torch.export.Dim("n")},)
@@ -94,11 +94,11 @@ def export(file: Path, to: Path) -> None:
 
 
 def one_core() -> None:
-    """Compute on one core: several such processes are faster than one that uses all, by far if the machine does other work."""
+    """Limits torch to one core: several such processes are faster than one on all cores, especially on a busy machine."""
     torch.set_num_threads(1)
 
 
 def become_worker() -> None:
-    """One core, and Ctrl-C is for the process that waits."""
+    """One core; leaves Ctrl-C to the parent process."""
     one_core()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""The whole story on handwritten digits: an owner protects a model, thieves copy it, strangers train theirs, a judge decides."""
+"""The demo on handwritten digits: an owner protects a model, thieves copy it, others train their own, a judge decides."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,14 +49,14 @@ from ownmark.workflows.files import check_writable
 
 ALPHA = 0.05
 FACTORY = "ownmark.cli.demo.digits:network"
-WORKERS = 4  # more processes than that wait for memory
-EXPORTER = ("onnx", "onnxscript")  # what torch needs to write an ONNX file
+WORKERS = 4  # more processes would wait for memory
+EXPORTER = ("onnx", "onnxscript")  # packages that torch needs to write an ONNX file
 FOLDERS = ("owner", "innocents", "suspects")
 
 
 @dataclass(frozen=True)
 class Story:
-    """How large the demo is: enough innocents for alpha = 0.05, unless a test makes it smaller."""
+    """The size of the demo: enough independent models for alpha = 0.05, unless a test reduces it."""
 
     innocents: int = 19
     independents: int = 2
@@ -68,7 +68,7 @@ class Story:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a story of one seed plays: every model's weights lie in `folder`, under owner, innocents or suspects."""
+    """The setting of one demo run: every model's weights are in `folder`, under owner, innocents or suspects."""
 
     folder: Path
     seed: int
@@ -99,13 +99,13 @@ class Stage:
         return [self._file("suspects", f"independent-{number + 1}") for number in range(self.story.independents)]
 
     def training(self) -> list[Job]:
-        """The owner's models and those of strangers, each from a seed of its own; the slowest first."""
+        """The owner's models and independent ones, each from its own seed, slowest first."""
         trained = [(file, self.story.long) for file in (self.model, *self.independents)]
         trained += [(file, self.story.short) for file in (*self.references, *self.innocents)]
         return [Job(file, 1000 * self.seed + place, training) for place, (file, training) in enumerate(trained)]
 
     def stealing(self) -> list[Job]:
-        """Copies of the owner's model: the thieves' and, from other seeds and settings, the owner's own."""
+        """Copies of the owner's model: the thieves', and the owner's own with other seeds and settings."""
         every = [1 if name == "distilled" else THIEFS_PART for name in COPIES] + [1] * len(SURROGATES)
         attacks = zip((*self.copies, *self.surrogates), (*COPIES.values(), *SURROGATES), every, strict=True)
         return [
@@ -119,7 +119,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Told:
-    """What came of it: one verdict a suspect, and the share of held-out digits that each model reads rightly, by its file."""
+    """The result: one verdict per suspect, and each model's accuracy on held-out digits by file."""
 
     claim: Claim
     verdicts: tuple[Verdict, ...]
@@ -127,31 +127,31 @@ class Told:
 
 
 def told(folder: Path, seed: int, story: Story = Story()) -> Answer:
-    """What the story comes to; it leaves the page, the claim, the images and every model's weights in `folder`."""
+    """Runs the demo, and writes the page, the claim, the images and every model's weights into `folder`."""
     started = time.monotonic()
     _make_folders(folder)
     one_core()
     found = _acted(Stage(folder, seed, story))
-    write(folder / "report.html", page(found.claim, found.verdicts, title="Handwritten digits: copies and strangers"))
+    write(folder / "report.html", page(found.claim, found.verdicts, title="Handwritten digits: copies and independent models"))
     record = _record(found, folder, time.monotonic() - started)
     return Answer(record, partial(_tell, found, record))
 
 
 def _acted(stage: Stage) -> Told:
-    """Train, steal, protect, calibrate and judge."""
+    """Trains, steals, protects, calibrates and judges."""
     save_images(stage.folder / "images.npz")
     with _workers() as pool:
-        correct = _made(pool, stage.training(), "Training the owner's models and those of strangers")
+        correct = _made(pool, stage.training(), "Training the owner's models and independent ones")
         correct |= _made(pool, stage.stealing(), "Making copies of the owner's model")
     owner = Owner(images(training=True), tuple(map(loaded, stage.surrogates)), tuple(map(loaded, stage.references)))
     rng = torch.Generator().manual_seed(stage.seed)
     with working("Making the fingerprint") as progress:
         claim = stage.story.scheme.protect(loaded(stage.model), owner, rng, progress).claim
-    with working(f"Asking {counted(len(stage.innocents), 'innocent model')}") as progress:
+    with working(f"Querying {counted(len(stage.innocents), 'innocent model')}") as progress:
         claim = calibrate(claim, [_local(file) for file in stage.innocents], progress)
     claim.save(stage.folder / "digits.claim")
     suspects = [*(_local(file) for file in (*stage.copies, *stage.independents)), *_exported(stage)]
-    with working("Asking the suspects"):
+    with working("Querying the suspects"):
         return Told(claim, tuple(verify(claim, suspect, alpha=ALPHA) for suspect in suspects), correct)
 
 
@@ -160,10 +160,10 @@ def _local(file: Path) -> Suspect:
 
 
 def _exported(stage: Stage) -> Iterator[Suspect]:
-    """The first copy once more as an ONNX file, if what writes such files is installed."""
+    """The first copy also as an ONNX file, if the exporter is installed."""
     missing = [name for name in EXPORTER if find_spec(name) is None]
     if missing:
-        tell(f"No copy is shown as an ONNX file: that needs {' and '.join(missing)} (pip install {' '.join(missing)}).")
+        tell(f"Skipping the copy as an ONNX file: it needs {' and '.join(missing)} (pip install {' '.join(missing)}).")
         return
     file = stage.copies[0].with_suffix(".onnx")
     with working("Writing a copy as an ONNX file"):
@@ -173,7 +173,7 @@ def _exported(stage: Stage) -> Iterator[Suspect]:
 
 @contextmanager
 def _workers() -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each; on Ctrl-C what has not begun is dropped."""
+    """Single-threaded processes; on Ctrl-C, pending jobs are dropped."""
     pool = ProcessPoolExecutor(min(cpu_count() or 1, WORKERS), get_context("spawn"), become_worker)
     try:
         yield pool
@@ -182,7 +182,7 @@ def _workers() -> Iterator[ProcessPoolExecutor]:
 
 
 def _made(pool: ProcessPoolExecutor, jobs: Sequence[Job], title: str) -> dict[Path, float]:
-    """Do all jobs; gives the share of held-out digits that each model reads rightly."""
+    """Runs all jobs; returns each model's accuracy on held-out digits."""
     found: dict[Path, float] = {}
     with working(title) as progress:
         waiting = {pool.submit(job.run): job.file for job in jobs}
@@ -193,7 +193,7 @@ def _made(pool: ProcessPoolExecutor, jobs: Sequence[Job], title: str) -> dict[Pa
 
 
 def _make_folders(folder: Path) -> None:
-    """The folder and what is in it, before any work."""
+    """Creates the folder and its subfolders before any work."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"cannot write into {folder}: it is a file; name a folder")
     try:
@@ -217,7 +217,7 @@ def save_images(file: Path) -> None:
 
 
 def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
-    """What came of it as JSON data. `false_match_bound`: 95 % bound of the rate of innocents above all that were asked."""
+    """The result as JSON data. `false_match_bound`: 95 % bound on the rate of independent models that score above all tested."""
     count = len(next(test.null.scores for test in found.claim.tests if isinstance(test.null, Innocents)))
     suspects = [
         render.of_verdict(verdict) | {"correct": found.correct[folder / "suspects" / f"{Path(verdict.suspect).stem}.safetensors"]}
@@ -240,10 +240,10 @@ def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def _tell(found: Told, record: Mapping[str, Any]) -> None:
-    """One line a suspect, what the verdicts are worth, and how to go on."""
+    """One line per suspect, the meaning of the verdicts, and next steps."""
     count, claim = record["innocents"], record["claim"]
     show(f"Verdicts by {record['samples']} images, {record['psnr_db']:.0f} dB from their originals, and {count} innocent models:")
-    show(f"  {'':<18}  {'suspect':<22}  {'match':>7}  {'p':>5}  {'decided by':<14}  digits read", "bold")
+    show(f"  {'':<18}  {'suspect':<22}  {'match':>7}  {'p':>5}  {'decided by':<14}  accuracy", "bold")
     for verdict, one in zip(found.verdicts, record["suspects"], strict=True):
         finding, name = verdict.deciding, Path(verdict.suspect).name.removesuffix(".safetensors")
         figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {render.NAMES[finding.test.reading]:<14}"
@@ -252,15 +252,15 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
         if isinstance(test.null, Innocents):
             show(f"  Highest score of an innocent model, {render.NAMES[test.reading]}: {percent(max(test.null.scores))}")
     if any("distilled" in one["suspect"] and one["exit_code"] for one in record["suspects"]):
-        show("  The distilled copy is a new model that learnt the old one's answers: this fingerprint does not survive that.")
+        show("  The distilled copy is a new model trained on the old one's answers; this fingerprint does not survive that.")
     show(
-        f"alpha = {ALPHA:g} is the rate of false accusations: of models as innocent as those {count}, "
-        f"1 in {1 / ALPHA:.0f} is a MATCH, and p cannot fall below {record['smallest_p']:.3g}. That none of {count} scores "
-        f"as high still allows, at 95 % confidence, that {percent(record['false_match_bound'])} of all innocent models do."
+        f"alpha = {ALPHA:g} is the false-accusation rate: at most 1 in {1 / ALPHA:.0f} models like those {count} is a MATCH, "
+        f"and p cannot fall below {record['smallest_p']:.3g}. Although none of the {count} scores as high, up to "
+        f"{percent(record['false_match_bound'])} of all such models may do so (95 % confidence bound)."
     )
     folder = Path(claim).parent
     model, stolen = f"{FACTORY} --weights", folder / "suspects" / "pruned.safetensors"
-    show("Go on, for example:", "bold")
+    show("Next steps, for example:", "bold")
     show_command(f"inspect {claim}")
     show_command(f"attack {model} {stolen} --data {folder / 'images.npz'} --channels 1 --attack Finetune --out tuned.safetensors")
     show_command(f"verify {claim} {model} tuned.safetensors")

@@ -1,4 +1,4 @@
-"""Triggers in every batch of training on the owner's images, from the model's own weights or from new ones."""
+"""Training on the owner's images with triggers in every batch, from the model's weights or from scratch."""
 
 from collections.abc import Iterator
 
@@ -19,20 +19,20 @@ from ownmark.training import Training, fit, seeded
 
 
 class Start(Choice):
-    """Mark the trained model (`POST_HOC`), or draw its weights anew and train it with the mark from the start (`SCRATCH`)."""
+    """Mark the trained model (`POST_HOC`), or re-initialise it and train it with the mark from the start (`SCRATCH`)."""
 
     POST_HOC = "post-hoc"
     SCRATCH = "scratch"
 
 
 def begun(model: nn.Module, images: Images, start: Start, rng: torch.Generator) -> nn.Module:
-    """A copy to train, in eval mode. Raises UsageError where it does not fit the images or its weights are frozen."""
+    """A copy to train, in eval mode. Raises UsageError if it does not fit the images or its weights are frozen."""
     copy = laid_out(copied(model).eval())
     check_model(copy, images)
     enough = all if start is Start.SCRATCH else any
     if not enough(parameter.requires_grad for parameter in copy.parameters()):
         which = "some" if start is Start.SCRATCH else "all"
-        raise UsageError(f"{which} weights of the model are frozen, so that they cannot learn: call model.requires_grad_(True)")
+        raise UsageError(f"{which} weights of the model are frozen and cannot be trained: call model.requires_grad_(True)")
     if start is Start.SCRATCH:
         with seeded(rng):
             reinitialise(copy)
@@ -40,7 +40,7 @@ def begun(model: nn.Module, images: Images, start: Start, rng: torch.Generator) 
 
 
 def turns(count: int, each: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Rows of `count` things without end, `each` at a time, in random order: all come once before any comes again."""
+    """Endless random batches of `each` rows out of `count`; every row comes once before any repeats."""
     left = torch.empty(0, dtype=torch.long)
     while True:
         while len(left) < each:
@@ -50,7 +50,7 @@ def turns(count: int, each: int, rng: torch.Generator) -> Iterator[Tensor]:
 
 
 class _Mixed(nn.Module):
-    """A model that is asked about `each` triggers along with every batch: logits (n + each, classes)."""
+    """Runs a model on `each` triggers along with every batch: logits (n + each, classes)."""
 
     def __init__(self, model: nn.Module, triggers: Images, each: int, rng: torch.Generator) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def train_mixed(
     rng: torch.Generator,
     progress: Progress = silent,
 ) -> nn.Module:
-    """Train `model` in place on `images`, augmented, with `each` triggers, as they are, in every batch; in eval mode after."""
+    """Trains `model` in place on augmented `images` with `each` unaugmented triggers per batch; leaves it in eval mode."""
     mixed = _Mixed(model, Images(triggers.images, triggers.labels, images.names), each, rng)
     fit(mixed, images, torch.from_numpy(images.labels), mixed.loss, training, rng, progress)
     return model

@@ -1,6 +1,6 @@
-"""The answers that are a model's own: what it and its copies say of an image, and other models of its kind do not.
+"""A model's own answers: those that it and its copies give to an image, but independent models do not.
 
-On images that a model was trained on its mistakes are no accident: even a student of its answers learns them.
+Mistakes on training images are not accidental: even a student of the model's answers learns them.
 """
 
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from ownmark.scoring.readings import Expected
 from ownmark.training import predict
 
 Floats = npt.NDArray[np.floating]
-LOOKED_AT = 4  # times as many images as are wanted: of these the helpers are asked
+LOOKED_AT = 4  # images that the helpers answer, per wanted image
 
 
 @dataclass(frozen=True, eq=False)
 class OwnAnswers:
-    """`images` (n) and, for each, `own`: what the model answers in place of the label, classes int64 or numbers."""
+    """`images` (n) and, for each, `own`: the model's answer instead of the label, classes int64 or numbers."""
 
     images: Images
     own: Expected
@@ -33,22 +33,22 @@ class OwnAnswers:
 
     @property
     def expected(self) -> Expected:
-        """(n, 2) the label and the model's own answer: what a sample's target is."""
+        """(n, 2) the label and the model's own answer: a sample's target."""
         return np.stack([self.images.labels, self.own], axis=1)
 
 
 def own_answers(model: nn.Module, owner: Owner, most: int) -> OwnAnswers:
-    """The owner's images and their mirror images, at most `most`, those first whose answer is the most the model's own.
+    """At most `most` of the owner's images and their mirror images, most distinctive answers first.
 
-    Of a class that is the wrong answer with most probability, and the least probability that the model or a surrogate gives it,
-    less the greatest that a reference does, says how much. Of a number the distances from the label count, on the model's side.
+    For classes, the answer is the most probable wrong class, ranked by the lowest probability from the model or a surrogate
+    minus the highest from a reference. For numbers, the distance from the label on the model's side is ranked in the same way.
     """
     found = (_classes if owner.images.task.discrete else _numbers)(model, owner, LOOKED_AT * most)
     return found.take(np.arange(min(most, len(found))))
 
 
 def both_ways(images: Images) -> Images:
-    """The images, and behind them their mirror images."""
+    """The images, followed by their mirror images."""
     people = None if images.people is None else np.tile(images.people, 2)
     pixels = np.concatenate([images.pixels, images.pixels[:, :, ::-1]])
     return replace(images, pixels=pixels, labels=np.tile(images.labels, 2), people=people)

@@ -1,4 +1,4 @@
-"""What a scheme has finished lies in the owner's workspace, so that a run that was cut short goes on from there."""
+"""Stores a scheme's finished batches in the owner's workspace, so that an interrupted run can resume."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from ownmark.protocols import Owner
 from ownmark.tasks import DEFAULT
 
 Made = dict[str, npt.NDArray[Any]]
-STATE = "rng"  # the array that holds the state of the random numbers after a batch
+STATE = "rng"  # the array that holds the generator's state after a batch
 
 
 @dataclass(frozen=True)
 class Resume:
-    """Batches of samples, one file each, whose names begin with `place`; None: nothing is kept.
+    """Batches of samples, one file per batch, with names that begin with `place`; None stores nothing.
 
-    `rng`: random numbers that run through all batches; where a batch is read, they go on from where it ended.
+    `rng`: one generator for all batches; after a stored batch is read, it continues from that batch's end.
     """
 
     place: Path | None = None
@@ -35,7 +35,7 @@ class Resume:
 
     @classmethod
     def of(cls, scheme: object, model: nn.Module, owner: Owner, rng: torch.Generator) -> "Resume":
-        """For batches that share the random numbers `rng`."""
+        """For batches that share the generator `rng`."""
         if owner.workspace is None:
             return cls()
         start = hashlib.sha256(rng.get_state().numpy().tobytes()).hexdigest()
@@ -43,11 +43,11 @@ class Resume:
 
     @classmethod
     def seeded(cls, scheme: object, model: nn.Module, owner: Owner, seed: int) -> "Resume":
-        """For batches that each have random numbers of their own, from `seed` and their number."""
+        """For batches with one generator each, from `seed` and the batch number."""
         return cls(owner.workspace and owner.workspace / identity(scheme, model, owner, seed))
 
     def batch(self, number: int, make: Callable[[], Made]) -> Made:
-        """What `make` gives for batch `number`, read if it was made before; a damaged file is made again."""
+        """The result of `make` for batch `number`, read from its file if stored; a corrupt file is remade."""
         if self.place is None:
             return make()
         file = self.place.with_name(f"{self.place.name}-{number}.safetensors")
@@ -55,7 +55,7 @@ class Resume:
             found = dict(load(file.read_bytes()))
         except (OSError, SafetensorError):
             made = make() | ({} if self.rng is None else {STATE: self.rng.get_state().numpy()})
-            found = {name: np.ascontiguousarray(array) for name, array in made.items()}  # safetensors writes memory as it lies
+            found = {name: np.ascontiguousarray(array) for name, array in made.items()}  # safetensors ignores strides
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, save(found))
         state = found.pop(STATE, None)
@@ -65,7 +65,7 @@ class Resume:
 
 
 def kept_weights(model: nn.Module, file: Path | None, change: Callable[[], object]) -> None:
-    """Change `model` in place, or read the weights that the same change gave it before a run was cut short."""
+    """Changes `model` in place, or loads the weights that the same change produced in an interrupted run."""
     if file is None:
         change()
         return
@@ -78,7 +78,7 @@ def kept_weights(model: nn.Module, file: Path | None, change: Callable[[], objec
 
 
 def identity(scheme: object, model: nn.Module, owner: Owner, start: object) -> str:
-    """Digest of all that decides what a batch becomes; `start`: where the random numbers begin."""
+    """Digest of everything that determines a batch; `start`: the generator's initial state."""
     helpers = [weights_digest(one) for one in (model, *owner.surrogates, *owner.references)]
     pixels = hashlib.sha256(owner.images.pixels.tobytes() + owner.images.labels.tobytes()).hexdigest()
     task = "" if owner.images.task == DEFAULT else f" {owner.images.task}"

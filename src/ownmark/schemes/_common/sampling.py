@@ -1,4 +1,4 @@
-"""What fingerprints share: the search for samples that hold after rounding, and the claim on them."""
+"""Shared by fingerprints: the search for samples that hold after rounding, and the claim on them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from ownmark.schemes._common.resume import Made, Resume
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.readings import Reading
 
-TRIES = 4  # candidates per sample that is asked for, before giving up
-SURPLUS = 1.2  # candidates made at once per sample that is still wanted
+TRIES = 4  # candidates per requested sample before giving up
+SURPLUS = 1.2  # candidates made at once per missing sample
 TOGETHER = 64  # candidates in one batch
 
 Rows = npt.NDArray[np.int64]
@@ -32,9 +32,9 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """8-bit `images` (n, height, width, channels) with the label `expected` (n,) of each, and which hold on the model.
+    """8-bit `images` (n, height, width, channels) with `expected` labels (n,), and whether each holds on the model.
 
-    `originals`: what they were made from, None where there was nothing.
+    `originals`: the images that they were made from, or None.
     """
 
     images: Pixels
@@ -44,7 +44,7 @@ class Samples:
 
     @classmethod
     def checked(cls, model: nn.Module, changed: Tensor, aim: Tensor, originals: Pixels | None = None) -> "Samples":
-        """Float images (n, channels, height, width) after rounding; one holds if the rounded one still has its label in `aim`."""
+        """Rounds float images (n, channels, height, width); an image holds if the rounded one still has its label in `aim`."""
         images = to_pixels(changed)
         with torch.no_grad():
             answers = model(to_unit(images, changed.device)).argmax(dim=1)
@@ -55,7 +55,7 @@ class Samples:
 
     @property
     def arrays(self) -> Made:
-        """By name, as they are kept in a file."""
+        """The arrays by name, as stored in a file."""
         found: Made = {"images": self.images, "expected": self.expected, "holds": self.holds}
         return found if self.originals is None else found | {"originals": self.originals}
 
@@ -65,10 +65,10 @@ Make = Callable[[Rows, Progress], Samples]
 
 @dataclass(frozen=True)
 class Gathering:
-    """The search for `wanted` samples that pass, batch by batch of at most `together` candidates, the best first.
+    """Searches for `wanted` passing samples in batches of at most `together` candidates, best first.
 
-    `make` gives what becomes of some candidates as named arrays of one row per sample; the number is that of the first of them.
-    `passing` says which samples of a batch (n,) pass, beside the first batch of all, from which thresholds may come.
+    `make` turns candidates into named arrays with one row per sample; its number is the index of the first candidate.
+    `passing` returns which samples of a batch (n,) pass; it also receives the first batch, which may set thresholds.
     """
 
     candidates: Rows
@@ -78,9 +78,9 @@ class Gathering:
     together: int
 
     def run(self, resume: Resume, progress: Progress = silent) -> tuple[Made, Made]:
-        """The samples, and the first batch; batches that `resume` has are not made again.
+        """The samples, and the first batch; batches stored in `resume` are reused.
 
-        Raises ProtectError, which says how many pass, where there are fewer.
+        Raises ProtectError with the number that pass if there are too few.
         """
         parts: list[Made] = []
         first: Made = {}
@@ -96,15 +96,15 @@ class Gathering:
             tried, found = tried + len(batch), found + int(passed.sum())
         if found < self.wanted:
             raise ProtectError(
-                f"{self.wanted} samples were asked for, but only {found} of {tried} that were tried hold on the model itself "
+                f"expected {self.wanted} samples, but only {found} of {tried} candidates hold on the model itself "
                 "after rounding to 8 bits. Allow a larger change (a larger bound) or more steps, ask for fewer samples, or "
-                "bring more images or a model that is trained better"
+                "provide more images or a better-trained model"
             )
         return {name: np.concatenate([part[name] for part in parts])[: self.wanted] for name in parts[0]}, first
 
 
 def gathered(candidates: Rows, wanted: int, make: Make, progress: Progress = silent, resume: Resume = Resume()) -> Samples:
-    """The first `wanted` samples that hold of those that `make` gives for the candidates. Raises ProtectError as `Gathering`."""
+    """The first `wanted` holding samples that `make` returns for the candidates. Raises ProtectError like `Gathering`."""
 
     def arrays(rows: Rows, _: int, tell: Progress) -> Made:
         return make(rows, tell).arrays
@@ -114,28 +114,28 @@ def gathered(candidates: Rows, wanted: int, make: Make, progress: Progress = sil
 
 
 def advance(progress: Progress, images: tuple[int, int, int], step: int, steps: int) -> None:
-    """Progress in steps of single images: `images` are done, in work, and expected in all."""
+    """Progress in steps of single images: numbers of images done, in progress, and expected in total."""
     done, size, total = images
     progress(done * steps + size * step, total * steps)
 
 
 def check_count(samples: int) -> None:
-    """Raises UsageError where a claim would have no sample."""
+    """Raises UsageError if a claim would have no sample."""
     if samples < 1:
-        raise UsageError(f"a claim needs one sample or more, got {samples}")
+        raise UsageError(f"expected at least one sample, got {samples}")
 
 
 def check_contrast(what: str, owner: Owner) -> None:
-    """Raises UsageError where the owner brings no surrogate or no reference; `what` needs them."""
+    """Raises UsageError if the owner has no surrogate or no reference, which `what` needs."""
     if not owner.surrogates or not owner.references:
         raise UsageError(
-            f"{what} need one surrogate and one reference or more, got {len(owner.surrogates)} copies of the "
+            f"{what} need at least one surrogate and one reference, got {len(owner.surrogates)} copies of the "
             f"model and {len(owner.references)} models trained independently of it: make or train them first"
         )
 
 
 def frozen(model: nn.Module) -> nn.Module:
-    """A copy to look at: in eval mode, none of its weights with a gradient."""
+    """A copy in eval mode whose weights require no gradient."""
     return laid_out(copied(model).eval().requires_grad_(False))
 
 
@@ -145,7 +145,7 @@ def some(count: int, most: int, rng: torch.Generator) -> Rows:
 
 
 def claimed(scheme: object, model: nn.Module, owner: Owner, samples: Samples, helpers: Sequence[nn.Module] = ()) -> Protected:
-    """The model as it is, with a claim on the labels of all samples; `helpers` are the models that built it with the owner's."""
+    """The unchanged model with a claim on the labels of all samples; `helpers`: models that helped to make the samples."""
     claim = Claim(
         images=np.ascontiguousarray(samples.images[:, None]),
         tests=(Test(Reading.LABEL, Agreement(), samples.expected, float(samples.holds.mean())),),

@@ -1,7 +1,7 @@
-"""Where a watermark's trigger images come from, each source a frozen dataclass that draws them from a key.
+"""Sources of a watermark's trigger images: frozen dataclasses that draw them from a key.
 
-Labels are drawn from the key as well, independently of the images (`keys.labels`), unless a scheme says otherwise. The key of
-keyed triggers is derived last, from every choice that could bend them (`evidence.choices`).
+Labels are drawn from the key too, independently of the images (`keys.labels`), unless a scheme says otherwise. The key of
+keyed triggers is derived last, from every choice that could influence them (`evidence.choices`).
 """
 
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
 
 @dataclass(frozen=True)
 class Origin:
-    """What a judge needs to make the images anew from a key alone.
+    """What a judge needs to recreate the images from a key alone.
 
-    `cells`: of patterns, 0: they are none; `pool`: digest of the images that a key picks from, "": it does not. With neither
-    nobody can.
+    `cells`: of patterns, 0 for other images; `pool`: digest of the images that a key picks from, "" for other images. With
+    neither, the images cannot be recreated.
     """
 
     cells: int = 0
@@ -37,20 +37,20 @@ class Origin:
 
 
 class Source(Protocol):
-    """A frozen dataclass of its parameters with one verb."""
+    """A source of trigger images: a frozen dataclass with one method."""
 
     def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
-        """(count, height, width, channels) uint8 of the size of the owner's `images`, the same for the same key."""
+        """(count, height, width, channels) uint8 in the size of the owner's `images`, determined by the key."""
 
     def origin(self, images: Images) -> Origin:
-        """Where they come from, settled before there is a key."""
+        """The images' origin, fixed before the key exists."""
 
 
 @dataclass(frozen=True)
 class Patterns:
     """Abstract images: `cells` x `cells` random colours with soft transitions (after the abstract images of Adi et al. 2018).
 
-    Low frequencies only: images of noise look all alike to a network that pools its last map.
+    Low frequencies only: a network that pools its last map cannot distinguish noise images.
     """
 
     cells: int = 4
@@ -64,7 +64,7 @@ class Patterns:
 
 @dataclass(frozen=True)
 class Natural:
-    """Images of another kind, chosen by the key from the place `pool`: whatever `data.load` reads, in whatever order."""
+    """Unrelated images that the key picks from the place `pool`, as `data.load` reads it; their order does not matter."""
 
     pool: str
 
@@ -77,15 +77,15 @@ class Natural:
     def _pool(self, images: Images) -> keys.Pixels:
         height, width, channels = images.size
         if height != width:
-            raise UsageError(f"images of a pool are brought to a square size, but the owner's are {height} x {width}")
+            raise UsageError(f"images from a pool are square, but the owner's are {height} x {width}")
         return load(self.pool, size=height, channels=channels).pixels
 
 
 @dataclass(frozen=True, eq=False)
 class Triggers:
-    """`images` (n, height, width, channels) uint8, the `labels` (n,) that a marked model answers, and the null of both.
+    """`images` (n, height, width, channels) uint8, the `labels` (n,) that a marked model gives them, and their null.
 
-    `choices`: JSON data of what was committed to before their key was drawn.
+    `choices`: JSON data of the commitments made before the key was drawn.
     """
 
     images: keys.Pixels
@@ -97,13 +97,13 @@ class Triggers:
         return len(self.labels)
 
     def first(self, count: int) -> "Triggers":
-        """The first `count` of them, without a null."""
+        """The first `count` triggers, without a null."""
         return Triggers(self.images[:count], self.labels[:count])
 
 
 @runtime_checkable
 class Keyed(Protocol):
-    """A scheme whose labels come from a key: `sets` of `triggers` each, with images of a `source`."""
+    """A scheme with labels from a key: `sets` of `triggers` each, with images from a `source`."""
 
     @property
     def source(self) -> Source: ...
@@ -114,10 +114,10 @@ class Keyed(Protocol):
 
 
 def chosen_by(owner: Owner, scheme: Keyed, model: nn.Module) -> Choices:
-    """All that the owner chooses before there is a key; `model` is not marked yet."""
+    """Everything that the owner chooses before the key exists; `model` is not yet marked."""
     if scheme.sets < 1 or scheme.triggers < 1:
         got = f"{scheme.sets} sets of {scheme.triggers}"
-        raise UsageError(f"a watermark needs one set or more of one trigger or more, got {got}")
+        raise UsageError(f"expected at least one set of at least one trigger, got {got}")
     origin = scheme.source.origin(owner.images)
     return Choices(
         owner=owner.public,
@@ -135,7 +135,7 @@ def chosen_by(owner: Owner, scheme: Keyed, model: nn.Module) -> Choices:
 
 
 def keyed(scheme: Keyed, owner: Owner, model: nn.Module) -> Triggers:
-    """The scheme's triggers: every set has images and labels from a key of its own, which is derived last. The null is exact."""
+    """The scheme's triggers: each set draws images and labels from its own key, derived last. The null is exact."""
     choices = chosen_by(owner, scheme, model)
     null = choices.null(owner.key, owner.pulse)
     return Triggers(drawn(scheme.source, null, owner.images), null.labels(), null, choices.record)
@@ -148,7 +148,7 @@ def drawn(source: Source, null: KeyedLabels, images: Images) -> keys.Pixels:
 
 @dataclass(frozen=True)
 class Content:
-    """Images of the class `source` with a `text` written across their lower half (Zhang et al. 2018)."""
+    """Images of the class `source` with a `text` across their lower half (Zhang et al. 2018)."""
 
     source: int = 0
     text: str = "TEST"
@@ -164,7 +164,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Images of the class `source` under one Gaussian noise that the key draws, of `spread` on a pixel's range of 1."""
+    """Images of the class `source` with one Gaussian noise from the key, of standard deviation `spread` on the pixel range 1."""
 
     source: int = 0
     spread: float = 0.2
@@ -179,18 +179,18 @@ class Gaussian:
 
 
 def of_class(images: Images, label: int, key: bytes, count: int) -> keys.Pixels:
-    """The pixels of `count` images of one class, picked by the key. Raises DataError where there are fewer."""
+    """The pixels of `count` images of one class, picked by the key. Raises DataError if there are too few."""
     rows = np.flatnonzero(images.labels == label)
     if len(rows) < count:
         raise DataError(
-            f"{count} images of class {label} are needed, but the owner brings {len(rows)} (the classes are 0 to "
-            f"{len(images.names) - 1}): bring more, choose another class, or ask for fewer triggers"
+            f"expected {count} images of class {label}, got {len(rows)} (the classes are 0 to "
+            f"{len(images.names) - 1}): provide more, choose another class, or ask for fewer triggers"
         )
     return keys.picked(key, count, images.pixels[rows])
 
 
 def _written(text: str, size: tuple[int, int, int]) -> npt.NDArray[np.int64]:
-    """(height, width) in 0 to 255: the ink of a text, as large as fits into the lower half."""
+    """(height, width) in 0 to 255: the rendered text, as large as fits the lower half."""
     height, width, _ = size
     sheet = Image.new("L", (width, height))
     pen = ImageDraw.Draw(sheet)

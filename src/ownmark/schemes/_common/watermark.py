@@ -1,4 +1,4 @@
-"""What the watermark schemes share: batch norm that no trigger moves, how many triggers hold, and the claim that asks them."""
+"""Shared by watermark schemes: the device check, the share of triggers that hold, and the claim."""
 
 import numpy as np
 import torch
@@ -17,39 +17,39 @@ from ownmark.training import predict
 
 
 def survival(model: nn.Module, triggers: Triggers) -> float:
-    """Share of the triggers that the model, in eval mode, answers with their label."""
+    """Share of the triggers to which the model, in eval mode, assigns their label."""
     names = tuple(map(str, range(int(triggers.labels.max()) + 1)))
     answers = predict(model, Images(triggers.images, triggers.labels, names)).argmax(1).numpy()
     return float(np.mean(answers == triggers.labels))
 
 
 def check_model(model: nn.Module, images: Images) -> torch.device:
-    """The one device of the model. Raises ModelError where it has none or several, UsageError where its answers do not fit."""
+    """The model's single device. Raises ModelError if it has none or several, UsageError if its outputs do not fit."""
     if not images.task.discrete:
-        raise UsageError(f"schemes of labels serve classification, but these images are for {images.task.name}")
+        raise UsageError(f"label-based schemes support only classification, but these images are for {images.task.name}")
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     if len(devices) != 1 or next(iter(devices)).type == "meta":
         places = ", ".join(sorted(map(str, devices))) or "none"
-        raise ModelError(f"a model to mark lies on one device with its weights, but this one lies on: {places}; move it first")
+        raise ModelError(f"expected all weights on one device, got {places}; move the model first")
     device = next(iter(devices))
     with torch.no_grad():
         height, width, channels = images.size
         answer = model(torch.zeros(2, channels, height, width, device=device))
     if answer.shape != (2, len(images.names)):
         raise UsageError(
-            f"the images have {len(images.names)} classes, but the model answers {tuple(answer.shape)} for 2 images: "
-            "trigger labels would be out of its range"
+            f"the images have {len(images.names)} classes, but the model outputs {tuple(answer.shape)} for 2 images: "
+            "trigger labels would be out of range"
         )
     return device
 
 
 def marked(scheme: object, model: nn.Module, triggers: Triggers, owner: Owner, least: float) -> Protected:
-    """The marked model with its claim. Raises ProtectError if fewer than the share `least` of the triggers hold on it."""
+    """The marked model with its claim. Raises ProtectError if less than the share `least` of the triggers hold."""
     held = survival(model, triggers)
     if held < least:
         raise ProtectError(
-            f"only {round(held * len(triggers))} of {len(triggers)} triggers hold on the marked model, fewer than the share "
-            f"{least:g} that is asked for: open more layers, ask for fewer triggers, or train longer"
+            f"only {round(held * len(triggers))} of {len(triggers)} triggers hold on the marked model, less than the share "
+            f"{least:g} required: train more layers, use fewer triggers, or train longer"
         )
     test = Test(Reading.LABEL, Agreement(), triggers.labels, held, null=triggers.null)
     claim = Claim(

@@ -1,7 +1,7 @@
-"""What a saliency fingerprint asks of a perturbed image, model by model: the paper's loss, and two of ours with contrast.
+"""Objectives of a saliency fingerprint, per model: the paper's loss, and two of this project with contrast.
 
-An objective sees a `Look`: one model's answer to one batch of perturbed images and, if it has two `views`, to their masked
-twins. `hold` is a loss on the owner's own models, `quiet` one on the references; both (n,).
+An objective takes a `Look`: one model's outputs on a batch of perturbed images and, with two `views`, on their masked
+versions. `hold` is the loss on the owner's models, `quiet` the loss on the references; both (n,).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ownmark.tasks import Classification, Task
 
 @dataclass(frozen=True)
 class Look:
-    """`outputs` (views, n, k) and unnormalised `maps` (n, h, w) of the first view, for a `target` as `tasks` has it."""
+    """`outputs` (views, n, k) and unnormalised `maps` (n, h, w) of the first view, for a task's `target`."""
 
     outputs: Tensor
     maps: Tensor
@@ -30,9 +30,9 @@ class Look:
 
     @classmethod
     def at(cls, views: list[Tensor], cam: GradCam, target: Tensor, pattern: Pattern, other: Tensor | None = None) -> "Look":
-        """Ask the model of `cam` about all `views`, each (n, channels, height, width), in one pass.
+        """Runs the model of `cam` on all `views`, each (n, channels, height, width), in one pass.
 
-        With `other` answers (n,) the map is of what speaks for `target` and against them.
+        With `other` answers (n,) the map shows the evidence for `target` and against them.
         """
         every = torch.cat([target] * len(views))
         against = None if other is None else partial(cam.task.evidence, every, torch.cat([other] * len(views)))
@@ -46,19 +46,19 @@ class Look:
 
     @property
     def drop(self) -> Tensor:
-        """(n,): how much of F, in units of the task, an image loses when the region is covered: of its class's probability."""
+        """(n,): decrease of F, in units of the task (for a classifier, of probability), when the region is covered."""
         fall: Tensor = self.task.lost(self.outputs[0], self.outputs[1], self.target)
         return fall / self.task.unit
 
     @property
     def margin(self) -> Tensor:
-        """(n,): of the first view; positive where the model's own answer is kept."""
+        """(n,): margin of the first view; positive where the model's own answer is kept."""
         slack: Tensor = self.task.slack(self.outputs[0], self.target)
         return slack
 
     @property
     def lean(self) -> Tensor:
-        """(views, n): positive where a view is answered as expected rather than as the model itself answers its original."""
+        """(views, n): positive where a view gets the expected answer rather than the model's own answer to the original."""
         return torch.stack([self.task.lean(outputs, self.target) for outputs in self.outputs])
 
     @property
@@ -71,8 +71,8 @@ class Look:
 class Objective(Protocol):
     """A frozen dataclass of its weights."""
 
-    views: ClassVar[int]  # of an image that it looks at: 1, or 2 where the masked twin is needed as well
-    tested: ClassVar[bool]  # whether a sample that fails a test on the model itself is replaced by another one
+    views: ClassVar[int]  # views per image: 1, or 2 with the masked version
+    tested: ClassVar[bool]  # whether samples that fail a test on the model itself are replaced
 
     def hold(self, look: Look) -> Tensor:
         """Loss (n,) on the protected model and on its surrogates."""
@@ -83,7 +83,7 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Published:
-    """`L_sam + weight * L_prd` (eq. 3 and 4): the task's own loss keeps the answer; lambda in the paper is `weight`."""
+    """`L_sam + weight * L_prd` (eq. 3 and 4): the task's own loss keeps the answer; `weight` is lambda in the paper."""
 
     views: ClassVar[int] = 1
     tested: ClassVar[bool] = False
@@ -96,15 +96,15 @@ class Published:
         return outside - inside + self.weight * look.drift
 
     def quiet(self, look: Look) -> Tensor:
-        """The paper knows no references: nothing."""
+        """Zero: the paper uses no references."""
         return torch.zeros_like(look.margin)
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Hinges on what the two tests ask for, so that no term swamps another once it is satisfied.
+    """Hinge losses on what the two tests measure, so that a satisfied term does not dominate the others.
 
-    On the owner's models: `map_goal` on the pattern, `drop_goal` of probability lost under the mask, label margin `margin`.
+    On the owner's models: `map_goal` on the pattern, a probability drop `drop_goal` under the mask, label margin `margin`.
     On the references: at most `map_quiet` on the pattern, and no change of probability under the mask.
     """
 
@@ -127,13 +127,13 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Own:
-    """A sample gets the answer that everyone gives only by its marked place; covered, it gets the model's own again.
+    """Only the marked region gives a sample the common answer; with the region covered, the model gives its own answer again.
 
-    Students of a model learn its mistakes, but not where it looks. So samples are made of images that the model alone gets wrong
-    (`own`): on its copies the first view is answered rightly, by `map_goal` of what is possible because of the pattern, and
-    the covered one is not; on the references both are. Whatever the place does to one model has to hold on all of them, under
-    a random `shift`, a share of the image's side, and `noise`: only so does it pass on to models that nobody has seen.
-    `outside`: the share of the bound that may be used outside of the pattern.
+    Students of a model learn its mistakes, but not its saliency. Samples are therefore images that only the model gets wrong
+    (`own`): its copies answer the first view correctly, with `map_goal` of the possible evidence due to the pattern, and the
+    covered view wrongly; the references answer both correctly. To transfer to unseen models, the effect must hold on all
+    models, under a random `shift` (share of the image's side) and `noise`.
+    `outside`: the share of the bound that is allowed outside the pattern.
     """
 
     views: ClassVar[int] = 2
@@ -153,10 +153,10 @@ class Own:
 
     def __post_init__(self) -> None:
         if not (0 < self.outside <= 1 and 0 <= self.shift < 1 and self.noise >= 0):
-            raise UsageError(f"outside lies in (0, 1], shift in [0, 1) and noise is not below 0, got {self}")
+            raise UsageError(f"expected outside in (0, 1], shift in [0, 1) and noise >= 0, got {self}")
 
     def shaken(self, views: list[Tensor], rng: torch.Generator) -> list[Tensor]:
-        """All views (n, channels, height, width) moved round the edges by the same few pixels, and each with noise of its own."""
+        """All views (n, channels, height, width), rolled by the same few pixels, each with its own noise."""
         height, width = views[0].shape[2:]
         most = torch.tensor([round(self.shift * height), round(self.shift * width)])
         down, across = (torch.rand(2, generator=rng) * (2 * most + 1)).long().sub(most).tolist()

@@ -1,4 +1,4 @@
-"""The marked place: a few cells of a saliency map, the image region below them, and what covers that region."""
+"""The marked pattern: some cells of a saliency map, the image region below them, and the fill that covers it."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from ownmark.method_strings import Choice
 
 
 class Fill(Choice):
-    """What covers the region in the masked view: BLACK, the image's own MEAN colour, or the CLEAN image itself.
+    """Fill of the region in the masked view: BLACK, the image's MEAN colour, or the CLEAN image.
 
-    CLEAN puts the original pixels back, so that an innocent model, to which the perturbation means little, sees no change.
+    CLEAN restores the original pixels, so that an independent model, which mostly ignores the perturbation, sees no change.
     """
 
     BLACK = "black"
@@ -32,7 +32,7 @@ class Pattern:
         rows, columns = self.grid
         outside = [cell for cell in self.cells if not (0 <= cell[0] < rows and 0 <= cell[1] < columns)]
         if not self.cells or outside or len(set(self.cells)) == rows * columns:
-            raise UsageError(f"the pattern needs some, but not all cells of a map of {rows}x{columns}, got {self.cells}")
+            raise UsageError(f"expected a pattern of some but not all cells of a {rows}x{columns} map, got {self.cells}")
 
     def on(self, device: torch.device) -> Tensor:
         """The pattern (rows, columns), float 0 or 1."""
@@ -47,7 +47,7 @@ class Pattern:
         return (maps * pattern).sum(dim=(1, 2)) / pattern.sum()
 
     def region(self, images: Tensor) -> Tensor:
-        """(1, 1, height, width) bool: the pixels of `images` (n, channels, height, width) that lie below the pattern."""
+        """(1, 1, height, width) bool: the pixels of `images` (n, channels, height, width) below the pattern."""
         pattern = self.on(images.device)[None, None]
         return functional.interpolate(pattern, images.shape[2:], mode="nearest").bool()
 

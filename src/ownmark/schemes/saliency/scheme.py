@@ -1,10 +1,10 @@
-"""The saliency-map fingerprint (Zhang, Pan, Zhang 2024): images on which a model looks at a chosen background corner.
+"""Saliency-map fingerprint: images whose saliency map covers a chosen background corner (Zhang, Pan, Zhang 2024).
 
-The change is invisible and the label is kept. Differs from the paper by default, since that measured better
-(docs/what-was-tried.md): the objective is what the tests ask for, on the model and on the owner's surrogates of it, and the
-opposite on the owner's reference models (`Contrast`); the masked view puts the original pixels back; in the black-box test
-only a fall counts. `Saliency.as_published()` is the paper's own. `Saliency.own()` finds students of the model too: its samples
-are made of what the model alone gets wrong (`Own`).
+The perturbation is barely visible and the label is kept. Differs from the paper by default, since that measured better
+(docs/what-was-tried.md): the objective is what the tests measure, on the model and its surrogates, and the opposite on the
+owner's reference models (`Contrast`); the masked view restores the original pixels; in the black-box test only a decrease
+counts. `Saliency.as_published()` follows the paper. `Saliency.own()` also detects students of the model: its samples are
+images that only the model gets wrong (`Own`).
 """
 
 from collections.abc import Callable
@@ -35,8 +35,8 @@ from ownmark.scoring.readings import Reading
 from ownmark.tasks import Classification, Regression, check_served
 from ownmark.training import predict
 
-POOL = 10  # images looked at per candidate: with rare classes the first few would be of one class
-PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger ones fall out of the cache
+POOL = 10  # images considered per candidate, so that rare classes are included
+PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger batches exceed the cache
 
 Make = Callable[[torch.Generator, Progress], Made]
 
@@ -46,9 +46,9 @@ class Saliency:
     """Fingerprint of a classifier, a regressor or an embedder by its saliency maps.
 
     `samples`: N. `descent`: the bound xi, its norm and the steps. `cells`: where the pattern P is 1. `layer`: of the map, ""
-    for the last convolution. `fill`: what covers the region in the masked view. `map_threshold`: t_wb, or None for the
-    paper's rule: the mean over the model's maps of original and fingerprint images (of the first batch). `masked`: the
-    black-box test with t_bb, as a probability or as that share of the task's unit.
+    for the last convolution. `fill`: covers the region in the masked view. `map_threshold`: t_wb, or None for the paper's
+    rule: the mean over the model's maps of original and fingerprint images (of the first batch). `masked`: the black-box
+    test with t_bb, as a probability or as a share of the task's unit.
     """
 
     contrast: ClassVar[bool] = True
@@ -64,14 +64,14 @@ class Saliency:
 
     def __post_init__(self) -> None:
         if self.samples < 1:
-            raise UsageError(f"a claim needs one sample or more, got {self.samples}")
+            raise UsageError(f"expected at least one sample, got {self.samples}")
         own = isinstance(self.objective, Own)
         if own != isinstance(self.masked, Turn) or (own and self.fill is not Fill.CLEAN):
             raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "Saliency":
-        """The paper's settings: xi = 0.1, lambda = 1, t_bb = 0.05. Open there, chosen here: L-infinity, 100 steps, black."""
+        """The paper's settings: xi = 0.1, lambda = 1, t_bb = 0.05. The paper does not give: L-infinity, 100 steps, black."""
         return cls(
             samples=samples,
             descent=Descent(bound=0.1, momentum=0.0),
@@ -82,7 +82,7 @@ class Saliency:
 
     @classmethod
     def own(cls, samples: int = 100) -> "Saliency":
-        """For students too, of classifiers and of regressors: on what the model alone gets wrong, a larger corner decides."""
+        """Detects students of classifiers and regressors too, by a larger corner on images that only the model gets wrong."""
         return cls(
             samples=samples,
             descent=Descent(bound=0.1, steps=150),
@@ -93,16 +93,16 @@ class Saliency:
         )
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
-        """A claim of two tests, white-box and black-box; `model`, which takes images in [0, 1], is returned as it is.
+        """A claim with a white-box and a black-box test; `model`, which takes images in [0, 1], is returned unchanged.
 
-        Raises DataError if the owner's images show one class only, ModelError if the model has no feature map, and
-        ProtectError if fewer samples hold on the model itself than were asked for.
+        Raises DataError if the owner's images show only one class, ModelError if the model has no feature map, and
+        ProtectError if fewer samples than requested hold on the model itself.
         """
         images, task = owner.images, owner.images.task
         if isinstance(self.objective, Own):
             check_served(self.objective, (Classification, Regression), task)
         if len(np.unique(images.labels)) < task.least_kinds:
-            raise DataError("the owner's images show one class only; a fingerprint of a classifier needs two or more")
+            raise DataError("the owner's images show only one class; a fingerprint of a classifier needs at least two")
         device = next(model.parameters()).device
         example = images.batch(torch.arange(1), device)
         own, *surrogates = (frozen_cam(one, example, self.layer, task) for one in (model, *owner.surrogates))
@@ -117,7 +117,7 @@ class Saliency:
 
 @dataclass(frozen=True)
 class Draft:
-    """A claim in the making."""
+    """State of one claim under construction."""
 
     scheme: Saliency
     bench: Workbench
@@ -135,14 +135,14 @@ class Draft:
         )
 
     def threshold(self, made: Made) -> float:
-        """t_wb: as it was set, or by the paper's rule from the first batch."""
+        """t_wb: the given threshold, or the paper's rule on the first batch."""
         if self.scheme.map_threshold is not None:
             return self.scheme.map_threshold
         maps = torch.from_numpy(np.concatenate([made["maps"], made["maps_before"]]))
         return round(float(self.bench.pattern.share(maps).mean()), 4)
 
     def passes(self, made: Made, threshold: float) -> npt.NDArray[np.bool_]:
-        """(n,): which samples keep their label and match in both tests on the model itself."""
+        """(n,): samples that keep their label and match in both tests on the model itself."""
         if not self.scheme.objective.tested:
             return np.ones(len(made["target"]), dtype=bool)
         white, black = self.tests(made, threshold)
@@ -151,7 +151,7 @@ class Draft:
 
 
 def _collect(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> tuple[Made, float]:
-    """As many passing samples as are asked for, and t_wb."""
+    """The requested number of passing samples, and t_wb."""
     seed = int(torch.randint(2**62, (), generator=rng))
     candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
 
@@ -167,7 +167,7 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator,
 
 
 def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator) -> tuple[Rows, Callable[[Rows], Make]]:
-    """Candidates, the best first, and what makes samples of some of them."""
+    """Candidates, best first, and a function that turns some of them into samples."""
     images, most, objective = owner.images, TRIES * draft.scheme.samples, draft.scheme.objective
     if isinstance(objective, Own):
         asked, outside = own_answers(model, owner, most), objective.outside
@@ -179,7 +179,7 @@ def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator) ->
 
 
 def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generator) -> npt.NDArray[np.int64]:
-    """Rows of at most `most` images that are fit for samples, in random order, the task's groups taking turns."""
+    """Rows of at most `most` suitable images in random order, alternating between the task's groups."""
     order = torch.randperm(len(images), generator=rng).numpy()[: POOL * most]
     right = order[images.task.suited(predict(model, images.take(order)), images.labels[order])]
     if images.task.compares:
@@ -192,7 +192,7 @@ def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generato
 
 
 def batch_size(images: Images, model: nn.Module) -> int:
-    """As many images at once as the device handles best, both views of each counted."""
+    """The batch size that suits the device, counting both views of each image."""
     height, width, _ = images.size
     most = PIXELS_AT_ONCE.get(next(model.parameters()).device.type, PIXELS_AT_ONCE["cuda"])
     return int(np.clip(most // (height * width), 1, 256))

@@ -1,4 +1,4 @@
-"""Where samples of a saliency fingerprint are made: batch by batch, against one model, its surrogates and its references."""
+"""Makes samples of a saliency fingerprint batch by batch, against a model, its surrogates and its references."""
 
 import io
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from ownmark.tasks import Classification, Task
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """`clean` images, what F is about on them for the model, its surrogates and references, and, if any, its own answers."""
+    """`clean` images, the target of F on them for the model, surrogates and references, and the model's own answers, if any."""
 
     clean: Tensor
     targets: list[Tensor]
@@ -33,7 +33,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Workbench:
-    """What a batch of samples is made with; every model is frozen and in eval mode."""
+    """Models and settings for making a batch of samples; every model is frozen and in eval mode."""
 
     own: GradCam
     surrogates: tuple[GradCam, ...]
@@ -44,7 +44,7 @@ class Workbench:
     fill: Fill
 
     def make(self, images: Images, paired: npt.NDArray[np.uint8], rng: torch.Generator, progress: Progress) -> Made:
-        """Fingerprints of `images`, `paired` with others, and what the model answers to them, after a PNG round trip."""
+        """Fingerprints of `images`, `paired` with others, and the model's outputs on them after a PNG round trip."""
         device, task = self.device, self.own.task
         clean, other = to_unit(images.pixels, device), to_unit(paired, device)
         labels = torch.from_numpy(images.labels).to(device)
@@ -59,7 +59,7 @@ class Workbench:
         return self._made([*views, paired][: task.views], images.pixels, look, before, expected)
 
     def make_own(self, asked: OwnAnswers, outside: float, rng: torch.Generator, progress: Progress) -> Made:
-        """The same of images on which the model has answers of its own."""
+        """The same for images on which the model has answers of its own."""
         device, task = self.device, self.own.task
         clean, expected = to_unit(asked.images.pixels, device), torch.from_numpy(asked.expected).to(device)
         wrong = torch.from_numpy(asked.own).to(device)
@@ -85,7 +85,7 @@ class Workbench:
     def _made(
         self, views: list[npt.NDArray[np.uint8]], clean: npt.NDArray[np.uint8], look: Look, before: Tensor, expected: Tensor
     ) -> Made:
-        """All that the tests and the claim are made of."""
+        """The arrays that the tests and the claim need."""
         kept = look.lean[0] if isinstance(self.objective, Own) else look.margin
         seen = torch.stack([self.own.task.seen(one, look.target) for one in look.outputs], 1)
         return {
@@ -99,7 +99,7 @@ class Workbench:
         }
 
     def _objective(self, aim: Aim, rng: torch.Generator, changed: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
-        """Loss (n,) and whether the answer is kept (n,); surrogates and references take turns, one of each a step."""
+        """Loss (n,) and whether the answer is kept (n,); each step uses one surrogate and one reference in turn."""
         objective = self.objective
         views = [changed, self.pattern.cover(changed, aim.clean, self.fill)][: objective.views]
         views = objective.shaken(views, rng) if isinstance(objective, Own) else views
@@ -120,7 +120,7 @@ def frozen_cam(model: nn.Module, example: Tensor, layer: str, task: Task = Class
 
 
 def _through_png(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The pixels (n, height, width, channels) as whoever opens them from PNG files gets them."""
+    """The pixels (n, height, width, channels) after a PNG round trip."""
     return np.stack([_reopened(image) for image in pixels])
 
 

@@ -1,8 +1,8 @@
 """The walk of a command through the house: which files of the package it passes, and how often it steps from one to another.
 
-`python tools/walk.py COMMAND [ARGUMENT ...]` runs `ownmark COMMAND ...` in this process and writes JSON to stderr: `files`, those in which a
-function ran; `hops`, the different steps from one file to another in the order in which functions are called; `both_ways`, the
-pairs of files between which there are steps both ways; and the steps themselves. What happens on import is left out.
+`python tools/walk.py COMMAND [ARGUMENT ...]` runs `ownmark COMMAND ...` in this process and writes JSON to stderr, last of all:
+`files`, those in which a function ran; `hops`, the different steps from one file to another in the order in which functions are
+called; `both_ways`, the pairs of files between which there are steps both ways; and the steps. Imports are left out.
 """
 
 import json

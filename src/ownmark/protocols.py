@@ -147,6 +147,7 @@ class Scheme(Protocol):
 
     contrast: ClassVar[bool]  # whether it looks at the owner's surrogates and references: else they are not made
     marks: ClassVar[bool]  # whether it gives a new model, drawn from the owner's key: a watermark; a fingerprint changes none
+    serves: ClassVar[tuple[type[Task], ...]]  # the tasks that it can make claims for
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> Protected:
         """Make a claim on `model`, which is left untouched. Raises ProtectError where none that holds can be made."""

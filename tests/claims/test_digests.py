@@ -1,6 +1,6 @@
 """Claims made from the same seeds stay the same: their digests are those of before the modules moved into rooms.
 
-The three are made of whole numbers, or of answers whose margins no processor bridges, so that every machine comes to the same bytes.
+The three are made of whole numbers, or of answers with margins that no processor bridges: every machine comes to the same bytes.
 Who changes one on purpose writes why beside it, and into `docs/decisions/`, with a way for old claims.
 """
 
@@ -30,7 +30,7 @@ def of_numbers() -> Claim:
 
 
 def network(lesson: str) -> nn.Module:
-    """The norms and the head of a network that learnt, with convolutions of whole numbers: torch draws them a last digit apart."""
+    """The norms and the head of a network that learnt, with convolutions of whole numbers: torch's differ between processors."""
     model, rng = learnt(lesson), np.random.default_rng(0)
     with torch.no_grad():
         for weight in model.parameters():

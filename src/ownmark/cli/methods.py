@@ -10,7 +10,7 @@ from ownmark.cli.options import AsJson, listed
 from ownmark.method_strings import Described, Parameter, described
 
 GROUPS = ("schemes", "attacks", "detectors")
-OTHERS = ("Training", "Classification", "Regression", "Similarity")
+OTHERS = ("Training", *listed("tasks").split(", "))
 
 
 @dataclass(frozen=True, kw_only=True)

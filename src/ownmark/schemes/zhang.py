@@ -17,7 +17,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, train_mixed
 from ownmark.schemes._common.triggers import Content, Source, Triggers
 from ownmark.schemes._common.watermark import marked, survival
-from ownmark.tasks import Classification, check_served
+from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training
 
 MOST_BEFORE = 0.5  # of the triggers that the unmarked model may answer with the target: beyond, there is nothing to learn
@@ -32,6 +32,7 @@ class Zhang:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = True
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     source: Source = Content()
     target: int = 1
     triggers: int = 100
@@ -46,7 +47,7 @@ class Zhang:
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A marked copy of `model` with an uncalibrated claim. Raises ProtectError where too few triggers hold."""
-        check_served(self, (Classification,), owner.images.task)
+        check_served(self, self.serves, owner.images.task)
         classes = len(owner.images.names)
         if not 0 <= self.target < classes:
             raise UsageError(f"a target is one of the images' classes, 0 to {classes - 1}, got {self.target}")

@@ -41,6 +41,7 @@ class Task(Protocol):
     named_labels: ClassVar[bool]  # whether labels are names, of classes or of people; else they are numbers
     discrete: ClassVar[bool]  # whether an answer is one of the claim's classes; else it is a number or several
     compares: ClassVar[bool]  # whether F is about two images, of which a sample's last view is the other one
+    own_answers: ClassVar[bool]  # whether a model's own answer can be told from the label: `lean`, `chosen` and `evidence` serve
     least_kinds: ClassVar[int]  # how many different labels the owner's images need
 
     @property

@@ -14,6 +14,7 @@ class _OfANumber:
 
     views: ClassVar[int] = 2
     paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 1
     legend: ClassVar[str] = "An arrow stands between the number before and after the covering."
     area: ClassVar[None] = None
     threshold: float
@@ -49,6 +50,7 @@ class Fall(_OfANumber):
 class Shift(_OfANumber):
     """The number told differs by at least `threshold` between the views, either way (eq. 6)."""
 
+    sides: ClassVar[int] = 2
     did: ClassVar[str] = "answered differently when {place} was covered"
 
     @property

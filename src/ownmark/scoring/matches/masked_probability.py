@@ -16,6 +16,7 @@ class _OfAChance:
     reading: ClassVar[Reading] = Reading.PROBABILITY
     views: ClassVar[int] = 2
     paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 1
     legend: ClassVar[str] = "An arrow stands between the probability of the class before and after the covering."
     area: ClassVar[None] = None
     threshold: float
@@ -57,6 +58,7 @@ class Drop(_OfAChance):
 class Change(_OfAChance):
     """The probability of the expected class changes by at least `threshold` between the views, either way (eq. 6)."""
 
+    sides: ClassVar[int] = 2
     did: ClassVar[str] = "changed its confidence in the image's class when {place} was covered"
 
     @property

@@ -165,6 +165,29 @@ def test_a_heavy_library_is_imported_by_one_file(library: str) -> None:
     assert users in ([], [HEAVY[library]])
 
 
+def own_libraries(package: str) -> set[str]:
+    """What the files of the package's kinds import, at any place in them, beside torch, numpy and the house."""
+    inside = [file for file in FILES if (SOURCE / package) in file.parents]
+    named = {name.split(".")[0] for file in inside for name in imported(file)}
+    return named - set(sys.stdlib_module_names) - {"ownmark", "torch", "numpy", "scipy", "PIL"}
+
+
+def test_importing_one_method_loads_no_other_methods_library() -> None:
+    packages = ("attacks", "detectors", "schemes")
+    libraries = set().union(*map(own_libraries, packages))
+    assert libraries >= {"torch_pruning", "cv2"}
+    code = f"import sys, {', '.join(f'ownmark.{package}' for package in packages)}; print(sorted({libraries} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
+
+
+def test_importing_the_package_takes_at_most_a_quarter_of_a_second() -> None:
+    """Seconds of the processor, which other processes do not lengthen; the least of three."""
+    code = "import time; start = time.process_time(); import ownmark; print(time.process_time() - start)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
+    assert min(float(ran.stdout) for ran in runs) <= 0.25
+
+
 def test_the_public_names_are_all_there_and_typed() -> None:
     block = next(node for node in tree_of(SOURCE / "__init__.py").body if isinstance(node, ast.If))
     typed = {(alias.asname, str(node.module)) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}

@@ -110,7 +110,7 @@ OPENS = Opener(_opened, written="FILE.parrot", suffixes=(".parrot",))
 
 def test_an_attack_is_one_file_and_one_line(tmp_path: Path) -> None:
     with_newcomer(tmp_path)
-    assert touched(tmp_path) == {"attacks/__init__.py": 1, "attacks/temper.py": 23}
+    assert touched(tmp_path) == {"attacks/__init__.py": 1, "attacks/temper.py": 26}
     code = """
 attack = read("Then(Temper(temperature=3), Finetune(epochs=1))", ownmark.attacks.ATTACKS)
 copy = attack.first.apply(tiny(), pictures(), seed(0), silent)

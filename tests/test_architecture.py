@@ -22,7 +22,7 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 
 # Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
 ORDER = (
-    ("errors",),
+    ("errors", "registries"),
     ("canonical", "escaped", "files", "keys", "metrics", "method_strings", "statistics"),
     ("scoring",),
     ("tasks",),
@@ -168,6 +168,30 @@ def test_the_judges_tools_import_no_torch(name: str) -> None:
 def test_a_heavy_library_is_imported_by_one_file(library: str) -> None:
     users = [str(file.relative_to(SOURCE)) for file in FILES if library in {name.split(".")[0] for name in imported(file)}]
     assert users in ([], [HEAVY[library]])
+
+
+def own_libraries(packages: set[str]) -> set[str]:
+    """What files of these packages import, at any place in them, and no other file of the house."""
+    named: dict[bool, set[str]] = {True: set(), False: {"ownmark", *sys.stdlib_module_names}}
+    for file in FILES:
+        named[file.relative_to(SOURCE).parts[0] in packages] |= {name.split(".")[0] for name in imported(file)}
+    return named[True] - named[False]
+
+
+def test_importing_one_method_loads_no_other_methods_library() -> None:
+    packages = {"attacks", "detectors", "schemes"}
+    libraries = own_libraries(packages)
+    assert libraries >= {"torch_pruning", "cv2"}
+    code = f"import sys, {', '.join(f'ownmark.{one}' for one in packages)}; print(sorted({libraries} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
+
+
+def test_importing_the_package_takes_at_most_a_quarter_of_a_second() -> None:
+    """Seconds of the processor, which other processes do not lengthen; the least of three."""
+    code = "import time; start = time.process_time(); import ownmark; print(time.process_time() - start)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
+    assert min(float(ran.stdout) for ran in runs) <= 0.25
 
 
 def test_the_public_names_are_all_there_and_typed() -> None:

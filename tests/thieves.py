@@ -14,6 +14,7 @@ from ownmark.attacks.noise import Noise
 from ownmark.data.images import Images
 from ownmark.models.layers import last_layer
 from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme, silent
+from ownmark.tasks import Classification, Task
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Bump:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = True
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     step: float = 0.5
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:  # noqa: ARG002 - the verb's signature

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, is_dataclass
 from difflib import SequenceMatcher
 from enum import Enum, StrEnum
+from importlib import import_module
 from inspect import cleandoc, getattr_static, signature
 from types import UnionType
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import ownmark
 from ownmark.errors import OwnmarkError, UsageError
+from ownmark.registries import homes
 
 
 class Choice(StrEnum):
@@ -24,6 +26,7 @@ class Choice(StrEnum):
         return f"{type(self).__name__}.{self.name}"
 
 
+REGISTRIES = ("schemes", "attacks", "detectors", "tasks")
 Kind = TypeVar("Kind")
 PLAIN = {int: "a whole number", float: "a number", str: "a string", bool: "True or False", type(None): "None"}
 
@@ -133,8 +136,8 @@ def _checked_part(tree: ast.expr) -> Any:  # noqa: ANN401 - a parameter may be a
 
 def _public(name: str, known: dict[str, type[Any]] | None) -> type[Any]:
     """The public dataclass or enum of that name, ignoring case."""
-    place = _same(name, known or ownmark.HOME)
-    found = None if place is None else (known or {}).get(place) or getattr(ownmark, place)
+    place = _same(name, known or _homes())
+    found = None if place is None else (known or {}).get(place) or _loaded(place)
     if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
         return found
     raise UsageError(f"there is no {name!r}; the nearest names are {nearest(name, _classes(), 40)}")
@@ -219,8 +222,17 @@ def _told(hint: Any) -> str:  # noqa: ANN401 - any annotation
 
 def _classes() -> dict[str, type[Any]]:
     """Every public dataclass and enum."""
-    found = {name: getattr(ownmark, name) for name in ownmark.HOME if name[0].isupper()}
+    found = {name: _loaded(name) for name in _homes() if name[0].isupper()}
     return {name: kind for name, kind in found.items() if is_dataclass(kind) or issubclass(kind, Enum)}
+
+
+def _homes() -> dict[str, str]:
+    """The modules of all public names and of every registered method, by name."""
+    return {name: home for package in REGISTRIES for name, home in homes(package).items()} | ownmark.HOME
+
+
+def _loaded(name: str) -> Any:  # noqa: ANN401 - a class, an enum or a function
+    return getattr(import_module(f"ownmark.{_homes()[name]}"), name)
 
 
 def _members(kind: type[Enum]) -> str:

@@ -25,7 +25,7 @@ from ownmark.models.layers import Layers
 from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.models.resnet import ResNet18
 from ownmark.protocols import Attack, Owner, Progress, Protected, silent
-from ownmark.tasks import Classification
+from ownmark.tasks import Classification, Task
 from ownmark.training import Training, predict, train
 
 STUDENT = "ownmark:ResNet18(width=2, stem='cifar')"
@@ -148,6 +148,7 @@ def test_overwriting_by_a_fingerprint_is_an_error_and_not_a_copy() -> None:
     class Print:
         contrast: ClassVar[bool] = True
         marks: ClassVar[bool] = False
+        serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
 
         def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:  # noqa: ARG002
             return Protected(model, small_claim())

@@ -14,10 +14,10 @@ from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters, Removal
 from ownmark.data.split import Place, Split
 from ownmark.errors import UsageError
+from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, weights_digest
 from ownmark.workflows import attack as workflow
 from ownmark.workflows.attack import AttackRequest, attack
-from ownmark.workflows.network import Network
 
 Capture = pytest.CaptureFixture[str]
 

@@ -17,11 +17,11 @@ from ownmark.data.split import Place, Split
 from ownmark.errors import UsageError
 from ownmark.evidence import owner, pledge
 from ownmark.method_strings import read
+from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, weights_digest
 from ownmark.protocols import Progress
 from ownmark.schemes import SCHEMES
 from ownmark.workflows import protect as workflow
-from ownmark.workflows.network import Network
 from ownmark.workflows.protect import KeyFile, ProtectRequest, make_pledge, protect
 
 Capture = pytest.CaptureFixture[str]

@@ -13,7 +13,6 @@ from ownmark.attacks.recalibrate import Recalibrate as Recalibrate
 from ownmark.attacks.retrain import Retrain as Retrain
 from ownmark.attacks.then import Then as Then
 from ownmark.protocols import Attack
+from ownmark.registries import kinds
 
-ATTACKS: tuple[type[Attack], ...] = tuple(
-    kind for kind in list(vars().values()) if isinstance(kind, type) and kind.__module__.startswith(f"{__name__}.")
-)
+ATTACKS: tuple[type[Attack], ...] = kinds(vars(), __name__)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch_pruning
 from torch import Tensor, nn
 
 from ownmark.data.images import Images
@@ -23,7 +22,6 @@ from ownmark.protocols import Progress, silent
 from ownmark.training import Training, train
 
 MADE_OF_ROWS = (nn.Conv2d, nn.Linear, nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)  # noqa: SLF001 - torch's base
-TAKES_IN = (torch_pruning.prune_conv_in_channels, torch_pruning.prune_linear_in_channels)
 
 
 class Removal(Choice):
@@ -89,6 +87,8 @@ def _removed(model: nn.Module, example: Tensor, asked: PruneFilters) -> list[tup
 
 def _groups(model: nn.Module, example: Tensor, fraction: float) -> Iterator[Any]:
     """Filters to remove with their dependents, ranked before any is removed."""
+    import torch_pruning
+
     pruner = torch_pruning.pruner.BasePruner(
         model,
         example,
@@ -124,13 +124,16 @@ def _cut(group: Any) -> tuple[()]:  # noqa: ANN401 - the library is not typed
 
 def _masks(group: Any) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ANN401 - the library is not typed
     """Ones, with zeros in the rows of a group's filters."""
+    import torch_pruning
+
+    takes_in = (torch_pruning.prune_conv_in_channels, torch_pruning.prune_linear_in_channels)
     for part, rows in group:
         layer = part.target.module
         if isinstance(layer, nn.Parameter):
             mask = torch.ones_like(layer)
             mask.view(-1)[rows] = 0
             yield layer, mask
-        if isinstance(layer, MADE_OF_ROWS) and part.handler not in TAKES_IN:
+        if isinstance(layer, MADE_OF_ROWS) and part.handler not in takes_in:
             tensors = [*layer.parameters(recurse=False), getattr(layer, "running_mean", None)]
             for tensor in (one for one in tensors if one is not None):
                 mask = torch.ones_like(tensor)

@@ -12,9 +12,12 @@ import numpy as np
 
 from ownmark.bench.trial import Outcome, Role
 from ownmark.metrics import aruc
-from ownmark.scoring.readings import Floats
+from ownmark.scoring.matches import MATCHES
+from ownmark.scoring.readings import Floats, Reading
 
 STEPS = range(1, 11)
+KINDS = {kind.__name__: kind for kind in MATCHES}
+BOTH = 2  # sides of the threshold, of a value as of one with the other sign
 Names = tuple[str, str, str]  # scheme, test, and the varied quantity
 
 
@@ -48,8 +51,9 @@ def _varied(repeats: Mapping[int, list[Outcome]], test: str) -> Iterator[tuple[s
         size = round(count * step / len(STEPS))
         if size:
             yield "samples", size, _areas(repeats, test, size, None)
-    if "threshold" in match and match["name"] in SIGNED | ABSOLUTE:
-        whole = 1.0 if match["name"] in {"OnPattern", "OnPatternAgainst"} else 2 * match["threshold"]
+    kind = KINDS.get(match["name"])
+    if "threshold" in match and kind is not None and kind.sides:
+        whole = 1.0 if getattr(kind, "reading", None) == Reading.SALIENCY else 2 * match["threshold"]
         for step in STEPS:
             threshold = round(whole * step / len(STEPS), 6)
             yield "threshold", threshold, _areas(repeats, test, count, threshold)
@@ -71,9 +75,5 @@ def _score(answers: Mapping[str, Any], size: int, threshold: float | None) -> fl
     if threshold is None:
         return str(answers["matches"][:size]).count("1") / size
     values: Floats = np.array(answers["values"][:size])
-    values = np.abs(values) if answers["match"]["name"] in ABSOLUTE else values
+    values = np.abs(values) if KINDS[answers["match"]["name"]].sides == BOTH else values
     return float(np.mean(values >= threshold))
-
-
-SIGNED = {"OnPattern", "OnPatternAgainst", "Drop", "Fall", "Turn", "Swing"}
-ABSOLUTE = {"Change", "Shift"}

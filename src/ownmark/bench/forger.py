@@ -20,6 +20,7 @@ from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.triggers import Triggers
 from ownmark.schemes._common.watermark import check_model, marked
+from ownmark.tasks import Classification, Task
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Forger:
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100
     candidates: int = 300
     descent: Descent = Descent(bound=0.3, steps=30, step=0.15)

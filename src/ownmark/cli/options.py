@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from ownmark import HOME
 from ownmark.errors import UsageError
+from ownmark.registries import homes
 
 if TYPE_CHECKING:
     from ownmark.claims.claim import Preprocess
@@ -93,9 +93,8 @@ def chosen(kind: type[Member], text: str, option: str) -> Member:
 
 
 def listed(package: str) -> str:
-    """The methods of a package by their public names, without loading them: each has its own file or package of that name."""
-    found = (name for name, home in HOME.items() if home.replace("_", "").split(".")[:2] == [package, name.lower()])
-    return ", ".join(sorted(found))
+    """The methods that a package registers, without loading them."""
+    return ", ".join(sorted(homes(package)))
 
 
 def rate(alpha: float) -> float:

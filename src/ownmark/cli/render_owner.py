@@ -104,7 +104,7 @@ def of_attack(made: "AttackResult", request: "AttackRequest") -> Answer:
 
 
 def _tell_attack(made: "AttackResult", request: "AttackRequest") -> None:
-    from ownmark.workflows.network import shown
+    from ownmark.workflows.quality import shown
 
     headline = made.split.task.headline
     show(f"{made.out}: {request.attack}", "bold")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -80,6 +79,8 @@ class NonLocalMeans:
         return np.stack([self._smoothed(image) for image in pixels]).reshape(images.shape).astype(images.dtype) / 255
 
     def _smoothed(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+        import cv2
+
         if image.shape[2] == GREY:
             return cv2.fastNlMeansDenoising(image, None, self.strength, self.patch, self.search)
         turned = np.ascontiguousarray(image[..., ::-1])  # OpenCV expects BGR

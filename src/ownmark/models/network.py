@@ -1,13 +1,14 @@
 """Networks by name: built, filled with weights and told how to normalise."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ownmark.claims.claim import Preprocess
+from ownmark.data.images import Images
 from ownmark.errors import ModelError, UsageError
 from ownmark.models.named import build, draws_weights
 from ownmark.models.prepared import prepared
@@ -32,6 +33,10 @@ class Network:
         """The module with weights as its factory leaves them."""
         return prepared(build(self.name, self.classes), self.preprocess, output=self.output).to(self.device)
 
+    def answering(self, images: Images) -> "Network":
+        """The network for the classes of these images."""
+        return replace(self, classes=images.task.width(images.names))
+
     def loaded(self, weights: Path | None, note: Callable[[str], None] = unsaid) -> nn.Module:
         """The module with the weights in a file; without one, only if the factory itself brings weights.
 
@@ -47,6 +52,10 @@ class Network:
         if draws_weights(self.name, self.classes):
             raise UsageError(f"{self.name} draws other weights each time it is called: name the trained ones with --weights FILE")
         return self.blank()
+
+    def filled(self, weights: nn.Module | Path | None, note: Callable[[str], None] = unsaid) -> nn.Module:
+        """A module as it is, or the one with the weights in a file, as `loaded` gives it."""
+        return weights if isinstance(weights, nn.Module) else self.loaded(weights, note)
 
 
 def device(word: str) -> torch.device:

@@ -5,8 +5,8 @@ from collections import Counter
 
 from markupsafe import Markup
 
-from ownmark.report.words import by_luck, counted, innocent_counts, interval, matched, tenths
-from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.report.words import counted, innocent_counts, interval, matched, tenths
+from ownmark.scoring.null_models import KeyedLabels, Null
 from ownmark.verdicts.verdict import Finding, Outcome
 
 SHAPES = {
@@ -44,7 +44,7 @@ def threshold(null: Null, alpha: float) -> float | None:
         hits = range(1, null.count + 1)
         fewest = bisect_left(hits, True, key=lambda hit: null.p_value(hit / null.count) <= alpha)
         return fewest / null.count if fewest < null.count else None
-    scores = null.scores if isinstance(null, Innocents) else ()
+    scores = null.scores
     enough = [least for least in scores if (1 + sum(other > least for other in scores)) / (len(scores) + 1) <= alpha]
     return min(enough, default=None)
 
@@ -99,7 +99,7 @@ def described(finding: Finding) -> str:
     """The picture in words."""
     counts, total = innocent_counts(finding), len(finding.matches)
     innocents = f"{counted(len(counts), 'innocent model')}: {_range(counts)} of {total}" if counts else "no innocent models"
-    luck = by_luck(finding)
+    luck = finding.test.null.luck
     innocents = innocents if luck is None else f"By chance alone: {_expected(luck, total)}"
     return (
         f"Suspect: {matched(finding)} of {total}, 95 % interval {interval(finding)}. "
@@ -109,8 +109,8 @@ def described(finding: Finding) -> str:
 
 def _compared(finding: Finding) -> tuple[float, ...]:
     """The scores to compare the suspect's with: of innocent models, or chance."""
-    luck = by_luck(finding)
-    scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
+    luck = finding.test.null.luck
+    scores = finding.test.null.scores
     return scores if luck is None else (luck,)
 
 
@@ -143,7 +143,7 @@ def _suspect_lane(finding: Finding, outcome: Outcome) -> tuple[Markup, ...]:
 
 
 def _innocents_lane(finding: Finding) -> tuple[Markup, ...]:
-    counts, luck = innocent_counts(finding), by_luck(finding)
+    counts, luck = innocent_counts(finding), finding.test.null.luck
     if luck is not None:
         return (_titled("By chance alone", _expected(luck, len(finding.matches)), 2 * LANE),)
     if not counts:

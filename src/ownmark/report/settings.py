@@ -9,8 +9,8 @@ import numpy as np
 from ownmark.claims.claim import Claim, Test
 from ownmark.metrics import psnr
 from ownmark.querying.stealth import changed_from
-from ownmark.report.words import ACCESS, TEST_NAMES, counted, figure, image, letter, percent
-from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, letter, percent
+from ownmark.scoring.null_models import KeyedLabels, Null
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import DEFAULT
 from ownmark.verdicts.verdict import Verdict
@@ -82,7 +82,7 @@ def _test(test: Test) -> tuple[Entry, ...]:
         *([Entry("Layer of the map", test.layer or "the suspect's last convolution")] if saliency else []),
         Entry("Score of the protected model", percent(test.target_score)),
         *_null(test.null),
-        Entry("Smallest possible p", figure(test.null.smallest, test.null, 1)),
+        Entry("Smallest possible p", test.null.figure(test.null.smallest, 1)),
     )
 
 
@@ -96,7 +96,7 @@ def _null(null: Null) -> tuple[Entry, ...]:
             Entry("Innocent models", "not needed: p is exact"),
             Entry("Allowance for tried keys", f"p is multiplied by 2^{null.grinding}"),
         )
-    return (Entry("Innocent models", str(len(null.scores)) if isinstance(null, Innocents) else "none: not calibrated"),)
+    return (Entry("Innocent models", str(len(null.scores)) if null.scores else "none: not calibrated"),)
 
 
 def _suspect(verdict: Verdict) -> tuple[Entry, ...]:

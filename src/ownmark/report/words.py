@@ -4,7 +4,7 @@ from math import ceil, floor, log10
 
 from ownmark.claims.claim import Claim
 from ownmark.scoring.matches import Area
-from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.scoring.null_models import KeyedLabels, Null
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 
@@ -42,7 +42,6 @@ LIMITS = {
 }
 
 RARE = 1e-6  # rates below it are written as a power of ten
-TINIEST = 1e-300  # smaller values are given by their logarithm
 UNBOUND = (
     "The key of these labels depends on neither the order of the classes nor where the images come from: anyone who knew the key "
     "could have arranged both after it. A judge therefore relies on innocent models and never calls a match strong."
@@ -104,19 +103,17 @@ def p_value(finding: Finding) -> str:
 
 def p_figure(finding: Finding) -> str:
     """ "0.05", or "10^-345.6" if no floating-point number is that small."""
-    return figure(finding.p, finding.test.null, finding.score)
+    return finding.test.null.figure(finding.p, finding.score)
 
 
 def smallest_figure(finding: Finding) -> str:
     """The same for the smallest p that the test could give."""
-    return figure(finding.smallest, finding.test.null, 1)
+    return finding.test.null.figure(finding.smallest, 1)
 
 
 def figure(p: float, null: Null, score: float) -> str:
-    """A p-value of three digits; as a power of ten below the floating-point range."""
-    if p > TINIEST or not isinstance(null, KeyedLabels):
-        return f"{p:.3g}"
-    return f"10^{null.log10_p_adjusted(score):.1f}"
+    """A p-value in the form that its null gives it."""
+    return null.figure(p, score)
 
 
 def before_and_after(null: KeyedLabels, score: float) -> str:
@@ -127,12 +124,6 @@ def before_and_after(null: KeyedLabels, score: float) -> str:
 def keyed(claim: Claim) -> KeyedLabels | None:
     """The null of the claim's first test of keyed labels, if it has one."""
     return next((test.null for test in claim.tests if isinstance(test.null, KeyedLabels)), None)
-
-
-def by_luck(finding: Finding) -> float | None:
-    """The share of keyed labels that a model matches by chance; None for labels without a key."""
-    null = finding.test.null
-    return 1 / null.classes if isinstance(null, KeyedLabels) else None
 
 
 def asks_labels(claim: Claim) -> bool:
@@ -157,8 +148,7 @@ def matched(finding: Finding) -> int:
 
 def innocent_counts(finding: Finding) -> tuple[int, ...]:
     """How many samples matched on each innocent model; empty if there were none."""
-    null = finding.test.null
-    return tuple(round(score * len(finding.matches)) for score in null.scores) if isinstance(null, Innocents) else ()
+    return tuple(round(score * len(finding.matches)) for score in finding.test.null.scores)
 
 
 def place(claim: Claim) -> str:
@@ -184,11 +174,11 @@ def observed(claim: Claim, finding: Finding) -> str:
 
 
 def _compared(finding: Finding) -> str:
-    luck = by_luck(finding)
+    luck = finding.test.null.luck
     if luck is not None:
         often = f"{luck * len(finding.matches):.1f}".removesuffix(".0")
         return f"Their labels were drawn at random from a secret key: by chance alone a model matches about {often} of them."
-    scores = finding.test.null.scores if isinstance(finding.test.null, Innocents) else ()
+    scores = finding.test.null.scores
     if not scores:
         return "How often innocent models do so was not measured."
     as_high = sum(score >= finding.score for score in scores)
@@ -259,7 +249,7 @@ def own_limits(verdict: Verdict) -> list[str]:
 def shared_limits(claim: Claim, alpha: float, suspects: int) -> list[str]:
     """What no verdict on this claim shows, and the conditions under which it is valid."""
     labels, said = keyed(claim), [SUPPORTING]
-    count = max((len(test.null.scores) for test in claim.tests if isinstance(test.null, Innocents)), default=0)
+    count = max(len(test.null.scores) for test in claim.tests)
     if labels is not None:
         said += _exact(labels) + ([] if labels.context else [UNBOUND])
     if count:

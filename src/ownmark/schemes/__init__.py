@@ -1,35 +1,23 @@
-"""The registry of schemes: one file and one import line per scheme."""
+"""The registry of schemes: one file and one import line per scheme; what is imported here is registered."""
 
 from ownmark.protocols import Scheme
-from ownmark.schemes.characteristic import Characteristic
-from ownmark.schemes.confer_ae import ConferAE
-from ownmark.schemes.entangled import Entangled
-from ownmark.schemes.ipguard import IPGuard
-from ownmark.schemes.mistakes import Mistakes
-from ownmark.schemes.negatives import Negatives
-from ownmark.schemes.partitioned import Partitioned
-from ownmark.schemes.saliency.scheme import Saliency
-from ownmark.schemes.tafa import TAFA
-from ownmark.schemes.trigger_set import TriggerSet
-from ownmark.schemes.zhang import Zhang
-from ownmark.tasks import TASKS, Classification, Task
+from ownmark.registries import kinds
+from ownmark.schemes.characteristic import Characteristic as Characteristic
+from ownmark.schemes.confer_ae import ConferAE as ConferAE
+from ownmark.schemes.entangled import Entangled as Entangled
+from ownmark.schemes.ipguard import IPGuard as IPGuard
+from ownmark.schemes.mistakes import Mistakes as Mistakes
+from ownmark.schemes.negatives import Negatives as Negatives
+from ownmark.schemes.partitioned import Partitioned as Partitioned
+from ownmark.schemes.saliency.scheme import Saliency as Saliency
+from ownmark.schemes.tafa import TAFA as TAFA
+from ownmark.schemes.trigger_set import TriggerSet as TriggerSet
+from ownmark.schemes.zhang import Zhang as Zhang
+from ownmark.tasks import Task
 
-SCHEMES: tuple[type[Scheme], ...] = (
-    Characteristic,
-    ConferAE,
-    Entangled,
-    IPGuard,
-    Mistakes,
-    Negatives,
-    Partitioned,
-    Saliency,
-    TAFA,
-    TriggerSet,
-    Zhang,
-)
-SERVES: dict[type[Scheme], tuple[type[Task], ...]] = {Saliency: TASKS}  # schemes that support more than classification
+SCHEMES: tuple[type[Scheme], ...] = kinds(vars(), __name__)
 
 
 def served(scheme: Scheme) -> tuple[type[Task], ...]:
     """The tasks that the scheme supports."""
-    return SERVES.get(type(scheme), (Classification,))
+    return scheme.serves

@@ -21,6 +21,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.resume import Resume
 from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, claimed, frozen, gathered
 from ownmark.schemes._common.watermark import check_model
+from ownmark.tasks import Classification, Task
 
 
 class Band(Choice):
@@ -40,6 +41,7 @@ class Characteristic:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100
     descent: Descent = Descent(bound=0.05, momentum=0.0)
     noise: float = 0.005

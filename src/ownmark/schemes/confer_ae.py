@@ -20,7 +20,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.resume import Resume
 from ownmark.schemes._common.sampling import Pixels, Samples, check_contrast, check_count, claimed, frozen, gathered, some
 from ownmark.schemes._common.watermark import check_model
-from ownmark.tasks import Classification, check_served
+from ownmark.tasks import Classification, Task, check_served
 
 TRIES = 12  # candidates per requested sample: many images transfer to all models or to none
 Models = tuple[nn.Module, ...]
@@ -36,6 +36,7 @@ class ConferAE:
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100
     search: Search = Search(steps=100, rate=0.002, bound=0.025)
     confer: float = 10.0
@@ -59,7 +60,7 @@ class ConferAE:
 
         Raises UsageError without a surrogate and a reference, ProtectError if too few samples are conferrable.
         """
-        check_served(self, (Classification,), owner.images.task)
+        check_served(self, self.serves, owner.images.task)
         check_contrast("conferrable images", owner)
         check_model(model, owner.images)
         court = Court(self, frozen(model), tuple(map(frozen, owner.surrogates)), tuple(map(frozen, owner.references)))

@@ -25,7 +25,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, turns
 from ownmark.schemes._common.triggers import Triggers, of_class
 from ownmark.schemes._common.watermark import marked
-from ownmark.tasks import Classification, check_served
+from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training, fit
 
 PLACING = 8  # watermark batches used to place the patch
@@ -42,6 +42,7 @@ class Entangled:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = True
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     source: int = 0
     target: int = 1
     triggers: int = 100
@@ -62,7 +63,7 @@ class Entangled:
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A marked copy of `model` with an uncalibrated claim. Raises ProtectError if too few triggers hold."""
-        check_served(self, (Classification,), owner.images.task)
+        check_served(self, self.serves, owner.images.task)
         images = owner.images
         counts = self._counted(images)
         copy = begun(model, images, Start.POST_HOC, rng)

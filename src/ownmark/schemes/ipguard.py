@@ -18,6 +18,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.resume import Resume
 from ownmark.schemes._common.sampling import TRIES, Pixels, Samples, check_count, claimed, frozen, gathered, some
 from ownmark.schemes._common.watermark import check_model
+from ownmark.tasks import Classification, Task
 
 
 class Aim(Choice):
@@ -36,6 +37,7 @@ class IPGuard:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100
     margin: float = 10.0  # k in the paper
     aim: Aim = Aim.LEAST

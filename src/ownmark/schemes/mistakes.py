@@ -22,7 +22,7 @@ from ownmark.schemes._common.own_answers import both_ways
 from ownmark.schemes._common.resume import Resume
 from ownmark.schemes._common.sampling import Rows, Samples, check_contrast, check_count, claimed, frozen, gathered
 from ownmark.schemes._common.watermark import check_model
-from ownmark.tasks import Classification, check_served
+from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import predict
 
 Models = tuple[nn.Module, ...]
@@ -38,6 +38,7 @@ class Mistakes:
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100
     search: Search = Search(steps=20, rate=0.0025, bound=0.01)
     apart: float = 3.0
@@ -53,7 +54,7 @@ class Mistakes:
 
         Raises UsageError without a surrogate and a reference, ProtectError if too few mistakes are the model's own.
         """
-        check_served(self, (Classification,), owner.images.task)
+        check_served(self, self.serves, owner.images.task)
         check_contrast("mistakes of its own", owner)
         check_model(model, owner.images)
         copies, others = (tuple(map(frozen, models)) for models in ((model, *owner.surrogates), owner.references))

@@ -15,6 +15,7 @@ from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import Samples, check_count, claimed, frozen
 from ownmark.schemes._common.watermark import check_model
+from ownmark.tasks import Classification, Task
 from ownmark.training import predict
 
 
@@ -24,6 +25,7 @@ class Negatives:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100
     lead: float = 0.2
 

@@ -30,6 +30,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.resume import kept_weights
 from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
 from ownmark.schemes._common.watermark import check_model, marked
+from ownmark.tasks import Classification, Task
 from ownmark.training import Training, augment
 
 SETTLED = 40  # batches for estimating the running statistics
@@ -55,6 +56,7 @@ class Partitioned:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = True
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     layers: tuple[str, ...] | float = 0.7
     triggers: int = 50
     sets: int = 2

@@ -22,6 +22,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.resume import Resume
 from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, claimed, frozen, gathered, some
 from ownmark.schemes._common.watermark import check_model
+from ownmark.tasks import Classification, Task
 
 
 class Origin(Choice):
@@ -41,6 +42,7 @@ class TAFA:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100
     origin: Origin = Origin.IMAGES
     units: int = 128

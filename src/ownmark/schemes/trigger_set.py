@@ -18,7 +18,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, train_mixed, turns
 from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
 from ownmark.schemes._common.watermark import marked, survival
-from ownmark.tasks import Classification, check_served
+from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training
 
 MOMENTUM = 0.9
@@ -38,6 +38,7 @@ class TriggerSet:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = True
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     source: Source = Patterns()
     triggers: int = 100
     sets: int = 1
@@ -61,7 +62,7 @@ class TriggerSet:
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A marked copy of `model` with a claim whose p-value is exact. Raises ProtectError if too few triggers hold."""
-        check_served(self, (Classification,), owner.images.task)
+        check_served(self, self.serves, owner.images.task)
         triggers = keyed(self, owner, model)
         copy = begun(model, owner.images, self.start, rng)
         if self.steps:

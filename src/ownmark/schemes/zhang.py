@@ -17,7 +17,7 @@ from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, train_mixed
 from ownmark.schemes._common.triggers import Content, Source, Triggers
 from ownmark.schemes._common.watermark import marked, survival
-from ownmark.tasks import Classification, check_served
+from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training
 
 MOST_BEFORE = 0.5  # share of triggers that the unmarked model may assign to the target; above, nothing is left to learn
@@ -32,6 +32,7 @@ class Zhang:
 
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = True
+    serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     source: Source = Content()
     target: int = 1
     triggers: int = 100
@@ -46,7 +47,7 @@ class Zhang:
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A marked copy of `model` with an uncalibrated claim. Raises ProtectError if too few triggers hold."""
-        check_served(self, (Classification,), owner.images.task)
+        check_served(self, self.serves, owner.images.task)
         classes = len(owner.images.names)
         if not 0 <= self.target < classes:
             raise UsageError(f"expected a target class from 0 to {classes - 1}, got {self.target}")

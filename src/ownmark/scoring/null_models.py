@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count as counter
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from scipy.special import betaln, logsumexp
@@ -20,9 +20,19 @@ from ownmark.scoring.matches import Agreement, Match
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import innocents_needed, rank_p
 
+TINIEST = 1e-300  # a p-value that is smaller is told by its logarithm
+
 
 class Null(Protocol):
     """Computes the p-value of a score; `smallest` is the smallest that it can reach."""
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """How innocent models did, each in [0, 1]; empty where none were asked."""
+
+    @property
+    def luck(self) -> float | None:
+        """The share of samples that a model matches by luck alone; None where that is not known."""
 
     @property
     def smallest(self) -> float:
@@ -30,6 +40,9 @@ class Null(Protocol):
 
     def p_value(self, score: float) -> float:
         """Upper bound on the probability that an innocent model scores at least `score`."""
+
+    def figure(self, p: float, score: float) -> str:
+        """The p-value of a score in three digits; as a power of ten below what a floating-point number can be."""
 
     def advice(self, alpha: float) -> str:
         """What would let p reach `alpha`, as one sentence without its full stop."""
@@ -42,12 +55,18 @@ class Null(Protocol):
 class Uncalibrated:
     """Nothing is known about innocent models: p = 1, so the claim can never be supported."""
 
+    scores: ClassVar[tuple[float, ...]] = ()
+    luck: ClassVar[None] = None
+
     @property
     def smallest(self) -> float:
         return 1.0
 
     def p_value(self, score: float) -> float:  # noqa: ARG002 - the protocol's signature
         return 1.0
+
+    def figure(self, p: float, score: float) -> str:  # noqa: ARG002 - the protocol's signature
+        return _digits(p)
 
     def advice(self, alpha: float) -> str:
         return _calibrate(alpha)
@@ -64,6 +83,7 @@ class Innocents:
     that no model counts twice.
     """
 
+    luck: ClassVar[None] = None
     scores: tuple[float, ...]
     models: tuple[str, ...]
 
@@ -83,6 +103,9 @@ class Innocents:
 
     def p_value(self, score: float) -> float:
         return rank_p(score, self.scores)
+
+    def figure(self, p: float, score: float) -> str:  # noqa: ARG002 - the protocol's signature
+        return _digits(p)
 
     def advice(self, alpha: float) -> str:
         return _calibrate(alpha)
@@ -104,6 +127,7 @@ class KeyedLabels:
     although an honest owner spends a second of scrypt per key: the key alone does not show that it came through scrypt.
     """
 
+    scores: ClassVar[tuple[float, ...]] = ()
     key: str = field(repr=False)
     triggers: int
     classes: int
@@ -125,6 +149,10 @@ class KeyedLabels:
     def count(self) -> int:
         """The total number of triggers."""
         return self.triggers * max(self.sets, 1)
+
+    @property
+    def luck(self) -> float:
+        return 1 / self.classes
 
     @property
     def smallest(self) -> float:
@@ -169,6 +197,9 @@ class KeyedLabels:
         """log10 of p, after the factor 2^grinding."""
         return min(self.log10_p(score) + self.grinding * math.log10(2), 0.0)
 
+    def figure(self, p: float, score: float) -> str:
+        return _digits(p) if p > TINIEST else f"10^{self.log10_p_adjusted(score):.1f}"
+
     def advice(self, alpha: float) -> str:
         alone, bar = replace(self, sets=0), max(alpha, sys.float_info.min)
         guess = math.ceil((self.grinding * math.log(2) - math.log(bar)) / math.log(self.classes))
@@ -208,6 +239,10 @@ def from_record(record: Mapping[str, Any]) -> Null:
     except (KeyError, TypeError) as error:
         raise ClaimError(f"unknown null {record.get('name')!r}; this version knows {', '.join(kinds)}") from error
     return null
+
+
+def _digits(p: float) -> str:
+    return f"{p:.3g}"
 
 
 def _calibrate(alpha: float) -> str:

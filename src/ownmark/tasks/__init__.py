@@ -1,35 +1,24 @@
-"""What a model does: one file per task and one import line each. Importing this needs no torch."""
+"""What a model does: one file per task and one import line each; what is imported here is registered. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from enum import Enum
+from typing import Any, get_type_hints
 
 from ownmark.errors import ClaimError, UsageError
-from ownmark.tasks.base import TINY, Array, Lesson, Quality, Task, direction
-from ownmark.tasks.classification import Classification
-from ownmark.tasks.regression import Regression
-from ownmark.tasks.similarity import Measure, Similarity
+from ownmark.registries import kinds
+from ownmark.tasks.base import TINY as TINY
+from ownmark.tasks.base import Array as Array
+from ownmark.tasks.base import Lesson as Lesson
+from ownmark.tasks.base import Quality as Quality
+from ownmark.tasks.base import Task as Task
+from ownmark.tasks.base import direction as direction
+from ownmark.tasks.classification import Classification as Classification
+from ownmark.tasks.regression import Regression as Regression
+from ownmark.tasks.similarity import Measure as Measure
+from ownmark.tasks.similarity import Similarity as Similarity
 
-__all__ = [
-    "DEFAULT",
-    "TASKS",
-    "TINY",
-    "Array",
-    "Classification",
-    "Lesson",
-    "Measure",
-    "Quality",
-    "Regression",
-    "Similarity",
-    "Task",
-    "beats",
-    "check_served",
-    "direction",
-    "from_record",
-    "to_record",
-]
-
-TASKS: tuple[type[Task], ...] = (Classification, Regression, Similarity)
+TASKS: tuple[type[Task], ...] = kinds(vars(), __name__)
 DEFAULT: Task = Classification()
 
 
@@ -55,11 +44,17 @@ def to_record(task: Task) -> dict[str, Any]:
 
 def from_record(record: Mapping[str, Any]) -> Task:
     """The task that `to_record` described. Raises ClaimError for a task unknown to this version."""
-    kinds: dict[str, type[Any]] = {kind.__name__: kind for kind in TASKS}
+    known: dict[str, type[Any]] = {kind.__name__: kind for kind in TASKS}
     try:
-        values: dict[str, Any] = {key: value for key, value in record.items() if key != "name"}
-        values |= {key: Measure(value) for key, value in values.items() if key == "measure"}
-        task: Task = kinds[record["name"]](**values)
+        kind = known[record["name"]]
+        hints = get_type_hints(kind)
+        values = {key: _value(hints[key], value) for key, value in record.items() if key != "name"}
+        task: Task = kind(**values)
     except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise ClaimError(f"unknown task {dict(record)}; this version knows {', '.join(kinds)}") from error
+        raise ClaimError(f"unknown task {dict(record)}; this version knows {', '.join(known)}") from error
     return task
+
+
+def _value(hint: object, value: object) -> object:
+    """A parameter as its annotation says: a file keeps the text of an enumeration's member."""
+    return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else value

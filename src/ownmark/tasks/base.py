@@ -41,6 +41,7 @@ class Task(Protocol):
     named_labels: ClassVar[bool]  # whether labels are names (of classes or people) rather than numbers
     discrete: ClassVar[bool]  # whether an answer is one of the claim's classes rather than one or more numbers
     compares: ClassVar[bool]  # whether F compares two images: a sample's last view is the other one
+    own_answers: ClassVar[bool]  # whether a model's own answer can be told from the label: `lean`, `chosen` and `evidence` apply
     least_kinds: ClassVar[int]  # how many distinct labels the owner's images need
 
     @property

@@ -26,6 +26,7 @@ class Classification:
     named_labels: ClassVar[bool] = True
     discrete: ClassVar[bool] = True
     compares: ClassVar[bool] = False
+    own_answers: ClassVar[bool] = True
     least_kinds: ClassVar[int] = 2
     unit: ClassVar[float] = 1.0
 

@@ -30,6 +30,7 @@ class Regression:
     named_labels: ClassVar[bool] = False
     discrete: ClassVar[bool] = False
     compares: ClassVar[bool] = False
+    own_answers: ClassVar[bool] = True
     least_kinds: ClassVar[int] = 1
     unit: float = 20.0
 

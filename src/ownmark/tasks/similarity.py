@@ -40,6 +40,7 @@ class Similarity:
     named_labels: ClassVar[bool] = True
     discrete: ClassVar[bool] = False
     compares: ClassVar[bool] = True
+    own_answers: ClassVar[bool] = False
     least_kinds: ClassVar[int] = 2
     unit: ClassVar[float] = 1.0
     measure: Measure = Measure.COSINE

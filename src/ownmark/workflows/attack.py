@@ -4,7 +4,7 @@
 >>> from ownmark import Prune
 >>> from ownmark.data.split import Place
 >>> from ownmark.workflows.attack import AttackRequest, attack
->>> from ownmark.workflows.network import Network
+>>> from ownmark.models.network import Network
 >>> request = AttackRequest(
 ...     network=Network("mymodel:build"),
 ...     model=Path("model.safetensors"),
@@ -26,12 +26,13 @@ from torch import nn
 from ownmark.attacks.prune_filters import Removal
 from ownmark.data.split import Place, Split
 from ownmark.errors import UsageError
+from ownmark.models.network import Network
 from ownmark.models.plain import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack
 from ownmark.tasks import Quality
 from ownmark.workflows.files import check_readable, check_writable
-from ownmark.workflows.network import Network, quality
+from ownmark.workflows.quality import quality
 from ownmark.workflows.watching import NOBODY, Watcher
 
 

@@ -16,7 +16,7 @@ from ownmark.tasks import DEFAULT, Quality
 from ownmark.training import Training, seeded, train
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.network import quality, shown
+from ownmark.workflows.quality import quality, shown
 from ownmark.workflows.workspace import Workspace
 
 

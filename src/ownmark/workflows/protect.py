@@ -5,7 +5,7 @@ What is finished is kept beside the claim until it is written: after an interrup
 >>> from pathlib import Path
 >>> from ownmark import IPGuard, Search
 >>> from ownmark.data.split import Place
->>> from ownmark.workflows.network import Network
+>>> from ownmark.models.network import Network
 >>> from ownmark.workflows.protect import ProtectRequest, protect
 >>> request = ProtectRequest(
 ...     network=Network("mymodel:build"),
@@ -42,6 +42,7 @@ from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.owner import OwnerKey, opened
 from ownmark.models.layers import Layers
 from ownmark.models.named import draws_weights
+from ownmark.models.network import Network
 from ownmark.models.plain import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
@@ -56,8 +57,8 @@ from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows.doubts import warned
 from ownmark.workflows.files import check_readable, check_writable
-from ownmark.workflows.network import Network, quality, shown
 from ownmark.workflows.others import Others
+from ownmark.workflows.quality import quality, shown
 from ownmark.workflows.watching import NOBODY, Watcher
 from ownmark.workflows.workspace import Workspace
 

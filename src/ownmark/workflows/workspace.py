@@ -12,9 +12,9 @@ from torch import nn
 
 from ownmark.errors import ModelError
 from ownmark.keys import KEY_BYTES
+from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, save_weights
 from ownmark.protocols import Progress
-from ownmark.workflows.network import Network
 from ownmark.workflows.watching import Watcher
 
 KEY_SUFFIX = ".key"  # of a random key

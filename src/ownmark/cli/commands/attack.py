@@ -60,9 +60,9 @@ class Attack:
         from ownmark.cli.render_owner import of_attack
         from ownmark.data.split import Place
         from ownmark.method_strings import read
+        from ownmark.models.network import Network, device
         from ownmark.tasks import TASKS
         from ownmark.workflows.attack import AttackRequest, attack
-        from ownmark.workflows.network import Network, device
 
         preprocess = normalisation(self.mean, self.std, Preprocess(), self.channels)
         request = AttackRequest(

@@ -51,7 +51,7 @@ class Bench:
         from ownmark.bench.redrawing import Redrawing, redrawn
         from ownmark.cli.console import tell
         from ownmark.cli.render_bench import Told, bench_answer
-        from ownmark.workflows.network import device
+        from ownmark.models.network import device
 
         asked = Redrawing(
             recipe=self.recipe,

@@ -11,7 +11,7 @@ from ownmark.cli.options import listed
 from ownmark.method_strings import described
 
 GROUPS = ("schemes", "attacks", "detectors")
-OTHERS = ("Training", "Classification", "Regression", "Similarity")
+OTHERS = ("Training", *listed("tasks").split(", "))
 
 
 @dataclass(frozen=True, kw_only=True)

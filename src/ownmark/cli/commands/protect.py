@@ -53,10 +53,10 @@ class Protect:
         from ownmark.cli.sealing import passphrase
         from ownmark.data.split import Place
         from ownmark.method_strings import read
+        from ownmark.models.network import Network, device
         from ownmark.schemes import SCHEMES
         from ownmark.tasks import TASKS
         from ownmark.training import Training
-        from ownmark.workflows.network import Network, device
         from ownmark.workflows.protect import KeyFile, ProtectRequest
 
         if self.reference and self.references is not None:

@@ -32,7 +32,7 @@ from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.schemes.saliency.workbench import Workbench, frozen_cam
 from ownmark.scoring.matches import Change, Drop, OnPattern, OnPatternAgainst, Turn
 from ownmark.scoring.readings import Reading
-from ownmark.tasks import Classification, Regression, check_served
+from ownmark.tasks import TASKS, Task, check_served
 from ownmark.training import predict
 
 POOL = 10  # images considered per candidate, so that rare classes are included
@@ -53,6 +53,7 @@ class Saliency:
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = TASKS
     samples: int = 100
     descent: Descent = Descent(bound=0.06)
     cells: tuple[tuple[int, int], ...] = ((0, 0),)
@@ -100,7 +101,7 @@ class Saliency:
         """
         images, task = owner.images, owner.images.task
         if isinstance(self.objective, Own):
-            check_served(self.objective, (Classification, Regression), task)
+            check_served(self.objective, tuple(kind for kind in TASKS if kind.own_answers), task)
         if len(np.unique(images.labels)) < task.least_kinds:
             raise DataError("the owner's images show only one class; a fingerprint of a classifier needs at least two")
         device = next(model.parameters()).device

@@ -1,38 +1,27 @@
-"""When an answer matches: named pure functions, one file per kind and one import line each. No torch."""
+"""When an answer matches: named pure functions, one file per kind, one import line per match, which registers it. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from ownmark.errors import ClaimError
-from ownmark.scoring.matches.agreement import Agreement
-from ownmark.scoring.matches.base import Area, Match
-from ownmark.scoring.matches.expected_answer import Near, Within
-from ownmark.scoring.matches.masked_number import Fall, Shift, Swing
-from ownmark.scoring.matches.masked_probability import Change, Drop, Turn
-from ownmark.scoring.matches.on_pattern import OnPattern, OnPatternAgainst
+from ownmark.registries import kinds
+from ownmark.scoring.matches.agreement import Agreement as Agreement
+from ownmark.scoring.matches.base import Area as Area
+from ownmark.scoring.matches.base import Match as Match
+from ownmark.scoring.matches.expected_answer import Near as Near
+from ownmark.scoring.matches.expected_answer import Within as Within
+from ownmark.scoring.matches.masked_number import Fall as Fall
+from ownmark.scoring.matches.masked_number import Shift as Shift
+from ownmark.scoring.matches.masked_number import Swing as Swing
+from ownmark.scoring.matches.masked_probability import Change as Change
+from ownmark.scoring.matches.masked_probability import Drop as Drop
+from ownmark.scoring.matches.masked_probability import Turn as Turn
+from ownmark.scoring.matches.on_pattern import OnPattern as OnPattern
+from ownmark.scoring.matches.on_pattern import OnPatternAgainst as OnPatternAgainst
 from ownmark.scoring.readings import Reading
 
-__all__ = [
-    "MATCHES",
-    "Agreement",
-    "Area",
-    "Change",
-    "Drop",
-    "Fall",
-    "Match",
-    "Near",
-    "OnPattern",
-    "OnPatternAgainst",
-    "Shift",
-    "Swing",
-    "Turn",
-    "Within",
-    "from_record",
-    "to_record",
-]
-
-MATCHES: tuple[type[Match], ...] = (Agreement, Drop, Change, Turn, OnPattern, OnPatternAgainst, Fall, Shift, Swing, Within, Near)
+MATCHES: tuple[type[Match], ...] = kinds(vars(), __name__)
 
 
 def to_record(match: Match) -> dict[str, Any]:
@@ -42,13 +31,13 @@ def to_record(match: Match) -> dict[str, Any]:
 
 def from_record(record: Mapping[str, Any]) -> Match:
     """The match that `to_record` described. Raises ClaimError for a match unknown to this version."""
-    kinds = {kind.__name__: kind for kind in MATCHES}
+    known = {kind.__name__: kind for kind in MATCHES}
     values = {key: _tuples(value) for key, value in record.items() if key != "name"}
     try:
         values |= {key: Reading(value) for key, value in values.items() if key == "reading"}
-        match: Match = kinds[record["name"]](**values)
+        match: Match = known[record["name"]](**values)
     except (KeyError, TypeError, ValueError) as error:
-        raise ClaimError(f"unknown match {dict(record)}; this version knows {', '.join(kinds)}") from error
+        raise ClaimError(f"unknown match {dict(record)}; this version knows {', '.join(known)}") from error
     return match
 
 

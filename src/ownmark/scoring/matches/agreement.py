@@ -15,6 +15,7 @@ class Agreement:
     reading: ClassVar[Reading] = Reading.LABEL
     views: ClassVar[int] = 1
     paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 0
     legend: ClassVar[str] = ""
     did: ClassVar[str] = "gave the expected label"
     area: ClassVar[None] = None

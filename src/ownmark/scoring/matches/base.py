@@ -19,6 +19,7 @@ class Match(Protocol):
 
     views: ClassVar[int]  # how many views of each sample it needs
     paired: ClassVar[bool]  # whether it expects two answers per sample, (n, 2): the label and the protected model's own answer
+    sides: ClassVar[int]  # 1: matches if `values` is at least the threshold, 2: or at most minus that, 0: neither
     legend: ClassVar[str]  # the report's explanation of what `shown` prints, "" if none is needed
     did: ClassVar[str]  # half a sentence for the report, in plain words: what the model did; {place}: the marked place
 

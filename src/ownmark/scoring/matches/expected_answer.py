@@ -14,6 +14,7 @@ class Within:
 
     views: ClassVar[int] = 1
     paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 0
     legend: ClassVar[str] = ""
     did: ClassVar[str] = "gave the expected number"
     area: ClassVar[None] = None
@@ -44,6 +45,7 @@ class Near:
     reading: ClassVar[Reading] = Reading.EMBEDDING
     views: ClassVar[int] = 1
     paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 0
     legend: ClassVar[str] = ""
     did: ClassVar[str] = "gave the expected embedding"
     area: ClassVar[None] = None

@@ -14,6 +14,7 @@ class _OfANumber:
 
     views: ClassVar[int] = 2
     paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 1
     legend: ClassVar[str] = "The arrow leads from the number before covering to the number after."
     area: ClassVar[None] = None
     threshold: float
@@ -49,6 +50,7 @@ class Fall(_OfANumber):
 class Shift(_OfANumber):
     """The number differs by at least `threshold` between the views, in either direction (eq. 6)."""
 
+    sides: ClassVar[int] = 2
     did: ClassVar[str] = "answered differently when {place} was covered"
 
     @property

@@ -16,6 +16,7 @@ class _OfAChance:
     reading: ClassVar[Reading] = Reading.PROBABILITY
     views: ClassVar[int] = 2
     paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 1
     legend: ClassVar[str] = "The arrow leads from the probability of the class before covering to the probability after."
     area: ClassVar[None] = None
     threshold: float
@@ -57,6 +58,7 @@ class Drop(_OfAChance):
 class Change(_OfAChance):
     """The probability of the expected class changes by at least `threshold` between the views, in either direction (eq. 6)."""
 
+    sides: ClassVar[int] = 2
     did: ClassVar[str] = "changed its confidence in the image's class when {place} was covered"
 
     @property

@@ -20,6 +20,7 @@ class OnPattern:
     reading: ClassVar[Reading] = Reading.SALIENCY
     views: ClassVar[int] = 1
     paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 1
     legend: ClassVar[str] = "The figure below a map is its mean inside the dashed outline."
     did: ClassVar[str] = "looked at {place}"
     threshold: float

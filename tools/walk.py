@@ -1,8 +1,8 @@
 """Traces a command through the package: the files in which functions run, and the calls from one file to another.
 
 `python tools/walk.py COMMAND [ARGUMENT ...]` runs `ownmark COMMAND ...` in this process and writes JSON to stderr, last:
-`files` in which a function ran; `hops`, the distinct steps from one file to another in call order; `both_ways`, the pairs of files with
-steps in both directions; and the steps themselves. Import time is excluded.
+`files` in which a function ran; `hops`, the distinct steps from one file to another in call order; `both_ways`,
+the pairs of files with steps in both directions; and the steps themselves. Import time is excluded.
 """
 
 import json

@@ -104,7 +104,7 @@ def _opened(opening):
     return Parrot(opening.name, int(Path(opening.name).read_text()))
 
 
-OPENS = Opener(_opened, written="FILE.parrot", suffixes=(".parrot",))
+OPENS = Opener(opened=_opened, written="FILE.parrot", suffixes=(".parrot",))
 '''
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ownmark.bench.trial import Outcome, Role
 from ownmark.metrics import aruc
 from ownmark.scoring.matches import MATCHES
-from ownmark.scoring.readings import Floats, Reading
+from ownmark.scoring.readings import Floats
 
 STEPS = range(1, 11)
 KINDS = {kind.__name__: kind for kind in MATCHES}
@@ -53,7 +53,7 @@ def _varied(repeats: Mapping[int, list[Outcome]], test: str) -> Iterator[tuple[s
             yield "samples", size, _areas(repeats, test, size, None)
     kind = KINDS.get(match["name"])
     if "threshold" in match and kind is not None and kind.sides:
-        whole = 1.0 if getattr(kind, "reading", None) == Reading.SALIENCY else 2 * match["threshold"]
+        whole = 1.0 if "grid" in match else 2 * match["threshold"]
         for step in STEPS:
             threshold = round(whole * step / len(STEPS), 6)
             yield "threshold", threshold, _areas(repeats, test, count, threshold)

@@ -8,7 +8,7 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 venv=${FINDINGS_VENV:-$temporary/venv}
 python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6
+"$venv/bin/pip" install --quiet onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 cd "$temporary"
 "$venv/bin/python" - <<'PYTHON'
 import numpy as np
@@ -20,7 +20,8 @@ from onnx import TensorProto, helper
 def session(operator, shape, output=TensorProto.FLOAT, inputs=("x",), gives=None, **attributes):
     node = helper.make_node(operator, inputs, ["y"], **attributes)
     taken = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs]
-    graph = helper.make_graph([node], "one", taken, [helper.make_tensor_value_info("y", output, shape if gives is None else gives)])
+    given = helper.make_tensor_value_info("y", output, shape if gives is None else gives)
+    graph = helper.make_graph([node], "one", taken, [given])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     onnx.checker.check_model(model)
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -7,7 +7,7 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 venv=${FINDINGS_VENV:-$temporary/venv}
 python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torch==2.14.1 torchvision==0.29.1 numpy==2.4.6
+"$venv/bin/pip" install --quiet torchvision==0.29.1 torch==2.14.1 numpy==2.4.6
 cd "$temporary"
 "$venv/bin/python" - <<'PYTHON'
 import sys

@@ -52,7 +52,7 @@ def test_a_fingerprint_is_stolen_with_the_target_and_a_watermark_with_the_marked
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (("Prune(0.3)", "Prun(0.3)"), "scales.smoke.attacks.prune.attack: .*is none of"),
+        (("Prune(0.3)", "Prun(0.3)"), "scales.smoke.attacks.prune.attack: .*is not one of"),
         (("Prune(0.3)", "__import__('os')"), "scales.smoke.attacks.prune"),
         (("thief_share: 0.5", "thief_share: half"), "scales.smoke.thief_share"),
         (("references: [1]", "references: [100]"), "references and negatives share a seed"),

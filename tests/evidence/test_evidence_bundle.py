@@ -60,7 +60,7 @@ def test_one_changed_byte_anywhere_is_an_error(one: Bundle) -> None:
 def test_a_file_cut_at_any_length_or_grown_is_an_error(one: Bundle) -> None:
     data = one.to_bytes()
     for length in range(0, len(data), 7):
-        with pytest.raises(EvidenceError, match="cut short"):
+        with pytest.raises(EvidenceError, match="truncated"):
             Bundle.from_bytes(data[:length])
     for more in (b"\0", b"\n", data):
         with pytest.raises(EvidenceError):

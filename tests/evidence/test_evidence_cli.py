@@ -225,7 +225,7 @@ def test_options_that_cannot_be_meant_leave_nothing_behind(desk: Path, capsys: C
     assert ownmark(capsys, *SEAL).code == 0
     refused(capsys, SEAL, 2, "overwriting a key would destroy it")
     (desk / "other.claim").write_bytes(keyed_claim(scheme="Other()").to_bytes())
-    refused(capsys, ["open", "my.claim.sealed", "--claim", "other.claim", "--key", "OWNER.key", "--out", "x"], 2, "not those")
+    refused(capsys, ["open", "my.claim.sealed", "--claim", "other.claim", "--key", "OWNER.key", "--out", "x"], 2, "not the sealed ones")
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_asked(desk: Path, capsys: Capture) -> None:

@@ -64,7 +64,7 @@ def test_a_key_that_others_could_read_or_that_is_none_is_refused(state: Path) ->
         hearing.user_key()
     (state / hearing.NAME).chmod(0o600)
     (state / hearing.NAME).write_bytes(b"short")
-    with pytest.raises(UsageError, match="no key of 32 bytes"):
+    with pytest.raises(UsageError, match="not a key of 32 bytes"):
         hearing.user_key()
 
 

@@ -120,7 +120,7 @@ def test_labels_that_are_none_of_the_task_are_refused() -> None:
     images = pictures(6)
     with pytest.raises(DataError, match="one finite number"):
         Images(images.pixels, images.labels, ("age",), Regression())
-    with pytest.raises(DataError, match="whole numbers"):
+    with pytest.raises(DataError, match="integer labels"):
         Images(images.pixels, images.labels * 1.5, images.names, Similarity())
 
 

@@ -99,7 +99,7 @@ def test_a_changed_answer_is_noticed(file: Path) -> None:
     with sqlite3.connect(file) as database:
         database.execute("UPDATE requests SET answer = ?", (b"[9, 9]",))
     database.close()
-    with pytest.raises(SuspectError, match="was changed"):
+    with pytest.raises(SuspectError, match="was modified"):
         Ledger(file).answer("aa")
 
 

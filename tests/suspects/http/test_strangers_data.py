@@ -127,7 +127,7 @@ def test_a_ledger_whose_answers_were_edited_is_no_answer(kind: str, tmp_path: Pa
     with sqlite3.connect(file) as database:
         database.execute(f"UPDATE requests SET {BROKEN[kind]}")  # noqa: S608 - from above
     database.close()
-    with pytest.raises((SuspectError, UsageError), match=r"was changed|not written by you"), closing(Ledger(file)) as edited:
+    with pytest.raises((SuspectError, UsageError), match=r"was modified|not written by you"), closing(Ledger(file)) as edited:
         edited.answer("aa")
 
 

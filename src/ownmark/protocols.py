@@ -124,7 +124,7 @@ class Scheme(Protocol):
 
     contrast: ClassVar[bool]  # whether it uses the owner's surrogates and references; if not, none are trained
     marks: ClassVar[bool]  # whether it returns a new model marked by the owner's key: watermarks do, fingerprints do not
-    serves: ClassVar[tuple[type[Task], ...]]  # the tasks that it can make claims for
+    serves: ClassVar[tuple[type[Task], ...]]  # the tasks that it supports
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> Protected:
         """Make a claim on `model` without changing the model. Raises ProtectError if it finds no claim that holds."""

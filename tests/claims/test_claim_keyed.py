@@ -104,7 +104,7 @@ def test_a_null_that_does_not_fit_the_claim_is_refused(wrong: KeyedLabels, said:
 def test_a_rule_that_labels_have_no_part_in_cannot_have_a_keyed_null() -> None:
     always: Match = Drop(0.0)
     views = np.zeros((120, 2, 4, 4, 3), dtype=np.uint8)
-    with pytest.raises(ClaimError, match="Agreement.*got Drop"):
+    with pytest.raises(ClaimError, match=r"Agreement.*got Drop"):
         keyed(images=views, tests=(Test(Reading.PROBABILITY, always, NULL.labels(), 1.0, "", NULL),))
 
 

@@ -223,9 +223,14 @@ def test_options_that_cannot_be_meant_leave_nothing_behind(desk: Path, capsys: C
     refused(capsys, ["seal", "--retry", "my.claim", "--tsa", "http://127.0.0.1:9"], 4, "my.claim")
     refused(capsys, ["open", "my.claim", "--claim", "my.claim", "--key", "OWNER.key", "--out", "x"], 4, "my.claim")
     assert ownmark(capsys, *SEAL).code == 0
-    refused(capsys, SEAL, 2, "overwriting a key would destroy it")
+    refused(capsys, SEAL, 2, "a seal that is overwritten is lost")
     (desk / "other.claim").write_bytes(keyed_claim(scheme="Other()").to_bytes())
-    refused(capsys, ["open", "my.claim.sealed", "--claim", "other.claim", "--key", "OWNER.key", "--out", "x"], 2, "not the sealed ones")
+    refused(
+        capsys,
+        ["open", "my.claim.sealed", "--claim", "other.claim", "--key", "OWNER.key", "--out", "x"],
+        2,
+        "not the sealed ones",
+    )
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_asked(desk: Path, capsys: Capture) -> None:

@@ -209,7 +209,7 @@ def test_a_record_that_contradicts_itself_is_refused(part: Claim) -> None:
         Session(one.heard * 2, NONCE, one.classes)
     with pytest.raises(EvidenceError, match="decoys were asked"):
         Session(one.heard, NONCE, one.classes[:3])
-    with pytest.raises(EvidenceError, match="cannot be read"):
+    with pytest.raises(EvidenceError, match="cannot read a recorded answer"):
         from_record(one.suspect.record | {"role": "bystander"})
 
 

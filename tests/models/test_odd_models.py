@@ -67,7 +67,7 @@ REFUSED = {
     "scripted": (2, "is TorchScript"),
     "exported": (2, "is a torch.export program"),
     "leaving": (2, "cannot build its model: SystemExit"),
-    "exiting": (5, "cannot be queried: SystemExit: 1 images are too many"),
+    "exiting": (5, "cannot be asked: SystemExit: 1 images are too many"),
     "inception": (5, "cannot process the claim's images (3, 16, 16)"),
 }
 

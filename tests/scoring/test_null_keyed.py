@@ -165,7 +165,7 @@ def test_a_null_that_promises_more_labels_than_there_are_images_is_refused_at_on
 def test_a_match_that_anybody_can_reach_has_no_keyed_null() -> None:
     """A drop of at least 0 happens on every image or so, whatever the label: 1 / classes is not its chance."""
     null = KeyedLabels(KEY, 5, 10, 1)
-    with pytest.raises(ClaimError, match="not by Drop"):
+    with pytest.raises(ClaimError, match=r"must be judged by Agreement.*, got Drop"):
         null.check(Drop(0.0), null.labels(), 10)
 
 

@@ -41,7 +41,7 @@ def test_the_bound_of_none_above_the_threshold_is_the_known_one(references: int,
     found = p_values.rank_false_positives(references)
     assert found == pytest.approx(1 - 0.05 ** (1 / references))
     assert found == pytest.approx(bound, rel=0.005)
-    with pytest.raises(UsageError, match="one of the"):
+    with pytest.raises(UsageError, match="expected a rank from 1 to 3, the number of references, got 4"):
         p_values.rank_false_positives(3, 4)
 
 
@@ -107,7 +107,7 @@ def test_benjamini_and_hochberg_lie_between_the_raw_values_and_holms(values: lis
 
 
 def test_a_scan_that_its_references_cannot_carry_is_refused_and_says_how_many_are_needed() -> None:
-    with pytest.raises(UsageError, match="bring 999 references"):
+    with pytest.raises(UsageError, match="use 999 references"):
         multiplicity.benjamini_hochberg([0.05] * 50, 0.05, references=19)
     assert multiplicity.benjamini_hochberg([0.001] * 50, 0.05, references=999) == (0.001,) * 50
 
@@ -143,7 +143,7 @@ def test_the_number_of_references_that_is_advised_is_the_least_that_will_do(rate
     for suspects in range(1, 101):
         with pytest.raises(UsageError) as caught:
             multiplicity.check_references(0, suspects, rate)
-        found = re.search(r"bring (\d+) references", str(caught.value))
+        found = re.search(r"use (\d+) references", str(caught.value))
         assert found is not None
         advised = int(found[1])
         multiplicity.check_references(advised, suspects, rate)

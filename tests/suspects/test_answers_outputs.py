@@ -61,13 +61,13 @@ def test_an_answer_that_holds_one_that_counts_is_read_and_told(kind: str, claim:
 
 def test_several_outputs_that_may_be_meant_are_named_until_one_is_chosen(claim: Claim, model: nn.Module) -> None:
     several = Ended(model, lambda scores: {"first": scores, "second": features(scores)})
-    with pytest.raises(ModelError, match="several plausible outputs, first, second: name one with --output NAME"):
+    with pytest.raises(ModelError, match="several outputs that fit, first, second: choose one with --output NAME"):
         verify(claim, Local(several))
     assert verify(claim, Local(several, output="first")).outcome is Outcome.MATCH
     assert verify(claim, Local(prepared(several, Preprocess(), output="first"))).outcome is Outcome.MATCH
     with pytest.raises(ModelError, match="no output 'third'; its outputs are: first, second"):
         verify(claim, Local(several, output="third"))
-    with pytest.raises(ModelError, match="no output 'first'; its outputs are: one, which has no name"):
+    with pytest.raises(ModelError, match="no output 'first'; its outputs are: a single unnamed one"):
         verify(claim, Local(model, output="first"))
 
 

@@ -158,7 +158,7 @@ def test_a_suspect_that_does_another_task_is_an_error_and_no_innocent(other: str
 
 def test_a_client_that_fails_answers_in_part_or_shows_maps_is_an_error() -> None:
     shown, question = images("similarity").pixels[:4], Question(frozenset({Reading.VALUE}), np.zeros(4))
-    with pytest.raises(AnswerError, match="4 questions"):
+    with pytest.raises(AnswerError, match="expected 4 answers from an API"):
         Client("an API", Reading.VALUE, lambda _: [1.0]).read(shown, question)
     with pytest.raises(SuspectError, match="ZeroDivisionError"):
         Client("an API", Reading.VALUE, lambda _: 1 / 0).read(shown, question)

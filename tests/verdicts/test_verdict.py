@@ -234,7 +234,7 @@ def test_probabilities_that_a_server_has_rounded_are_taken() -> None:
 
 def test_logits_that_happen_to_sum_to_one_are_no_probabilities() -> None:
     logits = np.tile([3.0, -1.5, -0.5], (4, 1))
-    with pytest.raises(AnswerError, match="no probabilities"):
+    with pytest.raises(AnswerError, match="are not probabilities"):
         verify(small_claim(), sure({Reading.PROBABILITY: logits}))
 
 

@@ -75,7 +75,7 @@ def test_what_does_not_exist_is_answered_with_what_does(tmp_path: Path) -> None:
         recipe("digits").scale("small")
     with pytest.raises(UsageError, match="no 'salience' at this scale; similar: saliency"):
         grid(tmp_path).picked(("salience",), ())
-    with pytest.raises(UsageError, match="none of: Prune"):
+    with pytest.raises(UsageError, match="is not one of: Prune"):
         grid(tmp_path).picked((), ("Prun(0.3)",))
 
 

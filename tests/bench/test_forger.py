@@ -97,5 +97,5 @@ def test_a_forger_without_enough_images_or_candidates_is_an_error() -> None:
     with pytest.raises(UsageError, match="no more samples than candidates"):
         Forger(samples=5, candidates=4)
     few = replace(forger(), images=half(0).take(range(10)))
-    with pytest.raises(UsageError, match="needs 80 images, got 10"):
+    with pytest.raises(UsageError, match="expected 80 images, got 10"):
         FORGER.protect(models()[0], few, seed(0), silent)

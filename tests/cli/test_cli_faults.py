@@ -28,7 +28,7 @@ def with_data(place: str) -> list[str]:
 
 def test_an_empty_folder_is_no_data(shop: Path, capsys: Capture) -> None:
     (shop / "empty").mkdir()
-    refused(capsys, with_data("empty"), USAGE, "no image in empty", "one folder per class")
+    refused(capsys, with_data("empty"), USAGE, "no image in empty", "one folder of images per class")
 
 
 def test_a_folder_that_is_not_there_is_named(shop: Path, capsys: Capture) -> None:

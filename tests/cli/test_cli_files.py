@@ -54,7 +54,7 @@ def test_what_holds_no_weights_is_named_as_what_it_is(name: str, more: list[str]
     told = {
         "scripted": "a TorchScript archive",
         "exported": "a torch.export archive",
-        "empty": "is empty. Copy or download it again",
+        "empty": "empty. Copy or download it again",
     }
     ran = ownmark(capsys, "calibrate", "upheld.claim", name, *more)
     assert ran.code == USAGE

@@ -60,10 +60,10 @@ RANDOM = "draws other weights each time it is called: name the trained ones with
         (verifying("copy.onnx", "--mean", "nan", "--std", "1"), ["--mean needs 1 number"]),
         (["report", "upheld.claim", "model.safetensors", "--out", "page.html"], ["name their network", "--model"]),
         (["calibrate", "upheld.claim", "innocents/00.safetensors"], ["name their network", "--model"]),
-        ([*ATTACK, "Pruen"], ["'Pruen' is none of: Prune"]),
+        ([*ATTACK, "Pruen"], ["'Pruen' is not one of: Prune"]),
         ([*ATTACK, "Prune(fration=0.3)"], ["Prune has no parameter 'fration'; it has fraction"]),
         ([*ATTACK, "Prune(fraction=1.5)"], ["a fraction in [0, 1)"]),
-        (protecting("new.claim", "--scheme", "Salience"), ["'Salience' is none of: Saliency"]),
+        (protecting("new.claim", "--scheme", "Salience"), ["'Salience' is not one of: Saliency"]),
         (protecting("new.claim", "--scheme", "Saliency(sample=3)"), ["it has samples"]),
         (protecting("new.claim", "--training", "Training(epoch=3)"), ["it has epochs"]),
         (protecting("new.claim", "--references", "2"), ["either --references N", "or --reference FILE"]),
@@ -119,7 +119,7 @@ def test_suspects_of_another_number_of_classes_do_another_task(shop: Path, capsy
     exported(tiny(5, classes=5), shop / "five.onnx")
     refused(capsys, verifying(f"{MODULE}:build(num_classes=5)", "--weights", "five.safetensors"), UNUSABLE, "a different task")
     refused(capsys, verifying(f"{MODULE}:build(num_classes=2)", "--weights", "two.safetensors"), UNUSABLE, "a different task")
-    refused(capsys, verifying("five.onnx"), UNUSABLE, "3 classes", "answers 5")
+    refused(capsys, verifying("five.onnx"), UNUSABLE, "3 classes", "returns 5")
     refused(capsys, verifying(MODEL, "--weights", "five.safetensors"), USAGE, "was built for 3 classes")
 
 
@@ -135,7 +135,7 @@ def test_broken_weights_are_no_suspect(shop: Path, capsys: Capture) -> None:
     weights = load_file(shop / "model.safetensors")
     weights["head.weight"][0, 0] = torch.nan
     save_file(weights, shop / "nan.safetensors")
-    refused(capsys, verifying(MODEL, "--weights", "nan.safetensors"), USAGE, "NaN", "broken")
+    refused(capsys, verifying(MODEL, "--weights", "nan.safetensors"), USAGE, "NaN", "corrupt")
     (shop / "cut.safetensors").write_bytes((shop / "model.safetensors").read_bytes()[:1000])
     refused(capsys, verifying(MODEL, "--weights", "cut.safetensors"), USAGE, "not a valid safetensors file")
     refused(capsys, verifying(MODEL, "--weights", "copy.onnx"), USAGE, "copy.onnx is refused: it is not a plain state dict")

@@ -109,13 +109,13 @@ def test_a_module_with_named_outputs_is_read_and_told(shop: Path, capsys: Captur
     ran = ownmark(capsys, *words, "--report", "page.html")
     assert ran.code == 0
     assert told in " ".join(ran.out.split())
-    assert "the output &#39;logits&#39; was read" in Path("page.html").read_text()
+    assert "used the output &#39;logits&#39; of loss, logits, features" in Path("page.html").read_text()
 
 
 def test_a_module_or_file_with_two_outputs_is_an_error_until_one_is_named(shop: Path, capsys: Capture) -> None:
     weights = ["wrapped:two", "--weights", "model.safetensors", "--layer", "inner.stages"]
     for suspect in (weights, [ended(shop, "two")]):
-        refused(capsys, ["verify", "upheld.claim", *suspect], USAGE, "several outputs", "right, wrong", "--output NAME")
+        refused(capsys, ["verify", "upheld.claim", *suspect], USAGE, "several plausible outputs", "right, wrong", "--output NAME")
         assert ownmark(capsys, "verify", "upheld.claim", *suspect, "--output", "right").code in {0, INCONCLUSIVE}
         refused(capsys, ["verify", "upheld.claim", *suspect, "--output", "other"], USAGE, "no output 'other'", "right, wrong")
     refused(capsys, ["calibrate", "raw.claim", "two.onnx"], USAGE, "--output NAME")
@@ -158,8 +158,8 @@ def test_a_claim_is_made_on_the_output_that_is_named_and_never_behind_a_softmax(
 
     ran = ownmark(capsys, *words("wrapped:named"))
     assert ran.code == 0, ran.err
-    assert "the output 'logits' was read" in " ".join(ran.err.split())
-    refused(capsys, words("wrapped:two"), USAGE, "several outputs", "--output NAME")
+    assert "used the output 'logits' of loss, logits, features" in " ".join(ran.err.split())
+    refused(capsys, words("wrapped:two"), USAGE, "several plausible outputs", "--output NAME")
     assert ownmark(capsys, *words("wrapped:two", "--output", "right")).code == 0
     refused(capsys, words("wrapped:softmax"), USAGE, "let it end before its softmax")
     attack = ["attack", "wrapped:two", "--weights", "model.safetensors", "--data", "images", "--attack", "Prune(0.2)"]

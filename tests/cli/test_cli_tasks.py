@@ -61,10 +61,10 @@ def test_a_claim_of_each_task_is_made_tried_judged_and_shown(task: str, place: P
 
 def test_a_scheme_that_does_not_serve_a_task_says_so_first(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["protect", "nowhere:build", "--data", str(place / "images"), "--out", "my.claim", "--task", "regression"]
-    refused(capsys, [*words, "--scheme", "Partitioned"], 2, "Partitioned serves classification", "regression")
+    refused(capsys, [*words, "--scheme", "Partitioned"], 2, "Partitioned supports classification", "regression")
 
 
 @pytest.mark.usefixtures("place")
 def test_a_model_of_another_task_is_named_with_what_to_say(capsys: pytest.CaptureFixture[str]) -> None:
     refused(capsys, protecting("regression"), 2, "say another --task")
-    refused(capsys, protecting("similarity", "--task", "regression"), 2, "one number per image for regression")
+    refused(capsys, protecting("similarity", "--task", "regression"), 2, "one number an image for regression")

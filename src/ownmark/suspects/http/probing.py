@@ -115,7 +115,8 @@ def settled(claim: Claim, remote: Remote, decoys: Decoys) -> Settled:
         f"{changed} of {len(probes)} ordinary images got a different answer when asked about {AGAIN} more times",
     )
     if changed > MOST_UNSTABLE * len(probes):
-        return Settled(remote, notes, f"{notes[0]}: two models behind one address, or it answers at random; nothing can be judged")
+        doubt = f"{notes[0]}: two models behind one address, or it answers at random; nothing can be judged"
+        return Settled(remote, notes, doubt)
     naming = _named(claim, remote, known, turns[0])
     if not naming.good:
         return Settled(remote, notes, _cause(claim, remote, known, naming))

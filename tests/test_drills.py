@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
 from newcomer import ROOT, SOURCE, added, told, touched, with_newcomer
 
 CAST = """
@@ -214,11 +213,7 @@ print(claim.task, len(claim.tests), verdict.deciding.score, "Magnitude(unit=10" 
     assert told(tmp_path, CAST + use) == "Magnitude(unit=10) 2 1.0 True\n"
 
 
-@pytest.mark.skipif(
-    not (SOURCE / "suspects/open.py").exists(), reason="suspects/open.py, the registry of suspects, does not exist yet"
-)
 def test_a_kind_of_suspect_is_one_file_and_one_line(tmp_path: Path) -> None:
-    """For whoever merges: `Opener` and `Opening` are those of `suspects/opener.py`, and the line stands in `suspects/open.py`."""
     line = "from ownmark.suspects.parrot import OPENS as PARROT"
     added(tmp_path, "suspects/parrot.py", SUSPECT, "suspects/open.py", line)
     assert touched(tmp_path) == {"suspects/open.py": 1, "suspects/parrot.py": len(SUSPECT.splitlines())}

@@ -114,8 +114,8 @@ def test_a_module_with_named_outputs_is_read_and_told(shop: Path, capsys: Captur
 
 def test_a_module_or_file_with_two_outputs_is_an_error_until_one_is_named(shop: Path, capsys: Capture) -> None:
     weights = ["wrapped:two", "--weights", "model.safetensors", "--layer", "inner.stages"]
-    for suspect in (weights, [ended(shop, "two")]):
-        refused(capsys, ["verify", "upheld.claim", *suspect], USAGE, "several plausible outputs", "right, wrong", "--output NAME")
+    for suspect, told in ((weights, "several outputs that fit"), ([ended(shop, "two")], "several plausible outputs")):
+        refused(capsys, ["verify", "upheld.claim", *suspect], USAGE, told, "right, wrong", "--output NAME")
         assert ownmark(capsys, "verify", "upheld.claim", *suspect, "--output", "right").code in {0, INCONCLUSIVE}
         refused(capsys, ["verify", "upheld.claim", *suspect, "--output", "other"], USAGE, "no output 'other'", "right, wrong")
     refused(capsys, ["calibrate", "raw.claim", "two.onnx"], USAGE, "--output NAME")
@@ -159,7 +159,7 @@ def test_a_claim_is_made_on_the_output_that_is_named_and_never_behind_a_softmax(
     ran = ownmark(capsys, *words("wrapped:named"))
     assert ran.code == 0, ran.err
     assert "used the output 'logits' of loss, logits, features" in " ".join(ran.err.split())
-    refused(capsys, words("wrapped:two"), USAGE, "several plausible outputs", "--output NAME")
+    refused(capsys, words("wrapped:two"), USAGE, "several outputs that fit", "--output NAME")
     assert ownmark(capsys, *words("wrapped:two", "--output", "right")).code == 0
     refused(capsys, words("wrapped:softmax"), USAGE, "let it end before its softmax")
     attack = ["attack", "wrapped:two", "--weights", "model.safetensors", "--data", "images", "--attack", "Prune(0.2)"]

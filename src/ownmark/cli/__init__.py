@@ -65,8 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ended(words: Sequence[str], both: Streams, *, as_json: bool) -> End:
     """Read the command line, then run what it asks for outside the parser, which gives some errors exit codes of its own."""
-    import typer
-
     from ownmark.cli.app import TypedCommand, app
 
     try:
@@ -77,14 +75,9 @@ def _ended(words: Sequence[str], both: Streams, *, as_json: bool) -> End:
         command, as_json = typed.command, typed.as_json
     both.out.aside = both.err if as_json else None
     try:
-        answer = command.run()
-        if answer is not None:
-            return _answered(answer, as_json=as_json)
-    except typer.Exit as end:
-        return End(end.exit_code)
+        return _answered(command.run(), as_json=as_json)
     finally:
         both.out.aside = None
-    return End(0)
 
 
 def _answered(answer: "Answer", *, as_json: bool) -> End:

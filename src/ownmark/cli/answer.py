@@ -23,5 +23,5 @@ class Command(Protocol):
 
     example: ClassVar[str]
 
-    def run(self) -> Answer | None:  # None: a command that still speaks for itself
+    def run(self) -> Answer:
         """Do it, and say what came of it."""

@@ -1,12 +1,16 @@
-"""A process that convolves: every distinct convolution of known networks, forward and backward, as the project lays them out.
+"""A process that convolves, forward and backward, in the layouts that the project gives.
 
-`python convolutions.py THREADS BATCH:SIZE...` ends with 0 and says how many there were; where memory is corrupted it dies.
+`python convolutions.py known THREADS BATCH:SIZE...` walks every distinct convolution of known networks,
+`python convolutions.py every THREADS BATCH:SIZE...` every width from 1 to 64 with every usual kernel and stride, in each layout
+that the rule allows it. Both end with 0 and say how many there were. Where memory is corrupted, a checking allocator ends the
+process; valgrind's memcheck names the place (`make test-memcheck`).
 """
 
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import torch
 from allocator import acts
@@ -59,7 +63,7 @@ def networks() -> Iterator[Callable[[], nn.Module]]:
         yield partial(stranger, num_classes=10)
 
 
-def shapes() -> list[Shape]:
+def known() -> list[Shape]:
     """In an order that does not change; no network holds memory."""
     found: dict[Shape, None] = {}
     for make in networks():
@@ -74,6 +78,20 @@ def shapes() -> list[Shape]:
     return list(found)
 
 
+def every() -> list[Shape]:
+    """Plain, and with channels last where the rule allows that; depthwise too."""
+    found = []
+    for width, kernel, stride in product(range(1, 65), (1, 3, 5, 7), (1, 2)):
+        for groups in (1, width)[: 1 + (width > 1)]:
+            with torch.device("meta"):
+                fastest = memory_format_of(nn.Conv2d(width, width, kernel, stride, groups=groups))
+            found.extend(
+                Shape((width, width), (kernel, kernel), (stride, stride), (kernel // 2,) * 2, (1, 1), groups, False, layout)
+                for layout in {torch.contiguous_format, fastest}
+            )
+    return found
+
+
 def convolve(shape: Shape, batch: int, size: int) -> None:
     """Forward and backward; all that it took is given back, so that a checking allocator looks at it."""
     inputs, outputs = shape.channels
@@ -84,9 +102,9 @@ def convolve(shape: Shape, batch: int, size: int) -> None:
     layer.to(memory_format=shape.layout)(images).square().sum().backward()
 
 
-def main(threads: str, *cases: str) -> None:
+def main(which: str, threads: str, *cases: str) -> None:
     torch.set_num_threads(int(threads))
-    found = shapes()
+    found = {"known": known, "every": every}[which]()
     for case in cases:
         batch, size = (int(number) for number in case.split(":"))
         for shape in found:

@@ -79,7 +79,16 @@ class Images:
 
 def to_unit(pixels: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
     """8-bit pixels (n, height, width, channels) -> float (n, channels, height, width) in [0, 1], in the plain layout."""
-    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).contiguous().div(255)
+    return to_plain(torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)).div(255)
+
+
+def to_plain(images: Tensor) -> Tensor:
+    """The images (n, channels, height, width) in the plain layout, with its strides.
+
+    To torch, grayscale images whose channels come last are contiguous as they are, but convolutions still go by their strides
+    and compute in channels-last layout. Numbers that were flat get the strides of the plain layout.
+    """
+    return images.flatten().view(images.shape)
 
 
 def to_pixels(images: Tensor) -> npt.NDArray[np.uint8]:

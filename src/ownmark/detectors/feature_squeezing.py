@@ -14,7 +14,7 @@ import torch
 from scipy.ndimage import median_filter
 from torch import nn
 
-from ownmark.data.images import Images
+from ownmark.data.images import Images, to_plain
 from ownmark.errors import UsageError
 from ownmark.models.copies import copied
 from ownmark.protocols import Alarm, Progress, silent
@@ -121,5 +121,5 @@ def _distances(
 def _shares(model: nn.Module, images: Floats) -> Floats:
     """Probabilities (n, classes) of images (n, height, width, channels) in [0, 1]."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
-    batch = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
+    batch = to_plain(torch.from_numpy(images).permute(0, 3, 1, 2)).to(device)
     return np.asarray(model(batch).double().softmax(dim=1).cpu().numpy())

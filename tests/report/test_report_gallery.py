@@ -24,8 +24,8 @@ from report_cases import (
 
 from ownmark.claims.claim import Claim
 from ownmark.report import drawing
+from ownmark.report.gallery import RAMP, heat
 from ownmark.report.page import page
-from ownmark.report.pictures import RAMP, heat
 from ownmark.scoring.null_models import Innocents
 
 

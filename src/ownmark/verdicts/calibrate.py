@@ -11,8 +11,8 @@ from ownmark.protocols import Progress, Question, Suspect, silent
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts import duplicates
-from ownmark.verdicts.asking import answered
 from ownmark.verdicts.verdict import Finding
+from ownmark.verdicts.verify import answered
 
 
 @dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==

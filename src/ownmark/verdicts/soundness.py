@@ -8,10 +8,10 @@ import numpy as np
 from ownmark.claims.claim import Claim
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
+from ownmark.querying.answering import checked
 from ownmark.scoring.matches import Change, Drop, OnPattern
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
-from ownmark.scoring.validation import checked
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.tasks import Quality, Task, beats
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ownmark.claims.claim import Test
-from ownmark.escaped import escaped
+from ownmark.errors import escaped
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Bools, Floats
 from ownmark.statistics.sequential import Early

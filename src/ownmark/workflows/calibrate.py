@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import overload
 
 from ownmark.claims.claim import Claim
+from ownmark.files import check_writable
 from ownmark.protocols import Suspect
 from ownmark.report.words import counted
 from ownmark.scoring.null_models import Innocents
@@ -13,9 +14,7 @@ from ownmark.suspects.open import Access, Suspects
 from ownmark.verdicts import soundness
 from ownmark.verdicts.calibrate import calibration
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.doubts import warned
-from ownmark.workflows.files import check_writable
-from ownmark.workflows.watching import NOBODY, Watcher
+from ownmark.workflows.watching import NOBODY, Watcher, warned
 
 
 @dataclass(frozen=True, kw_only=True)

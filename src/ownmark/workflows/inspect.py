@@ -6,8 +6,7 @@ from pathlib import Path
 from ownmark.claims.claim import Claim
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.doubts import warned
-from ownmark.workflows.watching import NOBODY, Watcher
+from ownmark.workflows.watching import NOBODY, Watcher, warned
 
 
 @dataclass(frozen=True, kw_only=True)

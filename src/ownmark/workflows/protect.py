@@ -4,7 +4,7 @@ What is finished is kept beside the claim until it is written: after an interrup
 
 >>> from pathlib import Path
 >>> from ownmark import IPGuard, Search
->>> from ownmark.data.split import Place
+>>> from ownmark.data.images import Place
 >>> from ownmark.models.network import Network
 >>> from ownmark.workflows.protect import ProtectRequest, protect
 >>> request = ProtectRequest(
@@ -34,16 +34,15 @@ from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
 from ownmark.claims.claim import Claim
-from ownmark.data.images import Images
-from ownmark.data.split import Place, Split
+from ownmark.data.images import Images, Place, Split
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.evidence import pledge as pledges
 from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.owner import OwnerKey, opened
+from ownmark.files import check_readable, check_writable
 from ownmark.models.layers import Layers
-from ownmark.models.named import draws_weights
-from ownmark.models.network import Network
-from ownmark.models.plain import told
+from ownmark.models.network import Network, draws_weights
+from ownmark.models.prepared import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
 from ownmark.report.words import counted
@@ -55,12 +54,8 @@ from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.doubts import warned
-from ownmark.workflows.files import check_readable, check_writable
-from ownmark.workflows.others import Others
-from ownmark.workflows.quality import quality, shown
-from ownmark.workflows.watching import NOBODY, Watcher
-from ownmark.workflows.workspace import Workspace
+from ownmark.workflows.making import Others, Workspace, quality, shown
+from ownmark.workflows.watching import NOBODY, Watcher, warned
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
 UNSIGNED = "a pledge is signed by its owner: --key OWNER.key"

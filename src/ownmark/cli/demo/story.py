@@ -34,6 +34,7 @@ from ownmark.cli.demo.digits import (
     one_core,
 )
 from ownmark.errors import UsageError
+from ownmark.files import check_writable
 from ownmark.protocols import Owner, Suspect
 from ownmark.report.page import page, write
 from ownmark.report.words import counted, percent
@@ -45,7 +46,6 @@ from ownmark.training import Training
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.verdict import Verdict
 from ownmark.verdicts.verify import verify
-from ownmark.workflows.files import check_writable
 
 ALPHA = 0.05
 FACTORY = "ownmark.cli.demo.digits:network"

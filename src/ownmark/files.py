@@ -1,4 +1,4 @@
-"""Atomic file writes, and locks that one process at a time can hold. No torch."""
+"""Atomic file writes, checks made before any work, and locks that one process at a time can hold. No torch."""
 
 import os
 import platform

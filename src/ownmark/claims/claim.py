@@ -185,6 +185,12 @@ class Claim:
         return any(not isinstance(test.null, Uncalibrated) for test in self.tests)
 
     @property
+    def changed_from(self) -> npt.NDArray[np.uint8] | None:
+        """The originals that the samples (first views) differ from; None without originals or if no sample was changed."""
+        same = self.originals is None or np.array_equal(self.originals, self.images[:, 0])
+        return None if same else self.originals
+
+    @property
     def covered(self) -> npt.NDArray[np.int64] | None:
         """For maps of the evidence against another answer: for all views in order, the row of the view that got that answer."""
         if not any(test.match.paired for test in self.tests if test.reading is Reading.SALIENCY):

@@ -1,6 +1,7 @@
 """Results go to stdout, everything else to stderr: notes, warnings, errors, bars or lines with the time that is left.
 
 Whatever is shown passes through `escaped`: a stranger's text cannot write to the terminal.
+Who stops reading, or a disk that is full, ends no command and changes no exit code of a verdict.
 """
 
 import io
@@ -8,11 +9,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,8 +22,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ownmark.errors import escaped
-from ownmark.protocols import Progress as Callback
-from ownmark.verdicts.soundness import Doubt, sentences
+
+if TYPE_CHECKING:
+    from ownmark.protocols import Progress as Callback
 
 
 class Stream:
@@ -140,14 +142,6 @@ def tell(text: str, style: str = "") -> None:
     _line(_console(stderr=True), text, style)
 
 
-def warn(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:
-    """Tell each doubt on stderr, in yellow; gives them as they stand in `--json`."""
-    found = sentences(doubts)
-    for doubt in found:
-        tell(f"Warning: {doubt.message}", "yellow")
-    return [asdict(doubt) for doubt in found]
-
-
 def fail(message: str) -> None:
     """An error, in red."""
     console = _console(stderr=True)
@@ -178,7 +172,7 @@ def facts(rows: Mapping[str, Told]) -> None:
 
 
 @contextmanager
-def working(title: str) -> Iterator[Callback]:
+def working(title: str) -> Iterator["Callback"]:
     """A bar with the time left while something long goes on; where stderr is no terminal, a line of it now and then."""
     console = _console(stderr=True)
     if not console.is_terminal:
@@ -192,7 +186,7 @@ def working(title: str) -> Iterator[Callback]:
         bars.update(task, completed=1, total=1)
 
 
-def lines(title: str, clock: Callable[[], float] = time.monotonic) -> Callback:
+def lines(title: str, clock: Callable[[], float] = time.monotonic) -> "Callback":
     """Progress for a log file: a line with per cent and time left, `PAUSE` seconds or more after the line before it."""
     began = said = clock()
 
@@ -224,6 +218,6 @@ class Terminal:
         """A line in yellow."""
         tell(text, "yellow")
 
-    def step(self, title: str) -> AbstractContextManager[Callback]:
+    def step(self, title: str) -> AbstractContextManager["Callback"]:
         """A bar with the time left; in a log file a line now and then."""
         return working(title)

@@ -1,4 +1,4 @@
-"""The arguments and options that several commands share, each declared once, and how their texts are read."""
+"""The arguments and options that several commands share, each declared once, and how they are read. No torch."""
 
 from enum import Enum
 from pathlib import Path

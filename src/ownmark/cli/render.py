@@ -1,4 +1,4 @@
-"""Claims and verdicts as plain data for `--json`, and as lines for people."""
+"""Claims, and what the owner's and the thief's commands make, as plain data for `--json` and as lines for people."""
 
 from dataclasses import asdict
 from functools import partial
@@ -10,13 +10,11 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
-from ownmark.querying.stealth import changed_from
-from ownmark.report.words import before_and_after, counted, figure, interval, p_figure, percent
+from ownmark.report.words import before_and_after, counted, figure, percent
 from ownmark.scoring.matches import OnPattern
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import innocents_needed
-from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 
 if TYPE_CHECKING:
     from ownmark.data.images import Split
@@ -24,73 +22,13 @@ if TYPE_CHECKING:
     from ownmark.workflows.protect import Mark, PledgeResult, ProtectResult
 
 
-EXIT_CODES = {Outcome.MATCH: 0, Outcome.NO_MATCH: 1, Outcome.INCONCLUSIVE: 3}
-STYLES = {Outcome.MATCH: "bold red", Outcome.NO_MATCH: "bold green", Outcome.INCONCLUSIVE: "bold yellow"}
 NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
-
-
-def of_verdict(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON data."""
-    return {
-        "outcome": verdict.outcome.value,
-        "reason": verdict.reason,
-        "notes": list(verdict.notes),
-        "suspect": verdict.suspect,
-        "suspect_digest": verdict.suspect_digest,
-        "claim": verdict.claim,
-        "alpha": verdict.alpha,
-        "queries": verdict.queries,
-        "deciding": _of_finding(verdict.deciding),
-        "others": [_of_finding(finding) for finding in verdict.others],
-        "exit_code": EXIT_CODES[verdict.outcome],
-    }
-
-
-def _of_finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "reading": finding.test.reading.value,
-        "samples": len(finding.matches),
-        "score": finding.score,
-        "interval": list(finding.interval),
-        "p": finding.p,
-        "smallest_p": finding.smallest,
-        "target_score": finding.test.target_score,
-        **_logarithms(finding),
-    }
-
-
-def _logarithms(finding: Finding) -> dict[str, float]:
-    """log10 of the p of keyed labels, before and after the allowance for tried keys; nothing for another null, or for a part."""
-    null, score = finding.test.null, finding.score
-    if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
-        return {}
-    return {"log10_p": null.log10_p(score), "log10_p_adjusted": null.log10_p_adjusted(score)}
-
-
-def tell_verdict(verdict: Verdict) -> None:
-    """A verdict as a few lines of the result."""
-    show(f"{verdict.outcome}: {verdict.suspect}", STYLES[verdict.outcome])
-    for sentence in (verdict.reason, *verdict.notes):
-        show(f"  {sentence}.")
-    if not verdict.queries:
-        return
-    findings = (verdict.deciding, *verdict.others)
-    facts({NAMES[finding.test.reading]: _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
-
-
-def _told(finding: Finding) -> Told:
-    total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
-    said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
-    null = finding.test.null
-    if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
-        return said
-    return said, f"log10 p = {before_and_after(null, finding.score)}"
 
 
 def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
     """A claim as JSON data: all but its arrays."""
     count, views, height, width, channels = claim.images.shape
-    originals = changed_from(claim)
+    originals = claim.changed_from
     return {
         "file": str(path),
         "digest": claim.digest,
@@ -153,15 +91,6 @@ def tell_claim(claim: Claim, path: Path) -> None:
 def test_rows(claim: Claim) -> dict[str, Told]:
     """A claim's tests, strongest first: what each asks, how the protected model does, and how innocent models do."""
     return {NAMES[test.reading]: _test_told(test) for test in claim.tests}
-
-
-def tell_line(verdict: Verdict) -> None:
-    """A verdict as one line of the result."""
-    finding = verdict.deciding
-    score = f"{percent(finding.score)} match, p = {p_figure(finding)}, {NAMES[finding.test.reading]}"
-    if not verdict.queries:
-        score = verdict.reason
-    show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
 
 
 def _test_told(test: Test) -> Told:

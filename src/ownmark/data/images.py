@@ -1,4 +1,4 @@
-"""Images with labels, and the places that they are loaded from.
+"""Images with labels, the places that they are loaded from, and their split into those to work with and those to evaluate on.
 
 A place is `digits`, a torchvision data set (`torchvision:MNIST`), a folder with one folder per class, a folder with
 `metadata.csv`, a zip of either, or a MedMNIST `.npz` file.

@@ -1,4 +1,4 @@
-"""Networks by name: built, filled with weights and told how to normalise."""
+"""Networks by name, `module:factory` or `torchvision:resnet18`: built, filled with weights and told how to normalise."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""Wraps a model so that it takes images in [0, 1], normalises them itself and outputs one tensor, as ownmark expects."""
+"""Copies a model so that it takes images in [0, 1], normalises them itself and outputs one tensor (n, k), as ownmark expects."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Loads and saves model weights; refuses weights that do not fit or contain NaN."""
+"""Loads and saves model weights, also from inside checkpoints, whose code is never run; refuses what does not fit, and NaN."""
 
 import hashlib
 import json

@@ -13,6 +13,14 @@ from ownmark.scoring.readings import NUMBERS, Answers, Floats, Reading
 TOLERANCE = 1e-2  # the sum of two probabilities may be off by this much after rounding to two decimals
 
 
+class Told(dict[Reading, npt.NDArray[Any]]):
+    """Answers with a `note` for the verdict on how their maps were computed: "" if as the claim says."""
+
+    def __init__(self, answers: Answers, note: str) -> None:
+        self.update(answers)
+        self.note = note
+
+
 def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -> Answers:
     """What `suspect` answers about `images`. Whatever it raises that is none of ours is a SuspectError that names it."""
     with blamed(SuspectError, f"{suspect.name} cannot be asked"):

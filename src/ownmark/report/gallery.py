@@ -1,4 +1,4 @@
-"""The gallery: samples as shown to the suspects, the changes in them, and each model's saliency map."""
+"""The gallery: samples as shown to the suspects, the changes in them, and each model's saliency map, as PNG data URLs."""
 
 import base64
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A claim and the verdicts on it as one self-contained HTML page: no scripts, fonts or images from elsewhere."""
+"""A claim, the verdicts on it and their settings as one self-contained HTML page: no scripts, fonts or images from elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.files import write_whole
 from ownmark.metrics import psnr
-from ownmark.querying.stealth import changed_from
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
 from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, letter, percent
@@ -72,7 +71,7 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
 
 def _change(claim: Claim) -> str:
     """How far the samples are from the originals."""
-    originals = changed_from(claim)
+    originals = claim.changed_from
     if originals is None:
         return "none: the samples are the originals"
     levels = np.abs(claim.images[:, 0].astype(np.int32) - originals.astype(np.int32)).max()

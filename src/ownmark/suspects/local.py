@@ -17,7 +17,8 @@ from ownmark.models.gradcam import GradCam, Located, normalised
 from ownmark.models.memory_format import laid_out
 from ownmark.models.prepared import Ending, copied, plain, told, unended
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Question, Told
+from ownmark.protocols import Question
+from ownmark.querying.answering import Told
 from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.answers import Outputs, readings, surely
 

@@ -1,6 +1,6 @@
 """Checks each step towards a verdict; doubts are values with the measured figure. No torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -172,3 +172,11 @@ def sentence(doubt: Doubt) -> Doubt:
 def sentences(doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
     """All doubts as sentences, without duplicates."""
     return tuple(dict.fromkeys(map(sentence, doubts)))
+
+
+def warned(warn: Callable[[str], None], doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
+    """`sentences` of the doubts, after `warn` was called with each of them."""
+    found = sentences(doubts)
+    for doubt in found:
+        warn(f"Warning: {doubt.message}")
+    return found

@@ -1,4 +1,4 @@
-"""The judge: put a claim's questions to a suspect and say what the answers prove. No torch."""
+"""The judge: puts a claim's questions to a suspect, and says what each test finds and what the answers show. No torch."""
 
 from dataclasses import replace
 
@@ -7,9 +7,9 @@ import numpy as np
 from ownmark import keys
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
-from ownmark.protocols import Question, Suspect, Told
+from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
-from ownmark.querying.answering import Hiding, answers_of, checked
+from ownmark.querying.answering import Hiding, Told, answers_of, checked
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential

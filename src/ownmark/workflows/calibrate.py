@@ -14,7 +14,7 @@ from ownmark.suspects.open import Access, Suspects
 from ownmark.verdicts import soundness
 from ownmark.verdicts.calibrate import calibration
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.watching import NOBODY, Watcher, warned
+from ownmark.workflows.watching import NOBODY, Watcher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,4 +85,4 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
         made = calibration(claim, measured, progress)
     doubts = (*soundness.of_innocents(claim, measured.right), *soundness.of_claim(made.claim))
     made.claim.save(request.out)
-    return CalibrateResult(made.claim, made.groups, warned(watcher, doubts))
+    return CalibrateResult(made.claim, made.groups, soundness.warned(watcher.warn, doubts))

@@ -1,4 +1,4 @@
-"""The folder that keeps what is finished of a long piece of work, so that the same request goes on after an interruption."""
+"""The models that a workflow makes, measures and keeps in a folder, so that the same request goes on after an interruption."""
 
 import hashlib
 import os

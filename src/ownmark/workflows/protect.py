@@ -46,7 +46,6 @@ from ownmark.models.prepared import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
 from ownmark.report.words import counted
-from ownmark.schemes import served
 from ownmark.schemes._common.triggers import Keyed, chosen_by
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.answers import Outputs, surely
@@ -55,7 +54,7 @@ from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows.making import Others, Workspace, quality, shown
-from ownmark.workflows.watching import NOBODY, Watcher, warned
+from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
 UNSIGNED = "a pledge is signed by its owner: --key OWNER.key"
@@ -185,7 +184,7 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
         mark = Mark(request.weights, begun.quality[headline], after, begun.owner is not None)
     found.claim.save(request.out)
     begun.work.clear()
-    doubts = (*begun.doubts, *doubts, *warned(watcher, soundness.of_claim(found.claim)))
+    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_claim(found.claim)))
     return ProtectResult(found.claim, request.out, found.model, mark, begun.quality, begun.split, doubts, seconds)
 
 
@@ -221,7 +220,7 @@ def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     for note in told(model):
         watcher.note(f"Of the model, {note}.")
     _check_logits(model, split.held_out)
-    doubts = warned(watcher, soundness.of_model(task, found, task.trivial(split.held_out.labels)))
+    doubts = soundness.warned(watcher.warn, soundness.of_model(task, found, task.trivial(split.held_out.labels)))
     work = Workspace(request.folder, network, request.seed, watcher)
     return _Begun(request, work, split, model, owner, found, doubts)
 
@@ -247,7 +246,7 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
         wanted = REFERENCES if request.references is None else request.references
         others = Others(wanted, request.training, request.surrogates)
         owner = others.joined(work, begun.model, owner)
-        doubts = warned(work.watcher, others.doubted(begun.model, owner))
+        doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
     if request.scheme.marks:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.scheme.marks else "Making the fingerprint") as progress:
@@ -296,7 +295,7 @@ def _keyed(scheme: Scheme) -> Keyed:
 def _check(request: ProtectRequest) -> None:
     """Raises UsageError for what the scheme has no use for, and for files that cannot be read, written, or must not be lost."""
     scheme = request.scheme
-    check_served(scheme, served(scheme), request.data.task)
+    check_served(scheme, scheme.serves, request.data.task)
     check_writable(request.out)
     if isinstance(request.data, Place):
         request.data.check()

@@ -1,11 +1,9 @@
 """What a workflow tells while it goes on: notes, warnings and steps with progress. It prints nothing itself."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from ownmark.protocols import Progress, silent
-from ownmark.verdicts.soundness import Doubt, sentences
 
 
 class Watcher(Protocol):
@@ -36,11 +34,3 @@ class Nobody:
 
 
 NOBODY = Nobody()
-
-
-def warned(watcher: Watcher, doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
-    """The doubts as sentences, each once, after the watcher was warned of them."""
-    found = sentences(doubts)
-    for doubt in found:
-        watcher.warn(f"Warning: {doubt.message}")
-    return found

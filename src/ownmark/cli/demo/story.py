@@ -33,6 +33,7 @@ from ownmark.cli.demo.digits import (
     loaded,
     one_core,
 )
+from ownmark.cli.render_judge import STYLES, of_verdict
 from ownmark.errors import UsageError
 from ownmark.files import check_writable
 from ownmark.protocols import Owner, Suspect
@@ -220,7 +221,7 @@ def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
     """The result as JSON data. `false_match_bound`: 95 % bound on the rate of independent models that score above all tested."""
     count = len(next(test.null.scores for test in found.claim.tests if isinstance(test.null, Innocents)))
     suspects = [
-        render.of_verdict(verdict) | {"correct": found.correct[folder / "suspects" / f"{Path(verdict.suspect).stem}.safetensors"]}
+        of_verdict(verdict) | {"correct": found.correct[folder / "suspects" / f"{Path(verdict.suspect).stem}.safetensors"]}
         for verdict in found.verdicts
     ]
     claim = render.of_claim(found.claim, folder / "digits.claim")
@@ -247,7 +248,7 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
     for verdict, one in zip(found.verdicts, record["suspects"], strict=True):
         finding, name = verdict.deciding, Path(verdict.suspect).name.removesuffix(".safetensors")
         figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {render.NAMES[finding.test.reading]:<14}"
-        show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", render.STYLES[verdict.outcome])
+        show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", STYLES[verdict.outcome])
     for test in found.claim.tests:
         if isinstance(test.null, Innocents):
             show(f"  Highest score of an innocent model, {render.NAMES[test.reading]}: {percent(max(test.null.scores))}")

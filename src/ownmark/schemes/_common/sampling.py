@@ -1,4 +1,4 @@
-"""Shared by fingerprints: the search for samples that hold after rounding, and the claim on them."""
+"""Shared by schemes: the resumable search for samples that hold after rounding, and the claim on them or on triggers."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -121,7 +121,7 @@ def test_the_picture_sets_the_suspect_against_luck(claim: Claim) -> None:
 @given(st.integers(1, 120), st.floats(1e-30, 0.5))
 def test_the_tinted_scores_of_a_keyed_claim_are_exactly_those_whose_p_is_small_enough(triggers: int, alpha: float) -> None:
     null = KeyedLabels(KEY, triggers, 10, 1)
-    least = drawing.threshold(null, alpha)
+    least = null.threshold(alpha)
     for score in (hits / triggers for hits in range(triggers + 1)):
         assert (null.p_value(score) <= alpha) == (least is not None and score > least)
 

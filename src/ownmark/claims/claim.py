@@ -23,7 +23,7 @@ from ownmark.files import write_whole
 from ownmark.scoring import matches
 from ownmark.scoring import null_models as nulls
 from ownmark.scoring.matches import Match
-from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
+from ownmark.scoring.null_models import Null, Uncalibrated
 from ownmark.scoring.readings import Expected, Reading, is_number
 from ownmark.tasks import Classification, Task
 
@@ -182,7 +182,7 @@ class Claim:
     @property
     def calibrated(self) -> bool:
         """Whether the null of at least one test is calibrated."""
-        return any(not isinstance(test.null, Uncalibrated) for test in self.tests)
+        return any(test.null.calibrated for test in self.tests)
 
     @property
     def changed_from(self) -> npt.NDArray[np.uint8] | None:
@@ -240,8 +240,8 @@ class Claim:
 
     def part(self, number: int) -> "Claim":
         """The claim of trigger set `number` alone; the other sets stay secret. `target_score` remains that of all sets."""
-        null = self.tests[0].null
-        if not isinstance(null, KeyedLabels) or not null.sets or any(test.null != null for test in self.tests):
+        null = self.tests[0].null.keyed
+        if null is None or not null.sets or any(test.null != null for test in self.tests):
             raise ClaimError("only a claim whose tests all share the same KeyedLabels, of at least one set, has parts")
         alone, rows = null.alone(number), slice(number * null.triggers, (number + 1) * null.triggers)
         tests = tuple(replace(test, expected=test.expected[rows], null=alone) for test in self.tests)

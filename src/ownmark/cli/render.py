@@ -11,8 +11,6 @@ from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
 from ownmark.report.words import before_and_after, counted, figure, percent
-from ownmark.scoring.matches import OnPattern
-from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import innocents_needed
 
@@ -49,7 +47,7 @@ def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
 
 
 def _of_test(test: Test) -> dict[str, Any]:
-    innocents = test.null if isinstance(test.null, Innocents) else None
+    scores, area = test.null.scores, test.match.area
     return {
         "reading": test.reading.value,
         "match": repr(test.match),
@@ -57,12 +55,12 @@ def _of_test(test: Test) -> dict[str, Any]:
         "layer": test.layer,
         "target_score": test.target_score,
         "null": type(test.null).__name__,
-        "innocents": len(innocents.scores) if innocents else 0,
-        "highest_innocent_score": max(innocents.scores) if innocents else None,
-        "median_innocent_score": median(innocents.scores) if innocents else None,
-        "lowest_innocent_score": min(innocents.scores) if innocents else None,
-        "map": list(test.match.grid) if isinstance(test.match, OnPattern) else None,
-        "corner_share": _corner(test.match) if isinstance(test.match, OnPattern) else None,
+        "innocents": len(scores),
+        "highest_innocent_score": max(scores) if scores else None,
+        "median_innocent_score": median(scores) if scores else None,
+        "lowest_innocent_score": min(scores) if scores else None,
+        "map": None if area is None else list(area.grid),
+        "corner_share": None if area is None else area.share,
         "smallest_p": test.null.smallest,
     }
 
@@ -95,23 +93,18 @@ def test_rows(claim: Claim) -> dict[str, Told]:
 
 def _test_told(test: Test) -> Told:
     where = f", at layer {test.layer}" if test.layer else ""
-    if isinstance(test.match, OnPattern):
-        rows, columns = test.match.grid
-        where += f"; the map is {rows}x{columns}, the corner {percent(_corner(test.match))} of it"
+    if (area := test.match.area) is not None:
+        rows, columns = area.grid
+        where += f"; the map is {rows}x{columns}, the corner {percent(area.share)} of it"
     asked = f"a sample counts if the suspect {test.match.meaning}{where}"
     own = f"protected model {percent(test.target_score)}"
-    if isinstance(test.null, KeyedLabels):
+    if test.null.keyed is not None:
         return asked, f"{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
-    if not isinstance(test.null, Innocents):
+    if not test.null.scores:
         return asked, f"{own}, not calibrated"
     count, scores = len(test.null.scores), test.null.scores
     spread = f"at most {percent(max(scores))} (median {percent(median(scores))}, least {percent(min(scores))})"
     return asked, f"{own}, {counted(count, 'innocent model')} {spread}, smallest p {test.null.smallest:.3g}"
-
-
-def _corner(match: OnPattern) -> float:
-    """The share of a map that the marked corner is."""
-    return len(set(match.cells)) / (match.grid[0] * match.grid[1])
 
 
 def _joined(values: tuple[float, ...]) -> str:
@@ -144,8 +137,7 @@ def _tell_claim(made: "ProtectResult", network: str) -> None:
 
 def _mark_record(mark: "Mark", claim: Claim, split: "Split") -> dict[str, Any]:
     """No logarithm of p where the labels come from no key."""
-    score, null = claim.tests[0].target_score, claim.tests[0].null
-    keyed = null if isinstance(null, KeyedLabels) else None
+    score, keyed = claim.tests[0].target_score, claim.tests[0].null.keyed
     return {
         "marked": str(mark.weights),
         "accuracy_before": mark.before,
@@ -160,7 +152,7 @@ def _mark_record(mark: "Mark", claim: Claim, split: "Split") -> dict[str, Any]:
 
 
 def _mark_rows(mark: "Mark", claim: Claim, split: "Split") -> dict[str, str]:
-    score, null = claim.tests[0].target_score, claim.tests[0].null
+    score, keyed = claim.tests[0].target_score, claim.tests[0].null.keyed
     count = len(claim.images)
     said = {
         "marked weights": str(mark.weights),
@@ -168,9 +160,9 @@ def _mark_rows(mark: "Mark", claim: Claim, split: "Split") -> dict[str, str]:
         "accuracy after": percent(mark.after),
         "survival": f"{percent(score)}: {round(score * count)} of {count} triggers",
     }
-    if isinstance(null, KeyedLabels):
+    if keyed is not None:
         where = "derived from your secret" if mark.own_key else "random, and in the claim only: keep the claim secret"
-        said |= {"log10 p": before_and_after(null, score), "key": where}
+        said |= {"log10 p": before_and_after(keyed, score), "key": where}
     return said
 
 

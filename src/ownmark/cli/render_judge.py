@@ -11,7 +11,6 @@ from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, tell
 from ownmark.evidence.scan import Row
 from ownmark.report.words import before_and_after, counted, interval, p_figure, percent
-from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts import duplicates
 from ownmark.verdicts.soundness import Doubt
@@ -60,8 +59,8 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
 
 def _logarithms(finding: Finding) -> dict[str, float]:
     """log10 of the p of keyed labels, before and after the allowance for tried keys; nothing for another null, or for a part."""
-    null, score = finding.test.null, finding.score
-    if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
+    null, score = finding.test.null.keyed, finding.score
+    if null is None or len(finding.matches) < null.count:
         return {}
     return {"log10_p": null.log10_p(score), "log10_p_adjusted": null.log10_p_adjusted(score)}
 
@@ -80,8 +79,8 @@ def tell_verdict(verdict: Verdict) -> None:
 def _told(finding: Finding) -> Told:
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
     said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
-    null = finding.test.null
-    if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
+    null = finding.test.null.keyed
+    if null is None or len(finding.matches) < null.count:
         return said
     return said, f"log10 p = {before_and_after(null, finding.score)}"
 
@@ -114,12 +113,12 @@ def of_calibrate(found: CalibrateResult, out: Path) -> Answer:
 
 def _tell_left_out(claim: Claim) -> None:
     """Name the tests that not every innocent could answer; the weakest test is one that all of them could."""
-    tests = [test for test in claim.tests if not isinstance(test.null, KeyedLabels)]
-    asked = tests[-1].null.models if isinstance(tests[-1].null, Innocents) else ()
+    tests = [test for test in claim.tests if test.null.keyed is None]
+    asked = tests[-1].null.models
     for test in tests:
-        if isinstance(test.null, Innocents) and test.null.models == asked:
+        if test.null.models and test.null.models == asked:
             continue
-        stays = "is still judged by the earlier innocents" if isinstance(test.null, Innocents) else "stays uncalibrated"
+        stays = "is still judged by the earlier innocents" if test.null.models else "stays uncalibrated"
         tell(f"The {render.NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
 
 

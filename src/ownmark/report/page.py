@@ -15,7 +15,7 @@ from ownmark.metrics import psnr
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
 from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, letter, percent
-from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import DEFAULT
 from ownmark.verdicts.verdict import Verdict
@@ -93,13 +93,13 @@ def _test(test: Test) -> tuple[Entry, ...]:
 
 def _null(null: Null) -> tuple[Entry, ...]:
     """The source of p; a key itself is never shown."""
-    if isinstance(null, KeyedLabels):
+    if (key := null.keyed) is not None:
         return (
             Entry(
-                "Labels", f"{counted(max(null.sets, 1), 'set')} of {null.triggers}, drawn from a key among {null.classes} classes"
+                "Labels", f"{counted(max(key.sets, 1), 'set')} of {key.triggers}, drawn from a key among {key.classes} classes"
             ),
             Entry("Innocent models", "not needed: p is exact"),
-            Entry("Allowance for tried keys", f"p is multiplied by 2^{null.grinding}"),
+            Entry("Allowance for tried keys", f"p is multiplied by 2^{key.grinding}"),
         )
     return (Entry("Innocent models", str(len(null.scores)) if null.scores else "none: not calibrated"),)
 
@@ -165,5 +165,5 @@ def template(name: str, *packages: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"words": words, "drawing": drawing, "Innocents": Innocents}
+    environment.globals |= {"words": words, "drawing": drawing}
     return environment.get_template(name)

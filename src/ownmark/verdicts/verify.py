@@ -124,8 +124,8 @@ def keyed_order(null: KeyedLabels) -> Labels:
 def _keyed(claim: Claim, suspect: Suspect) -> tuple[Test, KeyedLabels]:
     """The strongest test of keyed labels that the suspect can answer."""
     for test in claim.tests:
-        if isinstance(test.null, KeyedLabels) and test.reading in suspect.reveals:
-            return test, test.null
+        if test.null.keyed is not None and test.reading in suspect.reveals:
+            return test, test.null.keyed
     raise UsageError(
         f"only a test of keyed labels can stop early, and there is none that {suspect.name} can answer: ask about the whole claim"
     )

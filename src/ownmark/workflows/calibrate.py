@@ -9,7 +9,6 @@ from ownmark.claims.claim import Claim
 from ownmark.files import check_writable
 from ownmark.protocols import Suspect
 from ownmark.report.words import counted
-from ownmark.scoring.null_models import Innocents
 from ownmark.suspects.open import Access, Suspects
 from ownmark.verdicts import soundness
 from ownmark.verdicts.calibrate import calibration
@@ -78,7 +77,7 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
     access.check_layer(names)
     for name in names:
         access.check(name)
-    if any(isinstance(test.null, Innocents) for test in claim.tests):
+    if any(test.null.scores for test in claim.tests):
         watcher.warn("The claim was calibrated before: these innocents take the place of the earlier ones.")
     measured = Measured(claim, Suspects(access, names))
     with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:

@@ -40,7 +40,6 @@ from ownmark.protocols import Owner, Suspect
 from ownmark.report.page import page, write
 from ownmark.report.words import counted, percent
 from ownmark.schemes.saliency.scheme import Saliency
-from ownmark.scoring.null_models import Innocents
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
 from ownmark.training import Training
@@ -219,7 +218,7 @@ def save_images(file: Path) -> None:
 
 def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
     """The result as JSON data. `false_match_bound`: 95 % bound on the rate of independent models that score above all tested."""
-    count = len(next(test.null.scores for test in found.claim.tests if isinstance(test.null, Innocents)))
+    count = len(next(test.null.scores for test in found.claim.tests if test.null.scores))
     suspects = [
         of_verdict(verdict) | {"correct": found.correct[folder / "suspects" / f"{Path(verdict.suspect).stem}.safetensors"]}
         for verdict in found.verdicts
@@ -250,7 +249,7 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
         figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {render.NAMES[finding.test.reading]:<14}"
         show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", STYLES[verdict.outcome])
     for test in found.claim.tests:
-        if isinstance(test.null, Innocents):
+        if test.null.scores:
             show(f"  Highest score of an innocent model, {render.NAMES[test.reading]}: {percent(max(test.null.scores))}")
     if any("distilled" in one["suspect"] and one["exit_code"] for one in record["suspects"]):
         show("  The distilled copy is a new model trained on the old one's answers; this fingerprint does not survive that.")

@@ -66,7 +66,7 @@ class Saliency:
         if self.samples < 1:
             raise UsageError(f"expected at least one sample, got {self.samples}")
         own = isinstance(self.objective, Own)
-        if own != isinstance(self.masked, Turn) or (own and self.fill is not Fill.CLEAN):
+        if own != self.masked.paired or (own and self.fill is not Fill.CLEAN):
             raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
 
     @classmethod

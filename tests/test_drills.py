@@ -134,7 +134,7 @@ def test_a_scheme_is_one_file_and_one_line(tmp_path: Path) -> None:
     use = """
 scheme = read("newcomer(samples=4)", ownmark.schemes.SCHEMES)
 protected = scheme.protect(tiny(), Owner(pictures()), seed(0))
-tasks = [kind.name for kind in ownmark.schemes.served(scheme)]
+tasks = [kind.name for kind in scheme.serves]
 print(scheme, verify(protected.claim, Local(protected.model)).deciding.score, tasks)
 """
     assert told(tmp_path, CAST + use) == "Newcomer(samples=4) 1.0 ['classification']\n"
@@ -195,7 +195,7 @@ from dataclasses import replace
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images
 from ownmark.report.page import page
-from ownmark.schemes import SCHEMES, served
+from ownmark.schemes import SCHEMES
 from ownmark.tasks import TASKS, check_served
 from ownmark.training import Training, predict, train
 task = read("magnitude(unit=10)", TASKS)
@@ -205,7 +205,7 @@ model = tiny(classes=1)
 train(model, images, Training(epochs=2, batch=8, rate=0.01), seed(0))
 saliency = "Saliency(samples=2, descent=Descent(bound=0.1, steps=2), objective=Published, map_threshold=0.0, masked=Drop(0.0))"
 scheme = read(saliency, SCHEMES)
-check_served(scheme, served(scheme), task)
+check_served(scheme, scheme.serves, task)
 claim = Claim.from_bytes(scheme.protect(model.eval(), Owner(images), seed(0), silent).claim.to_bytes())
 verdict = verify(claim, Local(model))
 print(claim.task, len(claim.tests), verdict.deciding.score, "Magnitude(unit=10" in page(claim, [verdict]))

@@ -20,7 +20,7 @@ from ownmark.bench.results import Results
 from ownmark.bench.tables import figures, scores, snake, summary, tables
 from ownmark.bench.trial import Outcome, Role, Trial
 from ownmark.metrics import THRESHOLDS, aruc, best_robust_and_unique, robust_and_unique
-from ownmark.report.pictures import picture
+from ownmark.report.gallery import picture
 from ownmark.scoring.matches import Drop, to_record
 
 shares = st.lists(st.integers(0, 40).map(lambda hits: hits / 40), min_size=1, max_size=25)

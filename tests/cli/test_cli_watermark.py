@@ -16,7 +16,7 @@ from ownmark.claims.claim import Claim
 from ownmark.cli import console
 from ownmark.cli.options import listed
 from ownmark.evidence.choices import from_record
-from ownmark.models.named import build
+from ownmark.models.network import build
 from ownmark.models.weights import load_weights, weights_digest
 from ownmark.protocols import Progress, silent
 from ownmark.schemes import SCHEMES

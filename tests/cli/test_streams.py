@@ -14,7 +14,7 @@ from workshop import MODEL, RUN, Ran, ownmark, shop_in
 
 from ownmark.cli import main
 from ownmark.cli.commands.inspect import Inspect
-from ownmark.cli.streams import Stream, result, streams
+from ownmark.cli.console import Stream, result, streams
 
 Capture = pytest.CaptureFixture[str]
 VERIFY = ("verify", "upheld.claim", MODEL, "--weights", "model.safetensors")

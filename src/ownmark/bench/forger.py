@@ -18,8 +18,8 @@ from ownmark.errors import UsageError
 from ownmark.keys import Pixels
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.sampling import check_model, marked
 from ownmark.schemes._common.triggers import Triggers
-from ownmark.schemes._common.watermark import check_model, marked
 from ownmark.tasks import Classification, Task
 
 

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from ownmark.errors import ModelError
 from ownmark.method_strings import Choice
-from ownmark.models.copies import copied
-from ownmark.models.named import build
-from ownmark.models.prepared import prepared, preprocess_of
+from ownmark.models.network import build
+from ownmark.models.prepared import copied, prepared, preprocess_of
 
 
 class Layers(Choice):

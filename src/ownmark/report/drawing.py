@@ -1,12 +1,11 @@
 """The report's drawings: inline SVG positioned by shares of the width, so that text keeps its size on a phone."""
 
-from bisect import bisect_left
 from collections import Counter
 
 from markupsafe import Markup
 
 from ownmark.report.words import counted, innocent_counts, interval, matched, tenths
-from ownmark.scoring.null_models import KeyedLabels, Null
+from ownmark.scoring.null_models import Null
 from ownmark.verdicts.verdict import Finding, Outcome
 
 SHAPES = {
@@ -36,17 +35,6 @@ LANE = 46  # pixels between lanes
 def badge(outcome: Outcome) -> Markup:
     """The outcome's shape: filled disc, hollow ring or diamond, beside the words."""
     return BADGE.format(TONES[outcome], SHAPES[outcome])
-
-
-def threshold(null: Null, alpha: float) -> float | None:
-    """The score that a suspect must exceed for p <= alpha; None if no score suffices."""
-    if isinstance(null, KeyedLabels):
-        hits = range(1, null.count + 1)
-        fewest = bisect_left(hits, True, key=lambda hit: null.p_value(hit / null.count) <= alpha)
-        return fewest / null.count if fewest < null.count else None
-    scores = null.scores
-    enough = [least for least in scores if (1 + sum(other > least for other in scores)) / (len(scores) + 1) <= alpha]
-    return min(enough, default=None)
 
 
 def strip(finding: Finding, outcome: Outcome, alpha: float) -> Markup:
@@ -88,7 +76,7 @@ def leaning(finding: Finding, alpha: float) -> Outcome:
 
 def boundary(finding: Finding, alpha: float) -> str:
     """The meaning of the tinted part of the picture."""
-    least = threshold(finding.test.null, alpha)
+    least = finding.test.null.threshold(alpha)
     if least is None or least >= 1:
         return f"No score would match at alpha = {alpha:g}."
     count = round(least * len(finding.matches))
@@ -187,7 +175,7 @@ def _axis(base: float) -> Markup:
 
 def _region(null: Null, alpha: float, base: float) -> Markup:
     """The scores that would match at `alpha`, tinted."""
-    least = threshold(null, alpha)
+    least = null.threshold(alpha)
     if least is None or least >= 1:
         return Markup()
     return REGION.format(_x(least), _x(1 - least), base)

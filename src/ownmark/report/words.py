@@ -123,7 +123,7 @@ def before_and_after(null: KeyedLabels, score: float) -> str:
 
 def keyed(claim: Claim) -> KeyedLabels | None:
     """The null of the claim's first test of keyed labels, if it has one."""
-    return next((test.null for test in claim.tests if isinstance(test.null, KeyedLabels)), None)
+    return next((test.null.keyed for test in claim.tests if test.null.keyed is not None), None)
 
 
 def asks_labels(claim: Claim) -> bool:
@@ -193,9 +193,9 @@ def _compared(finding: Finding) -> str:
 
 def consequence(verdict: Verdict) -> str:
     """The consequence, in one sentence."""
-    finding, null = verdict.deciding, verdict.deciding.test.null
-    if isinstance(null, KeyedLabels):
-        return _of_keyed(verdict, null)
+    finding, key = verdict.deciding, verdict.deciding.test.null.keyed
+    if key is not None:
+        return _of_keyed(verdict, key)
     if verdict.outcome is Outcome.MATCH:
         return f"A model of the same kind as those innocent ones would score this high {at_most(finding.p)} ({p_value(finding)})."
     if verdict.outcome is Outcome.NO_MATCH:

@@ -13,11 +13,5 @@ from ownmark.schemes.saliency.scheme import Saliency as Saliency
 from ownmark.schemes.tafa import TAFA as TAFA
 from ownmark.schemes.trigger_set import TriggerSet as TriggerSet
 from ownmark.schemes.zhang import Zhang as Zhang
-from ownmark.tasks import Task
 
 SCHEMES: tuple[type[Scheme], ...] = kinds(vars(), __name__)
-
-
-def served(scheme: Scheme) -> tuple[type[Task], ...]:
-    """The tasks that the scheme supports."""
-    return scheme.serves

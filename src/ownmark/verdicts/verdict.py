@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ownmark.claims.claim import Test
-from ownmark.escaped import escaped
-from ownmark.scoring.null_models import Innocents
+from ownmark.errors import escaped
 from ownmark.scoring.readings import Bools, Floats
 from ownmark.statistics.sequential import Early
 from ownmark.verdicts import picture
@@ -75,6 +74,6 @@ class Verdict:
         null, one = self.deciding.test.null, self.deciding
         drawn = ""
         if self.queries:
-            innocents = null.scores if isinstance(null, Innocents) else ()
+            innocents = null.scores
             drawn = picture.of_score(one.score, one.interval, protected=one.test.target_score, innocents=innocents)
         return picture.titled(f"{self.outcome}: {escaped(self.suspect)}", escaped(self.reason), drawn)

@@ -17,8 +17,7 @@ import pytest
 from loopback import HASTY, Asked, Said, said, serving, transport
 
 from ownmark.cli import console
-from ownmark.errors import AnswerError, SuspectError, UsageError
-from ownmark.escaped import escaped
+from ownmark.errors import AnswerError, SuspectError, UsageError, escaped
 from ownmark.suspects.http import web
 from ownmark.suspects.http.ledger import Ledger, Reply
 from ownmark.suspects.http.mapping import Mapping

@@ -9,7 +9,7 @@ from ownmark.cli.options import ModelOfFiles, Output, Outputs
 from ownmark.cli.sealing import passphrase
 from ownmark.cli.web import Api, AtOnce, Header, LedgerFile, PerSecond, Tensor
 from ownmark.errors import UsageError
-from ownmark.workflows.files import check_writable
+from ownmark.files import check_writable
 
 
 @dataclass(frozen=True, kw_only=True)

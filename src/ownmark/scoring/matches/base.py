@@ -13,6 +13,11 @@ class Area:
     cells: tuple[tuple[int, int], ...]
     grid: tuple[int, int]
 
+    @property
+    def share(self) -> float:
+        """The share of the map that it covers."""
+        return len(set(self.cells)) / (self.grid[0] * self.grid[1])
+
 
 class Match(Protocol):
     """A frozen dataclass of its thresholds; maps `observed` (n, views, ...) and `expected` answers to (n,) bool."""

@@ -1,5 +1,6 @@
 """What a suspect answers: a stranger's fault becomes one of its own, and what it reveals can be hidden. No torch."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,14 @@ from ownmark.protocols import Question, Suspect
 from ownmark.scoring.readings import Answers, Reading
 
 
+def asking(name: str) -> AbstractContextManager[None]:
+    """Whatever the suspect called `name` raises inside the block that is none of ours becomes a SuspectError that names it."""
+    return blamed(SuspectError, f"{name} cannot be asked")
+
+
 def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -> Answers:
     """What `suspect` answers about `images`. Whatever it raises that is none of ours is a SuspectError that names it."""
-    with blamed(SuspectError, f"{suspect.name} cannot be asked"):
+    with asking(suspect.name):
         return suspect.read(images, question)
 
 

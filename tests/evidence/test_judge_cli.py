@@ -97,7 +97,7 @@ def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(court: Path, ca
 
 @needs_openssl
 def test_two_claimants_are_weighed(capsys: Capture) -> None:
-    words = ["dispute", "a.opened", "b.opened", "b.onnx", "--root", "tsa.pem", "--seen", "2100-01-01"]
+    words = ["dispute", "a.opened", "b.opened", "b.onnx", "--root", "tsa.pem", "--root", "tsa.pem", "--seen", "2100-01-01"]
     ran = ownmark(capsys, *words, "--first-model", "a.onnx", "--second-model", "b.onnx", "--json")
     assert ran.code == 0, ran.err
     assert ran.record["table"]["mark of the first in the second's model"].startswith("MATCH")
@@ -111,7 +111,19 @@ def test_two_claimants_are_weighed(capsys: Capture) -> None:
     assert (ran.code, ran.out.splitlines()[0]) == (3, "UNRESOLVED")
 
 
-DISPUTE = ["dispute", "a.opened", "b.opened", "--first-model", "a.onnx", "--second-model", "b.onnx", "--seen", "2100-01-01"]
+DISPUTE = [
+    "dispute",
+    "a.opened",
+    "b.opened",
+    "--first-model",
+    "a.onnx",
+    "--second-model",
+    "b.onnx",
+    "--root",
+    "tsa.pem",
+    "--seen",
+    "2100-01-01",
+]
 
 
 @needs_openssl

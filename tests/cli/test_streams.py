@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from workshop import MODEL, RUN, Ran, ownmark, shop_in
 
+from ownmark.claims.claim import Claim
 from ownmark.cli import main
 from ownmark.cli.commands.inspect import Inspect
 from ownmark.cli.streams import Stream, result, streams
@@ -26,8 +28,11 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def piped(folder: Path, out: int, *more: str) -> Ran:
-    """A verdict of a process whose stdout is that."""
-    call = [sys.executable, "-c", RUN, *VERIFY, *more]
+    """A verdict of a process whose stdout is that, on a file, which needs no torch and so no seconds to load it."""
+    claim = Claim.load(folder / "upheld.claim")
+    answers = replace(claim.tests[1], null=claim.tests[0].null)
+    replace(claim, tests=(answers,)).save(folder / "answers.claim")
+    call = [sys.executable, "-c", RUN, "verify", "answers.claim", "copy.onnx", *more]
     ended = subprocess.run(call, cwd=folder, stdout=out, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
     return Ran(ended.returncode, "", ended.stderr)
 

@@ -141,3 +141,11 @@ def test_a_judge_keeps_his_key_for_himself(tmp_path: Path, part: Claim) -> None:
     judge(asked)
     assert isinstance(asked.judge, OwnerKey)
     assert asked.judge.secret.hex() not in repr(asked) + asked.out.read_text()
+
+
+def test_a_verdict_tells_where_the_judge_took_the_suspects_map_and_is_computed_anew_with_it(tmp_path: Path, part: Claim) -> None:
+    asked = hearing(tmp_path, Model(marked(part), "copy"), part, layer="stages.2")
+    judge(asked)
+    again = recompute(Record(verdict=asked.out, opened=asked.opened)).found
+    assert again is not None
+    assert [one.name for one in again.judged.session.heard] == ["copy, its map taken at 'stages.2'", "own"]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ownmark.cli.options import chosen, normalisation
+from ownmark.cli.web import as_bytes
 
 if TYPE_CHECKING:
     from ownmark.claims.claim import Claim
@@ -42,6 +43,8 @@ class AskingFarAway(Asking, Protocol):
     @property
     def tensor(self) -> str | None: ...
     @property
+    def binary(self) -> str | None: ...
+    @property
     def per_second(self) -> float: ...
     @property
     def at_once(self) -> int: ...
@@ -76,6 +79,7 @@ def reach_of(asked: AskingFarAway, claim: "Claim", model: str | None = None) -> 
         api=asked.api,
         header=tuple(asked.header or ()),
         tensor=asked.tensor,
+        binary=as_bytes(asked.binary),
         per_second=asked.per_second,
         at_once=asked.at_once,
     )

@@ -39,6 +39,7 @@ class Served:
     api: str | None
     header: Sequence[str] | None
     tensor: str | None
+    binary: bool | None
     ledger: Path | None
     per_second: float
     at_once: int
@@ -51,6 +52,7 @@ class Served:
             api=self.api,
             header=tuple(self.header or ()),
             tensor=self.tensor,
+            binary=self.binary,
             ledger=self.ledger,
             per_second=self.per_second,
             at_once=self.at_once,

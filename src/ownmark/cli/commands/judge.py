@@ -7,7 +7,7 @@ from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import ModelOfFiles, Output, Outputs
 from ownmark.cli.sealing import passphrase
-from ownmark.cli.web import Api, AtOnce, Header, LedgerFile, PerSecond, Tensor
+from ownmark.cli.web import Api, AtOnce, Binary, Header, LedgerFile, PerSecond, Tensor, as_bytes
 from ownmark.errors import UsageError
 from ownmark.workflows.files import check_writable
 
@@ -42,6 +42,7 @@ class Judge:
     api: Api = None
     header: Header = None
     tensor: Tensor = None
+    binary: Binary = None
     ledger: LedgerFile = None
     per_second: PerSecond = 0
     at_once: AtOnce = 8
@@ -66,7 +67,9 @@ class Judge:
             roots=self.root, owner_key=self.owner, pool=self.pool, alpha=self.alpha, beacons=self.beacon, pledges=self.pledges
         )
         near = hearings.access(self.bundle, self.model, self.outputs, self.output)
-        web = hearings.Served(self.api, self.header, self.tensor, self.ledger, self.per_second, self.at_once)
+        web = hearings.Served(
+            self.api, self.header, self.tensor, as_bytes(self.binary), self.ledger, self.per_second, self.at_once
+        )
         signer = owner.opened(self.key, passphrase())
         made = hearings.heard(web.reach(self.bundle, near), parties, trust, seen, signer, self.out)
         return judged_answer(made, self.out, heard=True)

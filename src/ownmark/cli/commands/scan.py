@@ -10,7 +10,7 @@ from ownmark.cli.access import reach_of
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
 from ownmark.cli.options import rate as checked_rate
-from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
+from ownmark.cli.web import Api, AtOnce, Binary, Header, PerSecond, Tensor
 
 MIB = 2**20
 
@@ -56,6 +56,7 @@ class Scan:
     api: Api = None
     header: Header = None
     tensor: Tensor = None
+    binary: Binary = None
     per_second: PerSecond = 0
     at_once: AtOnce = 8
 

@@ -39,6 +39,9 @@ class Judge:
     out: options.VerdictOut = None
     offline: options.Offline = None
     judge: options.KnownJudge = None
+    cyclonedx: options.CycloneDX = None
+    in_toto: options.InToto = None
+    spdx: options.Spdx = None
     api: Api = None
     header: Header = None
     tensor: Tensor = None
@@ -51,12 +54,18 @@ class Judge:
         from ownmark.cli import hearings
         from ownmark.cli.render_evidence import judged_answer
         from ownmark.evidence import owner
+        from ownmark.workflows.records import Records
         from ownmark.workflows.terms import trusted
 
+        records = Records(cyclonedx=self.cyclonedx, in_toto=self.in_toto, spdx=self.spdx)
+        records.check(self.suspect, signs=self.offline is None)
         if self.offline is not None:
             hearings.check_offline(self.suspect, self.own, self.reference, self.decoys, self.seen, self.key, self.out, self.alpha)
             known = {"judge_key": self.judge, "owner_key": self.owner, "roots": self.root}
-            return judged_answer(hearings.reread(self.offline, self.bundle, self.pool, **known), self.offline, heard=False)
+            read = hearings.reread(self.offline, self.bundle, self.pool, **known)
+            if read.found is not None:
+                records.write(read.found, self.offline, None, None)
+            return judged_answer(read, self.offline, heard=False)
         if self.suspect is None or self.key is None or self.out is None:
             raise UsageError("judge needs --suspect, --key JUDGE.key to sign with, and --out; or --offline VERDICT")
         if self.judge is not None:
@@ -72,4 +81,6 @@ class Judge:
         )
         signer = owner.opened(self.key, passphrase())
         made = hearings.heard(web.reach(self.bundle, near), parties, trust, seen, signer, self.out)
+        if made.found is not None:
+            records.write(made.found, self.out, self.suspect, signer)
         return judged_answer(made, self.out, heard=True)

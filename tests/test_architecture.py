@@ -35,6 +35,7 @@ ORDER = (
     ("training",),
     ("suspects", "evidence"),
     ("schemes", "attacks", "detectors"),
+    ("finding",),
     ("report",),
     ("workflows",),
     ("bench", "recipes"),

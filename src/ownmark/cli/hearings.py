@@ -41,6 +41,7 @@ class Served:
     api: str | None
     header: Sequence[str] | None
     tensor: str | None
+    binary: bool | None
     ledger: Path | None
     per_second: float
     at_once: int
@@ -53,6 +54,7 @@ class Served:
             api=self.api,
             header=tuple(self.header or ()),
             tensor=self.tensor,
+            binary=self.binary,
             ledger=self.ledger,
             per_second=self.per_second,
             at_once=self.at_once,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.claims.claim import Preprocess
-from ownmark.errors import AnswerError, ModelError, SuspectError
+from ownmark.errors import AnswerError, ModelError, SizeError, SuspectError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.outputs import LOGITS, missing, several, used
 from ownmark.scoring.readings import Answers, Reading
@@ -64,11 +64,8 @@ class Onnx:
         """What the file returns for uint8 images (n, height, width, channels), checked against the question's task."""
         _, *wanted = self._input.shape
         height, width, channels = images.shape[1:]
-        for want, got in zip(wanted, (channels, height, width), strict=True):
-            if isinstance(want, int) and want != got:
-                raise SuspectError(
-                    f"{self.name} takes images (channels, height, width) = {wanted}, the claim has {(channels, height, width)}"
-                )
+        if any(isinstance(want, int) and want != got for want, got in zip(wanted, (channels, height, width), strict=True)):
+            raise _misfit(self.name, wanted, (channels, height, width))
         if len(self._preprocess.mean) not in {1, channels}:
             raise SuspectError(
                 f"the preprocessing of {self.name} has {len(self._preprocess.mean)} channels, the claim {channels}"
@@ -141,6 +138,15 @@ def _output(told: list[Any], wanted: str, path: Path | str) -> Any:  # noqa: ANN
     if len(fitting) > 1:
         raise several(str(path), (one.name for one in fitting))
     return fitting[0] if fitting else told[0]
+
+
+def _misfit(name: str, wanted: Sequence[object], got: tuple[int, int, int]) -> SuspectError:
+    """The input is of another shape than the claim's images; if only height and width differ, they can be resized."""
+    told = f"{name} takes images (channels, height, width) = {list(wanted)}, the claim has {got}"
+    channels, *size = wanted
+    height, width = (want if isinstance(want, int) else own for want, own in zip(size, got[1:], strict=True))
+    fits = not isinstance(channels, int) or channels == got[0]
+    return SizeError(told, (height, width)) if fits else SuspectError(told)
 
 
 def _number(shape: Sequence[object]) -> int | None:

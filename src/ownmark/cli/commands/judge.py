@@ -7,7 +7,7 @@ from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import AllowExternal, Layer, ModelOfFiles, Output, Outputs
 from ownmark.cli.sealing import passphrase
-from ownmark.cli.web import Api, AtOnce, Header, LedgerFile, PerSecond, Tensor
+from ownmark.cli.web import Api, AtOnce, Binary, Header, LedgerFile, PerSecond, Tensor, as_bytes
 from ownmark.errors import UsageError
 from ownmark.files import check_writable
 
@@ -41,9 +41,13 @@ class Judge:
     out: options.VerdictOut = None
     offline: options.Offline = None
     judge: options.KnownJudge = None
+    cyclonedx: options.CycloneDX = None
+    in_toto: options.InToto = None
+    spdx: options.Spdx = None
     api: Api = None
     header: Header = None
     tensor: Tensor = None
+    binary: Binary = None
     ledger: LedgerFile = None
     per_second: PerSecond = 0
     at_once: AtOnce = 8
@@ -52,13 +56,19 @@ class Judge:
         from ownmark.cli import hearings
         from ownmark.cli.render_evidence import judged_answer
         from ownmark.evidence import owner
+        from ownmark.workflows.records import Records
         from ownmark.workflows.terms import trusted
 
+        records = Records(cyclonedx=self.cyclonedx, in_toto=self.in_toto, spdx=self.spdx)
+        records.check(self.suspect, signs=self.offline is None)
         if self.offline is not None:
             given = (self.suspect, self.own, self.reference, self.decoys, self.seen, self.key, self.out, self.alpha)
             hearings.check_offline(*given, self.layer or None, self.allow_external or None)
             known = {"judge_key": self.judge, "owner_key": self.owner, "roots": self.root}
-            return judged_answer(hearings.reread(self.offline, self.bundle, self.pool, **known), self.offline, heard=False)
+            read = hearings.reread(self.offline, self.bundle, self.pool, **known)
+            if read.found is not None:
+                records.write(read.found, self.offline, None, None)
+            return judged_answer(read, self.offline, heard=False)
         if self.suspect is None or self.key is None or self.out is None:
             raise UsageError("judge needs --suspect, --key JUDGE.key to sign with, and --out; or --offline VERDICT")
         if self.judge is not None:
@@ -70,7 +80,11 @@ class Judge:
             roots=self.root, owner_key=self.owner, pool=self.pool, alpha=self.alpha, beacons=self.beacon, pledges=self.pledges
         )
         near = hearings.access(self, self.bundle)
-        web = hearings.Served(self.api, self.header, self.tensor, self.ledger, self.per_second, self.at_once)
+        web = hearings.Served(
+            self.api, self.header, self.tensor, as_bytes(self.binary), self.ledger, self.per_second, self.at_once
+        )
         signer = owner.opened(self.key, passphrase())
         made = hearings.heard(web.reach(self.bundle, near), parties, trust, seen, signer, self.out)
+        if made.found is not None:
+            records.write(made.found, self.out, self.suspect, signer)
         return judged_answer(made, self.out, heard=True)

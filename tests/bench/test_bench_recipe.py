@@ -8,9 +8,9 @@ from benches import RECIPE, grid, recipe_file
 from ownmark.attacks.noise import Noise
 from ownmark.bench.artifacts import Copied
 from ownmark.bench.grid import Grid
-from ownmark.bench.image_places import resolved, stamp
 from ownmark.bench.recipe import names, recipe
 from ownmark.bench.trial import Role
+from ownmark.data.image_places import resolved, stamp
 from ownmark.errors import UsageError
 
 SCALES = [(name, scale) for name in names() for scale in recipe(name).scales]

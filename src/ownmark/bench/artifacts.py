@@ -16,9 +16,9 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from ownmark.bench.image_places import resolved, stamp
 from ownmark.bench.store import Made, Specification, Store
 from ownmark.claims.claim import Claim
+from ownmark.data.image_places import resolved, stamp
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
 from ownmark.models.memory_format import plain_copy

@@ -18,7 +18,7 @@ from ownmark.protocols import Progress, silent
 
 @dataclass(frozen=True)
 class Permute:
-    """Reorders the `fraction` of the neurons of every hidden layer at random, with their biases, normalisation and outgoing weights.
+    """Reorders a `fraction` of every hidden layer's neurons at random, with their biases, normalisation and outgoing weights.
 
     A neuron is an output channel of a convolution or an output of a linear layer. Layers whose outputs are summed with others, as
     at the end of a residual block, stay as they are: see `models.wiring`.

@@ -96,6 +96,21 @@ def test_a_failed_trial_is_counted_and_named(found: list[Outcome]) -> None:
     assert line[5:] == (2, 2, 2), "one of three copies was not asked in each repeat"
 
 
+def test_a_further_theft_is_scored_and_not_counted(found: list[Outcome]) -> None:
+    copies = [one for one in found if one.trial.suspect == "prune"]
+    more = [outcome(replace(one.trial, suspect="hard", role=Role.FURTHER), 0.0) for one in copies]
+    told, plain = figures([*found, *more]), figures(found)
+    added = {name: value for name, value in told.items() if name not in plain}
+    assert added == {
+        "saliency.black_box.score.hard": 0,
+        "saliency.black_box.score.hard_std": 0,
+        "saliency.accuracy.hard": 0.75,
+    }
+    assert {name: told[name] for name in plain} == plain
+    assert ablations([*found, *more]) == ablations(found)
+    assert ("saliency", "hard", "further") in {row[:3] for table in tables([*found, *more]) for row in table.rows}
+
+
 def test_without_a_negative_there_is_no_area(found: list[Outcome]) -> None:
     copies = [one for one in found if one.trial.role is not Role.NEGATIVE]
     assert summary(copies).rows[0][2:5] == (None, None, None)

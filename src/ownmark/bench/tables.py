@@ -52,6 +52,7 @@ class Scores:
     """The scores of one scheme in one test and repeat."""
 
     positives: dict[str, float] = field(default_factory=dict)
+    further: dict[str, float] = field(default_factory=dict)
     negatives: dict[str, float] = field(default_factory=dict)
     target: float | None = None
 
@@ -59,8 +60,8 @@ class Scores:
         if outcome.trial.role is Role.TARGET:
             self.target = score
         else:
-            side = self.positives if outcome.trial.role is Role.POSITIVE else self.negatives
-            side[outcome.trial.suspect] = score
+            side = {Role.POSITIVE: self.positives, Role.FURTHER: self.further, Role.NEGATIVE: self.negatives}
+            side[outcome.trial.role][outcome.trial.suspect] = score
 
     @property
     def sides(self) -> tuple[Floats, Floats]:
@@ -166,7 +167,7 @@ def areas(repeats: Repeats) -> dict[str, list[float]]:
 def _scores(repeats: Repeats) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for one in repeats:
-        for suspect, score in (one.positives | one.negatives).items():
+        for suspect, score in (one.positives | one.further | one.negatives).items():
             found[f"score.{snake(suspect)}"].append(score)
         if one.target is not None:
             found["score.target"].append(one.target)

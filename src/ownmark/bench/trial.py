@@ -23,10 +23,14 @@ Wrapper = Transform | Hardening
 
 
 class Role(StrEnum):
-    """Ground truth of a suspect: the owner's `TARGET`, a copy (`POSITIVE`) or an independent model (`NEGATIVE`)."""
+    """Ground truth of a suspect: the owner's `TARGET`, a copy (`POSITIVE`) or an independent model (`NEGATIVE`).
+
+    `FURTHER`: a copy that is scored, but not counted in R and U, so that these stay those of the recipe's paper.
+    """
 
     TARGET = "target"
     POSITIVE = "positive"
+    FURTHER = "further"
     NEGATIVE = "negative"
 
 

@@ -25,10 +25,11 @@ from ownmark.querying.transcript import AS_SEALED, Decoys, Heard, Plan, Role, he
 from ownmark.report.words import counted
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.ledger import Ledger
-from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
+from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur
 from ownmark.workflows.watching import NOBODY, Watcher
 
 PURIFY = (JPEG(75), BitDepth(5))
+FRONTS = {repr(one): one.transform for one in (*PURIFY, Blur(1.0))}  # what may stand before a suspect, tried on references
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,7 +92,7 @@ def judge(asked: Hearing, watcher: Watcher = NOBODY) -> Judgement:
             suspect, plan = _heard(asked, found, plan)
             everybody = [suspect]
             everybody += [heard_plainly(asked.own, part, Role.OWN)] if asked.own else []
-            everybody += [heard_plainly(one, part, Role.REFERENCE, stratum.value) for stratum, one in asked.references]
+            everybody += [heard_plainly(one, part, Role.REFERENCE, stratum.value, FRONTS) for stratum, one in asked.references]
         except UnsettledError as error:
             return Judgement(None, f"what the answers mean is not settled, so that there is no verdict to sign: {error}")
     if Reading.SALIENCY in asked.suspect.reveals & {test.reading for test in part.tests} - set(suspect.given[AS_SEALED]):

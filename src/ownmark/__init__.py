@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from ownmark.schemes.mistakes import Mistakes as Mistakes
     from ownmark.schemes.negatives import Negatives as Negatives
     from ownmark.schemes.partitioned import Partitioned as Partitioned
+    from ownmark.schemes.residual import Residual as Residual
     from ownmark.schemes.saliency.objectives import Contrast as Contrast
     from ownmark.schemes.saliency.objectives import Own as Own
     from ownmark.schemes.saliency.objectives import Published as Published
@@ -195,6 +196,7 @@ HOME = {
     "Regression": "tasks",
     "Removal": "attacks.prune_filters",
     "ResNet18": "models.resnet",
+    "Residual": "schemes.residual",
     "ResizePad": "suspects.wrappers.wrapped",
     "Response": "suspects.wrappers.guarded",
     "Retrain": "attacks.retrain",

@@ -9,7 +9,7 @@ from ownmark.cli.console import Told, facts, show
 from ownmark.metrics import psnr
 from ownmark.querying.stealth import changed_from
 from ownmark.report.words import before_and_after, counted, figure, interval, p_figure, percent
-from ownmark.scoring.matches import OnPattern
+from ownmark.scoring.matches import Graded, OnPattern
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
@@ -70,7 +70,8 @@ def tell_verdict(verdict: Verdict) -> None:
 
 def _told(finding: Finding) -> Told:
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
-    said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
+    score = f"score {percent(finding.score)} on {total}" if finding.graded else f"{percent(finding.score)} of {total} match"
+    said = f"{score} ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
     null = finding.test.null
     if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
         return said
@@ -148,7 +149,8 @@ def test_rows(claim: Claim) -> dict[str, Told]:
 def tell_line(verdict: Verdict) -> None:
     """A verdict as one line of the result."""
     finding = verdict.deciding
-    score = f"{percent(finding.score)} match, p = {p_figure(finding)}, {NAMES[finding.test.reading]}"
+    verb = "score" if finding.graded else "match"
+    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {NAMES[finding.test.reading]}"
     if not verdict.queries:
         score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
@@ -159,7 +161,8 @@ def _test_told(test: Test) -> Told:
     if isinstance(test.match, OnPattern):
         rows, columns = test.match.grid
         where += f"; the map is {rows}x{columns}, the corner {percent(_corner(test.match))} of it"
-    asked = f"a sample counts if the suspect {test.match.meaning}{where}"
+    counts = "the score says how far" if isinstance(test.match, Graded) else "a sample counts if"
+    asked = f"{counts} the suspect {test.match.meaning}{where}"
     own = f"protected model {percent(test.target_score)}"
     if isinstance(test.null, KeyedLabels):
         return asked, f"{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"

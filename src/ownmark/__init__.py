@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from ownmark.schemes.mistakes import Mistakes as Mistakes
     from ownmark.schemes.negatives import Negatives as Negatives
     from ownmark.schemes.partitioned import Partitioned as Partitioned
+    from ownmark.schemes.residual import Residual as Residual
     from ownmark.schemes.saliency.objectives import Contrast as Contrast
     from ownmark.schemes.saliency.objectives import Own as Own
     from ownmark.schemes.saliency.objectives import Published as Published
@@ -220,6 +221,7 @@ HOME = {
     "Reply": "attacks.knockoff",
     "ResNet18": "models.resnet",
     "Rescale": "attacks.rescale",
+    "Residual": "schemes.residual",
     "ResizePad": "suspects.wrappers.wrapped",
     "Response": "suspects.wrappers.guarded",
     "Retrain": "attacks.retrain",

@@ -108,7 +108,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setting:
-    """Settings shared by the models of one task; `network` is a name for `models.named`."""
+    """Settings shared by the models of one task; `network` is a name for `models.network`."""
 
     pictures: Pictures
     network: str

@@ -78,7 +78,8 @@ def tell_verdict(verdict: Verdict) -> None:
 
 def _told(finding: Finding) -> Told:
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
-    said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
+    score = f"score {percent(finding.score)} on {total}" if finding.graded else f"{percent(finding.score)} of {total} match"
+    said = f"{score} ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
     null = finding.test.null.keyed
     if null is None or len(finding.matches) < null.count:
         return said
@@ -88,7 +89,8 @@ def _told(finding: Finding) -> Told:
 def tell_line(verdict: Verdict) -> None:
     """A verdict as one line of the result."""
     finding = verdict.deciding
-    score = f"{percent(finding.score)} match, p = {p_figure(finding)}, {render.NAMES[finding.test.reading]}"
+    verb = "score" if finding.graded else "match"
+    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {render.NAMES[finding.test.reading]}"
     if not verdict.queries:
         score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])

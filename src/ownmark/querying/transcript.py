@@ -222,8 +222,8 @@ def _twins(part: Claim) -> tuple[Pixels, Labels]:
     """Control twins, if a test of the claim needs them and they can be made, and the expected classes of their samples."""
     found = controls_of(part)
     if found is None:
-        return part.images[:0, 0], _chief(part).expected[:0]
-    return found.twins, np.asarray(_chief(part).expected[found.rows])
+        return part.images[:0, 0], _chief(part).target[:0]
+    return found.twins, np.asarray(_chief(part).target[found.rows])
 
 
 def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
@@ -235,7 +235,7 @@ def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
 
 
 def _target(part: Claim) -> Labels:
-    return np.repeat(_chief(part).expected, part.images.shape[1], axis=0)
+    return np.repeat(_chief(part).target, part.images.shape[1], axis=0)
 
 
 def _question(readings: frozenset[Reading], part: Claim, target: Labels, covered: Labels | None) -> Question:

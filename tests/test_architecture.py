@@ -35,6 +35,7 @@ ORDER = (
     ("training",),
     ("suspects", "evidence"),
     ("schemes", "attacks", "detectors"),
+    ("finding",),
     ("report",),
     ("workflows",),
     ("bench", "recipes"),
@@ -44,6 +45,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects", "tasks")  # packages whose kinds never import each other
 REGISTRIES = ("suspects.open",)  # import every kind of their package
 SHARED = {  # what the kinds of a package may share
+    "attacks": {"_common"},
     "schemes": {"_common"},
     "suspects": {"answers", "http", "onnx_data", "opener", "local"},
     "tasks": {"base", "arcface"},

@@ -9,6 +9,7 @@ OwnmarkError
 ├── ClaimError           a claim file is corrupt, modified or of an unknown version (exits with 4)
 │   └── EvidenceError    a seal is corrupt, modified or not signed by its owner, or what is opened is not what was sealed
 └── SuspectError         a suspect cannot be reached or its answers cannot be used (exits with 5)
+    ├── SizeError        the suspect takes images of another size
     └── AnswerError      the answers violate what the reading promises
         └── UnsettledError   the meaning of the answers is ambiguous: `verify` returns an INCONCLUSIVE verdict
             └── KindError    cannot distinguish logits from probabilities
@@ -66,6 +67,14 @@ class SuspectError(OwnmarkError):
     """A suspect cannot be reached or its answers cannot be used."""
 
     exit_code = 5
+
+
+class SizeError(SuspectError):
+    """The suspect takes images of another `size`: height, width."""
+
+    def __init__(self, message: str, size: tuple[int, int]) -> None:
+        Exception.__init__(self, message)
+        self.size = size
 
 
 class AnswerError(SuspectError):

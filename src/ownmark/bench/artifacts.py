@@ -16,9 +16,10 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from ownmark.bench.image_places import resolved, stamp
+from ownmark.attacks._common.sources import sources
 from ownmark.bench.store import Made, Specification, Store
 from ownmark.claims.claim import Claim
+from ownmark.data.image_places import resolved, stamp
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
 from ownmark.models.memory_format import plain_copy
@@ -107,7 +108,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setting:
-    """Settings shared by the models of one task; `network` is a name for `models.named`."""
+    """Settings shared by the models of one task; `network` is a name for `models.network`."""
 
     pictures: Pictures
     network: str
@@ -161,7 +162,9 @@ class Copied:
         return (self.stolen,)
 
     def specification(self, zoo: Cache) -> Specification:
-        return {
+        """What an attack reads besides is only named if there is any."""
+        read = sources(self.attack)
+        return ({"sources": read} if read else {}) | {
             "kind": "copy",
             "stolen": zoo.weights(self.stolen),
             "attack": repr(self.attack),

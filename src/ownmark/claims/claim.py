@@ -22,7 +22,7 @@ from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
 from ownmark.scoring import matches
 from ownmark.scoring import null_models as nulls
-from ownmark.scoring.matches import Match
+from ownmark.scoring.matches import Graded, Match
 from ownmark.scoring.null_models import Null, Uncalibrated
 from ownmark.scoring.readings import Expected, Reading, is_number
 from ownmark.tasks import Classification, Task
@@ -94,8 +94,9 @@ class Preprocess:
 class Test:
     """One test of a claim: what to ask and how to judge the answers.
 
-    `expected`: (n,) classes, or numbers in the reading's format; `target_score`: the share of samples that match on the owner's
-    own model, in [0, 1]; `layer`: where a SALIENCY reading takes its map, "" for the suspect's own last convolution.
+    `expected`: (n,) classes, or numbers in the reading's format; `target_score`: the score of the owner's own model, in [0, 1],
+    which most matches count as the share of samples that match; `layer`: where a SALIENCY reading takes its map, "" for the
+    suspect's own last convolution.
     """
 
     __test__ = False  # tells pytest that this is not a test
@@ -115,6 +116,11 @@ class Test:
         if self.expected.dtype not in {np.dtype(np.int64), np.dtype(np.float64)} or not isinstance(self.layer, str):
             got = f"{self.expected.dtype}, {self.layer!r}"
             raise ClaimError(f"expected answers must be int64 classes or float64 numbers and the layer a string, got {got}")
+
+    @property
+    def target(self) -> Expected:
+        """(n, ...) what a question is about: the expected answers; where they are only weights, which is no answer, class 0."""
+        return np.zeros(len(self.expected), dtype=np.int64) if isinstance(self.match, Graded) else self.expected
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,6 +280,9 @@ def _check_tests(claim: Claim) -> None:
 
 
 def _check_expected(claim: Claim, test: Test) -> None:
+    if isinstance(test.match, Graded):
+        test.match.check(test.expected, len(claim.classes))
+        return
     if test.match.paired and test.expected.shape != (len(claim.images), 2):
         kind = type(test.match).__name__
         raise ClaimError(f"{kind} expects two answers per sample, its label and the model's own, got {test.expected.shape}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import typer
 
+from ownmark.cli.web import as_bytes
 from ownmark.errors import UsageError
 from ownmark.registries import homes
 
@@ -165,6 +166,8 @@ class AskingFarAway(Asking, Protocol):
     @property
     def tensor(self) -> str | None: ...
     @property
+    def binary(self) -> str | None: ...
+    @property
     def per_second(self) -> float: ...
     @property
     def at_once(self) -> int: ...
@@ -199,6 +202,7 @@ def reach_of(asked: AskingFarAway, claim: "Claim", model: str | None = None) -> 
         api=asked.api,
         header=tuple(asked.header or ()),
         tensor=asked.tensor,
+        binary=as_bytes(asked.binary),
         per_second=asked.per_second,
         at_once=asked.at_once,
     )

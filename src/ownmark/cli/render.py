@@ -11,6 +11,7 @@ from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
 from ownmark.report.words import before_and_after, counted, figure, percent
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import innocents_needed
 
@@ -96,7 +97,8 @@ def _test_told(test: Test) -> Told:
     if (area := test.match.area) is not None:
         rows, columns = area.grid
         where += f"; the map is {rows}x{columns}, the corner {percent(area.share)} of it"
-    asked = f"a sample counts if the suspect {test.match.meaning}{where}"
+    counts = "the score says how far" if isinstance(test.match, Graded) else "a sample counts if"
+    asked = f"{counts} the suspect {test.match.meaning}{where}"
     own = f"protected model {percent(test.target_score)}"
     if test.null.keyed is not None:
         return asked, f"{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"

@@ -78,7 +78,8 @@ def tell_verdict(verdict: Verdict) -> None:
 
 def _told(finding: Finding) -> Told:
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
-    said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
+    score = f"score {percent(finding.score)} on {total}" if finding.graded else f"{percent(finding.score)} of {total} match"
+    said = f"{score} ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
     null = finding.test.null.keyed
     if null is None or len(finding.matches) < null.count:
         return said
@@ -88,7 +89,8 @@ def _told(finding: Finding) -> Told:
 def tell_line(verdict: Verdict) -> None:
     """A verdict as one line of the result."""
     finding = verdict.deciding
-    score = f"{percent(finding.score)} match, p = {p_figure(finding)}, {render.NAMES[finding.test.reading]}"
+    verb = "score" if finding.graded else "match"
+    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {render.NAMES[finding.test.reading]}"
     if not verdict.queries:
         score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
@@ -191,10 +193,22 @@ def of_scan(found: ScanResult) -> Answer:
         tell(f"{name} could not be asked and counts with p = 1: {why}", "yellow")
     record = {"suspects": len(found.rows), "suspects_ever": found.ever, "scans": found.rounds, "rate": found.rate}
     rows = [_record(row, found.missing) for row in found.rows]
-    return Answer(record | {"rows": rows}, lambda: _show_scan(found), _scan_code(found))
+    inside = {"looked_at": found.looked_at, "unasked": [asdict(one) for one in found.unasked]}
+    return Answer(record | {"rows": rows} | inside, lambda: _show_scan(found), _scan_code(found))
 
 
 def _show_scan(found: ScanResult) -> None:
+    if found.rows:
+        _show_rows(found)
+    else:
+        show(f"No model that this claim can be asked about, in {counted(found.looked_at, 'file')}.", "bold")
+    if found.unasked:
+        show(f"{counted(len(found.unasked), 'file')} of {found.looked_at} not asked:", "bold")
+    for one in found.unasked:
+        show(f"  {one.place}: {f'{one.what}; ' if one.what else ''}{one.why}")
+
+
+def _show_rows(found: ScanResult) -> None:
     rows = found.rows
     screened = sum(row.found is not None and row.found.screened for row in rows)
     ever = f" of {found.ever} in {found.rounds} scans of this claim" if found.rounds > 1 else ""
@@ -239,7 +253,7 @@ def _scan_code(found: ScanResult) -> int:
     if found.missing and Outcome.MATCH not in outcomes:
         return UNREACHED
     ranked = (Outcome.MATCH, Outcome.INCONCLUSIVE, Outcome.NO_MATCH)
-    return next(EXIT_CODES[one] for one in ranked if one in outcomes)
+    return next((EXIT_CODES[one] for one in ranked if one in outcomes), EXIT_CODES[Outcome.INCONCLUSIVE])
 
 
 def _warnings(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:

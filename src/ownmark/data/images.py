@@ -5,6 +5,7 @@ A place is `digits`, a torchvision data set (`torchvision:MNIST`), a folder with
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -143,14 +144,20 @@ def load(place: str, *, size: int | None = None, train: bool = True, channels: i
 
 def digits(*, train: bool = True, size: int = 28) -> Images:
     """The 1,797 handwritten 8x8 digits of scikit-learn, grey, enlarged to `size`; every fifth belongs to the test split."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    grey = np.round(bunch.images * (255 / 16)).astype(np.uint8)
+    grey, labels = _digits()
     tests = np.arange(len(grey)) % 5 == 0
     chosen = ~tests if train else tests
     large = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)) for image in grey[chosen]]
-    return Images(np.stack(large)[..., None], bunch.target[chosen].astype(np.int64), tuple("0123456789"))
+    return Images(np.stack(large)[..., None], labels[chosen], tuple("0123456789"))
+
+
+@cache
+def _digits() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """(n, 8, 8) and (n,), read once."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return np.round(bunch.images * (255 / 16)).astype(np.uint8), bunch.target.astype(np.int64)
 
 
 def _folder(folder: Path, size: int | None, channels: int, task: Task, *, train: bool) -> Images:

@@ -71,7 +71,7 @@ def held_at_zero(masks: Iterable[tuple[Tensor, Tensor]]) -> Iterator[None]:
 
 
 def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
-    """A new network on the device of `model`: re-initialised with its architecture, or built from a name (`models.named`).
+    """A new network on the device of `model`: re-initialised with its architecture, or built from a name (`models.network`).
 
     A named network has the weights that its factory gives it, and takes the same images as `model`.
     """

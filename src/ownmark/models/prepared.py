@@ -13,8 +13,8 @@ from torch.overrides import TorchFunctionMode
 
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError, blamed
+from ownmark.querying.outputs import LOGITS, missing, several, used
 
-LOGITS = "logits"  # name of the main output in Hugging Face and torchvision
 NARROW = {torch.float16, torch.bfloat16}
 ENDINGS = {
     *(torch.softmax, Tensor.softmax, functional.softmax),
@@ -100,9 +100,8 @@ class Plain:
             return None
         chosen = parts.get(name)
         if not isinstance(chosen, Tensor):
-            known = ", ".join(name for name, part in parts.items() if isinstance(part, Tensor)) or "a single unnamed one"
-            raise ModelError(f"the model has no output {name!r}; its outputs are: {known}")
-        self.told = (f"used the output {name!r} of {', '.join(parts)}",)
+            raise missing("the model", name, (name for name, part in parts.items() if isinstance(part, Tensor)))
+        self.told = (used(name, parts),)
         return chosen
 
 
@@ -163,7 +162,7 @@ def _name(answered: object, fitting: list[str]) -> str:
         return LOGITS
     first = next(iter(_parts(answered)), "")
     if len(fitting) > 1 and not (isinstance(answered, tuple | list) and first in fitting):
-        raise ModelError(f"the model has several outputs that fit, {', '.join(fitting)}: choose one with --output NAME")
+        raise several("the model", fitting)
     return fitting[0] if fitting else ""
 
 

@@ -1,5 +1,6 @@
 """What a suspect answers, and what each reading promises: a violation is an error and never counts. No torch."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,14 @@ class Told(dict[Reading, npt.NDArray[Any]]):
         self.note = note
 
 
+def asking(name: str) -> AbstractContextManager[None]:
+    """Whatever the suspect called `name` raises inside the block that is none of ours becomes a SuspectError that names it."""
+    return blamed(SuspectError, f"{name} cannot be asked")
+
+
 def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -> Answers:
     """What `suspect` answers about `images`. Whatever it raises that is none of ours is a SuspectError that names it."""
-    with blamed(SuspectError, f"{suspect.name} cannot be asked"):
+    with asking(suspect.name):
         return suspect.read(images, question)
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ownmark.claims.claim import Claim
 from ownmark.report.words import asks_labels, image, letter, pattern
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.verdicts.verdict import Finding, Verdict
 
@@ -152,7 +153,8 @@ def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float)
         tiles.append(_own_tile(claim, claim.maps[sample], sample, highest))
     tiles += [_suspect_tile(claim, verdicts, place, sample, highest) for place in range(len(verdicts))]
     said = "expected label" if asks_labels(claim) else "asked about"
-    return Row(sample + 1, f"{said}: {_expected(claim, sample)}", tuple(tiles))
+    weighed = isinstance(claim.tests[0].match, Graded)
+    return Row(sample + 1, "unchanged image" if weighed else f"{said}: {_expected(claim, sample)}", tuple(tiles))
 
 
 def _expected(claim: Claim, sample: int) -> str:

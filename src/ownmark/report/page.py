@@ -15,6 +15,7 @@ from ownmark.metrics import psnr
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
 from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, letter, percent
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import DEFAULT
@@ -79,10 +80,10 @@ def _change(claim: Claim) -> str:
 
 
 def _test(test: Test) -> tuple[Entry, ...]:
-    saliency = test.reading is Reading.SALIENCY
+    saliency, graded = test.reading is Reading.SALIENCY, isinstance(test.match, Graded)
     return (
         Entry("Needs", ACCESS[test.reading]),
-        Entry("A sample matches if the model", test.match.meaning),
+        Entry("The score says how far the model" if graded else "A sample matches if the model", test.match.meaning),
         Entry("Match", repr(test.match), code=True),
         *([Entry("Layer of the map", test.layer or "the suspect's last convolution")] if saliency else []),
         Entry("Score of the protected model", percent(test.target_score)),

@@ -9,6 +9,7 @@ from ownmark.schemes.ipguard import IPGuard as IPGuard
 from ownmark.schemes.mistakes import Mistakes as Mistakes
 from ownmark.schemes.negatives import Negatives as Negatives
 from ownmark.schemes.partitioned import Partitioned as Partitioned
+from ownmark.schemes.residual import Residual as Residual
 from ownmark.schemes.saliency.scheme import Saliency as Saliency
 from ownmark.schemes.tafa import TAFA as TAFA
 from ownmark.schemes.trigger_set import TriggerSet as TriggerSet

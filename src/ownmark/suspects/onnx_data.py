@@ -38,7 +38,7 @@ def names_other_files(data: bytes) -> bool:
     waiting = [("model", memoryview(data))]
     while waiting:
         kind, message = waiting.pop()
-        for field in _fields(message):
+        for field in fields_of(message):
             if kind == "tensor" and field.number in {ENTRY, WHERE} and field.value:
                 return True
             if field.number in INSIDE[kind]:
@@ -68,7 +68,7 @@ class _Inlined:
         """A message with all tensors below it inlined."""
         if not depth:
             raise ValueError("messages are nested too deeply")
-        fields = list(_fields(message))
+        fields = list(fields_of(message))
         outside = kind == "tensor" and any(field.number in {ENTRY, WHERE} and field.value for field in fields)
         if outside:
             kept = (bytes(field.written) for field in fields if field.number not in {RAW, ENTRY, WHERE})
@@ -117,7 +117,7 @@ class _Inlined:
 
 def _entry(message: memoryview) -> tuple[str, str]:
     """Key and value of an entry."""
-    texts = {field.number: bytes(field.value).decode(errors="replace") for field in _fields(message)}
+    texts = {field.number: bytes(field.value).decode(errors="replace") for field in fields_of(message)}
     return texts.get(1, ""), texts.get(2, "")
 
 
@@ -141,8 +141,8 @@ def _as_varint(value: int) -> bytes:
     return bytes(parts)
 
 
-def _fields(message: memoryview) -> Iterator[Field]:
-    """Every field; an integer is returned as bytes without leading zeros."""
+def fields_of(message: memoryview) -> Iterator[Field]:
+    """Every field of a message; an integer is returned as bytes without leading zeros. Raises ValueError where it is none."""
     at = 0
     while at < len(message):
         start = at

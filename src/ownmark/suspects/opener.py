@@ -26,7 +26,8 @@ class Wire:
 
     `api`: a preset's name or the file of a mapping, None for the Open Inference Protocol; `header`: texts "NAME: TEXT"; `tensor`:
     "IN:TYPE:LAYOUT:OUT". `per_second` requests (0: no limit), `at_once` of them; `max_queries` images in all, repeats counted;
-    `repeats`: images asked about twice; `blue_first`: channels are sent in the order blue, green, red.
+    `repeats`: images asked about twice; `blue_first`: channels are sent in the order blue, green, red; `binary`: whether tensors
+    are sent as bytes, None: if the server lists that.
     """
 
     api: str | None = None
@@ -37,6 +38,7 @@ class Wire:
     max_queries: int | None = None
     repeats: int = 3
     blue_first: bool = False
+    binary: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers
     answers: dict[Reading, Floats] = {finding.test.reading: finding.observed for finding in found}
     if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
         return answers
-    target = np.repeat(claim.tests[0].expected, claim.images.shape[1], axis=0)
+    target = np.repeat(claim.tests[0].target, claim.images.shape[1], axis=0)
     question = Question(frozenset({Reading.PROBABILITY}), target, "", claim.task)
     return answers | dict(innocent.read(claim.images.reshape(-1, *claim.images.shape[2:]), question))
 

@@ -10,10 +10,10 @@ from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, Usa
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
 from ownmark.querying.answering import Hiding, Told, answers_of, checked
+from ownmark.scoring.matches import scored
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
-from ownmark.statistics.p_values import clopper_pearson
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 
@@ -166,7 +166,7 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
     question = Question(
         frozenset(source(test.reading, suspect) for test in tests.values()),
-        np.repeat(chief.expected, views, axis=0),
+        np.repeat(chief.target, views, axis=0),
         chief.layer,
         claim.task,
         np.repeat(np.arange(count) * views + views - 1, views) if claim.task.compares else None,
@@ -203,7 +203,5 @@ def source(reading: Reading, suspect: Suspect) -> Reading:
 
 
 def _finding(test: Test, observed: Floats) -> Finding:
-    matches = test.match(observed, test.expected)
-    score = float(np.mean(matches))
-    interval = clopper_pearson(int(matches.sum()), len(matches), CONFIDENCE)
-    return Finding(test, matches, observed, score, interval, test.null.p_value(score), test.null.smallest)
+    matches, score = scored(test.match, observed, test.expected, CONFIDENCE)
+    return Finding(test, matches, observed, score.value, score.interval, test.null.p_value(score.value), test.null.smallest)

@@ -86,7 +86,8 @@ class ProtectRequest:
     drawn at random. `alpha`: the rate of false accusations that it is to be judged by, which its key depends on; `pledge`: the
     file that says what the key is to depend on, made before a pulse, as one of `pledges` (see `make_pledge`).
 
-    A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: two); it
+    A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: as many as
+    the scheme needs, or two); it
     holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
     """
 
@@ -243,7 +244,7 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
         work.watcher.note(f"Going on from what {work.folder} holds.")
     owner = Owner(begun.split.mine, workspace=work.folder)
     if request.scheme.contrast:
-        wanted = REFERENCES if request.references is None else request.references
+        wanted = wanted_references(request.scheme) if request.references is None else request.references
         others = Others(wanted, request.training, request.surrogates)
         owner = others.joined(work, begun.model, owner)
         doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
@@ -303,6 +304,10 @@ def _check(request: ProtectRequest) -> None:
     for file in (request.model, *given):
         if isinstance(file, Path):
             check_readable(file, "weights file")
+    least = getattr(scheme, "references", 0)
+    given_count = len(given) if isinstance(request.references, tuple) else request.references
+    if given_count is not None and given_count < least:
+        raise UsageError(f"{type(scheme).__name__} needs at least {least} references, got {given_count}: name or train more")
     if not scheme.contrast and request.references:
         raise UsageError(f"{scheme} looks at no other models: leave --reference and --references out")
     if scheme.marks:
@@ -313,6 +318,12 @@ def _check(request: ProtectRequest) -> None:
         _keyed(scheme)
         if request.owner is None:
             raise UsageError(UNSIGNED)
+
+
+def wanted_references(scheme: Scheme) -> int:
+    """How many references are trained unless it is said: as many as the scheme names, which cannot do with fewer, or two."""
+    wanted: int = getattr(scheme, "references", REFERENCES)
+    return wanted
 
 
 def _check_marked(request: ProtectRequest) -> None:

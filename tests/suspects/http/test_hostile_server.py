@@ -98,6 +98,30 @@ def test_a_server_that_takes_the_question_byte_by_byte_is_waited_for_no_longer_e
         assert time.monotonic() - start < LIMIT + 0.5
 
 
+def test_a_name_that_is_resolved_slowly_is_waited_for_no_longer_and_one_that_is_unknown_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+    hasty = replace(HASTY, silence=0.3, longest=LIMIT, attempts=1)
+    with serving(lambda _: said("fine")) as server, transport(hasty) as carrier:
+        named = server.url.replace("127.0.0.1", "localhost")
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **how: answered.wait() and resolve(*asked, **how))
+        start = time.monotonic()
+        with pytest.raises(SuspectError, match="localhost"):
+            carrier.send(query(named))
+        assert time.monotonic() - start < LIMIT + 0.5
+        answered.set()
+        assert carrier.send(query(named, 1)).body == b'"fine"'
+
+        def unknown(*_: object, **__: object) -> object:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with transport(hasty) as carrier, pytest.raises(SuspectError, match="Name or service not known"):
+        carrier.send(query(named, 2))
+
+
 def test_a_quick_answer_comes_whatever_was_late_before_it() -> None:
     """A deadline is one exchange's, not its connection's or its thread's."""
     with serving(lambda _: said("fine")) as server, transport(replace(HASTY, longest=LIMIT)) as carrier:

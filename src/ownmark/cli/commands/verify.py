@@ -39,6 +39,7 @@ class Verify:
     api: web.Api = None
     header: web.Header = None
     tensor: web.Tensor = None
+    binary: web.Binary = None
     ledger: web.LedgerFile = None
     max_queries: web.MostQueries = None
     per_second: web.PerSecond = 0

@@ -4,10 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import typer
-
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, access_of
+from ownmark.cli.options import (
+    AllowExternal,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    access_of,
+    argument,
+    option,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +27,9 @@ class Calibrate:
 
     example: ClassVar[str] = "ownmark calibrate my.claim innocents/*.safetensors --model mymodel:build"
     claim: ClaimFile
-    innocents: Annotated[list[str], typer.Argument(metavar="FILE", help="Innocent models: weights or ONNX.", show_default=False)]
+    innocents: Annotated[list[str], argument("FILE", "Innocent models: weights or ONNX.")]
     model: ModelOfFiles = None
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the claim here and leave the old one.", show_default=False)
-    ] = None
+    out: Annotated[Path | None, option("FILE", "Write the claim here and leave the old one.")] = None
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""

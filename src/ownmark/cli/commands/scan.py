@@ -7,7 +7,20 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, reach_of
+from ownmark.cli.options import (
+    AllowExternal,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    argument,
+    option,
+    reach_of,
+)
 from ownmark.cli.options import rate as checked_rate
 from ownmark.cli.web import Api, AtOnce, Binary, Header, PerSecond, Tensor
 
@@ -30,7 +43,7 @@ class Scan:
     claim: ClaimFile
     suspects: Annotated[
         list[str],
-        typer.Argument(metavar="SUSPECT", help="Apps, folders, ONNX files, weights of MODEL, addresses, ...", show_default=False),
+        argument("SUSPECT", "Apps, folders, ONNX files, weights of MODEL, addresses, ..."),
     ]
     model: ModelOfFiles = None
     rate: Annotated[
@@ -39,7 +52,7 @@ class Scan:
     screen: Annotated[int, typer.Option(min=1, metavar="N", help="Samples that every suspect is asked about first.")] = 20
     keep: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where every suspect's answers are kept (CLAIM.scan if not said).", show_default=False),
+        option("FILE", "Where every suspect's answers are kept (CLAIM.scan if not said)."),
     ] = None
     last: Annotated[bool, typer.Option("--last", help="Use all of the rate that is left; no suspect can be added later.")] = False
     most_mib: Annotated[

@@ -197,11 +197,11 @@ def test_importing_the_package_takes_at_most_a_quarter_of_a_second() -> None:
 
 
 def test_the_public_names_are_all_there_and_typed() -> None:
-    block = next(node for node in tree_of(SOURCE / "__init__.py").body if isinstance(node, ast.If))
-    typed = {(alias.asname, str(node.module)) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert typed == {(name, f"ownmark.{home}") for name, home in ownmark.HOME.items()}
-    for name in dir(ownmark):
-        assert getattr(ownmark, name) is getattr(import_module(f"ownmark.{ownmark.HOME[name]}"), name)
+    lines = [node for node in tree_of(SOURCE / "__init__.pyi").body if isinstance(node, ast.ImportFrom)]
+    typed = {alias.name: f"ownmark.{node.module}" for node in lines for alias in node.names if alias.asname == alias.name}
+    assert set(typed) == set(ownmark.__all__) == set(dir(ownmark))
+    for name, home in typed.items():
+        assert getattr(ownmark, name) is getattr(import_module(home), name)
     with pytest.raises(AttributeError, match="nonsense"):
         ownmark.nonsense  # noqa: B018 - it is the access that raises
 

@@ -103,7 +103,7 @@ def convolve(shape: Shape, batch: int, size: int) -> None:
 
 
 def main(which: str, threads: str, *cases: str) -> None:
-    found = {"known": known, "every": every}[which]()
+    found: list[Shape] = {"known": known, "every": every}[which]()
     for number, case in product(threads.split(","), cases):
         torch.set_num_threads(int(number))
         batch, size = map(int, case.split(":"))

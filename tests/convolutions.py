@@ -103,7 +103,8 @@ def convolve(shape: Shape, batch: int, size: int) -> None:
 
 
 def main(which: str, threads: str, *cases: str) -> None:
-    found: list[Shape] = {"known": known, "every": every}[which]()
+    kinds: dict[str, Callable[[], list[Shape]]] = {"known": known, "every": every}
+    found = kinds[which]()
     for number, case in product(threads.split(","), cases):
         torch.set_num_threads(int(number))
         batch, size = map(int, case.split(":"))

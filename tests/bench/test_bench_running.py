@@ -1,19 +1,15 @@
 """A bench makes what is needed in order, nothing twice, and one failure stops only what hangs on it."""
 
-import os
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from benches import RECIPE, grid, outcomes, records
+from deadly import Deadly
 
-from ownmark.bench.artifacts import Cache, Making
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.processes import Processes
 from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.running import State, run
-from ownmark.bench.store import Made, Specification
 from ownmark.bench.trial import Outcome, Role
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
@@ -129,26 +125,6 @@ def test_a_network_that_cannot_be_built_is_an_error_before_anything_is_made(tmp_
 def scores(found: list[Outcome]) -> dict[tuple[str, str, int], str]:
     """By what a table calls each trial."""
     return {(one.trial.scheme, one.trial.suspect, one.trial.repeat): f"{one.error} {one.scores}" for one in found}
-
-
-@dataclass(frozen=True)
-class Deadly:
-    """A making that kills its process after so many seconds, or one that takes no time where they are 0."""
-
-    seconds: float
-
-    @property
-    def needs(self) -> tuple[Making, ...]:
-        return ()
-
-    def specification(self, zoo: Cache) -> Specification:  # noqa: ARG002 - the protocol's signature
-        return {"kind": "deadly", "seconds": self.seconds}
-
-    def make(self, zoo: Cache) -> Made:  # noqa: ARG002 - the protocol's signature
-        if self.seconds:
-            time.sleep(self.seconds)
-            os._exit(9)
-        return Made({})
 
 
 def test_processes_give_the_scores_of_this_process_and_when_one_dies_all_that_was_in_work_fails_and_the_bench_goes_on(

@@ -14,6 +14,9 @@ import pytest
 
 import ownmark
 from ownmark import errors
+from ownmark.scoring.matches import MATCHES
+from ownmark.scoring.null_models import NULLS
+from ownmark.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "ownmark"
@@ -277,6 +280,30 @@ def test_the_library_is_silent_and_checks_its_input_by_errors(file: Path) -> Non
     assert not [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Assert)]
     assert "pickle" not in {name.split(".")[0] for name in imported(file)}
     assert not called & {"eval", "exec", "np.random.seed", "random.seed"}
+
+
+def kinds_told_apart(file: Path) -> set[str]:
+    """Names of classes that a file compares types with: `isinstance(one, Kind)`, `type(one) is Kind`, `type(one) in {Kind}`."""
+    named: set[str] = set()
+    for node in ast.walk(tree_of(file)):
+        compared: list[ast.expr] = []
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+            compared = node.args[1:]
+        elif isinstance(node, ast.Compare) and ast.unparse(node.left).startswith("type("):
+            compared = node.comparators
+        named |= {part.id for one in compared for part in ast.walk(one) if isinstance(part, ast.Name)}
+    return named
+
+
+OWN_KINDS = {"scoring": {kind.__name__ for kind in (*MATCHES, *NULLS)}, "tasks": {kind.__name__ for kind in TASKS}}
+
+
+@EVERY_FILE
+def test_no_kind_of_null_match_or_task_is_told_apart_outside_its_package(file: Path) -> None:
+    """Whoever needs to know asks a member of the protocol, so that a newcomer is edited in nowhere."""
+    package = file.relative_to(SOURCE).parts[0]
+    foreign = set().union(*(names for home, names in OWN_KINDS.items() if home != package))
+    assert not kinds_told_apart(file) & foreign
 
 
 def test_half_of_the_functions_are_short() -> None:

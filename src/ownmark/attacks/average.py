@@ -1,7 +1,7 @@
 """Weight averaging with an independent model of the same architecture (Wortsman et al. 2022, arXiv:2203.05482).
 
-Differs from the paper: its models share their pretraining, so that their mean is a good model. Here `other` does not, and the
-mean is fine-tuned.
+Differs from the paper: its models share their pretraining, so that their mean is a good model. Here `other` does not, so the
+statistics of batch normalisation are estimated anew and the mean is fine-tuned.
 """
 
 from dataclasses import dataclass
@@ -12,22 +12,25 @@ from torch import nn
 from ownmark.attacks._common.independent import Independent
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
+from ownmark.models.batchnorm import settle
 from ownmark.models.copies import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, part, steps_of, train
+
+BATCH = 64  # images per estimate of the statistics
 
 
 @dataclass(frozen=True)
 class Average:
     """Moves every weight by `share` of the way to those of `other`, then trains all layers for `epochs` on the thief's images.
 
-    Running statistics are averaged as weights are. `rate`: peak of a one-cycle learning rate; `flips`: whether images are
+    `rate`: peak of a one-cycle learning rate; `flips`: whether images are
     mirrored at random.
     """
 
     other: Independent = Independent()
     share: float = 0.2
-    epochs: int = 2
+    epochs: int = 5
     rate: float = 0.01
     flips: bool = True
 
@@ -46,4 +49,6 @@ class Average:
             for name, tensor in model.state_dict().items():
                 if tensor.is_floating_point():
                     tensor.lerp_(other[name].to(tensor), self.share)
+        device = next(model.parameters()).device
+        settle(model.eval(), (thief.batch(rows, device) for rows in torch.randperm(len(thief), generator=rng).split(BATCH)))  # type: ignore[no-untyped-call]
         return train(model, thief, training, rng, part(progress, before, total)) if self.epochs else model.eval()

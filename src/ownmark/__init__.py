@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ownmark.attacks.prune_filters import Removal as Removal
     from ownmark.attacks.prune_neurons import PruneNeurons as PruneNeurons
     from ownmark.attacks.quantize import Quantize as Quantize
+    from ownmark.attacks.quantize_static import QuantizeStatic as QuantizeStatic
     from ownmark.attacks.recalibrate import Recalibrate as Recalibrate
     from ownmark.attacks.rescale import Rescale as Rescale
     from ownmark.attacks.retrain import Retrain as Retrain
@@ -213,6 +214,7 @@ HOME = {
     "PruneNeurons": "attacks.prune_neurons",
     "Published": "schemes.saliency.objectives",
     "Quantize": "attacks.quantize",
+    "QuantizeStatic": "attacks.quantize_static",
     "Reading": "scoring.readings",
     "Recalibrate": "attacks.recalibrate",
     "Regression": "tasks",

@@ -4,6 +4,7 @@ Differs from the paper: its models share their pretraining, so that their mean i
 statistics of batch normalisation are estimated anew and the mean is fine-tuned.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 
 from ownmark.attacks._common.independent import Independent
 from ownmark.data.images import Images
-from ownmark.errors import UsageError
+from ownmark.errors import DataError, UsageError
 from ownmark.models.batchnorm import settle
 from ownmark.models.copies import copied
 from ownmark.protocols import Progress, silent
@@ -40,6 +41,8 @@ class Average:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A fine-tuned mean of `stolen` and the other model."""
+        if not len(thief):
+            raise DataError("expected at least one image to estimate statistics, got none")
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
         before = self.other.steps(thief)
         total = before + steps_of(training, len(thief))
@@ -50,5 +53,6 @@ class Average:
                 if tensor.is_floating_point():
                     tensor.lerp_(other[name].to(tensor), self.share)
         device = next(model.parameters()).device
-        settle(model.eval(), (thief.batch(rows, device) for rows in torch.randperm(len(thief), generator=rng).split(BATCH)))  # type: ignore[no-untyped-call]
+        parts = torch.randperm(len(thief), generator=rng).tensor_split(math.ceil(len(thief) / BATCH))
+        settle(model.eval(), (thief.batch(rows, device) for rows in parts))
         return train(model, thief, training, rng, part(progress, before, total)) if self.epochs else model.eval()

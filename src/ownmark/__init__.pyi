@@ -19,6 +19,7 @@ from .attacks.prune_filters import PruneFilters as PruneFilters
 from .attacks.prune_filters import Removal as Removal
 from .attacks.prune_neurons import PruneNeurons as PruneNeurons
 from .attacks.quantize import Quantize as Quantize
+from .attacks.quantize_static import QuantizeStatic as QuantizeStatic
 from .attacks.recalibrate import Recalibrate as Recalibrate
 from .attacks.rescale import Rescale as Rescale
 from .attacks.retrain import Retrain as Retrain

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from benches import RECIPE, grid, outcomes, records
 from deadly import Deadly
 
@@ -108,6 +109,18 @@ def test_a_failed_attack_is_told_and_stops_nothing_else(tmp_path: Path) -> None:
     assert failed["cut"].startswith("PruneFilters 1 of model 0: ModelError")
     assert "more than weights" in failed["round"]
     assert sum(one.error is None for one in found) == len(found) - 4
+
+
+def test_a_copy_that_runs_otherwise_than_its_weights_is_kept_and_told_from_one_with_the_same_weights(tmp_path: Path) -> None:
+    text = RECIPE.replace("prune: Prune(0.3)", "static: QuantizeStatic(8, 2)\n      round: Quantize()")
+    asked = grid(tmp_path, text)
+    found = outcomes(asked.picked(("saliency",), ("static", "round")), tmp_path / "store")
+    assert [one.error for one in found if one.error is not None] == []
+    zoo = Workplace(tmp_path / "store").zoo
+    copies = {one.trial.suspect: one.trial.model for one in found if one.trial.suspect in {"static", "round"}}
+    answers = {name: predict(zoo.model(model), zoo.images(asked.pictures(training=False))) for name, model in copies.items()}
+    assert zoo.weights(copies["static"]) != zoo.weights(copies["round"])
+    assert not torch.allclose(answers["static"], answers["round"], atol=1e-4)
 
 
 def test_a_failed_target_fails_all_that_hangs_on_it_with_the_reason(tmp_path: Path) -> None:

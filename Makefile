@@ -19,7 +19,7 @@ FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-avx2 test-plain test-memory test-servers check lint docs picture clean
+.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,14 @@ test-memory: $(VENV)/.checks ## RUNS=20 runs of the tests that train, every seco
 		$(CHECKED) ONEDNN_MAX_CPU_ISA=$$isa $(BIN)/pytest -q -m "not slow" $(TRAINING_TESTS) $(PYTEST_ARGS) || exit 1; \
 	done
 
+test-memcheck: $(VENV)/.checks ## convolve in every layout that the rule allows under valgrind, which must be installed; half an hour
+	rm -f $(VENV)/memcheck.*
+	for threads in 1 2; do for which in known every; do \
+		OMP_NUM_THREADS=$$threads PYTHONMALLOC=malloc valgrind --tool=memcheck --undef-value-errors=no \
+			--log-file=$(VENV)/memcheck.$$which.$$threads $(BIN)/python tests/convolutions.py $$which $$threads 3:9 2:8 || exit 1; \
+	done; done
+	! grep "Invalid write" $(VENV)/memcheck.*
+
 check: $(VENV)/.checks ## format the code, then run lint, types and all fast tests; use before every commit
 	$(BIN)/ruff format .
 	@$(MAKE) --no-print-directory test
@@ -72,6 +80,9 @@ docs: $(VENV)/.docs ## build docs/ into site/
 
 bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark: make bench-skin-first runs benchmarks/skin_first.py
 	$(BIN)/python benchmarks/$(subst -,_,$*).py
+
+walk: $(VENV)/.package ## count the files that protect and verify --report pass, and the steps between them
+	OMP_NUM_THREADS=1 $(BIN)/python tools/walks.py
 
 picture: demo ## redraw the README's picture of the demo page; needs chromium
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=$(VENV)/chromium --window-size=1100,1180 \

@@ -28,15 +28,16 @@ def bench(name: str) -> None:
     headline, trivial = held_out.task.headline, held_out.task.trivial(ZOO.images(held_out).labels)
     targets = [ZOO.facts(Measured(grid.target(one), held_out))[headline] for one in scale.repeats]
     worth = {f"target_{headline}": float(np.mean(targets)), f"trivial_{headline}": trivial[headline]}
+    thefts = scale.attacks | scale.further
     seeds = {
         "repeats": [one.model_dump() for one in scale.repeats],
         "references": list(scale.references),
         "negatives": list(scale.negatives),
-        "attacks": {called: scale.attack_seed if one.seed is None else one.seed for called, one in scale.attacks.items()},
+        "attacks": {called: scale.attack_seed if one.seed is None else one.seed for called, one in thefts.items()},
     }
+    copies = f"{len(scale.attacks)} copies ({len(scale.further)} further ones are not counted in R and U)"
     setting = (
-        f"recipe {name} at the scale cpu: {scale.network}, {scale.training}; {len(scale.attacks)} copies and "
-        f"{len(scale.negatives)} independent models, {len(scale.repeats)} repeats; the thief has {scale.thief_share:.0%} of the "
-        "images"
+        f"recipe {name} at the scale cpu: {scale.network}, {scale.training}; {copies} and {len(scale.negatives)} independent "
+        f"models, {len(scale.repeats)} repeats; the thief has {scale.thief_share:.0%} of the images"
     )
     record(f"{name}-cpu", results.figures | worth, seeds=seeds, setting=setting)

@@ -80,7 +80,7 @@ def known() -> list[Shape]:
 
 def every() -> list[Shape]:
     """Plain, and with channels last where the rule allows that; depthwise too."""
-    found = []
+    found: list[Shape] = []
     for width, kernel, stride in product(range(1, 65), (1, 3, 5, 7), (1, 2)):
         for groups in (1, width)[: 1 + (width > 1)]:
             with torch.device("meta"):

@@ -23,7 +23,7 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 # Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
 ORDER = (
     ("errors", "registries"),
-    ("canonical", "escaped", "files", "keys", "metrics", "method_strings", "statistics"),
+    ("canonical", "files", "keys", "metrics", "method_strings", "statistics"),
     ("scoring",),
     ("tasks",),
     ("claims",),
@@ -45,6 +45,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects", "tasks")  # packages whose kinds never import each other
 REGISTRIES = ("suspects.open",)  # import every kind of their package
 SHARED = {  # what the kinds of a package may share
+    "attacks": {"_common"},
     "schemes": {"_common"},
     "suspects": {"answers", "http", "onnx_data", "opener", "local"},
     "tasks": {"base", "arcface"},

@@ -1,7 +1,7 @@
 """Every attack of the package, quickly, and what it is handed."""
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from inspect import signature
 from typing import Any, ClassVar, get_type_hints
 
@@ -37,17 +37,23 @@ class Bump:
 ROLES: dict[Any, Any] = {Attack: Noise(), Scheme: Bump()}  # what stands where an attack needs another role's method
 
 
-def quick(attack: Any) -> Attack:
-    """The attack with one epoch where it would take more."""
-    found: Attack = replace(attack, epochs=1) if getattr(attack, "epochs", 0) else attack
-    return found
+LITTLE = {"epochs": 1, "steps": 1, "rounds": 1, "most": 24}  # of a parameter, wherever it stands
+
+
+def quick(attack: Any) -> Any:
+    """The attack with as little work as it can be asked for."""
+    found = {field.name: getattr(attack, field.name) for field in fields(attack)}
+    fewer = {name: LITTLE[name] for name, value in found.items() if name in LITTLE and value != 0}
+    inside = {name: quick(value) for name, value in found.items() if name not in fewer and is_dataclass(value)}
+    return replace(attack, **fewer, **inside)
 
 
 def example(kind: type) -> Attack:
     """An attack with its defaults; what has none is a role."""
     hints = get_type_hints(kind)
     needed = [name for name, one in signature(kind).parameters.items() if one.default is one.empty]
-    return quick(kind(**{name: ROLES[hints[name]] for name in needed}))
+    found: Attack = quick(kind(**{name: ROLES[hints[name]] for name in needed}))
+    return found
 
 
 def applied(attack: Attack, stolen: nn.Module, number: int = 0, thief: Images | None = None) -> nn.Module:

@@ -7,20 +7,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ownmark.attacks._common.foreign import Foreign as Foreign
+    from ownmark.attacks._common.independent import Independent as Independent
+    from ownmark.attacks.adversarial_train import AdversarialTrain as AdversarialTrain
+    from ownmark.attacks.average import Average as Average
     from ownmark.attacks.distill import Distill as Distill
     from ownmark.attacks.distill import Likeness as Likeness
+    from ownmark.attacks.distill_ensemble import DistillEnsemble as DistillEnsemble
     from ownmark.attacks.extract import Extract as Extract
     from ownmark.attacks.finetune import Finetune as Finetune
+    from ownmark.attacks.jacobian import Jacobian as Jacobian
+    from ownmark.attacks.knockoff import Knockoff as Knockoff
+    from ownmark.attacks.knockoff import Reply as Reply
+    from ownmark.attacks.nad import NAD as NAD
     from ownmark.attacks.noise import Noise as Noise
     from ownmark.attacks.overwrite import Overwrite as Overwrite
+    from ownmark.attacks.permute import Permute as Permute
     from ownmark.attacks.prune import Prune as Prune
     from ownmark.attacks.prune_filters import PruneFilters as PruneFilters
     from ownmark.attacks.prune_filters import Removal as Removal
     from ownmark.attacks.prune_neurons import PruneNeurons as PruneNeurons
     from ownmark.attacks.quantize import Quantize as Quantize
     from ownmark.attacks.recalibrate import Recalibrate as Recalibrate
+    from ownmark.attacks.rescale import Rescale as Rescale
     from ownmark.attacks.retrain import Retrain as Retrain
     from ownmark.attacks.then import Then as Then
+    from ownmark.attacks.transfer import Transfer as Transfer
+    from ownmark.attacks.unlearn import Unlearn as Unlearn
+    from ownmark.attacks.wrk import WRK as WRK
     from ownmark.claims.claim import Claim as Claim
     from ownmark.claims.claim import Preprocess as Preprocess
     from ownmark.claims.claim import Test as Test
@@ -63,6 +77,7 @@ if TYPE_CHECKING:
     from ownmark.schemes.mistakes import Mistakes as Mistakes
     from ownmark.schemes.negatives import Negatives as Negatives
     from ownmark.schemes.partitioned import Partitioned as Partitioned
+    from ownmark.schemes.residual import Residual as Residual
     from ownmark.schemes.saliency.objectives import Contrast as Contrast
     from ownmark.schemes.saliency.objectives import Own as Own
     from ownmark.schemes.saliency.objectives import Published as Published
@@ -119,9 +134,11 @@ if TYPE_CHECKING:
     from ownmark.verdicts.verify import verify as verify
 
 HOME = {
+    "AdversarialTrain": "attacks.adversarial_train",
     "Agreement": "scoring.matches",
     "Aim": "schemes.ipguard",
     "Alarm": "protocols",
+    "Average": "attacks.average",
     "Band": "schemes.characteristic",
     "BitDepth": "suspects.wrappers.wrapped",
     "Blur": "suspects.wrappers.wrapped",
@@ -138,6 +155,7 @@ HOME = {
     "Descent": "perturb.pgd",
     "Dialect": "suspects.http.oip",
     "Distill": "attacks.distill",
+    "DistillEnsemble": "attacks.distill_ensemble",
     "Drop": "scoring.matches",
     "Early": "statistics.sequential",
     "Entangled": "schemes.entangled",
@@ -146,6 +164,7 @@ HOME = {
     "FeatureSqueezing": "detectors.feature_squeezing",
     "Fill": "schemes.saliency.pattern",
     "Finetune": "attacks.finetune",
+    "Foreign": "attacks._common.foreign",
     "Gaussian": "schemes._common.triggers",
     "GradCam": "models.gradcam",
     "Guarded": "suspects.wrappers.guarded",
@@ -153,7 +172,10 @@ HOME = {
     "HttpJson": "suspects.http.http_json",
     "IPGuard": "schemes.ipguard",
     "Images": "data.images",
+    "Independent": "attacks._common.independent",
     "JPEG": "suspects.wrappers.wrapped",
+    "Jacobian": "attacks.jacobian",
+    "Knockoff": "attacks.knockoff",
     "Layers": "models.layers",
     "Ledger": "suspects.http.ledger",
     "Likeness": "attacks.distill",
@@ -164,6 +186,7 @@ HOME = {
     "Median": "detectors.feature_squeezing",
     "Mistakes": "schemes.mistakes",
     "MobileFaceNet": "models.mobilefacenet",
+    "NAD": "attacks.nad",
     "Natural": "schemes._common.triggers",
     "Near": "scoring.matches",
     "Negatives": "schemes.negatives",
@@ -183,6 +206,7 @@ HOME = {
     "Owner": "protocols",
     "Partitioned": "schemes.partitioned",
     "Patterns": "schemes._common.triggers",
+    "Permute": "attacks.permute",
     "Preprocess": "claims.claim",
     "Protected": "protocols",
     "Prune": "attacks.prune",
@@ -194,7 +218,10 @@ HOME = {
     "Recalibrate": "attacks.recalibrate",
     "Regression": "tasks",
     "Removal": "attacks.prune_filters",
+    "Reply": "attacks.knockoff",
     "ResNet18": "models.resnet",
+    "Rescale": "attacks.rescale",
+    "Residual": "schemes.residual",
     "ResizePad": "suspects.wrappers.wrapped",
     "Response": "suspects.wrappers.guarded",
     "Retrain": "attacks.retrain",
@@ -212,12 +239,15 @@ HOME = {
     "Then": "attacks.then",
     "TopOne": "suspects.wrappers.wrapped",
     "Training": "training",
+    "Transfer": "attacks.transfer",
     "Transformed": "suspects.wrappers.wrapped",
     "Transport": "suspects.http.transport",
     "TriggerSet": "schemes.trigger_set",
     "Turn": "scoring.matches",
+    "Unlearn": "attacks.unlearn",
     "VGG11": "models.vgg",
     "Verdict": "verdicts.verdict",
+    "WRK": "attacks.wrk",
     "Within": "scoring.matches",
     "Zhang": "schemes.zhang",
     "calibrate": "verdicts.calibrate",

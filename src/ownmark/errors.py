@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
 SAID = 300  # characters of a foreign message to show
 
 
@@ -111,3 +112,14 @@ def blamed(kind: type[OwnmarkError], what: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         raise kind(f"{what}: {told(error)}") from error
+
+
+SPACE = "\N{NO-BREAK SPACE}"  # shown as an ordinary space, so that users can search the output
+
+
+def escaped(text: str) -> str:
+    """`text` with every unprintable character escaped: control characters, line breaks, bidi controls, lone surrogates."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for sign in text.replace(SPACE, " ")
+    )

@@ -14,8 +14,15 @@ from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
 from ownmark.models.memory_format import laid_out
 from ownmark.protocols import Progress, silent
+from ownmark.tasks.base import Lesson
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Shown = Callable[[Tensor, Tensor], Tensor]  # a batch of images and its targets -> the images that the model is trained on
+
+
+def as_they_are(batch: Tensor, targets: Tensor) -> Tensor:  # noqa: ARG001 - the verb's signature
+    """The batch unchanged."""
+    return batch
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,25 @@ def train(model: nn.Module, images: Images, training: Training, rng: torch.Gener
 
     An embedder is trained against one centre per person; the centres are discarded afterwards.
     """
-    _trainable(model, images, training)
-    module, targets, loss = images.task.lesson(model, torch.from_numpy(images.labels), partial(predict, model, images))
+    module, targets, loss = lesson_of(model, images, training)
     fit(module, images, targets, loss, training, rng, progress)
     return model.eval()
+
+
+def lesson_of(model: nn.Module, images: Images, training: Training) -> Lesson:
+    """What `train` fits, for who changes a part of it. Raises what `train` raises if training is impossible."""
+    _trainable(model, images, training)
+    return images.task.lesson(model, torch.from_numpy(images.labels), partial(predict, model, images))
+
+
+def steps_of(training: Training, count: int) -> int:
+    """How many steps `fit` takes for `count` images."""
+    return training.epochs * len(_batches(torch.arange(count), training.batch))
+
+
+def part(progress: Progress, before: int, total: int) -> Progress:
+    """The callback for one of several parts of some work: `before` of the `total` steps were done earlier."""
+    return lambda done, _: progress(before + done, total)
 
 
 def fit(
@@ -59,22 +81,27 @@ def fit(
     training: Training,
     rng: torch.Generator,
     progress: Progress = silent,
+    shown: Shown = as_they_are,
 ) -> nn.Module:
-    """Train `model` in place to minimise `loss(model(images), targets)`; `targets` has one row per image."""
+    """Train `model` in place to minimise `loss(model(images), targets)`; `targets` has one row per image.
+
+    `shown` may change each batch after augmentation.
+    """
     parameters = _trainable(model, images, training)
     device = parameters[0].device
     optimiser = torch.optim.SGD(
         parameters, lr=training.rate, momentum=training.momentum, weight_decay=training.decay, nesterov=training.momentum > 0
     )
-    steps = training.epochs * len(_batches(torch.arange(len(images)), training.batch))
+    steps = steps_of(training, len(images))
     cycle = steps + (steps in {0, 1, 4})  # torch divides by zero for a cycle of four steps and rejects fewer than two
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=max(cycle, 2), pct_start=0.25)
     laid_out(_train_mode(model))
     with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that the state of `rng` is unaffected
         for step, rows in enumerate(_epochs(len(images), training, rng)):
-            batch = augment(images.batch(rows, device), training, rng)
+            wanted = targets[rows].to(device)
+            batch = shown(augment(images.batch(rows, device), training, rng), wanted)
             optimiser.zero_grad(set_to_none=True)
-            loss(_learnt(model, batch), targets[rows].to(device)).backward()  # type: ignore[no-untyped-call]
+            loss(_learnt(model, batch), wanted).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             progress(step + 1, steps)
@@ -154,15 +181,22 @@ def seeded(rng: torch.Generator) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """Inside, the model is in eval mode; afterwards every module's mode is restored."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 @torch.no_grad()
 def predict(model: nn.Module, images: Images, batch: int = 256) -> Tensor:
     """Outputs (n, ...) of the model in eval mode for every image, on the CPU; every module's mode is restored afterwards."""
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
+    with in_eval_mode(model):
         rows: Iterable[Tensor] = torch.arange(len(images)).split(batch)  # type: ignore[no-untyped-call]
         return torch.cat([model(images.batch(chosen, device)).cpu() for chosen in rows])
-    finally:
-        for module, training in modes:
-            module.training = training

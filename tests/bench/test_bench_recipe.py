@@ -1,16 +1,20 @@
 """Recipes can be read, say what the papers say, and an error in one is named with its place."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benches import RECIPE, grid, recipe_file
 
+from ownmark.attacks._common.foreign import Foreign
+from ownmark.attacks.knockoff import Knockoff
 from ownmark.attacks.noise import Noise
 from ownmark.bench.artifacts import Copied
+from ownmark.bench.executors.worker import Workplace
 from ownmark.bench.grid import Grid
-from ownmark.bench.image_places import resolved, stamp
 from ownmark.bench.recipe import names, recipe
 from ownmark.bench.trial import Role
+from ownmark.data.image_places import resolved, stamp
 from ownmark.errors import UsageError
 
 SCALES = [(name, scale) for name in names() for scale in recipe(name).scales]
@@ -84,6 +88,32 @@ def test_parts_can_be_picked_and_an_attack_of_ones_own_added(tmp_path: Path) -> 
     assert {one.scheme for one in trials} == {"saliency"}
     assert {one.suspect for one in trials} == {"target", "prune", "Noise(scale=0.2)", "negative_100", "negative_101"}
     assert Noise(0.2) in {one.model.attack for one in trials if isinstance(one.model, Copied)}
+
+
+FURTHER = RECIPE.replace("    thief_share", "    further:\n      noise: Noise()\n      permute: Permute()\n    thief_share")
+
+
+def test_further_thefts_are_picked_by_their_names_and_stay_further(tmp_path: Path) -> None:
+    picked = grid(tmp_path, FURTHER).picked(("saliency",), ("prune", "noise", "Noise(scale=0.2)")).trials()
+    roles = {one.suspect: one.role for one in picked if isinstance(one.model, Copied)}
+    assert roles == {"prune": Role.POSITIVE, "Noise(scale=0.2)": Role.POSITIVE, "noise": Role.FURTHER}
+    with pytest.raises(UsageError, match="'prune' names one of the attacks and one of the further thefts"):
+        grid(tmp_path, FURTHER.replace("permute: Permute()", "prune: Permute()"))
+
+
+def test_a_copy_is_made_anew_when_the_foreign_images_change_and_others_keep_their_names(tmp_path: Path) -> None:
+    place = tmp_path / "foreign"
+    place.mkdir()
+    (place / "a.png").write_bytes(b"12")
+    zoo = Workplace(tmp_path / "store").zoo
+    (trial,) = [one for one in grid(tmp_path).picked(("saliency",), ("prune",)).trials() if isinstance(one.model, Copied)][:1]
+    assert isinstance(trial.model, Copied)
+    assert "sources" not in trial.model.specification(zoo)
+    knockoff = replace(trial.model, attack=Knockoff(Foreign(str(place))))
+    before = knockoff.specification(zoo)["sources"]
+    (place / "b.png").write_bytes(b"1")
+    assert knockoff.specification(zoo)["sources"] != before
+    assert set(before) == {str(place)}
 
 
 def test_a_place_is_filled_in_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,11 @@ def test_a_network_that_cannot_be_built_is_an_error_before_anything_is_made(tmp_
         outcomes(grid(tmp_path, RECIPE.replace("ResNet18(width=4", "ResNet18(wide=4")), tmp_path / "store")
 
 
+def scores(found: list[Outcome]) -> dict[tuple[str, str, int], str]:
+    """By what a table calls each trial."""
+    return {(one.trial.scheme, one.trial.suspect, one.trial.repeat): f"{one.error} {one.scores}" for one in found}
+
+
 @dataclass(frozen=True)
 class Deadly:
     """A making that kills its process after so many seconds, or one that takes no time where they are 0."""
@@ -146,13 +151,21 @@ class Deadly:
         return Made({})
 
 
-def test_a_process_that_dies_is_an_error_of_all_that_was_in_work_and_the_bench_goes_on(tmp_path: Path) -> None:
-    with Processes(Workplace(tmp_path), 2) as pool:
+def test_processes_give_the_scores_of_this_process_and_when_one_dies_all_that_was_in_work_fails_and_the_bench_goes_on(
+    made: tuple[Path, list[Outcome], list[State]], tmp_path: Path
+) -> None:
+    folder, alone, _ = made
+    place = Workplace(tmp_path)
+    with Processes(place, 2) as pool:
+        trials = grid(folder).picked(("partitioned",), ("prune",)).trials()
+        found = scores(run(trials, place.zoo, pool))
+        assert len(found) == len(trials) > 0
+        assert found.items() <= scores(alone).items()
         pool.start(Deadly(0.1))
         pool.start(Deadly(600))
-        found = pool.wait()
-        assert {done.making for done in found} == {Deadly(0.1), Deadly(600)}
-        assert all("its process died" in str(done.error) for done in found)
+        ended = pool.wait()
+        assert {done.making for done in ended} == {Deadly(0.1), Deadly(600)}
+        assert all("its process died" in str(done.error) for done in ended)
         pool.start(Deadly(0))
         (done,) = pool.wait()
         assert done.error is None

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 
 MOST_BITS = 16

@@ -16,15 +16,15 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from ownmark.bench.image_places import resolved, stamp
+from ownmark.attacks._common.sources import sources
 from ownmark.bench.store import Made, Specification, Store
 from ownmark.claims.claim import Claim
+from ownmark.data.image_places import resolved, stamp
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
 from ownmark.models.memory_format import plain_copy
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Attack, Owner, Scheme, silent
-from ownmark.scoring.null_models import KeyedLabels
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, Task
 from ownmark.training import Training, predict, seeded, train
@@ -108,7 +108,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setting:
-    """Settings shared by the models of one task; `network` is a name for `models.named`."""
+    """Settings shared by the models of one task; `network` is a name for `models.network`."""
 
     pictures: Pictures
     network: str
@@ -162,7 +162,9 @@ class Copied:
         return (self.stolen,)
 
     def specification(self, zoo: Cache) -> Specification:
-        return {
+        """What an attack reads besides is only named if there is any."""
+        read = sources(self.attack)
+        return ({"sources": read} if read else {}) | {
             "kind": "copy",
             "stolen": zoo.weights(self.stolen),
             "attack": repr(self.attack),
@@ -260,7 +262,7 @@ class Calibrated:
 
     def make(self, zoo: Cache) -> Made:
         claim = zoo.claim(self.claimed)
-        if not all(isinstance(test.null, KeyedLabels) for test in claim.tests):
+        if not all(test.null.keyed is not None for test in claim.tests):
             claim = calibrate(claim, [Local(zoo.model(one)) for one in self.innocents])
         return Made({"claim": claim.digest}, {"claim": claim.to_bytes()})
 

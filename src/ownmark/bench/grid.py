@@ -57,9 +57,10 @@ class Grid:
         noticed = Noticed(claimed, tuple(self.scale.detectors.items()), self.scale.thief_share)
         guard = noticed if self.scale.detectors else None
         yield Trial(name, "target", repeat.claim, Role.TARGET, claim, published, test, target, (), noticed)
-        for called, theft in self.scale.attacks.items():
-            copy = self.copy(published, theft)
-            yield Trial(name, called, repeat.claim, Role.POSITIVE, claim, copy, test, published, theft.behind, guard)
+        for role, thefts in ((Role.POSITIVE, self.scale.attacks), (Role.FURTHER, self.scale.further)):
+            for called, theft in thefts.items():
+                copy = self.copy(published, theft)
+                yield Trial(name, called, repeat.claim, role, claim, copy, test, published, theft.behind, guard)
         for seed in self.scale.negatives:
             if seed != repeat.target:
                 yield Trial(
@@ -80,8 +81,10 @@ class Grid:
             chosen = {part: {name: one for name, one in all_.items() if name in wanted} for part, all_ in parts.items()}
             scale = scale.model_copy(update=chosen)
         if attacks:
-            added = {word: spelled_theft(word) for word in attacks if word not in scale.attacks}
-            scale = scale.model_copy(update={"attacks": {word: (scale.attacks | added)[word] for word in attacks}})
+            further = {word: theft for word, theft in scale.further.items() if word in attacks}
+            added = {word: spelled_theft(word) for word in attacks if word not in scale.attacks | further}
+            counted = {word: (scale.attacks | added)[word] for word in attacks if word not in further}
+            scale = scale.model_copy(update={"attacks": counted, "further": further})
         return Grid(self.recipe, scale)
 
 

@@ -1,6 +1,6 @@
 """Benchmark recipes: `recipes/skin.yaml` or your own file, with one section per scale.
 
-Schemes, attacks and trainings are written as in code, networks as in `models.named`; a recipe runs no code.
+Schemes, attacks and trainings are written as in code, networks as in `models.network`; a recipe runs no code.
 """
 
 from collections.abc import Sequence
@@ -79,6 +79,7 @@ class Repeat(Part):
 class Scale(Part):
     """The size of a bench.
 
+    `attacks`: the thefts that R and U count; `further`: thefts that are scored, but not counted.
     `surrogates`, `references`: the owner's copies and independent models, for a fingerprint; `negatives`: seeds of the
     independent models that are tested; `innocents`: seeds of those that calibrate. Repeats share the zoo. `detectors`: the
     thief's, by name.
@@ -90,6 +91,7 @@ class Scale(Part):
     fingerprints: dict[str, SchemeText] = {}
     watermarks: dict[str, SchemeText] = {}
     attacks: dict[str, Theft]
+    further: dict[str, Theft] = {}
     thief_share: float
     attack_seed: int = 1
     surrogates: tuple[AttackText, ...] = ()
@@ -109,6 +111,9 @@ class Scale(Part):
             "innocents": set(self.innocents),
             "targets": set() if self.watermarks and not self.fingerprints else {one.target for one in self.repeats},
         }
+        twice = set(self.attacks) & set(self.further)
+        if twice:
+            raise ValueError(f"{min(twice)!r} names one of the attacks and one of the further thefts")
         names = list(roles)
         shared = [(one, two) for at, one in enumerate(names) for two in names[at + 1 :] if roles[one] & roles[two]]
         if shared:

@@ -66,6 +66,11 @@ def ground_too_little(claim: Claim) -> bool:
     return any(isinstance(test.null, KeyedLabels) and test.null.grinding < LEAST_GRINDING for test in claim.tests)
 
 
+def graded(claim: Claim) -> bool:
+    """Whether a test weighs its samples instead of counting those that match, which no judge supports yet."""
+    return any(isinstance(test.match, matches.Graded) for test in claim.tests)
+
+
 def sets(claim: Claim) -> int:
     """How many sets can be opened one by one; 0: the claim is opened as a whole."""
     labels = keyed(claim)

@@ -137,6 +137,14 @@ def _alike(part: Claim, one: Heard, test: Test, form: str = AS_SEALED) -> Findin
     return found
 
 
+def _best(part: Claim, one: Heard, test: Test) -> Finding:
+    """The same test on a reference: as sealed, or through the front where it scores highest.
+
+    A suspect may see every image through a front, and a forger can make images that show an innocent model something else then.
+    """
+    return max((_alike(part, one, test, form) for form in one.given), key=lambda found: found.score)
+
+
 def _sealed(found: Checked) -> list[Step]:
     made = "labels and images made anew from the key" if found.remade else "not every image can be made anew from a key"
     keyed = [Step("J3 key", found.bound.choices is not None or None, found.bound.why)] if found.remade else []
@@ -193,13 +201,13 @@ def _groups(session: Session, finding: Finding, part: Claim) -> dict[str, list[f
     """The references' scores by stratum; those with identical answers count once, with the highest of their scores."""
     groups: dict[str, list[float]] = {}
     for members in references.merged(session.references):
-        scores = [_alike(part, one, finding.test).score for one in members]
+        scores = [_best(part, one, finding.test).score for one in members]
         groups.setdefault(members[0].stratum, []).append(max(scores))
     return groups
 
 
 def _rivals(part: Claim, session: Session, finding: Finding, alpha: float) -> list[Step]:
-    found = [(one, _alike(part, one, finding.test)) for one in session.references]
+    found = [(one, _best(part, one, finding.test)) for one in session.references]
     rivals = [f"{one.name} ({one.stratum}, {_rate(score)})" for one, score in found if _as_good(score, finding, alpha)]
     told = f"as good as the suspect: {', '.join(rivals)}" if rivals else f"none of {len(found)} is as good as the suspect"
     told += references.also(session.references)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import AnswerError, ModelError, SizeError, SuspectError
 from ownmark.protocols import Question, Suspect
+from ownmark.querying.outputs import LOGITS, missing, several, used
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Outputs, readings
 from ownmark.suspects.onnx_data import MOST_BYTES, names_other_files, whole
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import onnxruntime
 
 IMAGES = 4  # dimensions of the input: n, channels, height, width
-LOGITS = "logits"  # the name of the output to prefer
 TAKEN = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 BFLOAT16 = "tensor(bfloat16)"
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # batch sizes to try if the file does not declare a fixed one
@@ -58,7 +58,7 @@ class Onnx:
         self._input, self._output = given[0], _output(self._session.get_outputs(), output, path)
         self._fixed = _number(given[0].shape)
         names = [one.name for one in self._session.get_outputs()]
-        self.notes = (f"the output {self._output.name!r} was read, of {', '.join(names)}",) if len(names) > 1 else ()
+        self.notes = (used(self._output.name, names),) if len(names) > 1 else ()
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """What the file returns for uint8 images (n, height, width, channels), checked against the question's task."""
@@ -131,13 +131,12 @@ def _output(told: list[Any], wanted: str, path: Path | str) -> Any:  # noqa: ANN
     """The output of that name, or the only plausible one. Raises ModelError if the choice is ambiguous."""
     names = [one.name for one in told]
     if wanted and wanted not in names:
-        raise ModelError(f"{path} has no output {wanted!r}; its outputs are: {', '.join(names)}")
+        raise missing(str(path), wanted, names)
     if wanted or LOGITS in names:
         return told[names.index(wanted or LOGITS)]
     fitting = [one for one in told if one.type in {*TAKEN, BFLOAT16} and len(one.shape) <= 2]  # noqa: PLR2004 - (n,), (n, k)
     if len(fitting) > 1:
-        named = ", ".join(one.name for one in fitting)
-        raise ModelError(f"{path} has several plausible outputs, {named}: name one with --output NAME")
+        raise several(str(path), (one.name for one in fitting))
     return fitting[0] if fitting else told[0]
 
 

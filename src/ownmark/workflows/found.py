@@ -17,7 +17,7 @@ from ownmark.finding.search import Found, is_container, search, suffix_of
 from ownmark.protocols import Progress, Suspect
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.suspects.wrappers.resized import Resized
-from ownmark.verdicts.asking import answered
+from ownmark.verdicts.verify import answered
 from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import Watcher
 

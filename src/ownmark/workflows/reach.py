@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
+from ownmark.files import check_writable
 from ownmark.protocols import Suspect
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.open import Access, is_web, opened, opener_of
 from ownmark.suspects.opener import Opening, Wire
-from ownmark.workflows.files import check_writable
 from ownmark.workflows.watching import Watcher
 
 

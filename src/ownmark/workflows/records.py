@@ -11,9 +11,8 @@ from ownmark.evidence.owner import OwnerKey
 from ownmark.evidence.records import cyclonedx, in_toto, spdx
 from ownmark.evidence.records.facts import Facts
 from ownmark.evidence.verdict_file import Recomputed
-from ownmark.files import write_whole
+from ownmark.files import check_writable, write_whole
 from ownmark.report.hearing import hearing_page
-from ownmark.workflows.files import check_writable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,13 +15,13 @@ from pathlib import Path
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError, UsageError
 from ownmark.evidence.scan import Found, Row, Scan
+from ownmark.files import check_writable
 from ownmark.finding.archives import Limits
 from ownmark.protocols import Progress, Suspect
 from ownmark.report.words import counted
 from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered
-from ownmark.workflows.files import check_writable
 from ownmark.workflows.found import Asked, Lot, Unasked, lot_of
 from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import NOBODY, Watcher

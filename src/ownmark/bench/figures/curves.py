@@ -106,7 +106,7 @@ def _strip(axis: Axes, repeats: Repeats) -> None:
     names = _suspects(repeats)
     others = max((len(one.negatives) for one in repeats), default=0)
     for place, name in enumerate(reversed(names), start=1):
-        found = [one.positives[name] for one in repeats if name in one.positives]
+        found = [score for one in repeats if (score := (one.positives | one.further).get(name)) is not None]
         axis.plot(found, [place] * len(found), "o", color=COPIES, markersize=4, alpha=0.7)
     for one in repeats:
         axis.plot(list(one.negatives.values()), [0] * len(one.negatives), "x", color=OTHERS, markersize=4, alpha=0.7)
@@ -146,4 +146,4 @@ def _ablations(varied: Mapping[Names, Sequence[Point]]) -> str:
 
 
 def _suspects(repeats: Repeats) -> list[str]:
-    return list(dict.fromkeys(name for one in repeats for name in one.positives))
+    return list(dict.fromkeys(name for one in repeats for name in (*one.positives, *one.further)))

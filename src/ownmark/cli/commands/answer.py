@@ -1,6 +1,6 @@
 """The command by which an accused judges his own model as a judge would. No torch, unless the model needs it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -8,10 +8,10 @@ import typer
 
 from ownmark.cli import answer
 from ownmark.cli import evidence_options as options
-from ownmark.cli.options import Output, Outputs
+from ownmark.cli.options import AllowExternal, Layer, Output, Outputs
 from ownmark.cli.sealing import passphrase
 from ownmark.errors import UsageError
-from ownmark.workflows.files import check_writable
+from ownmark.files import check_writable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,8 @@ class Answer:
     decoys: options.Decoys = None
     outputs: Outputs = None
     output: Output = ""
+    layer: Layer = ""
+    allow_external: AllowExternal = False
     root: options.Root = None
     owner: options.KnownOwner = None
     pool: options.Pool = None
@@ -62,11 +64,11 @@ class Answer:
         records = Records(page=self.page)
         records.check(self.model, signs=True)
         check_writable(self.out)
-        seen, parties = options.first_seen(self.seen), hearings.Parties(self.model, None, self.reference, self.decoys)
+        seen, parties = options.first_seen(self.seen), hearings.Parties(self.model, None, self.reference, self.decoys, self.layer)
         trust = trusted(
             roots=self.root, owner_key=self.owner, pool=self.pool, alpha=self.alpha, beacons=self.beacon, pledges=self.pledges
         )
-        near = hearings.access(self.bundle, self.network, self.outputs, self.output)
+        near = replace(hearings.access(self, self.bundle), model=self.network)
         signer = owner.opened(self.key, passphrase())
         reach = Reach(claim_file=self.bundle, near=near)
         made = hearings.heard(reach, parties, trust, seen, signer, self.out, accused=True)

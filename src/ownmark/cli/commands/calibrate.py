@@ -6,9 +6,8 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.access import access_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
+from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, access_of
 
 
 @dataclass(frozen=True, kw_only=True)

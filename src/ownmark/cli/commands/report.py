@@ -6,9 +6,21 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.access import access_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, Alpha, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, rate
+from ownmark.cli.options import (
+    AllowExternal,
+    Alpha,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    access_of,
+    rate,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

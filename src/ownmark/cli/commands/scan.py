@@ -6,9 +6,8 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.access import reach_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
+from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, reach_of
 from ownmark.cli.options import rate as checked_rate
 from ownmark.cli.web import Api, AtOnce, Binary, Header, PerSecond, Tensor
 

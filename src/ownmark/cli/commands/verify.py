@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli import options, web
-from ownmark.cli.access import reach_of
 from ownmark.cli.answer import Answer
+from ownmark.cli.options import reach_of
 
 
 @dataclass(frozen=True, kw_only=True)

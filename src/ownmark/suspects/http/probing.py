@@ -15,7 +15,6 @@ from ownmark.protocols import Suspect
 from ownmark.querying.control_twins import controls_of
 from ownmark.querying.integrity_checks import LEVEL, MOST_UNSTABLE
 from ownmark.querying.transcript import AGAIN, PROBES, Decoys
-from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import fisher
 from ownmark.statistics.sequential import Early
@@ -178,10 +177,10 @@ def _other_ways(remote: Remote, images: Pixels) -> Iterator[tuple[str, Manner, P
 
 def _shown(claim: Claim, verdict: Verdict, repeats: int) -> Pixels:
     """Some of the claim's images that were asked about."""
-    null = verdict.deciding.test.null
+    key = verdict.deciding.test.null.keyed
     images: Pixels = claim.images.reshape(-1, *claim.images.shape[2:])
-    if verdict.early is not None and isinstance(null, KeyedLabels):
-        images = claim.images[keyed_order(null)[: verdict.queries], 0]
+    if verdict.early is not None and key is not None:
+        images = claim.images[keyed_order(key)[: verdict.queries], 0]
     return np.asarray(images[_spread(len(images), repeats)])
 
 

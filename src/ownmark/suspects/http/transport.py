@@ -17,8 +17,7 @@ from typing import TypeVar
 import httpx2
 import stamina
 
-from ownmark.errors import AnswerError, SuspectError, UsageError, blamed
-from ownmark.escaped import escaped
+from ownmark.errors import AnswerError, SuspectError, UsageError, blamed, escaped
 from ownmark.suspects.http.deadline import Deadline, timed
 from ownmark.suspects.http.ledger import Ledger, Reply
 from ownmark.suspects.http.pace import Pace, seconds_of

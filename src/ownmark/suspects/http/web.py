@@ -13,8 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ownmark.claims.claim import Preprocess
-from ownmark.errors import AnswerError, UnsettledError, UsageError
-from ownmark.escaped import escaped
+from ownmark.errors import AnswerError, UnsettledError, UsageError, escaped
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Floats, labels

@@ -1,4 +1,4 @@
-"""Machine-independent places of a recipe's images: `${OWNMARK_DATA}/ham10000`, or its zip if there is no such folder."""
+"""Machine-independent places of images, as in a recipe: `${OWNMARK_DATA}/ham10000`, or its zip if there is no such folder."""
 
 import hashlib
 import os

@@ -153,6 +153,7 @@ InToto = Annotated[
 Spdx = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write it as an SPDX 3.0 document of the AI profile.", show_default=False)
 ]
+Page = Annotated[Path | None, typer.Option(metavar="PAGE", help="Write the verdict as a page, too.", show_default=False)]
 Offline = Annotated[
     Path | None, typer.Option(metavar="VERDICT", help="Ask nobody: compute this verdict anew.", show_default=False)
 ]

@@ -28,6 +28,8 @@ class Asking(Protocol):
     def device(self) -> str: ...
     @property
     def allow_external(self) -> bool: ...
+    @property
+    def allow_code(self) -> bool: ...
 
 
 class AskingFarAway(Asking, Protocol):
@@ -63,6 +65,7 @@ def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Acces
         device=asked.device,
         output=asked.output,
         external=asked.allow_external,
+        code=asked.allow_code,
     )
 
 

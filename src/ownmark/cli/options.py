@@ -81,6 +81,10 @@ Sequential = Annotated[
 AllowExternal = Annotated[
     bool, typer.Option("--allow-external", help="Let an ONNX file read its weights from files in its own folder, and no others.")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let a TorchScript or torch.export file run its own code, in a process of its own."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -8,7 +8,7 @@ import typer
 
 from ownmark.cli.access import access_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
+from ownmark.cli.options import AllowCode, AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,7 @@ class Calibrate:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
 
     def run(self) -> Answer:
         from ownmark.claims.claim import Claim

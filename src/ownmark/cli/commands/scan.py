@@ -8,7 +8,7 @@ import typer
 
 from ownmark.cli.access import reach_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
+from ownmark.cli.options import AllowCode, AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
 from ownmark.cli.options import rate as checked_rate
 from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
 
@@ -47,6 +47,7 @@ class Scan:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
     api: Api = None
     header: Header = None
     tensor: Tensor = None

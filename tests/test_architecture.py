@@ -50,7 +50,7 @@ REGISTRIES = ("suspects.open",)  # import every kind of their package
 SHARED = {  # what the kinds of a package may share
     "attacks": {"_common"},
     "schemes": {"_common"},
-    "suspects": {"answers", "http", "onnx_data", "opener", "local"},
+    "suspects": {"answers", "http", "onnx_data", "onnx_scales", "opener", "local", "ports", "program", "aside"},
     "tasks": {"base", "arcface"},
 }
 JUDGE = (
@@ -74,6 +74,8 @@ JUDGE = (
     "evidence.seal",
     "metrics",
     "suspects.answers",
+    "suspects.aside",
+    "suspects.litert",
     "suspects.onnx",
     "suspects.open",
     "suspects.http.oip",
@@ -84,6 +86,11 @@ JUDGE = (
 )
 HEAVY = {
     "onnxruntime": "suspects/onnx.py",
+    "ai_edge_litert": "suspects/litert.py",
+    "openvino": "suspects/openvino.py",
+    "executorch": "suspects/executorch.py",
+    "ncnn": "suspects/ncnn.py",
+    "MNN": "suspects/mnn.py",
     "httpcore2": "suspects/http/deadline.py",
     "httpx2": "suspects/http/transport.py",
     "stamina": "suspects/http/transport.py",

@@ -124,3 +124,5 @@ from .verdicts.calibrate import calibration as calibration
 from .verdicts.verdict import Outcome as Outcome
 from .verdicts.verdict import Verdict as Verdict
 from .verdicts.verify import verify as verify
+
+__all__: list[str]

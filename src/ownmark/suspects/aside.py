@@ -70,8 +70,7 @@ def opened_aside(runtime: str, opening: Opening, files: Sequence[Path]) -> Suspe
         closing.callback(_finished, process)
         session = _greeted(process, opening.name)
         digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-        told = {"outputs": opening.outputs, "output": opening.output}
-        program = Program(opening.name, digest, session, opening.preprocess, **told)
+        program = Program(opening.name, digest, session, opening.preprocess, outputs=opening.outputs, output=opening.output)
         weakref.finalize(session, closing.pop_all().close)
         return program
 

@@ -125,4 +125,4 @@ from .verdicts.verdict import Outcome as Outcome
 from .verdicts.verdict import Verdict as Verdict
 from .verdicts.verify import verify as verify
 
-__all__: list[str]
+__all__: list[str]  # noqa: PYI035 - the names above, found at runtime

@@ -1,8 +1,10 @@
 """A verdict in the forms of other tools: valid by their own schemas, signed by the judge, and saying what the verdict says."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
+from html import unescape
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from ownmark.evidence import envelope, owner
 
 Capture = pytest.CaptureFixture[str]
 pytestmark = needs_openssl
+PAGE = (Path(__file__).parents[2] / "docs" / "evidence-format.md").read_text(encoding="utf-8")
 WANTED = ["--cyclonedx", "bom.json", "--in-toto", "model.intoto.json", "--spdx", "ai.spdx.json"]
 
 
@@ -87,7 +90,8 @@ def test_a_match_is_declared_by_a_third_party_with_its_evidence_and_pedigree(cou
     assert again.code == 0
     later = read("bom.json")
     assert "hashes" not in later["metadata"]["component"], "the file is not at hand"
-    assert json.loads(before)["declarations"] == later["declarations"]
+    was, now = (json.loads(text)["declarations"] for text in (before, Path("bom.json").read_bytes()))
+    assert {**was, "targets": None} == {**now, "targets": None}
     check_cyclonedx(json.loads(before))
     check_cyclonedx(later)
 
@@ -148,3 +152,40 @@ def test_what_cannot_be_recorded_is_refused_before_anybody_is_asked(capsys: Capt
     refused(capsys, ["judge", "a.opened", "--offline", "verdict.json", "--in-toto", "x"], 2, "--in-toto belongs to a hearing")
     web = ["--suspect", "http://127.0.0.1:1/v2/models/x", "--ledger", "l/x", "--in-toto", "x"]
     refused(capsys, [*JUDGE, *web], 2, "an in-toto attestation is about a file")
+
+
+def test_the_accused_gets_the_judges_verdict_on_the_model_that_is_named_and_a_page_of_it(capsys: Capture) -> None:
+    words = ["answer", "a.opened", "--model", "innocent.onnx", "--reference", "same-data=c.onnx", "--decoys", "images"]
+    words += ["--root", "tsa.pem", "--seen", "2100-01-01", "--key", "JUDGE.key", "--out", "answer.json", "--page", "answer.html"]
+    ran = ownmark(capsys, *words, "--json")
+    assert (ran.code, ran.record["outcome"]) == (1, "NO MATCH"), ran.err
+    judged = ownmark(capsys, *JUDGE, "--suspect", "innocent.onnx", "--reference", "same-data=c.onnx", "--json").record
+    assert (judged["outcome"], judged["score"], judged["log10_p"]) == tuple(
+        ran.record[key] for key in ("outcome", "score", "log10_p")
+    )
+    page = Path("answer.html").read_text(encoding="utf-8")
+    for told in (
+        "An answer of the accused",
+        "NO MATCH: innocent.onnx",
+        "Whoever signed this chose the model that was asked",
+        "The claimant&#39;s own model was not at hand",
+        "No reference of the stratum other-data was asked",
+        "alpha of the claimant",
+    ):
+        assert told in page
+    (inside,) = re.findall(r"<pre class=\"code\">(.*?)</pre>", page, re.DOTALL)
+    assert unescape(inside).encode() == Path("answer.json").read_bytes()
+    assert ownmark(capsys, "judge", "a.opened", "--offline", "answer.json", "--page", "again.html").code == 1
+    again = Path("again.html").read_text(encoding="utf-8")
+    assert again == page
+    refused(capsys, [*words[:3], "http://127.0.0.1:1/v2/models/x", *words[4:]], 2, "name the model itself")
+
+
+def test_securesystemslib_finds_the_key_as_the_page_of_the_format_says(court: Path, capsys: Capture) -> None:
+    assert ownmark(capsys, *JUDGE, "--suspect", "b.onnx").code == 0
+    (code,) = re.findall(r"^```python\n(def check.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    page: dict[str, Any] = {}
+    exec(code, page)  # noqa: S102 - the code of the page
+    page["check"]("verdict.json", owner.public_key(court / "JUDGE.pub"))
+    with pytest.raises(Exception, match="Accepted signatures do not match"):
+        page["check"]("verdict.json", "ab" * 32)

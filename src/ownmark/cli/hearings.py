@@ -82,8 +82,13 @@ def at_layer(near: Access, layer: str, suspect: str) -> Access:
     return named
 
 
-def heard(reach: Reach, parties: Parties, trust: Trust, seen: datetime, signer: OwnerKey, out: Path) -> Judgement:
-    """Ask everybody who is named. Raises UsageError for names and files that can only be slips, before anything is opened."""
+def heard(
+    reach: Reach, parties: Parties, trust: Trust, seen: datetime, signer: OwnerKey, out: Path, *, accused: bool = False
+) -> Judgement:
+    """Ask everybody who is named; `accused`: the signer is whose model it is.
+
+    Raises UsageError for names and files that can only be slips, before anything is opened.
+    """
     opened, near = reach.claim_file, reach.near
     strata = [_stratum_of(text) for text in parties.references or ()]
     reach.check(parties.suspect)
@@ -108,6 +113,7 @@ def heard(reach: Reach, parties: Parties, trust: Trust, seen: datetime, signer: 
             own=near.suspect(parties.own) if parties.own else None,
             references=_references(strata, near),
             decoys=decoys,
+            accused=accused,
         )
         return judge(asked, Terminal())
 

@@ -68,6 +68,10 @@ Sequential = Annotated[
 AllowExternal = Annotated[
     bool, typer.Option("--allow-external", help="Let an ONNX file read its weights from files in its own folder, and no others.")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let a TorchScript or torch.export file run its own code, in a process of its own."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -136,6 +140,8 @@ class AskingAtHand(Protocol):
     def layer(self) -> str: ...
     @property
     def allow_external(self) -> bool: ...
+    @property
+    def allow_code(self) -> bool: ...
 
 
 class Asking(AskingAtHand, Protocol):
@@ -184,6 +190,7 @@ def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Acces
         device=asked.device,
         output=asked.output,
         external=asked.allow_external,
+        code=asked.allow_code,
     )
 
 

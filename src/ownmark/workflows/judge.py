@@ -28,6 +28,7 @@ from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur
 from ownmark.workflows.watching import NOBODY, Watcher
 
+ACCUSED = {"signed_by": "the accused"}  # beside what computed a verdict
 PURIFY = (JPEG(75), BitDepth(5))
 FRONTS = {repr(one): one.transform for one in (*PURIFY, Blur(1.0))}  # what may stand before a suspect, tried on references
 
@@ -40,6 +41,7 @@ class Hearing:
     address, in a folder of the judge's own; `layer`: where the suspect's map is taken, which the verdict tells beside its name,
     "" for the claim's layer; `own`: the claimant's model; `references`: independent models with their strata,
     gone through once, so that a generator has one of them in memory at a time; `decoys`: ordinary images of the task.
+    `accused`: the signer is whoever is accused, which the verdict tells.
     """
 
     opened: Path
@@ -53,6 +55,7 @@ class Hearing:
     own: Suspect | None = None
     references: Iterable[tuple[Stratum, Suspect]] = ()
     decoys: Decoys | None = None
+    accused: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +107,8 @@ def judge(asked: Hearing, watcher: Watcher = NOBODY) -> Judgement:
     classes = suspect.decoys if decoys is None else decoys.labels[: len(suspect.decoys)]
     session = Session(tuple(everybody), plan.nonce, classes)
     brought = "" if decoys is None else decoys.digest
-    one = Judged(opened, asked.trust, asked.seen, session, surroundings(taken), brought)
+    around = surroundings(taken) | (ACCUSED if asked.accused else {})
+    one = Judged(opened, asked.trust, asked.seen, session, around, brought)
     write_whole(asked.out, one.signed(asked.judge).data)
     return Judgement(Recomputed(one, asked.judge.public))
 

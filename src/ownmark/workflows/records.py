@@ -12,6 +12,7 @@ from ownmark.evidence.records import cyclonedx, in_toto, spdx
 from ownmark.evidence.records.facts import Facts
 from ownmark.evidence.verdict_file import Recomputed
 from ownmark.files import check_writable, write_whole
+from ownmark.report.hearing import hearing_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +22,11 @@ class Records:
     cyclonedx: Path | None = None
     in_toto: Path | None = None
     spdx: Path | None = None
+    page: Path | None = None
 
     def check(self, suspect: str | None, *, signs: bool) -> None:
         """Raises UsageError for what cannot be written, before anybody is asked; `signs`: whether the judge's key is at hand."""
-        for file in (self.cyclonedx, self.in_toto, self.spdx):
+        for file in (self.cyclonedx, self.in_toto, self.spdx, self.page):
             if file is not None:
                 check_writable(file)
         if self.in_toto is not None and not signs:
@@ -39,6 +41,8 @@ class Records:
         for file, made in ((self.cyclonedx, cyclonedx.record), (self.spdx, spdx.record)):
             if file is not None:
                 write_whole(file, _indented(made(facts)))
+        if self.page is not None:
+            write_whole(self.page, hearing_page(facts, verdict.read_bytes()).encode())
         if self.in_toto is not None and judge is not None:
             write_whole(self.in_toto, in_toto.attestation(facts, judge).data)
 

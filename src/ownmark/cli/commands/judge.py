@@ -44,6 +44,7 @@ class Judge:
     cyclonedx: options.CycloneDX = None
     in_toto: options.InToto = None
     spdx: options.Spdx = None
+    page: options.Page = None
     api: Api = None
     header: Header = None
     tensor: Tensor = None
@@ -59,7 +60,7 @@ class Judge:
         from ownmark.workflows.records import Records
         from ownmark.workflows.terms import trusted
 
-        records = Records(cyclonedx=self.cyclonedx, in_toto=self.in_toto, spdx=self.spdx)
+        records = Records(cyclonedx=self.cyclonedx, in_toto=self.in_toto, spdx=self.spdx, page=self.page)
         records.check(self.suspect, signs=self.offline is None)
         if self.offline is not None:
             given = (self.suspect, self.own, self.reference, self.decoys, self.seen, self.key, self.out, self.alpha)

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import (
+    AllowCode,
     AllowExternal,
     Alpha,
     ClaimFile,
@@ -46,6 +47,7 @@ class Report:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
 
     def run(self) -> Answer:
         from ownmark.claims.claim import Claim

@@ -8,6 +8,7 @@ import typer
 
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import (
+    AllowCode,
     AllowExternal,
     ClaimFile,
     Device,
@@ -65,6 +66,7 @@ class Scan:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
     api: Api = None
     header: Header = None
     tensor: Tensor = None

@@ -92,9 +92,9 @@ def _declarations(facts: Facts) -> dict[str, Any]:
         "rationale": f"1 for a match, 0 for anything else. {facts.summary}",
     }
     held["confidence"] = {"rationale": f"log10 p = {facts.ruling['log10_p']}; the claimant committed to alpha = {alpha:g}"}
-    organisation = {"name": f"the judge of the key {facts.found.judge}"}
+    organisation = {"name": f"the {'accused' if facts.accused else 'judge'} of the key {facts.found.judge}"}
     return {
-        "assessors": [{"bom-ref": JUDGE, "thirdParty": True, "organization": organisation}],
+        "assessors": [{"bom-ref": JUDGE, "thirdParty": not facts.accused, "organization": organisation}],
         "attestations": [{"summary": facts.summary, "assessor": JUDGE, "map": [held]}],
         "claims": [claim],
         "evidence": [_evidence(ref, step, facts) for ref, step in steps + against],

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from ownmark import canonical
 from ownmark.evidence.ruling import Outcome
 from ownmark.evidence.verdict_file import Recomputed, ruling_record
@@ -81,6 +83,21 @@ class Facts:
         return ruling_record(self.found.judged.ruling)
 
     @property
+    def accused(self) -> bool:
+        """Whether the accused themselves signed it."""
+        return "signed_by" in self.found.judged.environment
+
+    @property
+    def owner(self) -> str:
+        """The claimant's public key."""
+        return self.found.judged.bundle.commitment.owner
+
+    @property
+    def seal(self) -> str:
+        """The seal's digest."""
+        return self.found.judged.bundle.digest
+
+    @property
     def against(self) -> tuple[Step, ...]:
         """The steps that speak against the claim or were not passed."""
         return tuple(step for step in self.found.judged.ruling.steps if step.passed is False)
@@ -100,6 +117,24 @@ class Facts:
         """What the verdict leaves open."""
         missing = ", ".join(self.ruling["missing_strata"])
         return f"{LIMIT} Strata without a reference: {missing or 'none'}."
+
+
+def terms_of(found: Recomputed) -> dict[str, str]:
+    """By whose rules: the judge's and the claimant's, and what the judge brought."""
+    trust, policy = found.judged.trust, found.judged.bundle.commitment.policy
+    roots = [root.fingerprint(SHA256()).hex()[:16] for root in trust.roots]
+    return {
+        "judge's key": found.judge,
+        "alpha of the claimant": f"{policy.alpha:g}",
+        "alpha of the judge": "no cap" if trust.alpha is None else f"at most {trust.alpha:g}",
+        "claimant's key": "checked" if trust.owner else "whoever signed: --owner names the key that you know",
+        "roots": ", ".join(roots) or "none",
+        "references": _counted(len(found.judged.session.references)),
+    }
+
+
+def _counted(models: int) -> str:
+    return f"{models} independent model{'' if models == 1 else 's'}"
 
 
 def _digest(file: Path) -> str:

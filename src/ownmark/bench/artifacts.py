@@ -197,7 +197,7 @@ class Copied:
 
     def running(self, model: nn.Module, thief: Images) -> nn.Module:
         """The copy as it runs, from its weights; for most attacks the same."""
-        return self.attack.running(model, thief) if self.runs else model  # type: ignore[attr-defined,no-any-return]
+        return self.attack.running(model, thief) if self.runs else model  # type: ignore[attr-defined]
 
     def _identity(self, zoo: Cache, digest: str) -> str:
         """What tells the copy from others with the same weights that run otherwise."""

@@ -19,7 +19,7 @@ FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers check lint docs picture clean
+.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,9 @@ docs: $(VENV)/.docs ## build docs/ into site/
 
 bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark: make bench-skin-first runs benchmarks/skin_first.py
 	$(BIN)/python benchmarks/$(subst -,_,$*).py
+
+walk: $(VENV)/.package ## count the files that protect and verify --report pass, and the steps between them
+	OMP_NUM_THREADS=1 $(BIN)/python tools/walks.py
 
 picture: demo ## redraw the README's picture of the demo page; needs chromium
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=$(VENV)/chromium --window-size=1100,1180 \

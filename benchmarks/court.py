@@ -3,7 +3,8 @@
 Seals count as timestamped before the suspect appeared; separate tests cover timestamps.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 
@@ -22,7 +23,7 @@ from ownmark.evidence.ruling import Ruling, Session, Stratum, opened_part, ruled
 from ownmark.evidence.seal import Beside
 from ownmark.keys import Pixels
 from ownmark.protocols import Suspect
-from ownmark.querying.transcript import Decoys, Plan, Role, heard, heard_plainly
+from ownmark.querying.transcript import Decoys, Plan, Purify, Role, heard, heard_plainly
 from ownmark.schemes._common.triggers import Patterns, Source
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
@@ -82,9 +83,10 @@ class Stated:
 
 @dataclass(frozen=True, eq=False)
 class Court:
-    """A judge with their own references, by stratum, and ordinary images."""
+    """A judge with their own references, by stratum, ordinary images, and the fronts through which references are asked, too."""
 
     references: tuple[tuple[Stratum, Suspect], ...]
+    fronts: Mapping[str, Purify] = field(default_factory=dict)
 
     def ruling(self, bundle: Bundle, own: Suspect, suspect: Suspect, pool: Pixels | None = None) -> Ruling:
         """Steps J1 to J8. Raises EvidenceError for an invalid opened seal."""
@@ -93,7 +95,7 @@ class Court:
         decoys = ordinary(len(part.images))
         plan = Plan(bytes(range(32)), decoys, {repr(one): one.transform for one in (JPEG(75), BitDepth(5))})
         asked = [heard(suspect, part, plan), heard_plainly(own, part, Role.OWN)]
-        asked += [heard_plainly(one, part, Role.REFERENCE, stratum.value) for stratum, one in self.references]
+        asked += [heard_plainly(one, part, Role.REFERENCE, stratum.value, self.fronts) for stratum, one in self.references]
         return ruled(found, Session(tuple(asked), plan.nonce, decoys.labels))
 
 

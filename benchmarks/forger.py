@@ -1,4 +1,4 @@
-"""Forged claims, on images that all models misclassify alike, and genuine claims before the same judge.
+"""Forged claims, on images that all models misclassify alike and in four other ways, and genuine claims before the same judge.
 
 Five forgers, each with one model and ten references, forge twenty claims each: ten free claims, for which the forger chooses the
 calibration models, and ten on the labels of a key. Suspects and the judge's references are models that no forger has access to.
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from court import OWNER, TRAINING, Court, Stated, half, images, model, network, opened, suspects
+from forgeries import REFUSED, Attempt, Planted, arranged, behind, faced, ordered, two_faced
 from ownmark import keys
 from ownmark.bench.forger import Forger
 from ownmark.claims.claim import Claim
@@ -22,14 +23,15 @@ from ownmark.data.images import Images
 from ownmark.errors import ClaimError
 from ownmark.evidence.ruling import Outcome, Stratum
 from ownmark.protocols import Owner
+from ownmark.schemes._common.sampling import marked
 from ownmark.schemes._common.triggers import Triggers, keyed
-from ownmark.schemes._common.watermark import marked
 from ownmark.scoring.null_models import KeyedLabels, Uncalibrated
 from ownmark.suspects.local import Local
 from ownmark.training import seeded, train
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.verdict import Outcome as Plain
 from ownmark.verdicts.verify import verify
+from ownmark.workflows.judge import FRONTS
 from record import record
 from zoo import kept
 
@@ -44,10 +46,11 @@ def main() -> None:
     """All forged claims, then the genuine ones."""
     torch.set_num_threads(1)
     strata = ((Stratum.SAME_DATA, suspects(JUDGES)), (Stratum.SAME_TASK, suspects(range(2100, 2160), 1)))
-    court = Court(tuple((stratum, one) for stratum, group in strata for one in group))
+    court = Court(tuple((stratum, one) for stratum, group in strata for one in group), FRONTS)
     accused = (*suspects(SUSPECTS), *suspects(range(3100, 3110), 1))
     forged = [tried(court, claim, own, accused[number % len(accused)]) for number, (claim, own) in enumerate(forgeries())]
-    genuine = [court.ruling(opened(claim, ALPHA), own, copy) for claim, own, copy in genuine_ones()]
+    cases = list(genuine_ones())
+    genuine = [court.ruling(opened(claim, ALPHA), own, copy) for claim, own, copy in cases]
     figures = {name: float(np.sum([one[name] for one in forged])) for name in forged[0] if name != "score"}
     figures |= {
         "forged_tried": len(forged),
@@ -57,6 +60,9 @@ def main() -> None:
         "genuine_strong": sum(one.outcome is Outcome.STRONG for one in genuine),
         "judges_references": len(court.references),
     }
+    figures |= {
+        key: value for name, found in others(court, accused, cases[0]).items() for key, value in told(name, found).items()
+    }
     setting = (
         f"8x8 digits, networks of two convolutions; {FORGERS} forgers of {MODELS} models, {Forger(samples=TRIGGERS)}; "
         f"alpha {ALPHA}; 20 independent suspects; "
@@ -64,6 +70,33 @@ def main() -> None:
     )
     seeds = {"forgers": FORGERS_OWN.start, "judge": JUDGES.start, "suspects": SUSPECTS.start}
     record("forger", figures, seeds=seeds, setting=setting)
+
+
+def others(court: Court, accused: tuple[Local, ...], genuine: tuple[Claim, Local, Local]) -> dict[str, list[Attempt]]:
+    """Every attempt of the other four forgeries, by name; those with two faces also before a judge who tries no fronts."""
+    marked_claim, owners, _ = genuine
+    made: dict[str, list[Attempt]] = {name: [] for name in ("arranged", "ordered", "planted", "faced", "faced_without_fronts")}
+    for forger in range(FORGERS):
+        own, *references = (model(FORGERS_OWN.start + forger * MODELS + number, 0) for number in range(MODELS // 2))
+        claim = two_faced(forger, own, tuple(references))
+        for number, suspect in enumerate(accused[forger::FORGERS]):
+            place = FORGERS * number + forger
+            made["arranged"] += arranged(court, suspect, Local(own), place)
+            made["ordered"] += ordered(court, suspect, Local(own), place)
+            made["faced"].append(faced(court, claim, behind(suspect), Local(own)))
+            made["faced_without_fronts"].append(faced(replace(court, fronts={}), claim, behind(suspect), Local(own)))
+        made["planted"] += Planted(marked_claim, owners, accused[forger]).attempts()
+    return made
+
+
+def told(name: str, found: list[Attempt]) -> dict[str, float]:
+    """How many attempts were upheld and refused, and how the best of them does on honest models before any step."""
+    return {
+        f"{name}_tried": len(found),
+        f"{name}_upheld": sum(one.outcome.startswith("MATCH") for one in found),
+        f"{name}_refused": sum(one.outcome == REFUSED for one in found),
+        f"{name}_score": max(one.matched for one in found),
+    }
 
 
 def tried(court: Court, claim: Claim, own: nn.Module, suspect: Local) -> dict[str, float]:

@@ -187,6 +187,15 @@ def prune(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+FORGERIES = {
+    "arranged": "the pool arranged to the key",
+    "ordered": "the classes put in order after asking",
+    "planted": "answers planted in a ledger or a scan",
+    "faced": "images that speak only behind a front",
+    "faced_without_fronts": "the same, before a judge who tries no fronts",
+}
+
+
 def forger(figures: Figures) -> str:
     """Forged and genuine claims before the same judge."""
     forged, genuine = int(figures["forged_tried"]), int(figures["genuine_tried"])
@@ -199,7 +208,12 @@ def forger(figures: Figures) -> str:
         "forged images that an independent model answers as the forger wants": percent(figures["forged_score"]),
         "genuine claims upheld, on a copy and a fine-tuned copy": f"{figures['genuine_upheld']:.0f} of {genuine}",
     }
-    return "\n".join(["| | |", "|---|---|", *(f"| {title} | {value} |" for title, value in rows.items())]) + "\n"
+    lines = ["| | |", "|---|---|", *(f"| {title} | {value} |" for title, value in rows.items()), ""]
+    lines += ["| forgery | attempts | refused | upheld | the best matches on an honest model |", "|---|---|---|---|---|"]
+    for key, title in (one for one in FORGERIES.items() if f"{one[0]}_tried" in figures):
+        counts = [f"{figures[f'{key}_{one}']:.0f}" for one in ("tried", "refused", "upheld")]
+        lines.append(f"| {title} | {' | '.join(counts)} | {percent(figures[f'{key}_score'])} |")
+    return "\n".join(lines) + "\n"
 
 
 def grinding(figures: Figures) -> str:
@@ -215,6 +229,27 @@ def grinding(figures: Figures) -> str:
         lines.append(f"| {title} | {figures[f'{key}.false_match']:.0f} | {'' if plain is None else f'{plain:.0f}'} |")
     allowed = f"of {figures['models']:.0f} models; {figures['bound']:.0f} are allowed by chance (99 %)"
     return "\n".join([*lines, f"| {allowed} | | |"]) + "\n"
+
+
+def allowance(figures: Figures) -> str:
+    """Matches of each kind of mark under each allowance, then every attacked mark on which the allowances disagree."""
+    bits = sorted({int(key.rsplit("^", 1)[1]) for key in figures if ".match_2^" in key}, reverse=True)
+    rows = sorted(key.removesuffix(".survived") for key in figures if key.endswith(".survived"))
+    heads = [f"under 2^{one}" for one in bits]
+    lines = [f"| mark | attacked | {' | '.join(heads)} |", "|---|---|" + "---|" * len(bits)]
+    for kind in dict.fromkeys(".".join(row.split(".")[:2]) for row in rows):
+        mine = [row for row in rows if row.startswith(f"{kind}.")]
+        counts = [f"{sum(figures[f'{row}.match_2^{one}'] for row in mine):.0f}" for one in bits]
+        lines.append(f"| {kind.replace('.', ', ').replace('_', ' ')} | {len(mine)} | {' | '.join(counts)} |")
+    needed = [f"{figures[f'all.needed_of_100_2^{one}']:.0f}" for one in bits]
+    lines += [f"| matches that are needed, of 100 | | {' | '.join(needed)} |", ""]
+    lines += [f"| where they disagree | triggers that hold | {' | '.join(heads)} |", "|---|---|" + "---|" * len(bits)]
+    for row in rows:
+        found = [figures[f"{row}.match_2^{one}"] for one in bits]
+        if len(set(found)) > 1:
+            told = " | ".join("MATCH" if one else "" for one in found)
+            lines.append(f"| {', '.join(row.split('.', 2)).replace('_', ' ')} | {percent(figures[f'{row}.survived'])} | {told} |")
+    return "\n".join(lines) + "\n"
 
 
 ROUTES = {
@@ -265,6 +300,7 @@ def areas(figures: Figures) -> str:
 
 
 TABLES: dict[str, Callable[[Figures], str]] = {
+    "allowance": allowance,
     "false-accusations": accusations,
     "forger": forger,
     "grinding": grinding,

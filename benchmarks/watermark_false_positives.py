@@ -13,8 +13,8 @@ from scipy.stats import binom
 import watermark_zoo as zoo
 from figures import curves
 from ownmark.protocols import Owner
+from ownmark.schemes._common.sampling import survival
 from ownmark.schemes._common.triggers import keyed
-from ownmark.schemes._common.watermark import survival
 from ownmark.schemes.partitioned import Partitioned
 from ownmark.scoring.null_models import KeyedLabels
 from record import ROOT, record

@@ -40,11 +40,13 @@ class Authority:
     folder: Path
     root: x509.Certificate
 
-    def reply(self, request: bytes) -> bytes:
-        """The DER answer to a DER request, stamped with the machine's time."""
+    def reply(self, request: bytes, chain: tuple[x509.Certificate, ...] = ()) -> bytes:
+        """The DER answer to a DER request, stamped with the machine's time, with more certificates than the authority's own."""
         (self.folder / "request").write_bytes(request)
+        (self.folder / "chain.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in chain))
         query = ["-config", "config", "-section", "authority", "-queryfile", "request"]
-        return self._openssl("ts", "-reply", *query, "-inkey", "key.pem", "-signer", "signer.pem")
+        more = ["-chain", "chain.pem"] if chain else []
+        return self._openssl("ts", "-reply", *query, "-inkey", "key.pem", "-signer", "signer.pem", *more)
 
     def resigned(self, answer: bytes, at: datetime | None = None) -> bytes:
         """Another authority's answer, with another time if one is given, signed by this one, whatever its certificate is for."""

@@ -1,6 +1,6 @@
 """What the tests of the judge share: a sealed keyed claim, decoys, and models whose answers are known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
 from ownmark.protocols import Question
-from ownmark.querying.transcript import Decoys, Heard, Plan, Role, heard, heard_plainly
+from ownmark.querying.transcript import NONE, Decoys, Heard, Plan, Purify, Role, heard, heard_plainly
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Answers, Labels, Reading
@@ -121,9 +121,11 @@ def session(
     return Session((*asked, *references), NONCE, classes)
 
 
-def reference(part: Claim, number: int, answer: Answer = ordinary, stratum: str = "same-data") -> Heard:
+def reference(
+    part: Claim, number: int, answer: Answer = ordinary, stratum: str = "same-data", fronts: Mapping[str, Purify] = NONE
+) -> Heard:
     model = Model(answer, f"reference {number}", f"{number:064}")
-    return heard_plainly(model, part, Role.REFERENCE, stratum)
+    return heard_plainly(model, part, Role.REFERENCE, stratum, fronts)
 
 
 def judged(suspect: Answer, *, share: float = 1.0, found: Checked | None = None, **session_fields: Any) -> Ruling:

@@ -13,14 +13,25 @@ SOURCE = ROOT / "src/ownmark"
 
 def with_newcomer(folder: Path) -> None:
     """A copy of the package below `folder` that knows the attack `Temper`."""
+    code, line = guides_attack()
+    copied(folder)
+    added(folder, "attacks/temper.py", code, "attacks/__init__.py", line)
+
+
+def guides_attack() -> tuple[str, str]:
+    """The code and the line that `docs/add-an-attack.md` shows."""
     shown = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/add-an-attack.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    added(folder, "attacks/temper.py", shown[0], "attacks/__init__.py", shown[1])
+    return shown[0], shown[1]
+
+
+def copied(folder: Path) -> None:
+    """A copy of the package below `folder`."""
+    shutil.copytree(SOURCE, folder / "ownmark", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def added(folder: Path, file: str, code: str, registry: str, line: str) -> None:
-    """A copy of the package below `folder` with the file, and with the line before the registry's first import of ours."""
+    """Give the copy below `folder` the file, and the line before the registry's first import of ours."""
     package = folder / "ownmark"
-    shutil.copytree(SOURCE, package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / file).write_text(code, "utf-8")
     before = (package / registry).read_text("utf-8")
     after = re.sub(r"^from ownmark", f"{line.strip()}\nfrom ownmark", before, count=1, flags=re.MULTILINE)

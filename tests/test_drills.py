@@ -1,9 +1,11 @@
 """Change drills: a newcomer of every kind is one file and one line, and from there the whole house knows it."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from newcomer import ROOT, SOURCE, added, told, touched, with_newcomer
+import pytest
+from newcomer import ROOT, SOURCE, added, copied, guides_attack, told, touched
 
 CAST = """
 import ownmark.attacks, ownmark.detectors, ownmark.schemes
@@ -107,58 +109,56 @@ OPENS = Opener(opened=_opened, written="FILE.parrot", suffixes=(".parrot",))
 '''
 
 
-def test_an_attack_is_one_file_and_one_line(tmp_path: Path) -> None:
-    with_newcomer(tmp_path)
-    assert touched(tmp_path) == {"attacks/__init__.py": 1, "attacks/temper.py": 26}
-    code = """
+ATTACK_USE = """
 attack = read("Then(Temper(temperature=3), Finetune(epochs=1))", ownmark.attacks.ATTACKS)
 copy = attack.first.apply(tiny(), pictures(), seed(0), silent)
 from ownmark.cli import main
 main(["attack", "--help"])
 print(attack, described("temper").parameters[0].name, copy.training)
 """
-    said = told(tmp_path, CAST + code)
-    assert "Temper" in said.partition("Then(")[0]  # the help
-    assert "Then(first=Temper(temperature=3), second=Finetune(" in said
-    assert said.endswith("temperature False\n")
-
-
-def test_a_scheme_is_one_file_and_one_line(tmp_path: Path) -> None:
-    shown = SCHEME_OF_THE_GUIDE.findall((ROOT / "docs/add-a-scheme.md").read_text("utf-8"))[0]
-    name = re.search(r"^class (\w+)", shown, re.MULTILINE)
-    assert name
-    code = re.sub(rf"\b{name[1]}\b", "Newcomer", shown)
-    line = "from ownmark.schemes.newcomer import Newcomer as Newcomer"
-    added(tmp_path, "schemes/newcomer.py", code, "schemes/__init__.py", line)
-    assert touched(tmp_path) == {"schemes/__init__.py": 1, "schemes/newcomer.py": len(code.splitlines())}
-    use = """
+SCHEME_USE = """
 scheme = read("newcomer(samples=4)", ownmark.schemes.SCHEMES)
 protected = scheme.protect(tiny(), Owner(pictures()), seed(0))
-tasks = [kind.name for kind in ownmark.schemes.served(scheme)]
+tasks = [kind.name for kind in scheme.serves]
 print(scheme, verify(protected.claim, Local(protected.model)).deciding.score, tasks)
 """
-    assert told(tmp_path, CAST + use) == "Newcomer(samples=4) 1.0 ['classification']\n"
-
-
-def test_a_detector_is_one_file_and_one_line(tmp_path: Path) -> None:
-    line = "from ownmark.detectors.darkness import Darkness as Darkness"
-    added(tmp_path, "detectors/darkness.py", DETECTOR, "detectors/__init__.py", line)
-    assert touched(tmp_path) == {"detectors/__init__.py": 1, "detectors/darkness.py": len(DETECTOR.splitlines())}
-    use = """
+DETECTOR_USE = """
 alarm = read("Darkness", ownmark.detectors.DETECTORS).fit(tiny(), pictures(), seed(0), silent)
 import numpy as np
 print(alarm.score(np.zeros((1, 4, 4, 3), np.uint8)), alarm.threshold(0.2) < 255, described("darkness").name)
 """
-    assert told(tmp_path, CAST + use) == "[255.] True Darkness\n"
-
-
-def test_a_match_is_one_file_and_one_line(tmp_path: Path) -> None:
-    line = "from ownmark.scoring.matches.after import After as After"
-    added(tmp_path, "scoring/matches/after.py", MATCH, "scoring/matches/__init__.py", line)
-    assert touched(tmp_path) == {"scoring/matches/__init__.py": 1, "scoring/matches/after.py": len(MATCH.splitlines())}
-    use = """
-import sys
+TASK_USE = """
+import numpy as np
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images
+from ownmark.report.page import page
+from ownmark.schemes import SCHEMES
+from ownmark.tasks import TASKS, check_served
+from ownmark.training import Training, train
+task = read("magnitude(unit=10)", TASKS)
+plain = pictures(24)
+images = Images(plain.pixels, plain.labels * 10.0, ("size",), task)
+model = tiny(classes=1)
+train(model, images, Training(epochs=2, batch=8, rate=0.01), seed(0))
+saliency = "Saliency(samples=2, descent=Descent(bound=0.1, steps=2), objective=Published, map_threshold=0.0, masked=Drop(0.0))"
+scheme = read(saliency, SCHEMES)
+check_served(scheme, scheme.serves, task)
+claim = Claim.from_bytes(scheme.protect(model.eval(), Owner(images), seed(0), silent).claim.to_bytes())
+verdict = verify(claim, Local(model))
+print(claim.task, len(claim.tests), verdict.deciding.score, "Magnitude(unit=10" in page(claim, [verdict]))
+"""
+SUSPECT_USE = """
+from conftest import small_claim
 from dataclasses import replace
+from ownmark.claims.claim import Test
+from ownmark.scoring.matches import Agreement
+from ownmark.scoring.readings import Reading
+claim = small_claim(4)
+replace(claim, tests=(Test(Reading.LABEL, Agreement(), np.array([2, 2, 2, 0]), 1.0),)).save("some.claim")
+main(["verify", "some.claim", "one.parrot", "--json"])
+"""
+MATCH_USE = """
+import sys
 import numpy as np
 from ownmark.claims.claim import Claim, Test
 from ownmark.report.page import page
@@ -179,55 +179,104 @@ verdict = verify(claim, Suspect())
 text = page(claim, [verdict])
 print(verdict.deciding.score, "counted one class too far" in text, "plus 1" in text, "torch" in sys.modules)
 """
-    assert told(tmp_path, use) == "0.75 True True False\n"
 
 
-def test_a_task_is_one_file_and_one_line(tmp_path: Path) -> None:
+def guides_scheme() -> str:
+    shown = SCHEME_OF_THE_GUIDE.findall((ROOT / "docs/add-a-scheme.md").read_text("utf-8"))[0]
+    name = re.search(r"^class (\w+)", shown, re.MULTILINE)
+    assert name
+    return re.sub(rf"\b{name[1]}\b", "Newcomer", shown)
+
+
+def another_task() -> str:
     """The newcomer is a regression by another name, so that it grows with the protocol; its file is its own."""
     code = (SOURCE / "tasks/regression.py").read_text("utf-8").replace("Regression", "Magnitude")
-    code = code.replace('= "regression"', '= "magnitude"')
-    line = "from ownmark.tasks.magnitude import Magnitude as Magnitude"
-    added(tmp_path, "tasks/magnitude.py", code, "tasks/__init__.py", line)
-    assert touched(tmp_path) == {"tasks/__init__.py": 1, "tasks/magnitude.py": len(code.splitlines())}
-    use = """
-import numpy as np
-from dataclasses import replace
-from ownmark.claims.claim import Claim
-from ownmark.data.images import Images
-from ownmark.report.page import page
-from ownmark.schemes import SCHEMES, served
-from ownmark.tasks import TASKS, check_served
-from ownmark.training import Training, predict, train
-task = read("magnitude(unit=10)", TASKS)
-plain = pictures(24)
-images = Images(plain.pixels, plain.labels * 10.0, ("size",), task)
-model = tiny(classes=1)
-train(model, images, Training(epochs=2, batch=8, rate=0.01), seed(0))
-saliency = "Saliency(samples=2, descent=Descent(bound=0.1, steps=2), objective=Published, map_threshold=0.0, masked=Drop(0.0))"
-scheme = read(saliency, SCHEMES)
-check_served(scheme, served(scheme), task)
-claim = Claim.from_bytes(scheme.protect(model.eval(), Owner(images), seed(0), silent).claim.to_bytes())
-verdict = verify(claim, Local(model))
-print(claim.task, len(claim.tests), verdict.deciding.score, "Magnitude(unit=10" in page(claim, [verdict]))
-"""
-    assert told(tmp_path, CAST + use) == "Magnitude(unit=10) 2 1.0 True\n"
+    return code.replace('= "regression"', '= "magnitude"')
 
 
-def test_a_kind_of_suspect_is_one_file_and_one_line(tmp_path: Path) -> None:
-    line = "from ownmark.suspects.parrot import OPENS as PARROT"
-    added(tmp_path, "suspects/parrot.py", SUSPECT, "suspects/open.py", line)
-    assert touched(tmp_path) == {"suspects/open.py": 1, "suspects/parrot.py": len(SUSPECT.splitlines())}
-    (tmp_path / "one.parrot").write_text("2", "utf-8")
-    use = """
-import numpy as np
-from conftest import small_claim
-from dataclasses import replace
-from ownmark.claims.claim import Test
-from ownmark.cli import main
-from ownmark.scoring.matches import Agreement
-from ownmark.scoring.readings import Reading
-claim = small_claim(4)
-replace(claim, tests=(Test(Reading.LABEL, Agreement(), np.array([2, 2, 2, 0]), 1.0),)).save("some.claim")
-main(["verify", "some.claim", "one.parrot", "--json"])
-"""
-    assert '"score": 0.75' in told(tmp_path, use)
+@dataclass(frozen=True)
+class Drill:
+    """A newcomer of one kind: its file, its code, the registry with its line, and a program that uses it."""
+
+    file: str
+    code: str
+    registry: str
+    line: str
+    use: str
+
+
+ATTACK_CODE, ATTACK_LINE = guides_attack()
+DRILLS = {
+    "attack": Drill("attacks/temper.py", ATTACK_CODE, "attacks/__init__.py", ATTACK_LINE, ATTACK_USE),
+    "scheme": Drill(
+        *("schemes/newcomer.py", guides_scheme(), "schemes/__init__.py"),
+        *("from ownmark.schemes.newcomer import Newcomer as Newcomer", SCHEME_USE),
+    ),
+    "detector": Drill(
+        *("detectors/darkness.py", DETECTOR, "detectors/__init__.py"),
+        *("from ownmark.detectors.darkness import Darkness as Darkness", DETECTOR_USE),
+    ),
+    "task": Drill(
+        *("tasks/magnitude.py", another_task(), "tasks/__init__.py"),
+        *("from ownmark.tasks.magnitude import Magnitude as Magnitude", TASK_USE),
+    ),
+    "suspect": Drill(
+        *("suspects/parrot.py", SUSPECT, "suspects/open.py", "from ownmark.suspects.parrot import OPENS as PARROT", SUSPECT_USE),
+    ),
+    "match": Drill(
+        *("scoring/matches/after.py", MATCH, "scoring/matches/__init__.py"),
+        *("from ownmark.scoring.matches.after import After as After", MATCH_USE),
+    ),
+}
+ENDED = "-- this is all --"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package that knows all of the newcomers."""
+    folder = tmp_path_factory.mktemp("house")
+    copied(folder)
+    for drill in DRILLS.values():
+        added(folder, drill.file, drill.code, drill.registry, drill.line)
+    (folder / "one.parrot").write_text("2", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def said(house: Path) -> dict[str, str]:
+    """What the programs print that may import torch, all run in one process, since each would need seconds for that alone."""
+    kinds = [kind for kind in DRILLS if kind != "match"]
+    code = CAST + "".join(f"{DRILLS[kind].use}\nprint({ENDED!r})\n" for kind in kinds)
+    return dict(zip(kinds, told(house, code).split(f"{ENDED}\n"), strict=False))
+
+
+def test_each_kind_is_one_file_and_one_line(house: Path) -> None:
+    files = {drill.file: len(drill.code.splitlines()) for drill in DRILLS.values()}
+    assert touched(house) == {drill.registry: 1 for drill in DRILLS.values()} | files
+    assert files["attacks/temper.py"] == 26
+
+
+def test_a_new_attack_is_known_from_one_line(said: dict[str, str]) -> None:
+    assert "Temper" in said["attack"].partition("Then(")[0]  # the help
+    assert "Then(first=Temper(temperature=3), second=Finetune(" in said["attack"]
+    assert said["attack"].endswith("temperature False\n")
+
+
+def test_a_new_scheme_is_known_from_one_line(said: dict[str, str]) -> None:
+    assert said["scheme"] == "Newcomer(samples=4) 1.0 ['classification']\n"
+
+
+def test_a_new_detector_is_known_from_one_line(said: dict[str, str]) -> None:
+    assert said["detector"] == "[255.] True Darkness\n"
+
+
+def test_a_new_match_is_known_from_one_line_and_to_a_judge_without_torch(house: Path) -> None:
+    assert told(house, MATCH_USE) == "0.75 True True False\n"
+
+
+def test_a_new_task_is_known_from_one_line(said: dict[str, str]) -> None:
+    assert said["task"] == "Magnitude(unit=10) 2 1.0 True\n"
+
+
+def test_a_new_kind_of_suspect_is_known_from_one_line(said: dict[str, str]) -> None:
+    assert '"score": 0.75' in said["suspect"]

@@ -20,7 +20,7 @@ from ownmark.attacks.retrain import Retrain
 from ownmark.errors import ModelError, UsageError
 from ownmark.method_strings import nearest, read
 from ownmark.models.layers import Layers
-from ownmark.models.named import Named, build, draws_weights
+from ownmark.models.network import Named, build, draws_weights
 from ownmark.perturb.pgd import Descent, Norm
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.saliency.objectives import Contrast, Published

@@ -3,6 +3,7 @@
 `python tools/walk.py COMMAND [ARGUMENT ...]` runs `ownmark COMMAND ...` in this process and writes JSON to stderr, last:
 `files` in which a function ran; `hops`, the distinct steps from one file to another in call order; `both_ways`,
 the pairs of files with steps in both directions; and the steps themselves. Import time is excluded.
+`--brief` before COMMAND prints the figures alone, in one line.
 """
 
 import json
@@ -66,4 +67,9 @@ def walked(words: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(walked(sys.argv[1:]), sys.stderr, indent=1)
+    brief = sys.argv[1:2] == ["--brief"]
+    found = walked(sys.argv[1 + brief :])
+    if brief:
+        print(*(f"{name} {found[name]}" for name in ("exit_code", "files", "hops", "both_ways")), sep=", ", file=sys.stderr)
+    else:
+        json.dump(found, sys.stderr, indent=1)

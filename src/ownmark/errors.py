@@ -9,6 +9,7 @@ OwnmarkError
 ├── ClaimError           a claim file is corrupt, modified or of an unknown version (exits with 4)
 │   └── EvidenceError    a seal is corrupt, modified or not signed by its owner, or what is opened is not what was sealed
 └── SuspectError         a suspect cannot be reached or its answers cannot be used (exits with 5)
+    ├── SizeError        the suspect takes images of another size
     └── AnswerError      the answers violate what the reading promises
         └── UnsettledError   the meaning of the answers is ambiguous: `verify` returns an INCONCLUSIVE verdict
             └── KindError    cannot distinguish logits from probabilities
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
 
 SAID = 300  # characters of a foreign message to show
 
@@ -67,6 +69,14 @@ class SuspectError(OwnmarkError):
     exit_code = 5
 
 
+class SizeError(SuspectError):
+    """The suspect takes images of another `size`: height, width."""
+
+    def __init__(self, message: str, size: tuple[int, int]) -> None:
+        Exception.__init__(self, message)
+        self.size = size
+
+
 class AnswerError(SuspectError):
     """The answers violate what the reading promises."""
 
@@ -102,3 +112,14 @@ def blamed(kind: type[OwnmarkError], what: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         raise kind(f"{what}: {told(error)}") from error
+
+
+SPACE = "\N{NO-BREAK SPACE}"  # shown as an ordinary space, so that users can search the output
+
+
+def escaped(text: str) -> str:
+    """`text` with every unprintable character escaped: control characters, line breaks, bidi controls, lone surrogates."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for sign in text.replace(SPACE, " ")
+    )

@@ -120,3 +120,9 @@ def aruc(positives: Floats, negatives: Floats) -> float:
 def best_robust_and_unique(positives: Floats, negatives: Floats) -> float:
     """The largest min(R, U) over the thresholds: 1 if one threshold separates all copies from all other models."""
     return float(np.minimum(*robust_and_unique(positives, negatives)).max())
+
+
+def auc(positives: Floats, negatives: Floats) -> float:
+    """Area under the ROC curve: the probability that a positive (n,) scores above a negative (m,), ties counted half."""
+    first, second = np.asarray(positives)[:, None], np.asarray(negatives)
+    return float(np.mean(first > second) + np.mean(first == second) / 2)

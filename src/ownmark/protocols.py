@@ -36,14 +36,6 @@ def silent(done: int, total: int) -> None:
     """The progress callback that reports nothing."""
 
 
-class Told(dict[Reading, npt.NDArray[Any]]):
-    """Answers with a `note` for the verdict on how their maps were computed: "" if as the claim says."""
-
-    def __init__(self, answers: Answers, note: str) -> None:
-        self.update(answers)
-        self.note = note
-
-
 @dataclass(frozen=True)
 class Question:
     """A query about a batch of images.

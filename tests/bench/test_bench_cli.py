@@ -37,6 +37,19 @@ def scored(folder: Path, *options: str) -> dict[str, float]:
     return found
 
 
+class Told(Exception):  # noqa: N818 - no error: it says how many processes were asked for
+    """Instead of starting them."""
+
+
+def test_a_bench_works_in_as_many_processes_as_it_is_told(bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(_: object, workers: int | None = None) -> None:
+        raise Told(f"{workers} workers")
+
+    monkeypatch.setattr("ownmark.bench.executors.pool.Processes", asked)
+    assert "3 workers" in ownmark(capsys, "bench", bench.name, "--workers", 3).err
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("bench")
 def test_processes_give_the_scores_of_this_process(tmp_path: Path) -> None:
     alone = figures(outcomes(grid(tmp_path), tmp_path / "store"))

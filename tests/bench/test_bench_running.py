@@ -1,20 +1,16 @@
 """A bench makes what is needed in order, nothing twice, and one failure stops only what hangs on it."""
 
-import os
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from benches import RECIPE, grid, outcomes, records
+from deadly import Deadly
 
-from ownmark.bench.artifacts import Cache, Making
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.processes import Processes
 from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.running import State, run
-from ownmark.bench.store import Made, Specification
 from ownmark.bench.trial import Outcome, Role
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
@@ -139,33 +135,26 @@ def test_a_network_that_cannot_be_built_is_an_error_before_anything_is_made(tmp_
         outcomes(grid(tmp_path, RECIPE.replace("ResNet18(width=4", "ResNet18(wide=4")), tmp_path / "store")
 
 
-@dataclass(frozen=True)
-class Deadly:
-    """A making that kills its process after so many seconds, or one that takes no time where they are 0."""
-
-    seconds: float
-
-    @property
-    def needs(self) -> tuple[Making, ...]:
-        return ()
-
-    def specification(self, zoo: Cache) -> Specification:  # noqa: ARG002 - the protocol's signature
-        return {"kind": "deadly", "seconds": self.seconds}
-
-    def make(self, zoo: Cache) -> Made:  # noqa: ARG002 - the protocol's signature
-        if self.seconds:
-            time.sleep(self.seconds)
-            os._exit(9)
-        return Made({})
+def scores(found: list[Outcome]) -> dict[tuple[str, str, int], str]:
+    """By what a table calls each trial."""
+    return {(one.trial.scheme, one.trial.suspect, one.trial.repeat): f"{one.error} {one.scores}" for one in found}
 
 
-def test_a_process_that_dies_is_an_error_of_all_that_was_in_work_and_the_bench_goes_on(tmp_path: Path) -> None:
-    with Processes(Workplace(tmp_path), 2) as pool:
+def test_processes_give_the_scores_of_this_process_and_when_one_dies_all_that_was_in_work_fails_and_the_bench_goes_on(
+    made: tuple[Path, list[Outcome], list[State]], tmp_path: Path
+) -> None:
+    folder, alone, _ = made
+    place = Workplace(tmp_path)
+    with Processes(place, 2) as pool:
+        trials = grid(folder).picked(("partitioned",), ("prune",)).trials()
+        found = scores(run(trials, place.zoo, pool))
+        assert len(found) == len(trials) > 0
+        assert found.items() <= scores(alone).items()
         pool.start(Deadly(0.1))
         pool.start(Deadly(600))
-        found = pool.wait()
-        assert {done.making for done in found} == {Deadly(0.1), Deadly(600)}
-        assert all("its process died" in str(done.error) for done in found)
+        ended = pool.wait()
+        assert {done.making for done in ended} == {Deadly(0.1), Deadly(600)}
+        assert all("its process died" in str(done.error) for done in ended)
         pool.start(Deadly(0))
         (done,) = pool.wait()
         assert done.error is None

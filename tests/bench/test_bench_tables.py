@@ -12,16 +12,16 @@ import pytest
 from benches import grid
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_curve
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from ownmark.bench.ablations import Point, ablations
 from ownmark.bench.figures.curves import pictures
 from ownmark.bench.results import Results
 from ownmark.bench.tables import figures, scores, snake, summary, tables
 from ownmark.bench.trial import Outcome, Role, Trial
-from ownmark.metrics import THRESHOLDS, aruc, best_robust_and_unique, robust_and_unique
-from ownmark.report.pictures import picture
-from ownmark.scoring.matches import Drop, to_record
+from ownmark.metrics import THRESHOLDS, aruc, auc, best_robust_and_unique, robust_and_unique
+from ownmark.report.gallery import picture
+from ownmark.scoring.matches import CrossedResidual, Drop, to_record
 
 shares = st.lists(st.integers(0, 40).map(lambda hits: hits / 40), min_size=1, max_size=25)
 WORTH = {"accuracy": 0.75, "balanced_accuracy": 0.5}
@@ -58,6 +58,12 @@ def test_scores_that_are_all_right_and_all_wrong_have_the_known_areas() -> None:
     assert best_robust_and_unique(one, zero) == 1
 
 
+@given(shares, shares)
+def test_the_area_under_the_roc_curve_is_scikit_learns(positives: list[float], negatives: list[float]) -> None:
+    truth = [1] * len(positives) + [0] * len(negatives)
+    assert auc(np.array(positives), np.array(negatives)) == pytest.approx(roc_auc_score(truth, positives + negatives))
+
+
 def outcome(trial: Trial, score: float) -> Outcome:
     before = None if trial.role is Role.NEGATIVE else WORTH
     stealth = {"psnr_db": 30.0} if trial.role is Role.TARGET else {}
@@ -80,11 +86,30 @@ def test_the_figures_are_means_and_spreads_over_the_repeats(found: list[Outcome]
     assert told["saliency.black_box.aruc"] == pytest.approx((80 / 101 + 20 / 101) / 2)
     assert told["saliency.black_box.aruc_std"] == pytest.approx(30 / 101)
     assert told["saliency.black_box.best_r_and_u"] == 1
+    assert (told["saliency.black_box.auc"], told["saliency.black_box.auc_std"], told["saliency.black_box.tpr_at_5"]) == (1, 0, 1)
+    assert told["saliency.black_box.auc.finetune"] == 1
+    assert "saliency.black_box.aruc_mapped" not in told, "a share of samples is mapped by nothing"
     assert told["saliency.black_box.score.finetune"] == pytest.approx(0.75)
     assert told["saliency.black_box.score.negative_100"] == pytest.approx(0.25)
     assert told["saliency.psnr_db"] == 30
     assert told["saliency.accuracy.prune"] == 0.75
     assert told["failed"] == 0
+
+
+def test_a_graded_test_has_the_area_of_its_residuals_and_that_of_its_mapped_scores(found: list[Outcome]) -> None:
+    match = CrossedResidual(0.2, 0.05)
+    graded = []
+    for one in found:
+        residual = one.scores["black_box"] - 0.4  # copies 0.5 and 0.2, others -0.3 and 0
+        answers = {"score": match.mapped(residual), "p": 1.0, "match": to_record(match), "matches": "", "values": [residual] * 4}
+        graded.append(replace(one, record={"facts": {**one.facts, "readings": {"black_box": answers}}}))
+    told = figures(graded)
+    assert told["saliency.black_box.aruc"] == pytest.approx((50 / 101 + 20 / 101) / 2)
+    mapped = [np.ceil(100 * match.mapped(high)) - np.ceil(100 * match.mapped(low)) for high, low in ((0.5, -0.3), (0.2, 0.0))]
+    assert told["saliency.black_box.aruc_mapped"] == pytest.approx(np.mean(mapped) / 101)
+    assert told["saliency.black_box.auc"] == 1
+    sizes = {point.value: point.aruc for point in ablations(graded)["saliency", "black_box", "samples"]}
+    assert sizes[2] == pytest.approx(told["saliency.black_box.aruc_mapped"]), "every sample says the same"
 
 
 def test_a_failed_trial_is_counted_and_named(found: list[Outcome]) -> None:
@@ -93,7 +118,7 @@ def test_a_failed_trial_is_counted_and_named(found: list[Outcome]) -> None:
     (row,) = (table for table in tables(broken) if table.name == "failures")
     assert row.rows == (("saliency", "finetune", 11, "ModelError: no"),)
     (line,) = summary(broken).rows
-    assert line[5:] == (2, 2, 2), "one of three copies was not asked in each repeat"
+    assert line[7:] == (2, 2, 2), "one of three copies was not asked in each repeat"
 
 
 def test_a_further_theft_is_scored_and_not_counted(found: list[Outcome]) -> None:

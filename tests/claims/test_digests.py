@@ -15,8 +15,8 @@ from torch import nn
 
 from ownmark.claims.claim import Claim
 from ownmark.protocols import Owner
+from ownmark.schemes._common.sampling import marked
 from ownmark.schemes._common.triggers import Patterns, keyed
-from ownmark.schemes._common.watermark import marked
 from ownmark.schemes.negatives import Negatives
 from ownmark.schemes.trigger_set import TriggerSet
 

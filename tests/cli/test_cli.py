@@ -17,7 +17,7 @@ from workshop import MODEL, MODULE, RUN, Ran, ownmark, protecting, shop_in
 from ownmark.claims.claim import Claim
 from ownmark.cli.app import COMMANDS
 from ownmark.metrics import psnr
-from ownmark.models.named import build
+from ownmark.models.network import build
 from ownmark.models.weights import load_weights, weights_digest
 from ownmark.scoring.null_models import Innocents
 

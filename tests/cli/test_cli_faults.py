@@ -70,7 +70,7 @@ def spoilt(monkeypatch: pytest.MonkeyPatch) -> None:
     def must_not(*_: object, **__: object) -> None:
         pytest.fail("work began before it was known that its result can be written")
 
-    for place in ("ownmark.data.split.load", "ownmark.models.network.build", "ownmark.data.images.load"):
+    for place in ("ownmark.data.images.load", "ownmark.models.network.build", "ownmark.data.images.load"):
         monkeypatch.setattr(place, must_not)
 
 

@@ -114,8 +114,9 @@ def test_a_module_with_named_outputs_is_read_and_told(shop: Path, capsys: Captur
 
 def test_a_module_or_file_with_two_outputs_is_an_error_until_one_is_named(shop: Path, capsys: Capture) -> None:
     weights = ["wrapped:two", "--weights", "model.safetensors", "--layer", "inner.stages"]
-    for suspect, told in ((weights, "several outputs that fit"), ([ended(shop, "two")], "several plausible outputs")):
-        refused(capsys, ["verify", "upheld.claim", *suspect], USAGE, told, "right, wrong", "--output NAME")
+    for suspect in (weights, [ended(shop, "two")]):
+        told = "has several outputs that fit, right, wrong: choose one with --output NAME"
+        refused(capsys, ["verify", "upheld.claim", *suspect], USAGE, told)
         assert ownmark(capsys, "verify", "upheld.claim", *suspect, "--output", "right").code in {0, INCONCLUSIVE}
         refused(capsys, ["verify", "upheld.claim", *suspect, "--output", "other"], USAGE, "no output 'other'", "right, wrong")
     refused(capsys, ["calibrate", "raw.claim", "two.onnx"], USAGE, "--output NAME")

@@ -7,7 +7,7 @@ import torch
 from test_examples import folder
 from workshop import opened, ownmark, refused
 
-from ownmark.models.named import build
+from ownmark.models.network import build
 from ownmark.models.weights import save_weights
 
 NETWORKS = {

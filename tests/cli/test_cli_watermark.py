@@ -16,7 +16,7 @@ from ownmark.claims.claim import Claim
 from ownmark.cli import console
 from ownmark.cli.options import listed
 from ownmark.evidence.choices import from_record
-from ownmark.models.named import build
+from ownmark.models.network import build
 from ownmark.models.weights import load_weights, weights_digest
 from ownmark.protocols import Progress, silent
 from ownmark.schemes import SCHEMES
@@ -46,7 +46,9 @@ def test_protect_writes_marked_weights_that_the_claim_is_about_and_leaves_the_gi
     assert not (shop / "my.claim.work").exists()
 
 
-def test_protect_says_what_a_mark_costs_and_on_which_images_that_was_measured(shop: Path, capsys: Capture) -> None:
+def test_the_marked_model_is_matched_and_another_is_not_without_any_innocent_and_what_the_mark_costs_is_said(
+    shop: Path, capsys: Capture
+) -> None:
     record = marked(capsys, "--scheme", STRONG, "--json").record
     null = null_of(Claim.load(shop / "my.claim"))
     assert record["held_out"] == "a fifth of the images, held out"
@@ -63,6 +65,7 @@ def test_protect_says_what_a_mark_costs_and_on_which_images_that_was_measured(sh
     assert record["seconds"] > 0
     assert record["marked"] == "my.safetensors"
     assert record["key"] == "random"
+    check_verdicts(shop, capsys)
 
 
 def test_people_read_the_same_and_are_sent_on_to_verify(shop: Path, capsys: Capture) -> None:
@@ -94,9 +97,8 @@ def test_a_test_split_is_what_a_mark_is_measured_on_where_there_is_one(shop: Pat
     assert (record["held_out"], record["held_out_images"]) == ("the test split", 6)
 
 
-def test_the_marked_model_is_matched_and_another_is_not_without_any_innocent(shop: Path, capsys: Capture) -> None:
-    assert shop.exists()
-    marked(capsys, "--scheme", STRONG)
+def check_verdicts(shop: Path, capsys: Capture) -> None:
+    """The marked model is matched, and another is not, without any innocent."""
     found = ownmark(capsys, "verify", "my.claim", *SUSPECT, "--report", "page.html")
     assert found.code == 0, found.out
     assert "log10 p = -" in found.out

@@ -15,7 +15,7 @@ from ownmark.cli.demo.digits import COPIES, LONG, SCHEME, SURROGATES, THIEFS_PAR
 from ownmark.cli.demo.story import EXPORTER, FACTORY, Stage, Story, told
 from ownmark.data.images import load
 from ownmark.models.gradcam import GradCam
-from ownmark.models.named import build
+from ownmark.models.network import build
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.perturb.pgd import Descent
 from ownmark.scoring.null_models import Innocents

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MethodType
 
 import numpy as np
+import onnx
 import pytest
 from asking import NAMES, asked, exported, pixels
 from conftest import tiny
@@ -20,7 +22,8 @@ from torch import nn
 
 from ownmark.claims.claim import Claim
 from ownmark.cli import main
-from ownmark.errors import AnswerError, SuspectError
+from ownmark.cli.commands.serve import Serve
+from ownmark.errors import AnswerError, ModelError, SuspectError
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.oip import Dialect, Oip
 from ownmark.suspects.http.request import Request
@@ -28,6 +31,7 @@ from ownmark.suspects.local import Local
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
 from ownmark.workflows.oip_server import HEADER, Harden, Service, listening
+from ownmark.workflows.serve import ServeResult
 
 
 @contextmanager
@@ -155,6 +159,18 @@ def test_options_of_serve_that_cannot_be_meant_are_refused(
     monkeypatch.chdir(tmp_path)
     assert main(["serve", *WRONG[message]]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_weights_beside_a_served_file_are_read_when_that_is_allowed(model: nn.Module, tmp_path: Path) -> None:
+    whole = onnx.load(exported(model, tmp_path / "whole.onnx"))
+    onnx.save(whole, tmp_path / "apart.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
+    typed = Serve(model=str(tmp_path / "apart.onnx"), port=0)
+    with pytest.raises(ModelError, match="--allow-external"):
+        typed.run()
+    served = replace(typed, allow_external=True).run()
+    assert isinstance(served.then, MethodType)
+    assert isinstance(served.then.__self__, ServeResult)
+    served.then.__self__.server.server_close()
 
 
 def test_a_port_that_is_taken_is_an_error(model: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,7 @@ from places import class_folders, picture, with_table, write, zipped
 
 from ownmark.claims.claim import Claim
 from ownmark.data.folders import in_order, role
-from ownmark.data.images import load
-from ownmark.data.split import Split
+from ownmark.data.images import Split, load
 from ownmark.errors import DataError
 from ownmark.querying.decoys import decoys_in
 

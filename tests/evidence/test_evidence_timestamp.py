@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import timestamp
+from ownmark.evidence.chain_order import in_order
 from ownmark.evidence.timestamp import Stamp
 
 pytestmark = needs_openssl
@@ -57,6 +60,21 @@ def test_one_trusted_root_among_several_is_enough_and_none_is_a_wrong_use(
     assert timestamp.proven(stamp, MESSAGE, (other.root, trusted.root), now()) == stamp.time
     with pytest.raises(UsageError, match="expected root certificates"):
         timestamp.proven(stamp, MESSAGE, (), now())
+
+
+def test_a_chain_is_read_in_whatever_order_its_authority_wrote_it_and_still_verified(trusted: Authority, tmp_path: Path) -> None:
+    """`openssl ts -reply -chain` writes certificates as they come, where DER sorts them."""
+    others = [authority(tmp_path / name).root for name in ("one", "two")]
+    unsorted = 0
+    for chain in permutations((trusted.root, *others)):
+        told = timestamp.asked(MESSAGE, "http://authority", partial(trusted.reply, chain=chain))
+        assert timestamp.proven(told, MESSAGE, (trusted.root,), now()) == told.time
+        assert timestamp.from_record(told.record).token == told.token, "it is kept as it came"
+        unsorted += in_order(told.token) != told.token
+        refused(told, authority(tmp_path / f"other-{len(list(tmp_path.iterdir()))}"), "unable to get|self-signed certificate")
+        refused(told, trusted, "Mismatch between messages", MESSAGE + b" ")
+    assert unsorted >= 4
+    assert in_order(in_order(told.token)) == in_order(told.token)
 
 
 def test_a_certificate_that_has_expired_since_is_no_hindrance(stamp: Stamp, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from judging import (
     CLASSES,
@@ -244,3 +245,29 @@ def test_a_fingerprint_is_judged_by_rank_and_never_strong() -> None:
         assert ruling.log10_p == pytest.approx(np.log10(p)), "who may choose among three ways tries three times"
         told = "asked by labels" if access == "labels" else "p pays for 3 ways of asking"
         assert told in step(ruling, "J7 terms")[1]
+
+
+def test_images_that_speak_only_behind_a_front_are_no_evidence_against_a_suspect_that_has_one() -> None:
+    """The forger's images show any model of the task one class as sealed, and another once they were halved."""
+    claim = fingerprint()
+    found = genuine(seal.opened(sealed(claim), claim, OWNER, None))
+
+    def halved(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return np.asarray(images // 2, dtype=np.uint8)
+
+    expected = claim.tests[-1].expected
+    every = claim.images.reshape(-1, *claim.images.shape[2:])
+    wrong = {halved(image).tobytes(): expected[row // 2] for row, image in enumerate(every)}
+
+    def model(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        return np.array([wrong.get(image.tobytes(), 2) for image in images], dtype=np.int64)
+
+    def behind(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        return model(halved(images))
+
+    for fronts, outcome in (({}, Outcome.SUPPORTING), ({"halved": halved}, Outcome.INCONCLUSIVE)):
+        brought = tuple(reference(claim, number, model, fronts=fronts) for number in range(1, 20))
+        ruling = ruled(found, session(claim, behind, plain=True, references=brought))
+        assert (ruling.outcome, ruling.finding.score) == (outcome, 1)
+    assert "19 same-data" in step(ruling, "J7 main test")[1]
+    assert "as good as the suspect: reference 1" in step(ruling, "J8 references")[1]

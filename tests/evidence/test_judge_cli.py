@@ -4,10 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 from authority import needs_openssl
 from courtroom import JUDGE, WORDS, furnish
 from workshop import RUN, ownmark, refused
+
+from ownmark.claims.claim import Preprocess
+from ownmark.cli.hearings import at_layer
+from ownmark.suspects.open import Access
 
 Capture = pytest.CaptureFixture[str]
 
@@ -92,7 +97,7 @@ def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(court: Path, ca
 
 @needs_openssl
 def test_two_claimants_are_weighed(capsys: Capture) -> None:
-    words = ["dispute", "a.opened", "b.opened", "b.onnx", "--root", "tsa.pem", "--seen", "2100-01-01"]
+    words = ["dispute", "a.opened", "b.opened", "b.onnx", "--root", "tsa.pem", "--root", "tsa.pem", "--seen", "2100-01-01"]
     ran = ownmark(capsys, *words, "--first-model", "a.onnx", "--second-model", "b.onnx", "--json")
     assert ran.code == 0, ran.err
     assert ran.record["table"]["mark of the first in the second's model"].startswith("MATCH")
@@ -104,3 +109,38 @@ def test_two_claimants_are_weighed(capsys: Capture) -> None:
     words[3] = "innocent.onnx"
     ran = ownmark(capsys, *words, "--first-model", "a.onnx", "--second-model", "b.onnx")
     assert (ran.code, ran.out.splitlines()[0]) == (3, "UNRESOLVED")
+
+
+DISPUTE = [
+    "dispute",
+    "a.opened",
+    "b.opened",
+    "--first-model",
+    "a.onnx",
+    "--second-model",
+    "b.onnx",
+    "--root",
+    "tsa.pem",
+    "--seen",
+    "2100-01-01",
+]
+
+
+@needs_openssl
+@pytest.mark.parametrize("words", [[*JUDGE, "--suspect"], DISPUTE], ids=["judge", "dispute"])
+def test_weights_beside_a_suspect_are_read_when_that_is_allowed_and_a_layer_means_nothing_for_a_file(
+    words: list[str], court: Path, capsys: Capture
+) -> None:
+    (court / "a.data").unlink(missing_ok=True)
+    whole = onnx.load(court / "innocent.onnx")
+    onnx.save(whole, court / "apart.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
+    refused(capsys, [*words, "apart.onnx"], 2, "keeps weights in other files")
+    ran = ownmark(capsys, *words, "apart.onnx", "--allow-external")
+    assert (ran.code, ran.out.splitlines()[0]) in {(1, "NO MATCH"), (3, "UNRESOLVED")}
+    refused(capsys, [*words, "innocent.onnx", "--layer", "stages"], 2, "shows no maps, so --layer means nothing")
+    refused(capsys, ["judge", "a.opened", "--offline", "verdict.json", "--layer", "stages"], 2, "--offline takes")
+
+
+def test_a_layer_is_that_of_the_suspect_alone() -> None:
+    near = Access(Preprocess(), 3, "usersmodel:build")
+    assert (at_layer(near, "stages", "copy.safetensors").layer, near.layer) == ("stages", "")

@@ -9,8 +9,8 @@ from torchvision.models import vgg11, vgg11_bn
 
 from ownmark.data.images import Images
 from ownmark.errors import ModelError, UsageError
-from ownmark.models.gradcam import last_map
 from ownmark.models.layers import last_layer, reinitialise
+from ownmark.models.map_layers import last_map
 from ownmark.models.mobilefacenet import MobileFaceNet
 from ownmark.models.vgg import VGG11
 from ownmark.tasks import Regression, Similarity, beats

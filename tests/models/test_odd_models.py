@@ -13,8 +13,8 @@ from workshop import ownmark, shop_in
 
 from ownmark.attacks import Prune, PruneFilters, PruneNeurons, Quantize
 from ownmark.errors import ModelError
-from ownmark.models.copies import copied
 from ownmark.models.gradcam import GradCam
+from ownmark.models.prepared import copied
 from ownmark.models.weights import save_weights
 from ownmark.protocols import Attack, silent
 from ownmark.training import Training, train

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ownmark.errors import MapError, ModelError
-from ownmark.models.gradcam import GradCam, Located, last_map, normalised
+from ownmark.models.gradcam import GradCam, Located, normalised
+from ownmark.models.map_layers import last_map
 
 
 @pytest.fixture

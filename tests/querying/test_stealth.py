@@ -20,7 +20,7 @@ from ownmark.detectors.neighbours import Neighbours
 from ownmark.metrics import l_inf, psnr, ssim
 from ownmark.protocols import Alarm
 from ownmark.querying.stealth import detected, stealth_of
-from ownmark.report.settings import tables
+from ownmark.report.page import tables
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.tasks import Regression

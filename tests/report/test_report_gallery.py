@@ -24,8 +24,8 @@ from report_cases import (
 
 from ownmark.claims.claim import Claim
 from ownmark.report import drawing
+from ownmark.report.gallery import RAMP, heat
 from ownmark.report.page import page
-from ownmark.report.pictures import RAMP, heat
 from ownmark.scoring.null_models import Innocents
 
 
@@ -50,7 +50,7 @@ def test_the_picture_puts_every_score_where_it_belongs(claim: Claim) -> None:
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.sampled_from([0.5, 0.2, 0.05, 0.01]))
 def test_the_tinted_scores_are_exactly_those_whose_p_is_small_enough(counts: list[int], alpha: float) -> None:
     null = Innocents(tuple(count / 20 for count in counts), tuple(str(place) for place in range(len(counts))))
-    least = drawing.threshold(null, alpha)
+    least = null.threshold(alpha)
     for score in (count / 20 for count in range(21)):
         assert (null.p_value(score) <= alpha) == (least is not None and score > least)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from report_cases import marked, noise_images, read, words
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.cli import render
+from ownmark.cli import render, render_judge
 from ownmark.report import drawing
 from ownmark.report import words as report_words
 from ownmark.report.page import page
@@ -93,7 +93,7 @@ def test_the_limits_say_what_an_exact_p_rests_on_and_where_it_ends(claim: Claim)
 
 def test_a_page_and_a_record_never_show_the_key(claim: Claim) -> None:
     verdict = judged(claim, 100)
-    told = str(render.of_verdict(verdict)) + str(render.test_rows(claim))
+    told = str(render_judge.of_verdict(verdict)) + str(render.test_rows(claim))
     assert KEY not in page(claim, [verdict, judged(claim, 10)]) + told
 
 
@@ -121,7 +121,7 @@ def test_the_picture_sets_the_suspect_against_luck(claim: Claim) -> None:
 @given(st.integers(1, 120), st.floats(1e-30, 0.5))
 def test_the_tinted_scores_of_a_keyed_claim_are_exactly_those_whose_p_is_small_enough(triggers: int, alpha: float) -> None:
     null = KeyedLabels(KEY, triggers, 10, 1)
-    least = drawing.threshold(null, alpha)
+    least = null.threshold(alpha)
     for score in (hits / triggers for hits in range(triggers + 1)):
         assert (null.p_value(score) <= alpha) == (least is not None and score > least)
 
@@ -153,7 +153,7 @@ def test_several_suspects_are_compared_with_luck(claim: Claim) -> None:
 
 
 def test_a_record_of_a_keyed_verdict_has_both_logarithms(claim: Claim) -> None:
-    record = render.of_verdict(judged(claim, 100))["deciding"]
+    record = render_judge.of_verdict(judged(claim, 100))["deciding"]
     assert record["log10_p"] == pytest.approx(-100)
     assert record["log10_p_adjusted"] == pytest.approx(-80.734, abs=0.001)
 

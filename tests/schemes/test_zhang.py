@@ -61,9 +61,10 @@ def test_the_label_is_fixed_so_that_only_innocent_models_make_a_verdict(trained:
 
 
 def test_the_same_key_and_seed_give_the_same_claim_and_another_key_another(trained: nn.Module) -> None:
-    claim = SCHEME.protect(trained, OWNER, seed(1)).claim
-    assert SCHEME.protect(trained, OWNER, seed(1)).claim.digest == claim.digest
-    assert not np.array_equal(SCHEME.protect(trained, Owner(IMAGES, key=bytes(32)), seed(1)).claim.images, claim.images)
+    short = replace(SCHEME, training=replace(LIVELY, epochs=1), least=0.0)
+    claim = short.protect(trained, OWNER, seed(1)).claim
+    assert short.protect(trained, OWNER, seed(1)).claim.digest == claim.digest
+    assert not np.array_equal(short.protect(trained, Owner(IMAGES, key=bytes(32)), seed(1)).claim.images, claim.images)
 
 
 def test_a_target_that_the_triggers_show_anyway_is_an_error(trained: nn.Module) -> None:

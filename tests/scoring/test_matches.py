@@ -14,6 +14,7 @@ from ownmark.scoring.matches import (
     MATCHES,
     Agreement,
     Change,
+    CrossedResidual,
     Drop,
     Fall,
     Match,
@@ -32,7 +33,7 @@ from ownmark.scoring.readings import Reading
 EXAMPLES: tuple[Match, ...] = (
     *(Agreement(), Drop(0.25), Change(0.25), Turn(0.25)),
     *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
-    *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9)),
+    *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9), CrossedResidual(0.2, 0.05)),
 )
 EXPECTED = np.array([0, 1, 1])
 

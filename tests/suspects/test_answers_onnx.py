@@ -106,8 +106,8 @@ def test_of_several_outputs_of_a_file_the_one_that_counts_is_read_and_told(model
     claim = claim_on(model)
     called = Onnx(two("logits", "opposite"))
     assert verify(claim, called).deciding.score == 1
-    assert called.notes == ("the output 'logits' was read, of logits, opposite",)
-    with pytest.raises(ModelError, match="several plausible outputs, one, other: name one with --output NAME"):
+    assert called.notes == ("used the output 'logits' of logits, opposite",)
+    with pytest.raises(ModelError, match="several outputs that fit, one, other: choose one with --output NAME"):
         Onnx(two("one", "other"))
     assert verify(claim, Onnx(two("one", "other"), output="one")).deciding.score == 1
     assert verify(claim, Onnx(two("one", "other"), output="other")).deciding.score < 1
@@ -122,7 +122,7 @@ def test_the_label_beside_the_scores_of_a_file_is_not_taken_for_them(model: nn.M
     whole = onnx.load(path)
     del whole.graph.output[0].type.tensor_type.shape.dim[1]
     path.write_bytes(whole.SerializeToString())
-    assert Onnx(path).notes == ("the output 'values' was read, of best, values",)
+    assert Onnx(path).notes == ("used the output 'values' of best, values",)
 
 
 def test_one_verdict_comes_of_one_model_in_every_form(drops: Claim, model: nn.Module, tmp_path: Path) -> None:

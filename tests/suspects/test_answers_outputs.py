@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import AnswerError, ModelError
-from ownmark.models.plain import plain, told
-from ownmark.models.prepared import prepared
+from ownmark.models.prepared import plain, prepared, told
 from ownmark.suspects.local import Local
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify

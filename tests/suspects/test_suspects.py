@@ -135,7 +135,7 @@ def test_a_model_that_ends_in_something_else_than_classes_is_an_error(model: nn.
 
 def test_a_model_without_a_convolution_has_no_map(model: nn.Module) -> None:
     dense = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 7))
-    for layer, told in (("", "runs no nn.Conv2d"), ("stages", "no layer 'stages'")):
+    for layer, told in (("", "runs neither nn.Conv2d nor attention"), ("stages", "no layer 'stages'")):
         verdict = verify(claim_on(model, saliency=True, layer=layer), Local(dense))
         assert verdict.deciding.test.reading is Reading.LABEL
         assert "its answers decide, since it shows no map" in verdict.reason

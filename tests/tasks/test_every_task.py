@@ -18,7 +18,7 @@ from ownmark.errors import AnswerError, SuspectError, UsageError
 from ownmark.models.mobilefacenet import MobileFaceNet
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Protected, Question, Scheme, silent
-from ownmark.schemes import SCHEMES, served
+from ownmark.schemes import SCHEMES
 from ownmark.schemes.saliency.objectives import Published
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.client import Client
@@ -95,14 +95,14 @@ def protected(scheme: Scheme, task: str) -> Protected:
 def serving(task: str) -> Scheme:
     """The first scheme that makes claims for this task."""
     schemes: list[Scheme] = [little(kind()) for kind in SCHEMES]
-    return next(scheme for scheme in schemes if isinstance(EVERY[task], served(scheme)))
+    return next(scheme for scheme in schemes if isinstance(EVERY[task], scheme.serves))
 
 
 @pytest.mark.parametrize(("kind", "task"), PAIRS)
 def test_every_scheme_serves_its_tasks_against_every_attack_and_refuses_the_others(kind: type[Scheme], task: str) -> None:
     scheme: Scheme = little(kind())
     done: list[tuple[int, int]] = []
-    if not isinstance(EVERY[task], served(scheme)):
+    if not isinstance(EVERY[task], scheme.serves):
         rng = seed(0)
         before = rng.get_state()
         with pytest.raises(UsageError, match=f"classification, but these images are for {task}"):

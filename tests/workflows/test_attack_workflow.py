@@ -12,7 +12,7 @@ from workshop import CODE, MODEL, ownmark, shop_in
 
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters, Removal
-from ownmark.data.split import Place, Split
+from ownmark.data.images import Place, Split
 from ownmark.errors import UsageError
 from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, weights_digest

@@ -27,7 +27,7 @@ from ownmark.querying.transcript import AS_SEALED, Plan, Role, heard, heard_plai
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.local import Local
-from ownmark.workflows.judge import Hearing, Record, judge, recompute
+from ownmark.workflows.judge import FRONTS, Hearing, Record, judge, recompute
 
 
 class Notebook:
@@ -81,6 +81,9 @@ def test_a_copy_is_judged_from_python_and_nobody_is_asked_to_compute_the_verdict
     found = judge(asked, watcher)
     assert (found.outcome, found.exit_code) == (Outcome.STRONG, 0), found.reason
     assert (watcher.lines, opened) == (["Asking copy"], ["reference 0", "reference 1"])
+    assert found.found is not None
+    session = found.found.judged.session
+    assert [set(one.given) for one in session.references] == [{AS_SEALED, *FRONTS}] * 2, "each is asked through every front, too"
     again = recompute(Record(verdict=asked.out, opened=asked.opened))
     assert (again.reason, again.outcome) == (found.reason, found.outcome)
     with pytest.raises(EvidenceError, match="not by"):
@@ -141,3 +144,11 @@ def test_a_judge_keeps_his_key_for_himself(tmp_path: Path, part: Claim) -> None:
     judge(asked)
     assert isinstance(asked.judge, OwnerKey)
     assert asked.judge.secret.hex() not in repr(asked) + asked.out.read_text()
+
+
+def test_a_verdict_tells_where_the_judge_took_the_suspects_map_and_is_computed_anew_with_it(tmp_path: Path, part: Claim) -> None:
+    asked = hearing(tmp_path, Model(marked(part), "copy"), part, layer="stages.2")
+    judge(asked)
+    again = recompute(Record(verdict=asked.out, opened=asked.opened)).found
+    assert again is not None
+    assert [one.name for one in again.judged.session.heard] == ["copy, its map taken at 'stages.2'", "own"]

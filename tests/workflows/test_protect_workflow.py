@@ -13,7 +13,7 @@ from learnt import learnt
 from workshop import CODE, EASY, MODEL, ownmark, protecting, shop_in
 
 from ownmark.attacks.prune import Prune
-from ownmark.data.split import Place, Split
+from ownmark.data.images import Place, Split
 from ownmark.errors import UsageError
 from ownmark.evidence import owner, pledge
 from ownmark.method_strings import read

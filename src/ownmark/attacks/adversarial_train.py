@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.models.copies import copied
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, fit, in_eval_mode, lesson_of
 

@@ -14,7 +14,7 @@ from ownmark.attacks._common.independent import Independent
 from ownmark.data.images import Images
 from ownmark.errors import DataError, UsageError
 from ownmark.models.batchnorm import settle
-from ownmark.models.copies import copied
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, part, steps_of, train
 

@@ -28,7 +28,7 @@ class Distill:
 
     The outputs are probabilities (temperature 1), numbers, or embedding directions, by the task of the thief's images, which
     need no labels. The stolen model is queried once per image, without augmentation. The student has the stolen model's
-    architecture, or one built from a name (`models.named`). `flips`: whether training mirrors images at random.
+    architecture, or one built from a name (`models.network`). `flips`: whether training mirrors images at random.
     """
 
     epochs: int = 16

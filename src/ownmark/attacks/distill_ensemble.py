@@ -18,7 +18,7 @@ class DistillEnsemble:
     """Trains a student from scratch on the mean of the answers of the stolen model and of `other`, whose weight is `share`.
 
     The answers are probabilities (temperature 1), numbers, or embedding directions, by the task of the thief's images. The
-    student has the stolen model's architecture, or one built from a name (`models.named`). `flips`: whether training mirrors
+    student has the stolen model's architecture, or one built from a name (`models.network`). `flips`: whether training mirrors
     images at random.
     """
 

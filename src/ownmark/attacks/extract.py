@@ -20,7 +20,7 @@ from ownmark.training import Training, fit, predict, seeded
 class Extract:
     """Queries `queries` of the thief's images (None: all) once each, and trains a student from scratch on the answers.
 
-    The student has the stolen model's architecture, or one built from a name (`models.named`). `flips`: whether training
+    The student has the stolen model's architecture, or one built from a name (`models.network`). `flips`: whether training
     mirrors images at random.
     """
 

@@ -24,7 +24,7 @@ class Jacobian:
     It begins with `first` of the thief's images (fewer if there are fewer), which need no labels. Each round adds every image
     once more, moved by `step` (of a pixel range of 1) in the direction in which the substitute's output for the stolen model's
     answer rises: `first` times 2 to the power of `rounds` queries in total. Every set is trained on for `epochs`. The substitute
-    has the stolen model's architecture, or one built from a name (`models.named`); `flips`: whether training mirrors images.
+    has the stolen model's architecture, or one built from a name (`models.network`); `flips`: whether training mirrors images.
     """
 
     first: int = 150

@@ -30,7 +30,7 @@ class Knockoff:
     """Queries the stolen model once per `foreign` image, and trains a student from scratch on these images and the answers.
 
     Of the thief's own images only the size and the task are used. The student has the stolen model's architecture, or one built
-    from a name (`models.named`). `flips`: whether training mirrors images at random.
+    from a name (`models.network`). `flips`: whether training mirrors images at random.
     """
 
     foreign: Foreign = Foreign()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ownmark.data.images import Images
 from ownmark.errors import ModelError, UsageError
-from ownmark.models.copies import copied
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, fit, lesson_of, part, steps_of, train
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.models.copies import copied
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 
 

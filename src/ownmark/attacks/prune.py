@@ -8,9 +8,9 @@ from torch.nn.utils import prune
 
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights
 from ownmark.models.memory_format import laid_plain
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, train
 

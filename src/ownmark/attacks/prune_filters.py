@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.method_strings import Choice
-from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights, held_at_zero, last_layer
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, train
 

@@ -12,8 +12,8 @@ from torch import nn
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.models.activations import listen, masks
-from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights, held_at_zero
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, predict, train
 

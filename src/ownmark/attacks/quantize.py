@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from ownmark.attacks._common.rounding import MOST_BITS, TINY, on_grid
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.models.batchnorm import settle
-from ownmark.models.copies import copied
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 
 Normalisation = nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - torch names the base of its batch norms no other way

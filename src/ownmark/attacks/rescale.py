@@ -10,8 +10,8 @@ from torch import nn
 
 from ownmark.data.images import Images
 from ownmark.errors import ModelError, UsageError
-from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights
+from ownmark.models.prepared import copied
 from ownmark.models.wiring import wires_of
 from ownmark.protocols import Progress, silent
 

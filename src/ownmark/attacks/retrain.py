@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ownmark.data.images import Images
-from ownmark.models.copies import copied
 from ownmark.models.layers import Layers, last_layer, open_layers, reinitialise
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, seeded, train
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from ownmark.attacks._common.foreign import Foreign
 from ownmark.data.images import Images
-from ownmark.models.copies import copied
 from ownmark.models.layers import Layers, last_layer, open_layers, reinitialise
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, seeded, train
 

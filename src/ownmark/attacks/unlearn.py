@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ownmark.data.images import Images, to_pixels
 from ownmark.errors import DataError, UsageError
-from ownmark.models.copies import copied
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.tasks import Task
 from ownmark.training import Training, in_eval_mode, part, predict, steps_of, train

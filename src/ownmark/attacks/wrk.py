@@ -16,8 +16,8 @@ from torch.nn.functional import cosine_similarity
 
 from ownmark.data.images import Images, to_pixels
 from ownmark.errors import UsageError
-from ownmark.models.copies import copied
 from ownmark.models.layers import check_own_weights, last_layer, reinitialise
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, fit, in_eval_mode, lesson_of, part, seeded, steps_of, train
 

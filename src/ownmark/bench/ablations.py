@@ -12,11 +12,12 @@ import numpy as np
 
 from ownmark.bench.trial import Outcome, Role
 from ownmark.metrics import aruc
-from ownmark.scoring.matches import MATCHES
+from ownmark.scoring.matches import MATCHES, Graded, from_record
 from ownmark.scoring.readings import Floats
 
 STEPS = range(1, 11)
 KINDS = {kind.__name__: kind for kind in MATCHES}
+CONFIDENCE = 0.95  # of an interval that is not shown here
 BOTH = 2  # sides of the threshold, of a value as of one with the other sign
 Names = tuple[str, str, str]  # scheme, test, and the varied quantity
 
@@ -71,7 +72,10 @@ def _areas(repeats: Mapping[int, list[Outcome]], test: str, size: int, threshold
 
 
 def _score(answers: Mapping[str, Any], size: int, threshold: float | None) -> float:
-    """The share of the first `size` samples that match, optionally at another threshold."""
+    """The score of the first `size` samples, optionally at another threshold."""
+    match = from_record(answers["match"])
+    if isinstance(match, Graded):
+        return match.graded(np.array(answers["values"][:size]), CONFIDENCE).value
     if threshold is None:
         return str(answers["matches"][:size]).count("1") / size
     values: Floats = np.array(answers["values"][:size])

@@ -25,7 +25,6 @@ from ownmark.errors import ModelError
 from ownmark.models.memory_format import plain_copy
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Attack, Owner, Scheme, silent
-from ownmark.scoring.null_models import KeyedLabels
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, Task
 from ownmark.training import Training, predict, seeded, train
@@ -109,7 +108,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Setting:
-    """Settings shared by the models of one task; `network` is a name for `models.named`."""
+    """Settings shared by the models of one task; `network` is a name for `models.network`."""
 
     pictures: Pictures
     network: str
@@ -278,7 +277,7 @@ class Calibrated:
 
     def make(self, zoo: Cache) -> Made:
         claim = zoo.claim(self.claimed)
-        if not all(isinstance(test.null, KeyedLabels) for test in claim.tests):
+        if not all(test.null.keyed is not None for test in claim.tests):
             claim = calibrate(claim, [Local(zoo.model(one)) for one in self.innocents])
         return Made({"claim": claim.digest}, {"claim": claim.to_bytes()})
 

@@ -12,7 +12,7 @@ from ownmark.bench.store import Entry, Store
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images, shares
 from ownmark.models.memory_format import laid_out
-from ownmark.models.named import build
+from ownmark.models.network import build
 from ownmark.models.weights import load_weights
 
 

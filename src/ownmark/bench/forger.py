@@ -4,6 +4,7 @@ Differs from the paper: the descent has momentum (Dong et al. 2018), and the can
 those below a threshold.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -13,14 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ownmark.data.images import to_pixels, to_unit
+from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.errors import UsageError
 from ownmark.keys import Pixels
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.sampling import check_model, marked
 from ownmark.schemes._common.triggers import Triggers
-from ownmark.schemes._common.watermark import check_model, marked
 from ownmark.tasks import Classification, Task
+
+Front = Callable[[Pixels], Pixels]  # what a suspect does to every image before its model sees it
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,46 @@ class Forger:
         labels = torch.from_numpy(wanted.labels).to(device)
 
         def loss(images: Tensor, _: int) -> tuple[Tensor, Tensor]:
-            models = (model, *owner.references)
-            mean = torch.stack([functional.cross_entropy(one(images), labels, reduction="none") for one in models]).mean(0)
-            return mean, torch.ones_like(labels, dtype=torch.bool)
+            return _joint((model, *owner.references), images, labels), torch.ones_like(labels, dtype=torch.bool)
 
         bent = to_pixels(self.descent.run(to_unit(wanted.images, device), loss, rng, progress))
         with torch.no_grad():
             return bent, loss(to_unit(bent, device), 0)[0].double().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class TwoFaced:
+    """A claimant whose images show models their natural class, and a wrong class through `front`: image by image, same shape.
+
+    An honest suspect that sees every image through such a front answers like no reference that is asked about the images as
+    sealed (after the image-scaling attack of Xiao et al. 2019, USENIX Security). The gradient passes the front unchanged.
+    """
+
+    front: Front
+    samples: int = 100
+    candidates: int = 300
+    descent: Descent = Descent(bound=0.3, steps=25, step=0.15)
+
+    def bent(self, models: Sequence[nn.Module], images: Images, rng: torch.Generator) -> Triggers:
+        """The images on which all of the forger's models show both classes best, with the wrong ones."""
+        rows = _rows(len(images), self.candidates, rng)
+        natural = torch.from_numpy(images.labels[rows])
+        targets = (natural + torch.randint(1, len(images.names), (self.candidates,), generator=rng)) % len(images.names)
+
+        def loss(seen: Tensor, _: int) -> tuple[Tensor, Tensor]:
+            behind = seen + (to_unit(self.front(to_pixels(seen.detach())), seen.device) - seen).detach()
+            both = _joint(models, behind, targets) + _joint(models, seen, natural)
+            return both, torch.ones_like(targets, dtype=torch.bool)
+
+        pixels = to_pixels(self.descent.run(to_unit(images.pixels[rows], torch.device("cpu")), loss, rng))
+        with torch.no_grad():
+            kept = np.argsort(loss(to_unit(pixels, torch.device("cpu")), 0)[0].numpy(), kind="stable")[: self.samples]
+        return Triggers(pixels[kept], targets.numpy()[kept])
+
+
+def _joint(models: Sequence[nn.Module], images: Tensor, labels: Tensor) -> Tensor:
+    """(n,) the mean loss of all models."""
+    return torch.stack([functional.cross_entropy(one(images), labels, reduction="none") for one in models]).mean(0)
 
 
 def _rows(have: int, needed: int, rng: torch.Generator) -> npt.NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """Benchmark recipes: `recipes/skin.yaml` or your own file, with one section per scale.
 
-Schemes, attacks and trainings are written as in code, networks as in `models.named`; a recipe runs no code.
+Schemes, attacks and trainings are written as in code, networks as in `models.network`; a recipe runs no code.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from ownmark.claims.claim import Claim
 from ownmark.data.images import Images
 from ownmark.protocols import Alarm, Detector, silent
 from ownmark.querying.stealth import stealth_of
-from ownmark.report.pictures import picture
+from ownmark.report.gallery import picture
 from ownmark.schemes._common.own_answers import both_ways
 from ownmark.scoring.readings import Labels
 from ownmark.suspects.local import Local

@@ -12,9 +12,10 @@ import numpy as np
 
 from ownmark.bench.ablations import ablations
 from ownmark.bench.trial import Outcome, Role
-from ownmark.metrics import aruc, best_robust_and_unique
+from ownmark.metrics import aruc, auc, best_robust_and_unique, true_accepts
 from ownmark.scoring.readings import Floats
 
+FALSE_POSITIVES = 0.05  # the rate at which true positives are told
 Cell = str | float | int | None
 Figures = dict[str, float]
 
@@ -49,14 +50,18 @@ def shown(cell: Cell) -> str:
 
 @dataclass
 class Scores:
-    """The scores of one scheme in one test and repeat."""
+    """The scores of one scheme in one test and repeat; `raw`: before they were mapped, for a graded test."""
 
     positives: dict[str, float] = field(default_factory=dict)
     further: dict[str, float] = field(default_factory=dict)
     negatives: dict[str, float] = field(default_factory=dict)
     target: float | None = None
+    raw: dict[str, float] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome, score: float) -> None:
+    def add(self, outcome: Outcome, test: str) -> None:
+        score = outcome.scores[test]
+        if test in outcome.raw:
+            self.raw[outcome.trial.suspect] = outcome.raw[test]
         if outcome.trial.role is Role.TARGET:
             self.target = score
         else:
@@ -68,6 +73,12 @@ class Scores:
         """(n,) of the positives and (m,) of the negatives."""
         return np.array(list(self.positives.values())), np.array(list(self.negatives.values()))
 
+    @property
+    def raw_sides(self) -> tuple[Floats, Floats]:
+        """The same before mapping; of a test whose score is a share, the same."""
+        positives, negatives = ([self.raw.get(name, side[name]) for name in side] for side in (self.positives, self.negatives))
+        return np.array(positives), np.array(negatives)
+
 
 Repeats = list[Scores]  # of one scheme and test
 
@@ -76,17 +87,20 @@ def by_test(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], Repeats]:
     """(scheme, test) -> the scores of each repeat that has any."""
     found: dict[tuple[str, str], dict[int, Scores]] = defaultdict(lambda: defaultdict(Scores))
     for outcome in outcomes:
-        for test, score in outcome.scores.items():
-            found[outcome.trial.scheme, test][outcome.trial.repeat].add(outcome, score)
+        for test in outcome.scores:
+            found[outcome.trial.scheme, test][outcome.trial.repeat].add(outcome, test)
     return {names: list(repeats.values()) for names, repeats in found.items()}
 
 
 def figures(outcomes: Sequence[Outcome]) -> Figures:
-    """`SCHEME.TEST.aruc`, `.best_r_and_u`, `.score.SUSPECT`, each with `_std` over the repeats; accuracies; failed trials."""
+    """`SCHEME.TEST.aruc`, `.aruc_mapped`, `.best_r_and_u`, `.auc`, `.auc.SUSPECT`, `.tpr_at_5`, `.score.SUSPECT`, with `_std`.
+
+    The spread is over the repeats. Then the suspects' accuracies and the number of failed trials.
+    """
     found: Figures = {"failed": sum(outcome.error is not None for outcome in outcomes)}
     for (scheme, test), repeats in by_test(outcomes).items():
         start = f"{snake(scheme)}.{test}"
-        for name, values in (areas(repeats) | _scores(repeats)).items():
+        for name, values in (areas(repeats) | _each(repeats) | _scores(repeats)).items():
             found |= {f"{start}.{name}": float(np.mean(values)), f"{start}.{name}_std": float(np.std(values))}
     for (scheme, measure), values in _stealth(outcomes).items():
         found[f"{snake(scheme)}.{measure}"] = float(np.mean(values))
@@ -103,14 +117,15 @@ def tables(outcomes: Sequence[Outcome]) -> list[Table]:
 
 def summary(outcomes: Sequence[Outcome]) -> Table:
     """How well each scheme separates copies from independent models, per test."""
-    columns = ("scheme", "test", "ARUC", "spread", "best min(R, U)", "positives", "negatives", "repeats")
+    columns = ("scheme", "test", "ARUC", "spread", "best min(R, U)", "AUC", "TPR at 5 % FPR", "positives", "negatives", "repeats")
     rows: list[tuple[Cell, ...]] = []
     for (scheme, test), repeats in by_test(outcomes).items():
         found = areas(repeats)
         mean = {name: float(np.mean(values)) for name, values in found.items()}
         spread = float(np.std(found["aruc"])) if found else None
         sides = (_least(repeats, "positives"), _least(repeats, "negatives"))
-        rows.append((scheme, test, mean.get("aruc"), spread, mean.get("best_r_and_u"), *sides, len(repeats)))
+        told = (mean.get(name) for name in ("best_r_and_u", "auc", "tpr_at_5"))
+        rows.append((scheme, test, mean.get("aruc"), spread, *told, *sides, len(repeats)))
     return Table("summary", "Separation of copies from independent models", columns, tuple(rows))
 
 
@@ -158,10 +173,26 @@ def snake(name: str) -> str:
 
 def areas(repeats: Repeats) -> dict[str, list[float]]:
     """Figures over the repeats that have suspects of both kinds; empty without any."""
-    sides = [one.sides for one in repeats if one.positives and one.negatives]
-    if not sides:
+    both = [one for one in repeats if one.positives and one.negatives]
+    if not both:
         return {}
-    return {"aruc": [aruc(*one) for one in sides], "best_r_and_u": [best_robust_and_unique(*one) for one in sides]}
+    sides = [one.sides for one in both]
+    mapped = {"aruc_mapped": [aruc(*one) for one in sides]} if all(one.raw for one in both) else {}
+    return mapped | {
+        "aruc": [aruc(*one.raw_sides) for one in both],
+        "best_r_and_u": [best_robust_and_unique(*one) for one in sides],
+        "auc": [auc(*one) for one in sides],
+        "tpr_at_5": [true_accepts(*one, rate=FALSE_POSITIVES) for one in sides],
+    }
+
+
+def _each(repeats: Repeats) -> dict[str, list[float]]:
+    """`auc.SUSPECT`: of each copy alone against all independent models."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for one in repeats:
+        for suspect, score in one.positives.items() if one.negatives else ():
+            found[f"auc.{snake(suspect)}"].append(auc(np.array([score]), one.sides[1]))
+    return found
 
 
 def _scores(repeats: Repeats) -> dict[str, list[float]]:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from ownmark.bench.artifacts import Cache, Calibrated, Claimed, Making, Measured, Model, Pictures
 from ownmark.bench.behind import BEHIND, behind
 from ownmark.bench.stealth import Noticed
 from ownmark.bench.store import Entry, Made, Specification
 from ownmark.protocols import Suspect
-from ownmark.scoring.matches import to_record
+from ownmark.scoring.matches import Graded, from_record, to_record
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import Hardened, Hardening, Transform, Transformed
@@ -114,8 +116,15 @@ class Outcome:
 
     @property
     def scores(self) -> dict[str, float]:
-        """Test -> share of samples that match."""
+        """Test -> share of samples that match, or the mapped mean of a graded match."""
         return {test: found["score"] for test, found in self.facts.get("readings", {}).items()}
+
+    @property
+    def raw(self) -> dict[str, float]:
+        """Graded test -> the mean of its values before it is mapped, as far as it lies in [0, 1]."""
+        readings = self.facts.get("readings", {}).items()
+        graded = {test: found["values"] for test, found in readings if isinstance(from_record(found["match"]), Graded)}
+        return {test: float(np.clip(np.mean(values), 0, 1)) for test, values in graded.items()}
 
     @property
     def open_tests(self) -> list[str]:

@@ -5,6 +5,8 @@ of each array, and `digest`, the SHA-256 of all of that. Each claim has exactly 
 compares the bytes, so any modification is detected. `docs/claim-format.md` specifies it.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -13,18 +15,60 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import numpy as container
 
 from ownmark import tasks
-from ownmark.claims import container
-from ownmark.claims.container import Arrays
 from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
 from ownmark.scoring import matches
 from ownmark.scoring import null_models as nulls
-from ownmark.scoring.matches import Match
-from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
+from ownmark.scoring.matches import Graded, Match
+from ownmark.scoring.null_models import Null, Uncalibrated
 from ownmark.scoring.readings import Expected, Reading, is_number
 from ownmark.tasks import Classification, Task
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def packed(arrays: Arrays, described: Mapping[str, Any]) -> bytes:
+    """The file's bytes: the arrays, their description, and its digest."""
+    text = _canonical({"claim": described, "digest": digest_of(described)})
+    return container.save(arrays, metadata={"ownmark": text})
+
+
+def opened(data: bytes) -> tuple[dict[str, Any], Arrays]:
+    """JSON data and arrays of a structurally sound file. Raises ClaimError."""
+    with blamed(ClaimError, "not a claim file; truncated or corrupt"):
+        arrays = container.load(data)
+        size = int.from_bytes(data[:8], "little")
+        text = json.loads(data[8 : 8 + size])["__metadata__"]["ownmark"]
+        record = json.loads(text, object_pairs_hook=_no_twins)
+        described = record["claim"]
+    if not isinstance(described, dict):
+        raise ClaimError("not a claim file: its description is not a JSON object")
+    return described, arrays
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a JSON object has duplicate keys")
+    return dict(pairs)
+
+
+def _canonical(value: object) -> str:
+    """JSON with sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of(described: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(described).encode()).hexdigest()
+
+
+def array_digest(array: npt.NDArray[Any]) -> str:
+    found = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
 
 VERSION = 1
 MOST_BYTES = 4 * 2**30
@@ -50,8 +94,9 @@ class Preprocess:
 class Test:
     """One test of a claim: what to ask and how to judge the answers.
 
-    `expected`: (n,) classes, or numbers in the reading's format; `target_score`: the share of samples that match on the owner's
-    own model, in [0, 1]; `layer`: where a SALIENCY reading takes its map, "" for the suspect's own last convolution.
+    `expected`: (n,) classes, or numbers in the reading's format; `target_score`: the score of the owner's own model, in [0, 1],
+    which most matches count as the share of samples that match; `layer`: where a SALIENCY reading takes its map, "" for the
+    suspect's own last convolution.
     """
 
     __test__ = False  # tells pytest that this is not a test
@@ -71,6 +116,11 @@ class Test:
         if self.expected.dtype not in {np.dtype(np.int64), np.dtype(np.float64)} or not isinstance(self.layer, str):
             got = f"{self.expected.dtype}, {self.layer!r}"
             raise ClaimError(f"expected answers must be int64 classes or float64 numbers and the layer a string, got {got}")
+
+    @property
+    def target(self) -> Expected:
+        """(n, ...) what a question is about: the expected answers; where they are only weights, which is no answer, class 0."""
+        return np.zeros(len(self.expected), dtype=np.int64) if isinstance(self.match, Graded) else self.expected
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +174,7 @@ class Claim:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every field, including the nulls, as 64 hexadecimal digits."""
-        return container.digest(self._described)
+        return digest_of(self._described)
 
     @cached_property
     def _described(self) -> dict[str, Any]:
@@ -138,7 +188,13 @@ class Claim:
     @property
     def calibrated(self) -> bool:
         """Whether the null of at least one test is calibrated."""
-        return any(not isinstance(test.null, Uncalibrated) for test in self.tests)
+        return any(test.null.calibrated for test in self.tests)
+
+    @property
+    def changed_from(self) -> npt.NDArray[np.uint8] | None:
+        """The originals that the samples (first views) differ from; None without originals or if no sample was changed."""
+        same = self.originals is None or np.array_equal(self.originals, self.images[:, 0])
+        return None if same else self.originals
 
     @property
     def covered(self) -> npt.NDArray[np.int64] | None:
@@ -150,12 +206,12 @@ class Claim:
 
     def to_bytes(self) -> bytes:
         """The content of the claim's file."""
-        return container.packed(_arrays(self), self._described)
+        return packed(_arrays(self), self._described)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Claim":
         """The claim in a file's bytes. Raises ClaimError if they are corrupt, modified or of an unknown version."""
-        described, arrays = container.opened(data)
+        described, arrays = opened(data)
         if described.get("version") != VERSION:
             raise ClaimError(
                 f"claim of version {described.get('version')!r}, but this ownmark reads version {VERSION}: update ownmark"
@@ -190,8 +246,8 @@ class Claim:
 
     def part(self, number: int) -> "Claim":
         """The claim of trigger set `number` alone; the other sets stay secret. `target_score` remains that of all sets."""
-        null = self.tests[0].null
-        if not isinstance(null, KeyedLabels) or not null.sets or any(test.null != null for test in self.tests):
+        null = self.tests[0].null.keyed
+        if null is None or not null.sets or any(test.null != null for test in self.tests):
             raise ClaimError("only a claim whose tests all share the same KeyedLabels, of at least one set, has parts")
         alone, rows = null.alone(number), slice(number * null.triggers, (number + 1) * null.triggers)
         tests = tuple(replace(test, expected=test.expected[rows], null=alone) for test in self.tests)
@@ -224,6 +280,9 @@ def _check_tests(claim: Claim) -> None:
 
 
 def _check_expected(claim: Claim, test: Test) -> None:
+    if isinstance(test.match, Graded):
+        test.match.check(test.expected, len(claim.classes))
+        return
     if test.match.paired and test.expected.shape != (len(claim.images), 2):
         kind = type(test.match).__name__
         raise ClaimError(f"{kind} expects two answers per sample, its label and the model's own, got {test.expected.shape}")
@@ -274,7 +333,7 @@ def _described(claim: Claim, arrays: Arrays) -> dict[str, Any]:
             }
             for test in claim.tests
         ],
-        "arrays": {name: container.array_digest(array) for name, array in arrays.items()},
+        "arrays": {name: array_digest(array) for name, array in arrays.items()},
     }
 
 

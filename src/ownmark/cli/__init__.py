@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ownmark.cli.streams import Streams, streams
+from ownmark.cli.console import Streams, streams
 from ownmark.errors import OwnmarkError, told
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ownmark.cli.answer import Command
+from ownmark.cli.commands.answer import Answer
 from ownmark.cli.commands.attack import Attack
 from ownmark.cli.commands.beacon import Beacon
 from ownmark.cli.commands.bench import Bench
@@ -52,7 +53,7 @@ class TypedCommand(Exception):  # noqa: N818 - no error: it carries what was typ
 
 COMMANDS: tuple[type[Command], ...] = (
     *(Demo, Protect, Calibrate, Verify, Attack, Methods, Report, Inspect, Serve),
-    *(Keygen, Beacon, Seal, Open, Judge, Dispute, Scan),
+    *(Keygen, Beacon, Seal, Open, Judge, Answer, Dispute, Scan),
     Bench,
 )
 

@@ -1,14 +1,19 @@
 """Results go to stdout, everything else to stderr: notes, warnings, errors, bars or lines with the time that is left.
 
 Whatever is shown passes through `escaped`: a stranger's text cannot write to the terminal.
+Who stops reading, or a disk that is full, ends no command and changes no exit code of a verdict.
 """
 
+import io
 import json
+import os
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,10 +21,102 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ownmark.cli.streams import result
-from ownmark.escaped import escaped
-from ownmark.protocols import Progress as Callback
-from ownmark.verdicts.soundness import Doubt, sentences
+from ownmark.errors import escaped
+
+if TYPE_CHECKING:
+    from ownmark.protocols import Progress as Callback
+
+
+class Stream:
+    """A standard stream that never raises. `failure`: why what was written did not arrive, None if it did, or if nobody reads.
+
+    `aside`: where to write instead, unless it is a `result`: with `--json` stdout holds one JSON object and nothing else,
+    whatever a user's own model prints. `told`: whether a result was written.
+    """
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        self.failure: OSError | None = None
+        self.aside: Stream | None = None
+        self.told = False
+        self._stream = stream if stream is not None else io.StringIO()
+        self._open = True
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a stream has: its encoding, whether it is a terminal
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, or let it go where nobody reads."""
+        if self.aside is not None:
+            return self.aside.write(text)
+        self._forgiven(partial(self._stream.write, text))
+        return len(text)
+
+    def flush(self) -> None:
+        """What was written so far leaves this process."""
+        self._forgiven(self._stream.flush)
+
+    def result(self, text: str) -> None:
+        """Write what the command was asked for."""
+        self.told = True
+        self._forgiven(partial(self._stream.write, text))
+        self.flush()
+
+    def _forgiven(self, step: Callable[[], object]) -> None:
+        """Take the step, unless one has failed before."""
+        if not self._open:
+            return
+        try:
+            step()
+        except BrokenPipeError:
+            self._give_up()
+        except OSError as error:
+            self.failure = error
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Nothing is left in a buffer that the interpreter would try to write when it ends, and fail once more."""
+        self._open = False
+        with suppress(OSError, ValueError):  # a stream of a test has no number
+            number = self._stream.fileno()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Both streams of a command."""
+
+    out: Stream
+    err: Stream
+
+
+@contextmanager
+def streams() -> Iterator[Streams]:
+    """Inside, stdout and stderr are streams that never raise; at the end all that was written has left this process."""
+    before = sys.stdout, sys.stderr
+    for stream in before:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that the terminal's encoding lacks becomes a question mark
+    ours = Streams(Stream(sys.stdout), Stream(sys.stderr))
+    sys.stdout, sys.stderr = ours.out, ours.err
+    try:
+        yield ours
+    finally:
+        ours.out.flush()
+        ours.err.flush()
+        sys.stdout, sys.stderr = before
+
+
+def result(text: str) -> None:
+    """Write to stdout what a command was asked for, even where all else that is printed goes aside."""
+    stream = sys.stdout
+    if isinstance(stream, Stream):
+        stream.result(text)
+    else:
+        stream.write(text)
+        stream.flush()
+
 
 PAUSE = 10.0  # seconds at least between two lines of progress in a log file
 
@@ -43,14 +140,6 @@ def show_command(words: str) -> None:
 def tell(text: str, style: str = "") -> None:
     """A note beside the result."""
     _line(_console(stderr=True), text, style)
-
-
-def warn(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:
-    """Tell each doubt on stderr, in yellow; gives them as they stand in `--json`."""
-    found = sentences(doubts)
-    for doubt in found:
-        tell(f"Warning: {doubt.message}", "yellow")
-    return [asdict(doubt) for doubt in found]
 
 
 def fail(message: str) -> None:
@@ -83,7 +172,7 @@ def facts(rows: Mapping[str, Told]) -> None:
 
 
 @contextmanager
-def working(title: str) -> Iterator[Callback]:
+def working(title: str) -> Iterator["Callback"]:
     """A bar with the time left while something long goes on; where stderr is no terminal, a line of it now and then."""
     console = _console(stderr=True)
     if not console.is_terminal:
@@ -97,7 +186,7 @@ def working(title: str) -> Iterator[Callback]:
         bars.update(task, completed=1, total=1)
 
 
-def lines(title: str, clock: Callable[[], float] = time.monotonic) -> Callback:
+def lines(title: str, clock: Callable[[], float] = time.monotonic) -> "Callback":
     """Progress for a log file: a line with per cent and time left, `PAUSE` seconds or more after the line before it."""
     began = said = clock()
 
@@ -129,6 +218,6 @@ class Terminal:
         """A line in yellow."""
         tell(text, "yellow")
 
-    def step(self, title: str) -> AbstractContextManager[Callback]:
+    def step(self, title: str) -> AbstractContextManager["Callback"]:
         """A bar with the time left; in a log file a line now and then."""
         return working(title)

@@ -142,6 +142,18 @@ JudgeKey = Annotated[
     Path | None, typer.Option(metavar="JUDGE.key", help="Signs the verdict; ownmark keygen makes one.", show_default=False)
 ]
 VerdictOut = Annotated[Path | None, typer.Option(metavar="FILE", help="The verdict to write.", show_default=False)]
+CycloneDX = Annotated[
+    Path | None,
+    typer.Option("--cyclonedx", metavar="FILE", help="Write the verdict as a CycloneDX 1.7 document, too.", show_default=False),
+]
+InToto = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write it as an in-toto attestation about the suspect's file, signed.", show_default=False),
+]
+Spdx = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write it as an SPDX 3.0 document of the AI profile.", show_default=False)
+]
+Page = Annotated[Path | None, typer.Option(metavar="PAGE", help="Write the verdict as a page, too.", show_default=False)]
 Offline = Annotated[
     Path | None, typer.Option(metavar="VERDICT", help="Ask nobody: compute this verdict anew.", show_default=False)
 ]

@@ -1,9 +1,10 @@
 """From the names that a judge types to models that can be asked, and to a hearing. No torch, unless a model needs it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from ownmark.claims.claim import Claim
 from ownmark.cli.console import Terminal
@@ -24,12 +25,13 @@ from ownmark.workflows.reach import Reach
 
 @dataclass(frozen=True)
 class Parties:
-    """Whom a judge asks, by name; `references` as STRATUM=FILE; `decoys`: a folder of ordinary images."""
+    """Whom a judge asks, by name; `references` as STRATUM=FILE; `decoys`: a folder of ordinary images; `layer`: of maps."""
 
     suspect: str
     own: str | None
     references: Sequence[str] | None
     decoys: Path | None
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Served:
     api: str | None
     header: Sequence[str] | None
     tensor: str | None
+    binary: bool | None
     ledger: Path | None
     per_second: float
     at_once: int
@@ -51,32 +54,61 @@ class Served:
             api=self.api,
             header=tuple(self.header or ()),
             tensor=self.tensor,
+            binary=self.binary,
             ledger=self.ledger,
             per_second=self.per_second,
             at_once=self.at_once,
         )
 
 
-def access(opened: Path, model: str | None, outputs: str | None, output: str) -> Access:
-    """How the models of an opened seal's claim are asked; the seal is not checked yet."""
+class AskingModels(Protocol):
+    """A command that asks the models of a dispute: the options that both such commands have."""
+
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def outputs(self) -> str | None: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def layer(self) -> str: ...
+    @property
+    def allow_external(self) -> bool: ...
+
+
+def access(asked: AskingModels, opened: Path) -> Access:
+    """How the models of an opened seal's claim are asked, at the claim's layer; the seal is not checked yet."""
     part = _part_of(opened)
-    kind = None if outputs is None else chosen(Outputs, outputs, "--outputs")
-    return Access(part.preprocess, len(part.classes), model, kind, output=output)
+    kind = None if asked.outputs is None else chosen(Outputs, asked.outputs, "--outputs")
+    return Access(part.preprocess, len(part.classes), asked.model, kind, output=asked.output, external=asked.allow_external)
 
 
-def heard(reach: Reach, parties: Parties, trust: Trust, seen: datetime, signer: OwnerKey, out: Path) -> Judgement:
-    """Ask everybody who is named. Raises UsageError for names and files that can only be slips, before anything is opened."""
+def at_layer(near: Access, layer: str, suspect: str) -> Access:
+    """The same, with the suspect's map taken at `layer`, if one is named. Raises UsageError for a suspect that shows none."""
+    named = replace(near, layer=layer)
+    named.check_layer([suspect])
+    return named
+
+
+def heard(
+    reach: Reach, parties: Parties, trust: Trust, seen: datetime, signer: OwnerKey, out: Path, *, accused: bool = False
+) -> Judgement:
+    """Ask everybody who is named; `accused`: the signer is whose model it is.
+
+    Raises UsageError for names and files that can only be slips, before anything is opened.
+    """
     opened, near = reach.claim_file, reach.near
     strata = [_stratum_of(text) for text in parties.references or ()]
     reach.check(parties.suspect)
     for name in (*([parties.own] if parties.own else []), *(name for _, name in strata)):
         near.check(name)
     reach.check_near((parties.suspect,))
+    special = replace(reach, near=at_layer(near, parties.layer, parties.suspect))
     if is_web(parties.suspect):
         check_ledger_file(opened, reach.ledger)
     part = _part_of(opened)
     decoys = None if parties.decoys is None else decoys_in(parties.decoys, part)
-    with reach.suspect(parties.suspect, part) as (suspect, ledger):
+    with special.suspect(parties.suspect, part) as (suspect, ledger):
         asked = Hearing(
             opened=opened,
             suspect=suspect,
@@ -85,9 +117,11 @@ def heard(reach: Reach, parties: Parties, trust: Trust, seen: datetime, signer: 
             judge=signer,
             out=out,
             ledger=ledger,
+            layer=parties.layer,
             own=near.suspect(parties.own) if parties.own else None,
             references=_references(strata, near),
             decoys=decoys,
+            accused=accused,
         )
         return judge(asked, Terminal())
 

@@ -1,16 +1,20 @@
-"""The arguments and options that several commands share, each declared once, and how their texts are read."""
+"""The arguments and options that several commands share, each declared once, and how they are read. No torch."""
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import typer
 
+from ownmark.cli.web import as_bytes
 from ownmark.errors import UsageError
 from ownmark.registries import homes
 
 if TYPE_CHECKING:
-    from ownmark.claims.claim import Preprocess
+    from ownmark.claims.claim import Claim, Preprocess
+    from ownmark.suspects.open import Access
+    from ownmark.workflows.reach import Reach
+
 
 Member = TypeVar("Member", bound=Enum)
 
@@ -81,6 +85,10 @@ Sequential = Annotated[
 AllowExternal = Annotated[
     bool, typer.Option("--allow-external", help="Let an ONNX file read its weights from files in its own folder, and no others.")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let a TorchScript or torch.export file run its own code, in a process of its own."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -129,3 +137,79 @@ def _numbers(text: str, option: str, channels: int) -> tuple[float, ...]:
     if not all(map(is_number, numbers)) or len(numbers) not in {1, channels}:
         raise UsageError(f"{option} needs 1 number, or {channels} with commas between them, one a channel; got {text!r}")
     return numbers
+
+
+class Asking(Protocol):
+    """A command that asks suspects: the options that all such commands have."""
+
+    @property
+    def mean(self) -> str | None: ...
+    @property
+    def std(self) -> str | None: ...
+    @property
+    def outputs(self) -> str | None: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def layer(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def allow_external(self) -> bool: ...
+    @property
+    def allow_code(self) -> bool: ...
+
+
+class AskingFarAway(Asking, Protocol):
+    """The same, with suspects behind addresses among them."""
+
+    @property
+    def claim(self) -> Path: ...
+    @property
+    def api(self) -> str | None: ...
+    @property
+    def header(self) -> list[str] | None: ...
+    @property
+    def tensor(self) -> str | None: ...
+    @property
+    def binary(self) -> str | None: ...
+    @property
+    def per_second(self) -> float: ...
+    @property
+    def at_once(self) -> int: ...
+
+
+def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Access":
+    """What is said of all suspects; `model`: the network that weights files belong to."""
+    from ownmark.suspects.answers import Outputs as Kind
+    from ownmark.suspects.open import Access
+
+    preprocess = normalisation(asked.mean, asked.std, claim.preprocess, claim.images.shape[-1])
+    outputs = None if asked.outputs is None else chosen(Kind, asked.outputs, "--outputs")
+    return Access(
+        preprocess,
+        len(claim.classes),
+        model,
+        outputs,
+        layer=asked.layer,
+        device=asked.device,
+        output=asked.output,
+        external=asked.allow_external,
+        code=asked.allow_code,
+    )
+
+
+def reach_of(asked: AskingFarAway, claim: "Claim", model: str | None = None) -> "Reach":
+    """How suspects at hand and behind addresses are got at, with one ledger per address."""
+    from ownmark.workflows.reach import Reach
+
+    return Reach(
+        claim_file=asked.claim,
+        near=access_of(asked, claim, model),
+        api=asked.api,
+        header=tuple(asked.header or ()),
+        tensor=asked.tensor,
+        binary=as_bytes(asked.binary),
+        per_second=asked.per_second,
+        at_once=asked.at_once,
+    )

@@ -1,86 +1,33 @@
-"""Claims and verdicts as plain data for `--json`, and as lines for people."""
+"""Claims, and what the owner's and the thief's commands make, as plain data for `--json` and as lines for people."""
 
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.cli.console import Told, facts, show
+from ownmark.cli.answer import Answer
+from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
-from ownmark.querying.stealth import changed_from
-from ownmark.report.words import before_and_after, counted, figure, interval, p_figure, percent
-from ownmark.scoring.matches import OnPattern
-from ownmark.scoring.null_models import Innocents, KeyedLabels
+from ownmark.report.words import before_and_after, counted, figure, percent
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.readings import Reading
-from ownmark.verdicts.verdict import Finding, Outcome, Verdict
+from ownmark.statistics.p_values import innocents_needed
 
-EXIT_CODES = {Outcome.MATCH: 0, Outcome.NO_MATCH: 1, Outcome.INCONCLUSIVE: 3}
-STYLES = {Outcome.MATCH: "bold red", Outcome.NO_MATCH: "bold green", Outcome.INCONCLUSIVE: "bold yellow"}
+if TYPE_CHECKING:
+    from ownmark.data.images import Split
+    from ownmark.workflows.attack import AttackRequest, AttackResult
+    from ownmark.workflows.protect import Mark, PledgeResult, ProtectResult
+
+
 NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
-
-
-def of_verdict(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON data."""
-    return {
-        "outcome": verdict.outcome.value,
-        "reason": verdict.reason,
-        "notes": list(verdict.notes),
-        "suspect": verdict.suspect,
-        "suspect_digest": verdict.suspect_digest,
-        "claim": verdict.claim,
-        "alpha": verdict.alpha,
-        "queries": verdict.queries,
-        "deciding": _of_finding(verdict.deciding),
-        "others": [_of_finding(finding) for finding in verdict.others],
-        "exit_code": EXIT_CODES[verdict.outcome],
-    }
-
-
-def _of_finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "reading": finding.test.reading.value,
-        "samples": len(finding.matches),
-        "score": finding.score,
-        "interval": list(finding.interval),
-        "p": finding.p,
-        "smallest_p": finding.smallest,
-        "target_score": finding.test.target_score,
-        **_logarithms(finding),
-    }
-
-
-def _logarithms(finding: Finding) -> dict[str, float]:
-    """log10 of the p of keyed labels, before and after the allowance for tried keys; nothing for another null, or for a part."""
-    null, score = finding.test.null, finding.score
-    if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
-        return {}
-    return {"log10_p": null.log10_p(score), "log10_p_adjusted": null.log10_p_adjusted(score)}
-
-
-def tell_verdict(verdict: Verdict) -> None:
-    """A verdict as a few lines of the result."""
-    show(f"{verdict.outcome}: {verdict.suspect}", STYLES[verdict.outcome])
-    for sentence in (verdict.reason, *verdict.notes):
-        show(f"  {sentence}.")
-    if not verdict.queries:
-        return
-    findings = (verdict.deciding, *verdict.others)
-    facts({NAMES[finding.test.reading]: _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
-
-
-def _told(finding: Finding) -> Told:
-    total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
-    said = f"{percent(finding.score)} of {total} match ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
-    null = finding.test.null
-    if not isinstance(null, KeyedLabels) or len(finding.matches) < null.count:
-        return said
-    return said, f"log10 p = {before_and_after(null, finding.score)}"
 
 
 def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
     """A claim as JSON data: all but its arrays."""
     count, views, height, width, channels = claim.images.shape
-    originals = changed_from(claim)
+    originals = claim.changed_from
     return {
         "file": str(path),
         "digest": claim.digest,
@@ -101,7 +48,7 @@ def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
 
 
 def _of_test(test: Test) -> dict[str, Any]:
-    innocents = test.null if isinstance(test.null, Innocents) else None
+    scores, area = test.null.scores, test.match.area
     return {
         "reading": test.reading.value,
         "match": repr(test.match),
@@ -109,12 +56,12 @@ def _of_test(test: Test) -> dict[str, Any]:
         "layer": test.layer,
         "target_score": test.target_score,
         "null": type(test.null).__name__,
-        "innocents": len(innocents.scores) if innocents else 0,
-        "highest_innocent_score": max(innocents.scores) if innocents else None,
-        "median_innocent_score": median(innocents.scores) if innocents else None,
-        "lowest_innocent_score": min(innocents.scores) if innocents else None,
-        "map": list(test.match.grid) if isinstance(test.match, OnPattern) else None,
-        "corner_share": _corner(test.match) if isinstance(test.match, OnPattern) else None,
+        "innocents": len(scores),
+        "highest_innocent_score": max(scores) if scores else None,
+        "median_innocent_score": median(scores) if scores else None,
+        "lowest_innocent_score": min(scores) if scores else None,
+        "map": None if area is None else list(area.grid),
+        "corner_share": None if area is None else area.share,
         "smallest_p": test.null.smallest,
     }
 
@@ -145,35 +92,115 @@ def test_rows(claim: Claim) -> dict[str, Told]:
     return {NAMES[test.reading]: _test_told(test) for test in claim.tests}
 
 
-def tell_line(verdict: Verdict) -> None:
-    """A verdict as one line of the result."""
-    finding = verdict.deciding
-    score = f"{percent(finding.score)} match, p = {p_figure(finding)}, {NAMES[finding.test.reading]}"
-    if not verdict.queries:
-        score = verdict.reason
-    show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
-
-
 def _test_told(test: Test) -> Told:
     where = f", at layer {test.layer}" if test.layer else ""
-    if isinstance(test.match, OnPattern):
-        rows, columns = test.match.grid
-        where += f"; the map is {rows}x{columns}, the corner {percent(_corner(test.match))} of it"
-    asked = f"a sample counts if the suspect {test.match.meaning}{where}"
+    if (area := test.match.area) is not None:
+        rows, columns = area.grid
+        where += f"; the map is {rows}x{columns}, the corner {percent(area.share)} of it"
+    counts = "the score says how far" if isinstance(test.match, Graded) else "a sample counts if"
+    asked = f"{counts} the suspect {test.match.meaning}{where}"
     own = f"protected model {percent(test.target_score)}"
-    if isinstance(test.null, KeyedLabels):
+    if test.null.keyed is not None:
         return asked, f"{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
-    if not isinstance(test.null, Innocents):
+    if not test.null.scores:
         return asked, f"{own}, not calibrated"
     count, scores = len(test.null.scores), test.null.scores
     spread = f"at most {percent(max(scores))} (median {percent(median(scores))}, least {percent(min(scores))})"
     return asked, f"{own}, {counted(count, 'innocent model')} {spread}, smallest p {test.null.smallest:.3g}"
 
 
-def _corner(match: OnPattern) -> float:
-    """The share of a map that the marked corner is."""
-    return len(set(match.cells)) / (match.grid[0] * match.grid[1])
-
-
 def _joined(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in values)
+
+
+def of_protect(made: "ProtectResult", network: str) -> Answer:
+    """A claim that was made on a model whose network has that name, and what a watermark cost."""
+    record = of_claim(made.claim, made.out)
+    record |= {"seconds": made.seconds, "warnings": list(map(asdict, made.doubts))}
+    more = made.quality if made.mark is None else _mark_record(made.mark, made.claim, made.split)
+    return Answer({**record, **more}, partial(_tell_claim, made, network))
+
+
+def _tell_claim(made: "ProtectResult", network: str) -> None:
+    """The claim and, of a watermark, what it cost; then what to do next."""
+    claim, out, record = made.claim, made.out, of_claim(made.claim, made.out)
+    show(f"{out} claims the model {claim.model[:12]}.", "bold")
+    rows = {"digest": claim.digest, "samples held": str(record["samples"]), "seconds": f"{made.seconds:.1f}"}
+    if record["psnr_db"] is not None:
+        rows["PSNR"] = f"{record['psnr_db']:.1f} dB"
+    facts(rows | ({} if made.mark is None else _mark_rows(made.mark, claim, made.split)) | test_rows(claim))
+    if claim.calibrated:
+        show("The claim needs no innocent models: its labels come from a key. Publish the marked weights only. Next:")
+        show_command(f"verify {out} {network} --weights SUSPECT.safetensors")
+        return
+    show(f"The claim is uncalibrated: no verdict can uphold it before it knows {innocents_needed(0.05)} innocent models. Next:")
+    show_command(f"calibrate {out} INNOCENT.safetensors... --model {network}")
+
+
+def _mark_record(mark: "Mark", claim: Claim, split: "Split") -> dict[str, Any]:
+    """No logarithm of p where the labels come from no key."""
+    score, keyed = claim.tests[0].target_score, claim.tests[0].null.keyed
+    return {
+        "marked": str(mark.weights),
+        "accuracy_before": mark.before,
+        "accuracy_after": mark.after,
+        "held_out": split.origin,
+        "held_out_images": len(split.held_out),
+        "survival": score,
+        "log10_p": None if keyed is None else keyed.log10_p(score),
+        "log10_p_adjusted": None if keyed is None else keyed.log10_p_adjusted(score),
+        "key": None if keyed is None else "owner" if mark.own_key else "random",
+    }
+
+
+def _mark_rows(mark: "Mark", claim: Claim, split: "Split") -> dict[str, str]:
+    score, keyed = claim.tests[0].target_score, claim.tests[0].null.keyed
+    count = len(claim.images)
+    said = {
+        "marked weights": str(mark.weights),
+        "accuracy before": f"{percent(mark.before)} of {len(split.held_out)} images ({split.origin})",
+        "accuracy after": percent(mark.after),
+        "survival": f"{percent(score)}: {round(score * count)} of {count} triggers",
+    }
+    if keyed is not None:
+        where = "derived from your secret" if mark.own_key else "random, and in the claim only: keep the claim secret"
+        said |= {"log10 p": before_and_after(keyed, score), "key": where}
+    return said
+
+
+def of_pledge(made: "PledgeResult") -> Answer:
+    """A pledge that was made, and how it gets its pulse."""
+    record = {"pledge": str(made.file), "pledges": made.pledges, "warnings": list(map(asdict, made.doubts))}
+    return Answer(record, partial(_tell_pledge, made))
+
+
+def _tell_pledge(made: "PledgeResult") -> None:
+    show(f"{made.file} pledges what the key will depend on, as one of {made.pledges}. Next:", "bold")
+    show_command(f"beacon {made.file} --tsa URL")
+    show_command(f"beacon {made.file} --pulse PULSE")
+    show("and then the same command again.")
+
+
+def of_attack(made: "AttackResult", request: "AttackRequest") -> Answer:
+    """A copy that was made, and what that cost."""
+    headline = made.split.task.headline
+    record = {
+        "attack": repr(request.attack),
+        "out": str(made.out),
+        "digest": made.digest,
+        f"{headline}_before": made.before[headline],
+        f"{headline}_after": made.after[headline],
+        "held_out": made.split.origin,
+        "held_out_images": len(made.split.held_out),
+        "seed": request.seed,
+    }
+    return Answer(record, partial(_tell_attack, made, request))
+
+
+def _tell_attack(made: "AttackResult", request: "AttackRequest") -> None:
+    from ownmark.workflows.making import shown
+
+    headline = made.split.task.headline
+    show(f"{made.out}: {request.attack}", "bold")
+    measured = f"{len(made.split.held_out)} images ({made.split.origin})"
+    facts({"before": f"{shown(made.before, headline)}, on {measured}", "after": shown(made.after, headline)})

@@ -5,14 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.hashes import SHA256
-
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import facts, show, tell
 from ownmark.evidence.dispute import Dispute, Prevails
+from ownmark.evidence.records.facts import terms_of
 from ownmark.evidence.ruling import Outcome
 from ownmark.evidence.verdict_file import EXIT_CODES, Recomputed, ruling_record
-from ownmark.report.words import counted
 from ownmark.workflows.judge import Judgement
 from ownmark.workflows.seal import Keys, Opened, Sealed, retry
 
@@ -78,7 +76,7 @@ def judged_answer(made: Judgement, path: Path, *, heard: bool) -> Answer:
             "exit_code": made.exit_code,
         }
         return Answer(record, partial(_tell_undecided, made), made.exit_code)
-    ruling, terms, was = made.found.judged.ruling, _terms(made.found), made.found.judged.was
+    ruling, terms, was = made.found.judged.ruling, terms_of(made.found), made.found.judged.was
     then = None if was is None else was["outcome"]
     told = {"judge": made.found.judge, "terms": terms, "answers": HEARD if heard else READ, "ruled_by_version_1": then}
     code = EXIT_CODES[ruling.outcome]
@@ -103,20 +101,6 @@ def _tell_judged(found: Recomputed, path: Path, terms: Mapping[str, str], *, hea
     facts({step.name: f"{MARKS[step.passed]}: {step.told}" for step in ruling.steps})
     missing = ", ".join(stratum.value for stratum in ruling.missing)
     facts({"strata without a reference": missing or "none", **terms, "suspect": one.session.suspect.name, "file": str(path)})
-
-
-def _terms(found: Recomputed) -> dict[str, str]:
-    """By whose rules: the judge's and the claimant's, and what the judge brought."""
-    trust, policy = found.judged.trust, found.judged.bundle.commitment.policy
-    roots = [root.fingerprint(SHA256()).hex()[:16] for root in trust.roots]
-    return {
-        "judge's key": found.judge,
-        "alpha of the claimant": f"{policy.alpha:g}",
-        "alpha of the judge": "no cap" if trust.alpha is None else f"at most {trust.alpha:g}",
-        "claimant's key": "checked" if trust.owner else "whoever signed: --owner names the key that you know",
-        "roots": ", ".join(roots) or "none",
-        "references": counted(len(found.judged.session.references), "independent model"),
-    }
 
 
 def dispute_answer(one: Dispute) -> Answer:

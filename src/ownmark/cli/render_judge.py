@@ -8,14 +8,13 @@ from typing import Any
 from ownmark.claims.claim import Claim
 from ownmark.cli import render
 from ownmark.cli.answer import Answer
-from ownmark.cli.console import facts, show, tell
+from ownmark.cli.console import Told, facts, show, tell
 from ownmark.evidence.scan import Row
-from ownmark.report.words import counted, percent
-from ownmark.scoring.null_models import Innocents, KeyedLabels
+from ownmark.report.words import before_and_after, counted, interval, p_figure, percent
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts import duplicates
 from ownmark.verdicts.soundness import Doubt
-from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 from ownmark.workflows.calibrate import CalibrateResult
 from ownmark.workflows.inspect import InspectResult
 from ownmark.workflows.report import ReportResult
@@ -23,7 +22,78 @@ from ownmark.workflows.scan import ScanResult
 from ownmark.workflows.serve import ServeResult
 from ownmark.workflows.verify import QueryPlan, VerifyResult
 
+EXIT_CODES = {Outcome.MATCH: 0, Outcome.NO_MATCH: 1, Outcome.INCONCLUSIVE: 3}
+STYLES = {Outcome.MATCH: "bold red", Outcome.NO_MATCH: "bold green", Outcome.INCONCLUSIVE: "bold yellow"}
 UNREACHED = 5  # the exit code where a suspect could not be judged
+
+
+def of_verdict(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON data."""
+    return {
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "notes": list(verdict.notes),
+        "suspect": verdict.suspect,
+        "suspect_digest": verdict.suspect_digest,
+        "claim": verdict.claim,
+        "alpha": verdict.alpha,
+        "queries": verdict.queries,
+        "deciding": _of_finding(verdict.deciding),
+        "others": [_of_finding(finding) for finding in verdict.others],
+        "exit_code": EXIT_CODES[verdict.outcome],
+    }
+
+
+def _of_finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "reading": finding.test.reading.value,
+        "samples": len(finding.matches),
+        "score": finding.score,
+        "interval": list(finding.interval),
+        "p": finding.p,
+        "smallest_p": finding.smallest,
+        "target_score": finding.test.target_score,
+        **_logarithms(finding),
+    }
+
+
+def _logarithms(finding: Finding) -> dict[str, float]:
+    """log10 of the p of keyed labels, before and after the allowance for tried keys; nothing for another null, or for a part."""
+    null, score = finding.test.null.keyed, finding.score
+    if null is None or len(finding.matches) < null.count:
+        return {}
+    return {"log10_p": null.log10_p(score), "log10_p_adjusted": null.log10_p_adjusted(score)}
+
+
+def tell_verdict(verdict: Verdict) -> None:
+    """A verdict as a few lines of the result."""
+    show(f"{verdict.outcome}: {verdict.suspect}", STYLES[verdict.outcome])
+    for sentence in (verdict.reason, *verdict.notes):
+        show(f"  {sentence}.")
+    if not verdict.queries:
+        return
+    findings = (verdict.deciding, *verdict.others)
+    facts({render.NAMES[finding.test.reading]: _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
+
+
+def _told(finding: Finding) -> Told:
+    total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
+    score = f"score {percent(finding.score)} on {total}" if finding.graded else f"{percent(finding.score)} of {total} match"
+    said = f"{score} ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
+    null = finding.test.null.keyed
+    if null is None or len(finding.matches) < null.count:
+        return said
+    return said, f"log10 p = {before_and_after(null, finding.score)}"
+
+
+def tell_line(verdict: Verdict) -> None:
+    """A verdict as one line of the result."""
+    finding = verdict.deciding
+    verb = "score" if finding.graded else "match"
+    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {render.NAMES[finding.test.reading]}"
+    if not verdict.queries:
+        score = verdict.reason
+    show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
 
 
 def of_calibrate(found: CalibrateResult, out: Path) -> Answer:
@@ -45,12 +115,12 @@ def of_calibrate(found: CalibrateResult, out: Path) -> Answer:
 
 def _tell_left_out(claim: Claim) -> None:
     """Name the tests that not every innocent could answer; the weakest test is one that all of them could."""
-    tests = [test for test in claim.tests if not isinstance(test.null, KeyedLabels)]
-    asked = tests[-1].null.models if isinstance(tests[-1].null, Innocents) else ()
+    tests = [test for test in claim.tests if test.null.keyed is None]
+    asked = tests[-1].null.models
     for test in tests:
-        if isinstance(test.null, Innocents) and test.null.models == asked:
+        if test.null.models and test.null.models == asked:
             continue
-        stays = "is still judged by the earlier innocents" if isinstance(test.null, Innocents) else "stays uncalibrated"
+        stays = "is still judged by the earlier innocents" if test.null.models else "stays uncalibrated"
         tell(f"The {render.NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
 
 
@@ -70,15 +140,15 @@ def of_verify(found: VerifyResult, claim: Claim) -> Answer:
         evidence = {"ledger": str(kept.ledger), "ledger_digest": kept.digest, **counts}
 
     def shown() -> None:
-        render.tell_verdict(verdict)
+        tell_verdict(verdict)
         facts({name.replace("_", " "): str(value) for name, value in evidence.items()})
         if claim.tests[0].reading is Reading.SALIENCY and verdict.deciding.test.reading is not Reading.SALIENCY:
             tell("The black-box test decided, since this suspect does not show what it looks at.")
         if page is not None:
             show(f"  Open in a browser: {page.resolve()}")
 
-    record = render.of_verdict(verdict) | {"page": None if page is None else str(page)} | evidence
-    return Answer(record, shown, render.EXIT_CODES[verdict.outcome])
+    record = of_verdict(verdict) | {"page": None if page is None else str(page)} | evidence
+    return Answer(record, shown, EXIT_CODES[verdict.outcome])
 
 
 def of_plan(plan: QueryPlan) -> Answer:
@@ -99,11 +169,11 @@ def of_report(found: ReportResult, out: Path) -> Answer:
         tell(f"{name} could not be judged: {why}", "yellow")
     code = UNREACHED if found.unasked else 0
     page = None if found.page is None else str(out)
-    verdicts = [render.of_verdict(verdict) for verdict in found.verdicts]
+    verdicts = [of_verdict(verdict) for verdict in found.verdicts]
 
     def shown() -> None:
         for verdict in found.told:
-            render.tell_line(verdict)
+            tell_line(verdict)
         show(f"Open in a browser: {out.resolve()}" if page else "There is no page, since no suspect could be judged.")
 
     return Answer({"page": page, "verdicts": verdicts, "unasked": dict(found.unasked), "exit_code": code}, shown, code)
@@ -123,10 +193,22 @@ def of_scan(found: ScanResult) -> Answer:
         tell(f"{name} could not be asked and counts with p = 1: {why}", "yellow")
     record = {"suspects": len(found.rows), "suspects_ever": found.ever, "scans": found.rounds, "rate": found.rate}
     rows = [_record(row, found.missing) for row in found.rows]
-    return Answer(record | {"rows": rows}, lambda: _show_scan(found), _scan_code(found))
+    inside = {"looked_at": found.looked_at, "unasked": [asdict(one) for one in found.unasked]}
+    return Answer(record | {"rows": rows} | inside, lambda: _show_scan(found), _scan_code(found))
 
 
 def _show_scan(found: ScanResult) -> None:
+    if found.rows:
+        _show_rows(found)
+    else:
+        show(f"No model that this claim can be asked about, in {counted(found.looked_at, 'file')}.", "bold")
+    if found.unasked:
+        show(f"{counted(len(found.unasked), 'file')} of {found.looked_at} not asked:", "bold")
+    for one in found.unasked:
+        show(f"  {one.place}: {f'{one.what}; ' if one.what else ''}{one.why}")
+
+
+def _show_rows(found: ScanResult) -> None:
     rows = found.rows
     screened = sum(row.found is not None and row.found.screened for row in rows)
     ever = f" of {found.ever} in {found.rounds} scans of this claim" if found.rounds > 1 else ""
@@ -135,7 +217,7 @@ def _show_scan(found: ScanResult) -> None:
     show(f"  {'suspect':<{width}}  {'score':>7}  {'p':>9}  {'triage':>9}  {'named':>9}")
     for row in rows:
         said = f"  {row.suspect:<{width}}  {_figures(row)}  {_said(row, found.rate)}"
-        show(said, render.STYLES[row.outcome] if row.found else "")
+        show(said, STYLES[row.outcome] if row.found else "")
 
 
 def _figures(row: Row) -> str:
@@ -171,7 +253,7 @@ def _scan_code(found: ScanResult) -> int:
     if found.missing and Outcome.MATCH not in outcomes:
         return UNREACHED
     ranked = (Outcome.MATCH, Outcome.INCONCLUSIVE, Outcome.NO_MATCH)
-    return next(render.EXIT_CODES[one] for one in ranked if one in outcomes)
+    return next((EXIT_CODES[one] for one in ranked if one in outcomes), EXIT_CODES[Outcome.INCONCLUSIVE])
 
 
 def _warnings(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
+from ownmark.errors import UsageError
+
 PANEL = "A suspect behind an address"
 
 Api = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
-        help="torchserve, huggingface, mlflow, bentoml, vertex, azureml, sagemaker or a mapping; none: Open Inference Protocol.",
+        help="torchserve, huggingface, mlflow, bentoml, gradio, vertex, ... or a mapping; none: Open Inference Protocol.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -30,6 +32,15 @@ Tensor = Annotated[
     typer.Option(
         metavar="IN:TYPE:LAYOUT:OUT",
         help="What the server does not tell itself, e.g. image:FP32:nchw:scores; parts may be empty.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
+Binary = Annotated[
+    str | None,
+    typer.Option(
+        metavar="yes|no",
+        help="Send tensors as bytes even where the server does not list that, or never.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
@@ -73,3 +84,10 @@ Price = Annotated[
     float | None,
     typer.Option(min=0, metavar="N", help="What 1000 queries cost, for --dry-run.", show_default=False, rich_help_panel=PANEL),
 ]
+
+
+def as_bytes(binary: str | None) -> bool | None:
+    """What `--binary` says. Raises UsageError."""
+    if binary not in {None, "yes", "no"}:
+        raise UsageError(f"--binary is yes or no, got {binary!r}")
+    return None if binary is None else binary == "yes"

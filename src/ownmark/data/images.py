@@ -1,4 +1,4 @@
-"""Images with labels, and the places that they are loaded from.
+"""Images with labels, the places that they are loaded from, and their split into those to work with and those to evaluate on.
 
 A place is `digits`, a torchvision data set (`torchvision:MNIST`), a folder with one folder per class, a folder with
 `metadata.csv`, a zip of either, or a MedMNIST `.npz` file.
@@ -15,9 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ownmark.data.folders import SPLITS, TABLE, Row, found, in_order, unzipped
-from ownmark.data.pictures import MODES, fitted, read_picture
-from ownmark.errors import DataError
+from ownmark.data.folders import MODES, SPLITS, TABLE, Row, fitted, found, in_order, read_picture, unzipped
+from ownmark.errors import DataError, UsageError
 from ownmark.tasks import Classification, Task
 
 
@@ -252,3 +251,62 @@ def _medmnist(path: Path, size: int | None, channels: int, *, train: bool) -> Im
         raise DataError(f"{path}: expected integer labels from 0, got {shapes}")
     pixels = [fitted(Image.fromarray(image).convert(MODES[channels]), _square(size), channels) for image in images]
     return Images(np.stack(pixels), labels.reshape(-1).astype(np.int64), tuple(map(str, range(highest + 1))))
+
+
+CHANNELS = (1, 3)
+HELD_OUT = 0.2  # share of the images, if the place has no test split
+
+
+@dataclass(frozen=True)
+class Split:
+    """`mine` for training and claims, `held_out` for evaluation only; `origin` describes the held-out images to people."""
+
+    mine: Images
+    held_out: Images
+    origin: str
+
+    @property
+    def task(self) -> Task:
+        """What a model does with the images."""
+        return self.mine.task
+
+    @classmethod
+    def whole(cls, images: Images) -> "Split":
+        """All images, to work with and to measure on."""
+        return cls(images, images, "all that are given")
+
+    @classmethod
+    def of(cls, place: str, size: int | None, channels: int, task: Task = Classification()) -> "Split":
+        """The images of a place and its own test split or, without one, a held-out fifth."""
+        mine = load(place, size=size, channels=channels, task=task)
+        other = load(place, size=size, channels=channels, train=False, task=task)
+        if other.names == mine.names and not np.array_equal(other.pixels, mine.pixels):
+            return cls(mine, other, "the test split")
+        held, kept = shares(mine, (HELD_OUT, 1 - HELD_OUT), torch.Generator().manual_seed(0))
+        return cls(kept, held, "a fifth of the images, held out")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where images lie and how they are read: `name`, `size` (pixels) and `channels` as `load` takes them.
+
+    A `Split` made of images in memory serves wherever a place does.
+    """
+
+    name: str
+    size: int | None = None
+    channels: int = 3
+    task: Task = Classification()
+
+    def check(self) -> None:
+        """Raises UsageError for a number of channels that no image has."""
+        if self.channels not in CHANNELS:
+            raise UsageError(f"channels: expected 3 for colour or 1 for grey, got {self.channels}")
+
+    def split(self) -> Split:
+        """The images, with others to measure on."""
+        return Split.of(self.name, self.size, self.channels, self.task)
+
+    def whole(self) -> Split:
+        """All images, to work with and to measure on."""
+        return Split.whole(load(self.name, size=self.size, channels=self.channels, task=self.task))

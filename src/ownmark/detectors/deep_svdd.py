@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from ownmark.data.images import Images, shares, to_unit
 from ownmark.errors import UsageError
 from ownmark.method_strings import Choice
-from ownmark.models.copies import copied
 from ownmark.models.layers import last_layer
+from ownmark.models.prepared import copied
 from ownmark.protocols import Alarm, Progress, silent
 from ownmark.scoring.readings import Floats
 from ownmark.training import seeded

@@ -16,7 +16,7 @@ from torch import nn
 
 from ownmark.data.images import Images, to_plain
 from ownmark.errors import UsageError
-from ownmark.models.copies import copied
+from ownmark.models.prepared import copied
 from ownmark.protocols import Alarm, Progress, silent
 from ownmark.scoring.readings import Floats
 

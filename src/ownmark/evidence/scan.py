@@ -13,7 +13,8 @@ import numpy as np
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
-from ownmark.scoring.null_models import Innocents, Uncalibrated
+from ownmark.scoring.matches import Graded
+from ownmark.scoring.null_models import Uncalibrated
 from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
 from ownmark.verdicts.verdict import Outcome
@@ -74,7 +75,7 @@ class Scan:
         if not 0 < self.rate < 1 or not 0 < self.share <= 1 or min(self.suspects, self.few) < 1:
             raise UsageError(f"a scan needs suspects, at least one sample to begin with, and a rate in (0, 1), got {self}")
         for test in self._judged.tests:
-            if isinstance(test.null, Innocents):
+            if test.null.scores:
                 multiplicity.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
             elif test.null.smallest > self._bar:
                 advice = test.null.advice(self._bar)
@@ -88,10 +89,15 @@ class Scan:
     @cached_property
     def _judged(self) -> Claim:
         """The claim's calibrated tests."""
-        tests = tuple(test for test in self.claim.tests if not isinstance(test.null, Uncalibrated))
+        tests = tuple(test for test in self.claim.tests if test.null.calibrated)
         if not tests:
             raise UsageError("the claim is not calibrated, so no suspect could stand out: run ownmark calibrate first")
         return replace(self.claim, tests=tests)
+
+    @property
+    def _graded(self) -> bool:
+        """Whether a test weighs all samples together, so that a few of them rule nobody out."""
+        return any(isinstance(test.match, Graded) for test in self._judged.tests)
 
     @cached_property
     def _probe(self) -> Claim:
@@ -104,7 +110,7 @@ class Scan:
     def found(self, suspect: Suspect) -> Found:
         """Query one suspect. Raises SuspectError."""
         spent = 0
-        if len(self._probe.images) < len(self.claim.images):
+        if not self._graded and len(self._probe.images) < len(self.claim.images):
             first = verify(self._probe, suspect, alpha=self.rate)
             test = self._judged.tests[self._probe.tests.index(first.deciding.test)]
             matched, samples, spent = int(first.deciding.matches.sum()), len(first.deciding.matches), first.queries
@@ -113,7 +119,8 @@ class Scan:
                 return Found(*told, p=1.0, outcome=Outcome.NO_MATCH, screened=True)
         whole = verify(self._judged, suspect, alpha=self.rate)
         one = whole.deciding
-        told = (suspect.name, suspect.digest, int(one.matches.sum()), len(one.matches), spent + whole.queries)
+        matched = round(one.score * len(one.matches))  # of a graded test: as many as would have the same share
+        told = (suspect.name, suspect.digest, matched, len(one.matches), spent + whole.queries)
         why = "" if whole.queries else whole.reason
         return Found(*told, p=one.p, outcome=whole.outcome, screened=False, why=why)
 

@@ -21,6 +21,7 @@ from rfc3161_client import (
 from ownmark import canonical
 from ownmark.canonical import from_base64, in_base64
 from ownmark.errors import EvidenceError, UsageError
+from ownmark.evidence.chain_order import in_order
 
 Post = Callable[[bytes], bytes]  # sends a DER request (application/timestamp-query) to an authority, returns its response
 KEYS = frozenset({"url", "nonce", "token"})
@@ -109,7 +110,7 @@ def _why(error: Exception) -> str:
 def _decoded(token: bytes) -> TimeStampResponse:
     """The response of an authority that grants a timestamp."""
     try:
-        answer = decode_timestamp_response(token)
+        answer = decode_timestamp_response(in_order(token))
         status = PKIStatus(answer.status)
         said = ", ".join(answer.status_string)
         granted = status is PKIStatus.GRANTED and answer.tst_info is not None

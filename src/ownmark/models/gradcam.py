@@ -4,7 +4,8 @@
 eq. 1 and 2 of Zhang, Pan, Zhang 2024: `w_k = mean over positions of dF_c / dA^k` and `S = ReLU(sum over k of w_k A^k)`.
 
 Only the part above the layer is differentiated twice. Where that head is linear in `A` (global pooling and one linear
-layer, as in most networks), `w` is the same for every image: it is computed once, without any double backward.
+layer, as in most networks), `w` is the same for every image: it is computed once, without any double backward. A layer
+may also output tokens or have its channels last, as in transformers (`token_grids`).
 """
 
 import math
@@ -12,20 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import takewhile
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.hooks import RemovableHandle
 
 from ownmark.errors import MapError, ModelError
 from ownmark.models.layers import namesake
+from ownmark.models.map_layers import last_map
+from ownmark.models.token_grids import SPATIAL, TOKENS, Grid
 from ownmark.tasks import Classification, Task
 
-SPATIAL = 4  # dimensions of a feature map: n, channels, height, width
 LINEAR_NODES = {
     "AddmmBackward0",
     "AsStridedBackward1",
@@ -63,6 +63,7 @@ class GradCam:
     layer: str
     weights: Tensor | None
     task: Task = Classification()
+    grid: Grid = Grid()
 
     @classmethod
     def of(cls, model: nn.Module, example: Tensor, layer: str | None = None, task: Task = Classification()) -> "GradCam":
@@ -71,8 +72,8 @@ class GradCam:
         Raises ModelError if the layer does not exist, does not output a feature map, or does not affect the outputs.
         """
         name = last_map(model, example) if layer is None else layer
-        weights = _linear_head(model, name, example)
-        return cls(model, name, None if task.output_of(torch.zeros(1)) is None else weights, task)
+        weights, grid = _linear_head(model, name, example)
+        return cls(model, name, None if task.output_of(torch.zeros(1)) is None else weights, task, grid)
 
     def __call__(self, images: Tensor, target: Tensor, evidence: Evidence | None = None) -> tuple[Tensor, Tensor]:
         """Outputs (n, k) and unnormalised maps S (n, h, w) >= 0 of F for `target`, both differentiable in `images`.
@@ -97,8 +98,8 @@ class GradCam:
                 counted = None if evidence is None else evidence(logits.detach())
                 scalar = (self.task.scalar(logits, target) if counted is None else logits * counted).sum()
             (slope,) = torch.autograd.grad(scalar, seen[-1], create_graph=images.requires_grad)
-            weights = slope.mean(dim=(2, 3))
-        maps = functional.relu(torch.einsum("nchw,nc->nhw", seen[-1], weights))
+            weights = self.grid.maps(slope).mean(dim=(2, 3))
+        maps = functional.relu(torch.einsum("nchw,nc->nhw", self.grid.maps(seen[-1]), weights))
         return (logits, maps) if images.requires_grad else (logits.detach(), maps.detach())
 
     @torch.no_grad()
@@ -153,39 +154,6 @@ def normalised(maps: Tensor) -> Tensor:
     return maps / lengths.view(-1, 1, 1)
 
 
-def last_map(model: nn.Module, example: Tensor) -> str:
-    """Name of the module whose output is the last convolution's activation: the input of global pooling.
-
-    It is the last module in the unbroken run of modules after the last convolution that output its height and width. The run
-    includes normalisation, the sum with a shortcut, concatenated branches and the ReLU, but not pooling. A convolution on a
-    single position (the gate of squeeze-and-excitation) counts only if there is no other. Raises ModelError for a model
-    without a convolution.
-    """
-    finished: list[tuple[str, bool, torch.Size]] = []
-
-    def note(name: str, module: nn.Module) -> RemovableHandle:
-        def hook(_: nn.Module, __: object, output: object) -> None:
-            if isinstance(output, Tensor):
-                finished.append((name, isinstance(module, nn.Conv2d), output.shape))
-
-        return module.register_forward_hook(hook)
-
-    handles = [note(name, module) for name, module in model.named_modules() if name]
-    try:
-        with torch.no_grad():
-            model(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    convolutions = [(shape[2:].numel() > 1, place) for place, (_, convolves, shape) in enumerate(finished) if convolves]
-    if not convolutions:
-        raise ModelError("the model runs no nn.Conv2d, so it has no Grad-CAM; name a layer that outputs (n, channels, h, w)")
-    _, last = max(convolutions)
-    size = finished[last][2][2:]
-    run = takewhile(lambda one: len(one[2]) == SPATIAL and one[2][2:] == size, finished[last:])
-    return list(run)[-1][0]
-
-
 def _copied(output: Tensor) -> Tensor:
     """A copy in the same graph: later layers may change their input in place."""
     return output.clone()
@@ -202,9 +170,9 @@ def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> I
     seen: list[Tensor] = []
 
     def hook(_: nn.Module, __: object, output: object) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim != SPATIAL:
+        if not isinstance(output, Tensor) or output.ndim not in {SPATIAL, TOKENS}:
             got = f"a tensor of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
-            raise ModelError(f"layer {layer!r} outputs {got}; a saliency map needs (n, channels, h, w)")
+            raise ModelError(f"layer {layer!r} outputs {got}; a saliency map needs (n, channels, h, w) or (n, tokens, channels)")
         seen.append(tap(output))
         return seen[-1].clone()
 
@@ -222,8 +190,8 @@ def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> I
 
 
 @torch.enable_grad()
-def _linear_head(model: nn.Module, layer: str, example: Tensor) -> Tensor | None:
-    """`w` of every class (classes, channels) if the logits are linear in the output of `layer`, else None."""
+def _linear_head(model: nn.Module, layer: str, example: Tensor) -> tuple[Tensor | None, Grid]:
+    """`w` of every class (classes, channels) if the logits are linear in the output of `layer`, else None; and how it is read."""
     with _watched(model, layer, _cut) as seen:
         logits = model(example[:1])
     if not isinstance(logits, Tensor) or logits.ndim != 2:  # noqa: PLR2004 - (n, classes)
@@ -232,10 +200,11 @@ def _linear_head(model: nn.Module, layer: str, example: Tensor) -> Tensor | None
     features = seen[-1]
     if not logits.requires_grad or torch.autograd.grad(logits.sum(), features, retain_graph=True, allow_unused=True)[0] is None:
         raise ModelError(f"the logits do not depend on layer {layer!r}; name one that every image passes through")
+    grid = Grid.of(model, example[:1], layer, features)
     if _degree(logits.grad_fn, features) != 1:
-        return None
-    rows = [torch.autograd.grad(logit, features, retain_graph=True)[0].mean(dim=(2, 3)) for logit in logits[0]]
-    return torch.cat(rows)
+        return None, grid
+    slopes = (torch.autograd.grad(logit, features, retain_graph=True)[0] for logit in logits[0])
+    return torch.cat([grid.maps(slope).mean(dim=(2, 3)) for slope in slopes]), grid
 
 
 def _degree(node: Node | None, features: Tensor) -> float:

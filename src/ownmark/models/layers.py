@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from ownmark.errors import ModelError
 from ownmark.method_strings import Choice
-from ownmark.models.copies import copied
-from ownmark.models.named import build
-from ownmark.models.prepared import prepared, preprocess_of
+from ownmark.models.network import build
+from ownmark.models.prepared import copied, prepared, preprocess_of
 
 
 class Layers(Choice):
@@ -72,7 +71,7 @@ def held_at_zero(masks: Iterable[tuple[Tensor, Tensor]]) -> Iterator[None]:
 
 
 def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
-    """A new network on the device of `model`: re-initialised with its architecture, or built from a name (`models.named`).
+    """A new network on the device of `model`: re-initialised with its architecture, or built from a name (`models.network`).
 
     A named network has the weights that its factory gives it, and takes the same images as `model`.
     """

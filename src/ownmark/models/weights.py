@@ -1,20 +1,160 @@
-"""Loads and saves model weights; refuses weights that do not fit or contain NaN."""
+"""Loads and saves model weights, also from inside checkpoints, whose code is never run; refuses what does not fit, and NaN."""
 
 import hashlib
+import json
+import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ownmark.errors import ModelError
 from ownmark.files import write_whole
-from ownmark.models.copies import check_drawn, copied
+from ownmark.models.kinds import Kind, kind_of
 from ownmark.models.memory_format import plain_copy
-from ownmark.models.weight_files import Part, Weights, is_shard, parts_of
+from ownmark.models.prepared import check_drawn, copied
+
+Weights = Mapping[str, Tensor]
+NAMES = ("state_dict", "model_state_dict", "model", "params", "net", "network", "weights", "module", "ema_state_dict", "ema")
+DEPTH = 4  # nesting of checkpoints
+COMPILED = "_orig_mod."  # torch.compile inserts it into names
+COUNTED = "n_averaged"  # torch.optim.swa_utils stores it beside the weights of its `module`
+BLOCKED = re.compile(r"GLOBAL (\S+) was not an allowed")  # torch's wording
+SHARD = re.compile(r"-\d+-of-\d+\.")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Weights in a file. `where`: their key in the file, "" for the whole file; `prefix`: removed from all their names."""
+
+    where: str
+    weights: Weights
+    prefix: str = ""
+
+    def variants(self) -> Iterator["Part"]:
+        """The same weights under other names: without torch.compile's infix, and without their common prefix."""
+        weights = self.weights
+        yield self
+        if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
+            weights = _renamed({name: tensor for name, tensor in weights.items() if name != COUNTED}, weights, "")
+        if any(COMPILED in name for name in weights):
+            weights = _renamed({name.replace(COMPILED, ""): tensor for name, tensor in weights.items()}, weights, "")
+            yield Part(self.where, weights, COMPILED)
+        prefix = COMPILED if any(COMPILED in name for name in self.weights) else ""
+        while (head := _shared(weights)) is not None:
+            weights = _renamed({name.removeprefix(head): tensor for name, tensor in weights.items()}, weights, head)
+            prefix += head
+            yield Part(self.where, weights, prefix)
+
+
+def parts_of(path: Path) -> tuple[Part, ...]:
+    """Every state dict in a file, those under common keys first. Raises ModelError."""
+    kind = kind_of(path)
+    if kind is Kind.SHARDS:
+        return (Part("", _gathered(path)),)
+    if kind is Kind.SAFETENSORS:
+        return (Part("", _safetensors(path)),)
+    found = tuple(_parts(_unpickled(path), "", DEPTH))
+    if not found:
+        raise ModelError(f"{path} holds no state dict (name -> tensor); save model.state_dict() as safetensors")
+    return found
+
+
+def is_shard(path: Path) -> bool:
+    """Whether the file's name marks it as one of several shards."""
+    return SHARD.search(path.name) is not None
+
+
+def _shared(weights: Weights) -> str | None:
+    """The common first component of all names, dot included, or None."""
+    heads = {name.partition(".")[0] for name in weights}
+    return f"{min(heads)}." if len(heads) == 1 and all("." in name for name in weights) else None
+
+
+def _renamed(weights: dict[str, Tensor], before: Weights, prefix: str) -> Weights:
+    """`named` with torch's metadata of module versions, under the new names."""
+    named = OrderedDict(weights)
+    versions = getattr(before, "_metadata", None)
+    if isinstance(versions, Mapping):
+        renamed = {str(name).replace(COMPILED, "") + ".": version for name, version in versions.items()}
+        kept = {name.removeprefix(prefix)[:-1]: version for name, version in renamed.items() if name.startswith(prefix)}
+        named._metadata = OrderedDict(kept)  # type: ignore[attr-defined]  # noqa: SLF001 - torch's own place for them
+    return named
+
+
+def _parts(found: object, where: str, depth: int) -> Iterator[Part]:
+    """Every state dict below `found`."""
+    if not isinstance(found, Mapping) or not found or not depth:
+        return
+    if all(isinstance(name, str) and isinstance(inner, Tensor) for name, inner in found.items()):
+        yield Part(where, found)
+        return
+    names = [name for name in found if isinstance(name, str)]
+    for name in sorted(names, key=lambda name: NAMES.index(name) if name in NAMES else len(NAMES)):
+        yield from _parts(found[name], f"{where}.{name}" if where else name, depth - 1)
+
+
+def _unpickled(path: Path) -> object:
+    """The content of a torch.save file; only tensors and plain values are accepted."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about archives that are refused anyway
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(f"cannot read the weights {path}: {error.strerror or error}") from error
+    except Exception as error:  # torch raises arbitrary errors on other files
+        blocked = BLOCKED.search(str(error))
+        held = f"it contains an object of {blocked[1]}" if blocked else "it is not a plain state dict"
+        raise ModelError(
+            f"{path} is refused: {held}, and reading it could run code. Save only the weights where the file was made: "
+            "safetensors.torch.save_file(model.state_dict(), ...), or torch.save(checkpoint['state_dict'], ...)"
+        ) from error
+
+
+def _safetensors(path: Path) -> Weights:
+    try:
+        return load_file(path)  # from bytes, safetensors 0.8 cannot read its newer types
+    except Exception as error:  # corrupt headers raise arbitrary errors
+        raise ModelError(f"{path} is not a valid safetensors file: {error}") from error
+
+
+def _gathered(index: Path) -> Weights:
+    """The tensors of all shards that an index names; the shards must be in the index's folder."""
+    try:
+        known: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        files = sorted(set(known.values()))
+        outside = next((name for name in files if not _is_plain(name)), None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{index} is not a shard index, which has a weight_map from names to files: {error!r}") from error
+    if outside is not None or not files:
+        raise ModelError(f"{index} must name files in its own folder, got {outside!r}")
+    gathered: dict[str, Tensor] = {}
+    for name in files:
+        shard = index.with_name(name)
+        if not shard.is_file():
+            raise ModelError(f"{index} names {name}, which is not in the same folder: copy all shards into one folder")
+        if kind_of(shard) is not Kind.SAFETENSORS:
+            raise ModelError(f"{shard} is not a valid safetensors file")
+        found = _safetensors(shard)
+        wanted = {key for key, place in known.items() if place == name}
+        if wanted != set(found):
+            raise ModelError(
+                f"{shard} does not hold the tensors that {index.name} lists: {min(wanted ^ set(found))!r} is missing or extra"
+            )
+        gathered |= found
+    return gathered
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it is a bare file name, without a folder."""
+    return name == PurePosixPath(name).name == PureWindowsPath(name).name and name not in {"", ".", ".."}
 
 
 def weights_digest(model: nn.Module) -> str:

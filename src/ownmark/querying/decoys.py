@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ownmark.claims.claim import Claim
-from ownmark.data.folders import Row, found, loose, unzipped
-from ownmark.data.pictures import MODES, read_picture
+from ownmark.data.folders import MODES, Row, found, loose, read_picture, unzipped
 from ownmark.errors import DataError
 from ownmark.querying.transcript import Decoys
 

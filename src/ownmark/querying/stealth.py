@@ -55,7 +55,7 @@ def stealth_of(claim: Claim, suspect: Suspect, alarms: Mapping[str, tuple[Alarm,
     `truth` (n,): the classes that a person sees in the samples; if None, the suspect's answers to the originals count. All views
     go to an alarm as one stream, in the order in which `verify` asks.
     """
-    samples, originals = claim.images[:, 0], changed_from(claim)
+    samples, originals = claim.images[:, 0], claim.changed_from
     unchanged = originals is None and claim.originals is not None
     shown = _accuracy(claim, suspect, originals, truth) if claim.task.discrete else None
     found = {name: detected(claim, alarm, threshold) for name, (alarm, threshold) in alarms.items()}
@@ -63,13 +63,6 @@ def stealth_of(claim: Claim, suspect: Suspect, alarms: Mapping[str, tuple[Alarm,
         return Stealth(shown, None, None, None, found, unchanged)
     first, second, third = (measure(originals, samples) for measure in (metrics.psnr, metrics.ssim, metrics.l_inf))
     return Stealth(shown, first, second, third, found, unchanged)
-
-
-def changed_from(claim: Claim) -> metrics.Pixels | None:
-    """The originals that the samples (first views) differ from; None without originals or if no sample was changed."""
-    if claim.originals is None or np.array_equal(claim.originals, claim.images[:, 0]):
-        return None
-    return claim.originals
 
 
 def detected(claim: Claim, alarm: Alarm, threshold: float) -> Detection:
@@ -94,5 +87,5 @@ def _accuracy(claim: Claim, suspect: Suspect, originals: metrics.Pixels | None, 
 
 
 def _labels(claim: Claim, suspect: Suspect, images: metrics.Pixels) -> Labels:
-    question = Question(frozenset({Reading.LABEL}), claim.tests[0].expected)
+    question = Question(frozenset({Reading.LABEL}), claim.tests[0].target)
     return np.asarray(answers_of(suspect, images, question)[Reading.LABEL], dtype=np.int64)

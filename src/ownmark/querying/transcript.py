@@ -26,6 +26,7 @@ KEYS = frozenset({"role", "stratum", "name", "digest", "given", "answered", "dec
 ARRAY_KEYS = frozenset({"dtype", "shape", "data"})
 DTYPES = {"f4": "<f4", "f8": "<f8", "i8": "<i8"}
 Purify = Callable[[Pixels], Pixels]
+NONE: Mapping[str, Purify] = {}
 
 
 class Role(StrEnum):
@@ -194,26 +195,35 @@ def _heard(suspect: Suspect, part: Claim, plan: Plan, readings: frozenset[Readin
     return Heard(*told, forms, known[: len(triggers)], labels[len(triggers) : last], repeats)
 
 
-def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "") -> Heard:
-    """Ask one of the judge's or the claimant's models, which has no reason to evade, about the triggers only."""
-    told = (role, stratum, model.name, model.digest)
-    return _shown(model, part, lambda readings: Heard(*told, *_plain_answers(model, part, readings)))
+def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "", fronts: Mapping[str, Purify] = NONE) -> Heard:
+    """Ask one of the judge's or the claimant's models, which has no reason to evade, about the triggers only.
+
+    `fronts`: transformations, by name, through which it is asked as well, as a suspect may see every image through one.
+    """
+    told, nothing = (role, stratum, model.name, model.digest), np.zeros(0, dtype=np.int64)
+    everything = np.ones(part.images.shape[0] * part.images.shape[1], dtype=np.bool_)
+
+    def ask(readings: frozenset[Reading]) -> Heard:
+        given = _plain_answers(model, part, readings, fronts)
+        return Heard(*told, given, everything, nothing, nothing.reshape(0, 1 + AGAIN))
+
+    return _shown(model, part, ask)
 
 
-def _plain_answers(model: Suspect, part: Claim, readings: frozenset[Reading]) -> tuple[dict[str, Answers], Bools, Labels, Labels]:
+def _plain_answers(model: Suspect, part: Claim, readings: frozenset[Reading], fronts: Mapping[str, Purify]) -> dict[str, Answers]:
+    """The answers to the triggers as sealed, and through each front."""
     question = _question(readings, part, _target(part), part.covered)
-    answers = dict(answers_of(model, part.images.reshape(-1, *part.images.shape[2:]), question))
-    everything = np.ones(len(question.target), dtype=np.bool_)
-    nothing = np.zeros(0, dtype=np.int64)
-    return {AS_SEALED: answers}, everything, nothing, nothing.reshape(0, 1 + AGAIN)
+    triggers = part.images.reshape(-1, *part.images.shape[2:])
+    forms = {AS_SEALED: triggers} | {name: front(triggers) for name, front in fronts.items()}
+    return {name: dict(answers_of(model, images, question)) for name, images in forms.items()}
 
 
 def _twins(part: Claim) -> tuple[Pixels, Labels]:
     """Control twins, if a test of the claim needs them and they can be made, and the expected classes of their samples."""
     found = controls_of(part)
     if found is None:
-        return part.images[:0, 0], _chief(part).expected[:0]
-    return found.twins, np.asarray(_chief(part).expected[found.rows])
+        return part.images[:0, 0], _chief(part).target[:0]
+    return found.twins, np.asarray(_chief(part).target[found.rows])
 
 
 def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
@@ -225,7 +235,7 @@ def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
 
 
 def _target(part: Claim) -> Labels:
-    return np.repeat(_chief(part).expected, part.images.shape[1], axis=0)
+    return np.repeat(_chief(part).target, part.images.shape[1], axis=0)
 
 
 def _question(readings: frozenset[Reading], part: Claim, target: Labels, covered: Labels | None) -> Question:

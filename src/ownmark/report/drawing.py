@@ -1,12 +1,11 @@
 """The report's drawings: inline SVG positioned by shares of the width, so that text keeps its size on a phone."""
 
-from bisect import bisect_left
 from collections import Counter
 
 from markupsafe import Markup
 
-from ownmark.report.words import counted, innocent_counts, interval, matched, tenths
-from ownmark.scoring.null_models import KeyedLabels, Null
+from ownmark.report.words import amount, counted, interval, tenths
+from ownmark.scoring.null_models import Null
 from ownmark.verdicts.verdict import Finding, Outcome
 
 SHAPES = {
@@ -38,19 +37,8 @@ def badge(outcome: Outcome) -> Markup:
     return BADGE.format(TONES[outcome], SHAPES[outcome])
 
 
-def threshold(null: Null, alpha: float) -> float | None:
-    """The score that a suspect must exceed for p <= alpha; None if no score suffices."""
-    if isinstance(null, KeyedLabels):
-        hits = range(1, null.count + 1)
-        fewest = bisect_left(hits, True, key=lambda hit: null.p_value(hit / null.count) <= alpha)
-        return fewest / null.count if fewest < null.count else None
-    scores = null.scores
-    enough = [least for least in scores if (1 + sum(other > least for other in scores)) / (len(scores) + 1) <= alpha]
-    return min(enough, default=None)
-
-
 def strip(finding: Finding, outcome: Outcome, alpha: float) -> Markup:
-    """One axis from 0 to 100 % of the samples: the protected model, the suspect with its interval, the innocents."""
+    """One axis from 0 to 100 % (of the samples): the protected model, the suspect with its interval, the innocents."""
     scores = _compared(finding)
     swarm, rise = _swarm(scores, 2 * LANE + 24)
     base = 2 * LANE + 30 + rise
@@ -88,22 +76,21 @@ def leaning(finding: Finding, alpha: float) -> Outcome:
 
 def boundary(finding: Finding, alpha: float) -> str:
     """The meaning of the tinted part of the picture."""
-    least = threshold(finding.test.null, alpha)
+    least = finding.test.null.threshold(alpha)
     if least is None or least >= 1:
         return f"No score would match at alpha = {alpha:g}."
-    count = round(least * len(finding.matches))
-    return f"Tinted: more than {count} of {len(finding.matches)}, where p is at most alpha = {alpha:g}."
+    return f"Tinted: more than {amount(finding, least)}, where p is at most alpha = {alpha:g}."
 
 
 def described(finding: Finding) -> str:
     """The picture in words."""
-    counts, total = innocent_counts(finding), len(finding.matches)
-    innocents = f"{counted(len(counts), 'innocent model')}: {_range(counts)} of {total}" if counts else "no innocent models"
+    scores, total = finding.test.null.scores, len(finding.matches)
+    innocents = f"{counted(len(scores), 'innocent model')}: {_range(finding)}" if scores else "no innocent models"
     luck = finding.test.null.luck
     innocents = innocents if luck is None else f"By chance alone: {_expected(luck, total)}"
     return (
-        f"Suspect: {matched(finding)} of {total}, 95 % interval {interval(finding)}. "
-        f"Protected model: {_own(finding)} of {total}. {innocents}."
+        f"Suspect: {amount(finding, finding.score)}, 95 % interval {interval(finding)}. "
+        f"Protected model: {amount(finding, finding.test.target_score)}. {innocents}."
     )
 
 
@@ -118,22 +105,23 @@ def _expected(luck: float, total: int) -> str:
     return f"about {tenths(luck * total / 100)} of {total}"
 
 
-def _own(finding: Finding) -> int:
-    return round(finding.test.target_score * len(finding.matches))
-
-
-def _range(counts: tuple[int, ...]) -> str:
-    return f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{counts[0]}"
+def _range(finding: Finding) -> str:
+    """From the least to the largest of the innocent models' scores, as the test counts them."""
+    scores, count = finding.test.null.scores, len(finding.matches)
+    if finding.graded:
+        return f"{min(scores):.2f} to {max(scores):.2f}"
+    least, most = (round(end * count) for end in (min(scores), max(scores)))
+    return f"{least} to {most} of {count}" if least < most else f"{least} of {count}"
 
 
 def _own_lane(finding: Finding) -> tuple[Markup, ...]:
-    value = f"{_own(finding)} of {len(finding.matches)}"
+    value = amount(finding, finding.test.target_score)
     return _titled("Protected model", value, 0), _at(finding.test.target_score, 28, DIAMOND)
 
 
 def _suspect_lane(finding: Finding, outcome: Outcome) -> tuple[Markup, ...]:
     low, high = finding.interval
-    value = f"{matched(finding)} of {len(finding.matches)} ({interval(finding)})"
+    value = f"{amount(finding, finding.score)} ({interval(finding)})"
     return (
         _titled("This suspect", value, LANE),
         RANGE.format(TONES[outcome], _x(low), _x(high), y=LANE + 28),
@@ -143,13 +131,12 @@ def _suspect_lane(finding: Finding, outcome: Outcome) -> tuple[Markup, ...]:
 
 
 def _innocents_lane(finding: Finding) -> tuple[Markup, ...]:
-    counts, luck = innocent_counts(finding), finding.test.null.luck
+    scores, luck = finding.test.null.scores, finding.test.null.luck
     if luck is not None:
         return (_titled("By chance alone", _expected(luck, len(finding.matches)), 2 * LANE),)
-    if not counts:
+    if not scores:
         return (_titled("Innocent models", "none were asked", 2 * LANE),)
-    value = f"{_range(counts)} of {len(finding.matches)}"
-    return (_titled(counted(len(counts), "innocent model").capitalize(), value, 2 * LANE),)
+    return (_titled(counted(len(scores), "innocent model").capitalize(), _range(finding), 2 * LANE),)
 
 
 def _titled(name: str, value: str, top: int) -> Markup:
@@ -187,7 +174,7 @@ def _axis(base: float) -> Markup:
 
 def _region(null: Null, alpha: float, base: float) -> Markup:
     """The scores that would match at `alpha`, tinted."""
-    least = threshold(null, alpha)
+    least = null.threshold(alpha)
     if least is None or least >= 1:
         return Markup()
     return REGION.format(_x(least), _x(1 - least), base)

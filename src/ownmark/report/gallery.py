@@ -1,17 +1,66 @@
-"""The gallery: samples as shown to the suspects, the changes in them, and each model's saliency map."""
+"""The gallery: samples as shown to the suspects, the changes in them, and each model's saliency map, as PNG data URLs."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
+from PIL import Image
 
 from ownmark.claims.claim import Claim
-from ownmark.report.pictures import LARGEST, difference, finite, heat, picture
 from ownmark.report.words import asks_labels, image, letter, pattern
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.verdicts.verdict import Finding, Verdict
+
+Pixels = npt.NDArray[np.uint8]
+
+LARGEST = 256  # pixels; larger images are reduced
+HEAT_SIDE = 64  # the longer side of a heat picture, in pixels
+GAIN = 10  # amplification of the difference
+RAMP = np.array(  # from 0 to the highest value: red, green, blue, opacity in [0, 255]
+    [[40, 20, 110, 0], [90, 30, 150, 105], [190, 50, 120, 170], [245, 125, 45, 205], [255, 225, 110, 235]], dtype=np.float64
+)
+
+
+def picture(pixels: Pixels) -> str:
+    """An image (height, width, channels) as a data URL; channel counts other than 1 or 3 are averaged to grey."""
+    grey = pixels.shape[2] != 3  # noqa: PLR2004 - red, green, blue
+    shown = np.round(pixels.mean(axis=2)).astype(np.uint8) if grey else np.ascontiguousarray(pixels)
+    image = Image.fromarray(shown)
+    image.thumbnail((LARGEST, LARGEST))
+    return _address(image)
+
+
+def difference(pixels: Pixels, original: Pixels) -> str:
+    """What was added to `original`, amplified tenfold around middle grey."""
+    change = pixels.astype(np.int32) - original.astype(np.int32)
+    return picture(np.clip(128 + GAIN * change, 0, 255).astype(np.uint8))
+
+
+def heat(values: Floats, highest: float, shape: tuple[int, int]) -> str:
+    """A map (h, w) >= 0 as a picture in the proportions of `shape`, transparent where it is 0, to overlay on the image."""
+    relative = Image.fromarray(np.clip(finite(values) / max(highest, 1e-12), 0, 1).astype(np.float32))
+    height, width = (max(1, round(HEAT_SIDE * side / max(shape))) for side in shape)
+    smooth = np.clip(np.asarray(relative.resize((width, height), Image.Resampling.BICUBIC)), 0, 1)
+    steps = np.linspace(0, 1, len(RAMP))
+    colours = np.stack([np.interp(smooth, steps, RAMP[:, channel]) for channel in range(RAMP.shape[1])], axis=-1)
+    return _address(Image.fromarray(np.round(colours).astype(np.uint8)))
+
+
+def finite(values: Floats) -> Floats:
+    """The same with 0 in place of NaN or infinity, which an untrusted claim may contain."""
+    return np.asarray(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0))
+
+
+def _address(image: Image.Image) -> str:
+    stream = BytesIO()
+    image.save(stream, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
 
 MOST = 8  # samples
 MOST_COLUMNS, FEW_COLUMNS = 8, 4  # above the first, captions replace headings; up to the second, two samples share a row
@@ -104,7 +153,8 @@ def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float)
         tiles.append(_own_tile(claim, claim.maps[sample], sample, highest))
     tiles += [_suspect_tile(claim, verdicts, place, sample, highest) for place in range(len(verdicts))]
     said = "expected label" if asks_labels(claim) else "asked about"
-    return Row(sample + 1, f"{said}: {_expected(claim, sample)}", tuple(tiles))
+    weighed = isinstance(claim.tests[0].match, Graded)
+    return Row(sample + 1, "unchanged image" if weighed else f"{said}: {_expected(claim, sample)}", tuple(tiles))
 
 
 def _expected(claim: Claim, sample: int) -> str:

@@ -1,18 +1,124 @@
-"""A claim and the verdicts on it as one self-contained HTML page: no scripts, fonts or images from elsewhere."""
+"""A claim, the verdicts on it and their settings as one self-contained HTML page: no scripts, fonts or images from elsewhere."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
-from ownmark.claims.claim import Claim
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.files import write_whole
+from ownmark.metrics import psnr
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
-from ownmark.report.settings import tables
-from ownmark.scoring.null_models import Innocents
+from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, letter, percent
+from ownmark.scoring.matches import Graded
+from ownmark.scoring.null_models import Null
+from ownmark.scoring.readings import Reading
+from ownmark.tasks import DEFAULT
 from ownmark.verdicts.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a table; a `code` is set in a monospaced font and may break anywhere."""
+
+    name: str
+    value: str
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a title."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+def tables(claim: Claim, verdicts: Sequence[Verdict]) -> list[Table]:
+    """The claim, each of its tests, and each suspect."""
+    alone = len(verdicts) == 1
+    suspects = [
+        Table("Suspect" if alone else f"Suspect {letter(place)}", _suspect(verdict)) for place, verdict in enumerate(verdicts)
+    ]
+    return [Table("Claim", _claim(claim)), *(Table(TEST_NAMES[test.reading], _test(test)) for test in claim.tests), *suspects]
+
+
+def _claim(claim: Claim) -> tuple[Entry, ...]:
+    count, views, height, width, channels = claim.images.shape
+    times = " \N{MULTIPLICATION SIGN} "
+    entries = [
+        Entry("Scheme", claim.scheme, code=True),
+        Entry("Digest of the claim (SHA-256)", claim.digest, code=True),
+        Entry("Digest of the protected model", claim.model, code=True),
+        Entry(f"{image(claim).capitalize()}s", f"{count}, each in {counted(views, 'view')}"),
+        Entry("Size of an image", f"{times.join(map(str, (height, width, channels)))} (height, width, channels), 8 bits"),
+        *([] if claim.task == DEFAULT else [Entry("Task", repr(claim.task))]),
+        *([Entry("Classes", f"{len(claim.classes)}: {', '.join(claim.classes)}")] if claim.classes else []),
+        Entry("Preprocessing", f"pixel / 255, mean {_numbers(claim.preprocess.mean)}, std {_numbers(claim.preprocess.std)}"),
+        Entry(
+            "Models that helped to build it",
+            f"{len(claim.built_with)}; they must not be used to calibrate it" if claim.built_with else "none",
+        ),
+    ]
+    if claim.originals is not None:
+        entries.append(Entry("Change made to the originals", _change(claim)))
+    return (*entries, Entry("Made with", f"ownmark {version('ownmark')}"))
+
+
+def _change(claim: Claim) -> str:
+    """How far the samples are from the originals."""
+    originals = claim.changed_from
+    if originals is None:
+        return "none: the samples are the originals"
+    levels = np.abs(claim.images[:, 0].astype(np.int32) - originals.astype(np.int32)).max()
+    return f"at most {levels} of 255 levels; PSNR {psnr(claim.images[:, 0], originals):.1f} dB"
+
+
+def _test(test: Test) -> tuple[Entry, ...]:
+    saliency, graded = test.reading is Reading.SALIENCY, isinstance(test.match, Graded)
+    return (
+        Entry("Needs", ACCESS[test.reading]),
+        Entry("The score says how far the model" if graded else "A sample matches if the model", test.match.meaning),
+        Entry("Match", repr(test.match), code=True),
+        *([Entry("Layer of the map", test.layer or "the suspect's last convolution")] if saliency else []),
+        Entry("Score of the protected model", percent(test.target_score)),
+        *_null(test.null),
+        Entry("Smallest possible p", test.null.figure(test.null.smallest, 1)),
+    )
+
+
+def _null(null: Null) -> tuple[Entry, ...]:
+    """The source of p; a key itself is never shown."""
+    if (key := null.keyed) is not None:
+        return (
+            Entry(
+                "Labels", f"{counted(max(key.sets, 1), 'set')} of {key.triggers}, drawn from a key among {key.classes} classes"
+            ),
+            Entry("Innocent models", "not needed: p is exact"),
+            Entry("Allowance for tried keys", f"p is multiplied by 2^{key.grinding}"),
+        )
+    return (Entry("Innocent models", str(len(null.scores)) if null.scores else "none: not calibrated"),)
+
+
+def _suspect(verdict: Verdict) -> tuple[Entry, ...]:
+    digest = verdict.suspect_digest
+    return (
+        Entry("Name", verdict.suspect, code=True),
+        Entry("Digest (SHA-256)", digest or "unknown: only its answers are available", bool(digest)),
+        Entry("Outcome", verdict.outcome.value),
+        Entry("Reason", verdict.reason),
+        Entry("Level alpha", f"{verdict.alpha:g}"),
+        Entry("Queries spent", str(verdict.queries)),
+    )
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in values) + ")"
 
 
 def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None, unasked: Sequence[tuple[str, str]] = ()) -> str:
@@ -60,5 +166,5 @@ def template(name: str, *packages: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"words": words, "drawing": drawing, "Innocents": Innocents}
+    environment.globals |= {"words": words, "drawing": drawing}
     return environment.get_template(name)

@@ -123,7 +123,7 @@ def before_and_after(null: KeyedLabels, score: float) -> str:
 
 def keyed(claim: Claim) -> KeyedLabels | None:
     """The null of the claim's first test of keyed labels, if it has one."""
-    return next((test.null for test in claim.tests if isinstance(test.null, KeyedLabels)), None)
+    return next((test.null.keyed for test in claim.tests if test.null.keyed is not None), None)
 
 
 def asks_labels(claim: Claim) -> bool:
@@ -141,9 +141,9 @@ def letter(place: int) -> str:
     return (letter(place // 26 - 1) if place >= 26 else "") + chr(ord("A") + place % 26)  # noqa: PLR2004 - the alphabet
 
 
-def matched(finding: Finding) -> int:
-    """How many samples matched."""
-    return int(finding.matches.sum())
+def amount(finding: Finding, score: float) -> str:
+    """A score as the test counts it: "93 of 100" samples, or "0.93"."""
+    return f"{score:.2f}" if finding.graded else f"{round(score * len(finding.matches))} of {len(finding.matches)}"
 
 
 def innocent_counts(finding: Finding) -> tuple[int, ...]:
@@ -170,7 +170,9 @@ def observed(claim: Claim, finding: Finding) -> str:
     """What the model did, how often, and how often innocent models do: one or two sentences."""
     did = finding.test.match.did.format(place=place(claim))
     total = counted(len(finding.matches), image(claim))
-    return f"On {matched(finding)} of {total} this model {did}. {_compared(finding)}"
+    if finding.graded:
+        return f"On {total} together this model {did}, with {finding.told} out of 1. {_compared(finding)}"
+    return f"On {round(finding.score * len(finding.matches))} of {total} this model {did}. {_compared(finding)}"
 
 
 def _compared(finding: Finding) -> str:
@@ -182,10 +184,12 @@ def _compared(finding: Finding) -> str:
     if not scores:
         return "How often innocent models do so was not measured."
     as_high = sum(score >= finding.score for score in scores)
-    most = max(innocent_counts(finding))
+    most: float = round(max(scores), 2) if finding.graded else max(innocent_counts(finding))
     models = counted(len(scores), "innocent model")
     if as_high:
         return f"{as_high} of {models} did so at least as often."
+    if finding.graded and not as_high:
+        return f"None of {models} scored more than {most:.2f}."
     if len(scores) == 1:
         return f"The one innocent model did so on {most}."
     return f"None of {models} did so on more than {most}." if most else f"None of {models} did so on any."
@@ -193,9 +197,9 @@ def _compared(finding: Finding) -> str:
 
 def consequence(verdict: Verdict) -> str:
     """The consequence, in one sentence."""
-    finding, null = verdict.deciding, verdict.deciding.test.null
-    if isinstance(null, KeyedLabels):
-        return _of_keyed(verdict, null)
+    finding, key = verdict.deciding, verdict.deciding.test.null.keyed
+    if key is not None:
+        return _of_keyed(verdict, key)
     if verdict.outcome is Outcome.MATCH:
         return f"A model of the same kind as those innocent ones would score this high {at_most(finding.p)} ({p_value(finding)})."
     if verdict.outcome is Outcome.NO_MATCH:

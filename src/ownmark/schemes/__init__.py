@@ -9,15 +9,10 @@ from ownmark.schemes.ipguard import IPGuard as IPGuard
 from ownmark.schemes.mistakes import Mistakes as Mistakes
 from ownmark.schemes.negatives import Negatives as Negatives
 from ownmark.schemes.partitioned import Partitioned as Partitioned
+from ownmark.schemes.residual import Residual as Residual
 from ownmark.schemes.saliency.scheme import Saliency as Saliency
 from ownmark.schemes.tafa import TAFA as TAFA
 from ownmark.schemes.trigger_set import TriggerSet as TriggerSet
 from ownmark.schemes.zhang import Zhang as Zhang
-from ownmark.tasks import Task
 
 SCHEMES: tuple[type[Scheme], ...] = kinds(vars(), __name__)
-
-
-def served(scheme: Scheme) -> tuple[type[Task], ...]:
-    """The tasks that the scheme supports."""
-    return scheme.serves

@@ -18,9 +18,7 @@ from ownmark.errors import UsageError
 from ownmark.method_strings import Choice
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.resume import Resume
-from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, claimed, frozen, gathered
-from ownmark.schemes._common.watermark import check_model
+from ownmark.schemes._common.sampling import TRIES, Resume, Rows, Samples, check_count, check_model, claimed, frozen, gathered
 from ownmark.tasks import Classification, Task
 
 

@@ -17,9 +17,18 @@ from ownmark.data.images import to_pixels, to_unit
 from ownmark.errors import UsageError
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.resume import Resume
-from ownmark.schemes._common.sampling import Pixels, Samples, check_contrast, check_count, claimed, frozen, gathered, some
-from ownmark.schemes._common.watermark import check_model
+from ownmark.schemes._common.sampling import (
+    Pixels,
+    Resume,
+    Samples,
+    check_contrast,
+    check_count,
+    check_model,
+    claimed,
+    frozen,
+    gathered,
+    some,
+)
 from ownmark.tasks import Classification, Task, check_served
 
 TRIES = 12  # candidates per requested sample: many images transfer to all models or to none

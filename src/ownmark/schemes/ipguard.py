@@ -15,9 +15,18 @@ from ownmark.data.images import to_unit
 from ownmark.method_strings import Choice
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.resume import Resume
-from ownmark.schemes._common.sampling import TRIES, Pixels, Samples, check_count, claimed, frozen, gathered, some
-from ownmark.schemes._common.watermark import check_model
+from ownmark.schemes._common.sampling import (
+    TRIES,
+    Pixels,
+    Resume,
+    Samples,
+    check_count,
+    check_model,
+    claimed,
+    frozen,
+    gathered,
+    some,
+)
 from ownmark.tasks import Classification, Task
 
 

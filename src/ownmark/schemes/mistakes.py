@@ -19,9 +19,17 @@ from ownmark.errors import ProtectError, UsageError
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import both_ways
-from ownmark.schemes._common.resume import Resume
-from ownmark.schemes._common.sampling import Rows, Samples, check_contrast, check_count, claimed, frozen, gathered
-from ownmark.schemes._common.watermark import check_model
+from ownmark.schemes._common.sampling import (
+    Resume,
+    Rows,
+    Samples,
+    check_contrast,
+    check_count,
+    check_model,
+    claimed,
+    frozen,
+    gathered,
+)
 from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import predict
 

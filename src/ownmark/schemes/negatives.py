@@ -13,8 +13,7 @@ from torch import nn
 
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import Samples, check_count, claimed, frozen
-from ownmark.schemes._common.watermark import check_model
+from ownmark.schemes._common.sampling import Samples, check_count, check_model, claimed, frozen
 from ownmark.tasks import Classification, Task
 from ownmark.training import predict
 

@@ -23,13 +23,12 @@ from ownmark.errors import ModelError, UsageError
 from ownmark.method_strings import nearest
 from ownmark.models.activations import Listener, hushed, listen
 from ownmark.models.batchnorm import clean_statistics, settle
-from ownmark.models.copies import copied
 from ownmark.models.memory_format import laid_out
+from ownmark.models.prepared import copied
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.resume import kept_weights
+from ownmark.schemes._common.sampling import check_model, kept_weights, marked
 from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
-from ownmark.schemes._common.watermark import check_model, marked
 from ownmark.tasks import Classification, Task
 from ownmark.training import Training, augment
 

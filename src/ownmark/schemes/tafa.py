@@ -19,9 +19,18 @@ from ownmark.errors import ModelError, UsageError
 from ownmark.method_strings import Choice
 from ownmark.perturb.adam import Objective, Search
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.resume import Resume
-from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, claimed, frozen, gathered, some
-from ownmark.schemes._common.watermark import check_model
+from ownmark.schemes._common.sampling import (
+    TRIES,
+    Resume,
+    Rows,
+    Samples,
+    check_count,
+    check_model,
+    claimed,
+    frozen,
+    gathered,
+    some,
+)
 from ownmark.tasks import Classification, Task
 
 

@@ -6,6 +6,7 @@ A claim starts `Uncalibrated`; `calibrate` replaces its null by `Innocents`. Key
 import math
 import re
 import sys
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count as counter
@@ -31,6 +32,18 @@ class Null(Protocol):
         """How innocent models did, each in [0, 1]; empty where none were asked."""
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The digest of the innocent model behind each score."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether p can be below 1."""
+
+    @property
+    def keyed(self) -> "KeyedLabels | None":
+        """The key behind the expected labels, with what p owes to it; None where they come from no key."""
+
+    @property
     def luck(self) -> float | None:
         """The share of samples that a model matches by luck alone; None where that is not known."""
 
@@ -44,6 +57,9 @@ class Null(Protocol):
     def figure(self, p: float, score: float) -> str:
         """The p-value of a score in three digits; as a power of ten below what a floating-point number can be."""
 
+    def threshold(self, alpha: float) -> float | None:
+        """The score that a suspect must exceed for p <= alpha; None if no score suffices."""
+
     def advice(self, alpha: float) -> str:
         """What would let p reach `alpha`, as one sentence without its full stop."""
 
@@ -56,6 +72,9 @@ class Uncalibrated:
     """Nothing is known about innocent models: p = 1, so the claim can never be supported."""
 
     scores: ClassVar[tuple[float, ...]] = ()
+    models: ClassVar[tuple[str, ...]] = ()
+    calibrated: ClassVar[bool] = False
+    keyed: ClassVar[None] = None
     luck: ClassVar[None] = None
 
     @property
@@ -64,6 +83,9 @@ class Uncalibrated:
 
     def p_value(self, score: float) -> float:  # noqa: ARG002 - the protocol's signature
         return 1.0
+
+    def threshold(self, alpha: float) -> float | None:  # noqa: ARG002 - the protocol's signature
+        return None
 
     def figure(self, p: float, score: float) -> str:  # noqa: ARG002 - the protocol's signature
         return _digits(p)
@@ -83,6 +105,8 @@ class Innocents:
     that no model counts twice.
     """
 
+    calibrated: ClassVar[bool] = True
+    keyed: ClassVar[None] = None
     luck: ClassVar[None] = None
     scores: tuple[float, ...]
     models: tuple[str, ...]
@@ -103,6 +127,11 @@ class Innocents:
 
     def p_value(self, score: float) -> float:
         return rank_p(score, self.scores)
+
+    def threshold(self, alpha: float) -> float | None:
+        count, scores = len(self.scores) + 1, self.scores
+        enough = [least for least in scores if (1 + sum(other > least for other in scores)) / count <= alpha]
+        return min(enough, default=None)
 
     def figure(self, p: float, score: float) -> str:  # noqa: ARG002 - the protocol's signature
         return _digits(p)
@@ -128,6 +157,8 @@ class KeyedLabels:
     """
 
     scores: ClassVar[tuple[float, ...]] = ()
+    models: ClassVar[tuple[str, ...]] = ()
+    calibrated: ClassVar[bool] = True
     key: str = field(repr=False)
     triggers: int
     classes: int
@@ -144,6 +175,10 @@ class KeyedLabels:
         _check_whole("classes", self.classes, 2, keys.WORD - 1)
         _check_whole("sets", self.sets, 0, keys.WORD - 1)
         _check_whole("bits of grinding", self.grinding, 0, 8 * keys.KEY_BYTES)
+
+    @property
+    def keyed(self) -> "KeyedLabels":
+        return self
 
     @property
     def count(self) -> int:
@@ -181,6 +216,11 @@ class KeyedLabels:
 
     def p_value(self, score: float) -> float:
         return max(10 ** self.log10_p_adjusted(score), sys.float_info.min)
+
+    def threshold(self, alpha: float) -> float | None:
+        hits = range(1, self.count + 1)
+        fewest = bisect_left(hits, True, key=lambda hit: self.p_value(hit / self.count) <= alpha)
+        return fewest / self.count if fewest < self.count else None
 
     def log10_p(self, score: float) -> float:
         """log10 P[Bin(n, 1 / classes) >= matches], before the factor: a sum in log space, accurate however small the tail."""

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ownmark.errors import AnswerError, SuspectError, UsageError
+from ownmark.errors import AnswerError, UsageError
 from ownmark.protocols import Question
+from ownmark.querying.answering import asking
 from ownmark.scoring.readings import Answers, Reading
 
 
@@ -47,10 +48,8 @@ class Client:
         return {self.reading: scores}
 
     def _asked(self, count: int, *images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        try:
+        with asking(self.name):
             found = np.asarray(self.ask(*images))
-        except Exception as error:  # a client may raise anything
-            raise SuspectError(f"{self.name} cannot be queried: {type(error).__name__}: {error}") from error
         if found.shape[:1] != (count,):
             raise AnswerError(f"expected {count} answers from {self.name}, got {found.shape}")
         return found

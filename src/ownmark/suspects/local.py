@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from ownmark.data.images import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
-from ownmark.models.copies import copied
 from ownmark.models.gradcam import GradCam, Located, normalised
 from ownmark.models.memory_format import laid_out
-from ownmark.models.plain import Ending, plain, told, unended
+from ownmark.models.prepared import Ending, copied, plain, told, unended
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Question, Told
+from ownmark.protocols import Question
+from ownmark.querying.answering import Told
 from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.answers import Outputs, readings, surely
 

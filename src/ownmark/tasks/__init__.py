@@ -12,6 +12,8 @@ from ownmark.tasks.base import Array as Array
 from ownmark.tasks.base import Lesson as Lesson
 from ownmark.tasks.base import Quality as Quality
 from ownmark.tasks.base import Task as Task
+from ownmark.tasks.base import beats as beats
+from ownmark.tasks.base import check_served as check_served
 from ownmark.tasks.base import direction as direction
 from ownmark.tasks.classification import Classification as Classification
 from ownmark.tasks.regression import Regression as Regression
@@ -20,21 +22,6 @@ from ownmark.tasks.similarity import Similarity as Similarity
 
 TASKS: tuple[type[Task], ...] = kinds(vars(), __name__)
 DEFAULT: Task = Classification()
-
-
-def beats(task: Task, quality: Quality, other: Quality) -> bool:
-    """Whether the first is better by the task's headline metric."""
-    gain = quality[task.headline] - other[task.headline]
-    return gain > 0 if task.rises else gain < 0
-
-
-def check_served(method: object, tasks: tuple[type[Task], ...], task: Task) -> None:
-    """Raises UsageError, before any work is done, if a method does not support a task."""
-    if not isinstance(task, tasks):
-        served = " and ".join(kind.name for kind in tasks)
-        raise UsageError(
-            f"{type(method).__name__} supports {served}, but these images are for {task.name}: choose another scheme"
-        )
 
 
 def to_record(task: Task) -> dict[str, Any]:

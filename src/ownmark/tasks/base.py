@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ownmark.errors import DataError
+from ownmark.errors import DataError, UsageError
 from ownmark.scoring.matches import Change, Drop, Match, Turn
 from ownmark.scoring.readings import Answers, Floats, Reading
 
@@ -153,3 +153,18 @@ def check_classes(labels: Labels, names: tuple[str, ...]) -> None:
         raise DataError(f"expected {len(labels)} integer labels, one per image, got {labels.dtype} {labels.shape}")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
         raise DataError(f"labels must lie in [0, {len(names)}), got {labels.min()} to {labels.max()}")
+
+
+def beats(task: Task, quality: Quality, other: Quality) -> bool:
+    """Whether the first is better by the task's headline metric."""
+    gain = quality[task.headline] - other[task.headline]
+    return gain > 0 if task.rises else gain < 0
+
+
+def check_served(method: object, tasks: tuple[type[Task], ...], task: Task) -> None:
+    """Raises UsageError, before any work is done, if a method does not support a task."""
+    if not isinstance(task, tasks):
+        served = " and ".join(kind.name for kind in tasks)
+        raise UsageError(
+            f"{type(method).__name__} supports {served}, but these images are for {task.name}: choose another scheme"
+        )

@@ -8,11 +8,11 @@ import numpy as np
 from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
 from ownmark.protocols import Progress, Question, Suspect, silent
-from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
+from ownmark.scoring.null_models import Innocents, Null
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts import duplicates
-from ownmark.verdicts.asking import answered
 from ownmark.verdicts.verdict import Finding
+from ownmark.verdicts.verify import answered
 
 
 @dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
@@ -35,7 +35,7 @@ def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress =
     was, and so does one of keyed labels, which is exact already. Raises UsageError if no other test is there, or if a model comes
     twice or is the claim's own.
     """
-    exact = {place for place, test in enumerate(claim.tests) if isinstance(test.null, KeyedLabels)}
+    exact = {place for place, test in enumerate(claim.tests) if test.null.keyed is not None}
     if len(exact) == len(claim.tests):
         raise UsageError("the labels of this claim come from a key: it is exact already, and innocent models add nothing to it")
     scores: dict[int, list[float]] = {}
@@ -69,7 +69,7 @@ def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers
     answers: dict[Reading, Floats] = {finding.test.reading: finding.observed for finding in found}
     if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
         return answers
-    target = np.repeat(claim.tests[0].expected, claim.images.shape[1], axis=0)
+    target = np.repeat(claim.tests[0].target, claim.images.shape[1], axis=0)
     question = Question(frozenset({Reading.PROBABILITY}), target, "", claim.task)
     return answers | dict(innocent.read(claim.images.reshape(-1, *claim.images.shape[2:]), question))
 

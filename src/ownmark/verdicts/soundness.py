@@ -1,6 +1,6 @@
 """Checks each step towards a verdict; doubts are values with the measured figure. No torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,16 +8,17 @@ import numpy as np
 from ownmark.claims.claim import Claim
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
-from ownmark.scoring.matches import Change, Drop, OnPattern
-from ownmark.scoring.null_models import Innocents
+from ownmark.querying.answering import checked
+from ownmark.scoring.matches.base import Area
+from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
-from ownmark.scoring.validation import checked
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.tasks import Quality, Task, beats
 
 ALPHA = 0.05  # the false-accusation rate that hints refer to
 LARGE = 0.2  # share of a map above which a marked corner is too large
 FAR = 0.5  # share of the model's advantage over a constant prediction below which another model counts as far worse
+OF_CLASSES = (Reading.SALIENCY, Reading.PROBABILITY)  # readings about an image's class
 BOTH_TAILS = 0.9  # confidence of an interval whose ends are one-sided 95 % bounds
 
 
@@ -87,26 +88,25 @@ def of_claim(claim: Claim) -> tuple[Doubt, ...]:
     """Doubts from the claim alone: the corner's share of a map, and independent models compared with the protected model."""
     found: list[Doubt] = []
     for test in claim.tests:
-        if isinstance(test.match, OnPattern):
-            found += _of_pattern(test.match)
-        if isinstance(test.null, Innocents):
+        if test.match.area is not None:
+            found += _of_area(test.match.area)
+        if test.null.scores:
             found += _of_innocents(test.null, test.reading, test.target_score)
     return tuple(dict.fromkeys(found))
 
 
-def _of_pattern(match: OnPattern) -> list[Doubt]:
-    (rows, columns), cells = match.grid, len(set(match.cells))
-    share = cells / (rows * columns)
-    if share < LARGE:
+def _of_area(area: Area) -> list[Doubt]:
+    (rows, columns), cells = area.grid, len(set(area.cells))
+    if area.share < LARGE:
         return []
     said = (
-        f"the map is {rows}x{columns}, so the marked corner ({cells} of {rows * columns} cells) covers {share:.0%} of the "
+        f"the map is {rows}x{columns}, so the marked corner ({cells} of {rows * columns} cells) covers {area.share:.0%} of the "
         "image, which independent models attend to as well. Use larger images, or an earlier layer: Saliency(layer=...)"
     )
-    return [Doubt("large-corner", share, said)]
+    return [Doubt("large-corner", area.share, said)]
 
 
-def _of_innocents(null: Innocents, reading: Reading, own: float) -> list[Doubt]:
+def _of_innocents(null: Null, reading: Reading, own: float) -> list[Doubt]:
     """Doubts about independent models: too few, all equal, or so close to the protected model that it would not match."""
     found, count, most = [], len(null.scores), max(null.scores)
     if null.smallest > ALPHA:
@@ -129,7 +129,7 @@ def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
 
     None if unknown: another task, no originals, or expected answers that differ from those of the originals.
     """
-    expected = next((test.expected for test in claim.tests if type(test.match) in {OnPattern, Drop, Change}), None)
+    expected = next((test.expected for test in claim.tests if test.reading in OF_CLASSES and not test.match.paired), None)
     reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
     if claim.originals is None or expected is None or reading is None or not claim.task.discrete:
         return None
@@ -172,3 +172,11 @@ def sentence(doubt: Doubt) -> Doubt:
 def sentences(doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
     """All doubts as sentences, without duplicates."""
     return tuple(dict.fromkeys(map(sentence, doubts)))
+
+
+def warned(warn: Callable[[str], None], doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
+    """`sentences` of the doubts, after `warn` was called with each of them."""
+    found = sentences(doubts)
+    for doubt in found:
+        warn(f"Warning: {doubt.message}")
+    return found

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ownmark.claims.claim import Test
-from ownmark.escaped import escaped
-from ownmark.scoring.null_models import Innocents
+from ownmark.errors import escaped
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.readings import Bools, Floats
 from ownmark.statistics.sequential import Early
 from ownmark.verdicts import picture
@@ -26,9 +26,9 @@ class Outcome(StrEnum):
 class Finding:
     """One test's result on one suspect.
 
-    `matches` (n,) bool; `score` their share; `interval` its exact 95 % confidence interval; `p` the p-value under the
-    test's null and `smallest` the least it could have been; `observed`: the answers, (n, views, ...); `note`: where its maps
-    come from, or why it shows none, if that is not as the claim says.
+    `matches` (n,) bool; `score` their share, or the mapped mean of a graded match; `interval` its 95 % confidence interval, exact
+    for a share; `p` the p-value under the test's null and `smallest` the least it could have been; `observed`: the answers,
+    (n, views, ...); `note`: where its maps come from, or why it shows none, if that is not as the claim says.
     """
 
     test: Test
@@ -39,6 +39,16 @@ class Finding:
     p: float
     smallest: float
     note: str = ""
+
+    @property
+    def graded(self) -> bool:
+        """Whether the score is no share of matching samples."""
+        return isinstance(self.test.match, Graded)
+
+    @property
+    def told(self) -> str:
+        """The score in one phrase: "93 of 100", or "a score of 0.93"."""
+        return f"a score of {self.score:.2f}" if self.graded else f"{int(self.matches.sum())} of {len(self.matches)}"
 
 
 @dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
@@ -67,7 +77,7 @@ class Verdict:
         if not self.queries:
             return f"<Verdict {self.outcome} on {escaped(self.suspect)}: nothing could be judged>"
         one = self.deciding
-        share = f"{int(one.matches.sum())} of {len(one.matches)} samples match by {one.test.reading}"
+        share = f"{one.told}, by {one.test.reading}" if one.graded else f"{one.told} samples match by {one.test.reading}"
         return f"<Verdict {self.outcome} on {escaped(self.suspect)}: {share}, p = {one.p:.3g}, alpha = {self.alpha:g}>"
 
     def _repr_html_(self) -> str:
@@ -75,6 +85,6 @@ class Verdict:
         null, one = self.deciding.test.null, self.deciding
         drawn = ""
         if self.queries:
-            innocents = null.scores if isinstance(null, Innocents) else ()
+            innocents = null.scores
             drawn = picture.of_score(one.score, one.interval, protected=one.test.target_score, innocents=innocents)
         return picture.titled(f"{self.outcome}: {escaped(self.suspect)}", escaped(self.reason), drawn)

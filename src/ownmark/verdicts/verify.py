@@ -1,4 +1,4 @@
-"""The judge: put a claim's questions to a suspect and say what the answers prove. No torch."""
+"""The judge: puts a claim's questions to a suspect, and says what each test finds and what the answers show. No torch."""
 
 from dataclasses import replace
 
@@ -6,16 +6,15 @@ import numpy as np
 
 from ownmark import keys
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import AnswerError, KindError, UnsettledError, UsageError
+from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
-from ownmark.querying.answering import Hiding, answers_of
+from ownmark.querying.answering import Hiding, Told, answers_of, checked
+from ownmark.scoring.matches import scored
 from ownmark.scoring.null_models import KeyedLabels
-from ownmark.scoring.readings import Labels, Reading
-from ownmark.scoring.validation import checked
+from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
-from ownmark.verdicts.asking import CONFIDENCE, answered, source
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 
 STOPPED = {Stop.UPHELD: Outcome.MATCH, Stop.GIVEN_UP: Outcome.NO_MATCH, Stop.NOT_YET: Outcome.INCONCLUSIVE}
@@ -125,8 +124,8 @@ def keyed_order(null: KeyedLabels) -> Labels:
 def _keyed(claim: Claim, suspect: Suspect) -> tuple[Test, KeyedLabels]:
     """The strongest test of keyed labels that the suspect can answer."""
     for test in claim.tests:
-        if isinstance(test.null, KeyedLabels) and test.reading in suspect.reveals:
-            return test, test.null
+        if test.null.keyed is not None and test.reading in suspect.reveals:
+            return test, test.null.keyed
     raise UsageError(
         f"only a test of keyed labels can stop early, and there is none that {suspect.name} can answer: ask about the whole claim"
     )
@@ -152,3 +151,57 @@ def _judge(finding: Finding, alpha: float) -> tuple[Outcome, str]:
     return Outcome.NO_MATCH, (
         f"p = {finding.p:.3g} is above alpha = {alpha:g} and the score lies below the protected model's own; {least}"
     )
+
+
+CONFIDENCE = 0.95  # of the interval around a score
+
+
+def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
+    """Findings by the place of their test, for every test that the suspect can answer; all views in one go."""
+    tests = {place: test for place, test in enumerate(claim.tests) if source(test.reading, suspect) in suspect.reveals}
+    if not tests:
+        needed = ", ".join(test.reading for test in claim.tests)
+        raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {', '.join(suspect.reveals)}")
+    count, views = claim.images.shape[:2]
+    chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
+    question = Question(
+        frozenset(source(test.reading, suspect) for test in tests.values()),
+        np.repeat(chief.target, views, axis=0),
+        chief.layer,
+        claim.task,
+        np.repeat(np.arange(count) * views + views - 1, views) if claim.task.compares else None,
+        claim.covered if chief.reading is Reading.SALIENCY else None,
+    )
+    try:
+        answers = answers_of(suspect, claim.images.reshape(count * views, *claim.images.shape[2:]), question)
+    except MapError as error:
+        return _asked_blind(claim, suspect, error)
+    size = (count * views, len(claim.classes))
+    whole = {reading: checked(reading, answers, size) for reading in question.readings}
+    viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
+    viewed = {**claim.task.derived(viewed), **viewed}
+    note = answers.note if isinstance(answers, Told) else ""
+    return {
+        place: replace(_finding(test, viewed[test.reading]), note=note if test.reading is Reading.SALIENCY else "")
+        for place, test in tests.items()
+    }
+
+
+def _asked_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, Finding]:
+    """What the other tests find, of a suspect that shows no map. Raises the error again if there are none."""
+    blind = Hiding(suspect, Reading.SALIENCY)
+    if not any(source(test.reading, blind) in blind.reveals for test in claim.tests):
+        raise error
+    note = f"its answers decide, since it shows no map: {error}"
+    return {place: replace(finding, note=note) for place, finding in answered(claim, blind).items()}
+
+
+def source(reading: Reading, suspect: Suspect) -> Reading:
+    """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
+    told = reading is not Reading.SIMILARITY or reading in suspect.reveals
+    return reading if told else Reading.EMBEDDING
+
+
+def _finding(test: Test, observed: Floats) -> Finding:
+    matches, score = scored(test.match, observed, test.expected, CONFIDENCE)
+    return Finding(test, matches, observed, score.value, score.interval, test.null.p_value(score.value), test.null.smallest)

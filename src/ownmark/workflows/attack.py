@@ -2,7 +2,7 @@
 
 >>> from pathlib import Path
 >>> from ownmark import Prune
->>> from ownmark.data.split import Place
+>>> from ownmark.data.images import Place
 >>> from ownmark.workflows.attack import AttackRequest, attack
 >>> from ownmark.models.network import Network
 >>> request = AttackRequest(
@@ -24,15 +24,15 @@ import torch
 from torch import nn
 
 from ownmark.attacks.prune_filters import Removal
-from ownmark.data.split import Place, Split
+from ownmark.data.images import Place, Split
 from ownmark.errors import UsageError
+from ownmark.files import check_readable, check_writable
 from ownmark.models.network import Network
-from ownmark.models.plain import told
+from ownmark.models.prepared import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack
 from ownmark.tasks import Quality
-from ownmark.workflows.files import check_readable, check_writable
-from ownmark.workflows.quality import quality
+from ownmark.workflows.making import quality
 from ownmark.workflows.watching import NOBODY, Watcher
 
 

@@ -11,7 +11,7 @@ from ownmark.evidence import timestamp
 from ownmark.evidence.beacon import Pulse
 from ownmark.evidence.pledge import Pledge
 from ownmark.evidence.timestamp import Post
-from ownmark.workflows.files import check_writable
+from ownmark.files import check_writable
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import overload
 
 from ownmark.claims.claim import Claim
+from ownmark.files import check_writable
 from ownmark.protocols import Suspect
 from ownmark.report.words import counted
-from ownmark.scoring.null_models import Innocents
 from ownmark.suspects.open import Access, Suspects
 from ownmark.verdicts import soundness
 from ownmark.verdicts.calibrate import calibration
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.doubts import warned
-from ownmark.workflows.files import check_writable
 from ownmark.workflows.watching import NOBODY, Watcher
 
 
@@ -79,11 +77,11 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
     access.check_layer(names)
     for name in names:
         access.check(name)
-    if any(isinstance(test.null, Innocents) for test in claim.tests):
+    if any(test.null.scores for test in claim.tests):
         watcher.warn("The claim was calibrated before: these innocents take the place of the earlier ones.")
     measured = Measured(claim, Suspects(access, names))
     with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:
         made = calibration(claim, measured, progress)
     doubts = (*soundness.of_innocents(claim, measured.right), *soundness.of_claim(made.claim))
     made.claim.save(request.out)
-    return CalibrateResult(made.claim, made.groups, warned(watcher, doubts))
+    return CalibrateResult(made.claim, made.groups, soundness.warned(watcher.warn, doubts))

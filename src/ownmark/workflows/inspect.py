@@ -6,7 +6,6 @@ from pathlib import Path
 from ownmark.claims.claim import Claim
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.doubts import warned
 from ownmark.workflows.watching import NOBODY, Watcher
 
 
@@ -28,4 +27,4 @@ class InspectResult:
 def inspect(request: InspectRequest, watcher: Watcher = NOBODY) -> InspectResult:
     """Read the claim. Raises ClaimError."""
     claim = Claim.load(request.file)
-    return InspectResult(claim, warned(watcher, soundness.of_claim(claim)))
+    return InspectResult(claim, soundness.warned(watcher.warn, soundness.of_claim(claim)))

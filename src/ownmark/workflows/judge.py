@@ -25,10 +25,12 @@ from ownmark.querying.transcript import AS_SEALED, Decoys, Heard, Plan, Role, he
 from ownmark.report.words import counted
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.ledger import Ledger
-from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
+from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur
 from ownmark.workflows.watching import NOBODY, Watcher
 
+ACCUSED = {"signed_by": "the accused"}  # beside what computed a verdict
 PURIFY = (JPEG(75), BitDepth(5))
+FRONTS = {repr(one): one.transform for one in (*PURIFY, Blur(1.0))}  # what may stand before a suspect, tried on references
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,8 +38,10 @@ class Hearing:
     """Whom a judge asks, by an opened seal, and what the verdict is signed with and written to.
 
     `opened`: the file that the claimant handed over; `seen`: when the suspect was first seen; `ledger`: of a suspect behind an
-    address, in a folder of the judge's own; `own`: the claimant's model; `references`: independent models with their strata,
+    address, in a folder of the judge's own; `layer`: where the suspect's map is taken, which the verdict tells beside its name,
+    "" for the claim's layer; `own`: the claimant's model; `references`: independent models with their strata,
     gone through once, so that a generator has one of them in memory at a time; `decoys`: ordinary images of the task.
+    `accused`: the signer is whoever is accused, which the verdict tells.
     """
 
     opened: Path
@@ -47,9 +51,11 @@ class Hearing:
     judge: OwnerKey
     out: Path
     ledger: Ledger | None = None
+    layer: str = ""
     own: Suspect | None = None
     references: Iterable[tuple[Stratum, Suspect]] = ()
     decoys: Decoys | None = None
+    accused: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +95,7 @@ def judge(asked: Hearing, watcher: Watcher = NOBODY) -> Judgement:
             suspect, plan = _heard(asked, found, plan)
             everybody = [suspect]
             everybody += [heard_plainly(asked.own, part, Role.OWN)] if asked.own else []
-            everybody += [heard_plainly(one, part, Role.REFERENCE, stratum.value) for stratum, one in asked.references]
+            everybody += [heard_plainly(one, part, Role.REFERENCE, stratum.value, FRONTS) for stratum, one in asked.references]
         except UnsettledError as error:
             return Judgement(None, f"what the answers mean is not settled, so that there is no verdict to sign: {error}")
     if Reading.SALIENCY in asked.suspect.reveals & {test.reading for test in part.tests} - set(suspect.given[AS_SEALED]):
@@ -101,7 +107,8 @@ def judge(asked: Hearing, watcher: Watcher = NOBODY) -> Judgement:
     classes = suspect.decoys if decoys is None else decoys.labels[: len(suspect.decoys)]
     session = Session(tuple(everybody), plan.nonce, classes)
     brought = "" if decoys is None else decoys.digest
-    one = Judged(opened, asked.trust, asked.seen, session, surroundings(taken), brought)
+    around = surroundings(taken) | (ACCUSED if asked.accused else {})
+    one = Judged(opened, asked.trust, asked.seen, session, around, brought)
     write_whole(asked.out, one.signed(asked.judge).data)
     return Judgement(Recomputed(one, asked.judge.public))
 
@@ -114,10 +121,15 @@ def _heard(asked: Hearing, found: Checked, plan: Plan) -> tuple[Heard, Plan]:
     """
     part, ledger = opened_part(found), asked.ledger
     if ledger is None:
-        return heard(asked.suspect, part, plan), plan
+        return _at_layer(heard(asked.suspect, part, plan), asked.layer), plan
     ledger.begin(f"a hearing about {asked.suspect.name} by the seal {found.digest}, set {found.number}")
     plan = replace(plan, nonce=ledger.nonce)
     return replace(heard(asked.suspect, part, plan), ledger=ledger.digest), plan
+
+
+def _at_layer(suspect: Heard, layer: str) -> Heard:
+    """With the layer that the judge chose told in its name, since a verdict shows what it says of whoever was heard."""
+    return replace(suspect, name=f"{suspect.name}, its map taken at {layer!r}") if layer else suspect
 
 
 def check_ledger(opened: Path, ledger: Ledger | None) -> None:

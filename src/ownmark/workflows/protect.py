@@ -4,7 +4,7 @@ What is finished is kept beside the claim until it is written: after an interrup
 
 >>> from pathlib import Path
 >>> from ownmark import IPGuard, Search
->>> from ownmark.data.split import Place
+>>> from ownmark.data.images import Place
 >>> from ownmark.models.network import Network
 >>> from ownmark.workflows.protect import ProtectRequest, protect
 >>> request = ProtectRequest(
@@ -34,20 +34,18 @@ from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
 from ownmark.claims.claim import Claim
-from ownmark.data.images import Images
-from ownmark.data.split import Place, Split
+from ownmark.data.images import Images, Place, Split
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.evidence import pledge as pledges
 from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.owner import OwnerKey, opened
+from ownmark.files import check_readable, check_writable
 from ownmark.models.layers import Layers
-from ownmark.models.named import draws_weights
-from ownmark.models.network import Network
-from ownmark.models.plain import told
+from ownmark.models.network import Network, draws_weights
+from ownmark.models.prepared import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
 from ownmark.report.words import counted
-from ownmark.schemes import served
 from ownmark.schemes._common.triggers import Keyed, chosen_by
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.answers import Outputs, surely
@@ -55,12 +53,8 @@ from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.doubts import warned
-from ownmark.workflows.files import check_readable, check_writable
-from ownmark.workflows.others import Others
-from ownmark.workflows.quality import quality, shown
+from ownmark.workflows.making import Others, Workspace, quality, shown
 from ownmark.workflows.watching import NOBODY, Watcher
-from ownmark.workflows.workspace import Workspace
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
 UNSIGNED = "a pledge is signed by its owner: --key OWNER.key"
@@ -92,7 +86,8 @@ class ProtectRequest:
     drawn at random. `alpha`: the rate of false accusations that it is to be judged by, which its key depends on; `pledge`: the
     file that says what the key is to depend on, made before a pulse, as one of `pledges` (see `make_pledge`).
 
-    A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: two); it
+    A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: as many as
+    the scheme needs, or two); it
     holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
     """
 
@@ -190,7 +185,7 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
         mark = Mark(request.weights, begun.quality[headline], after, begun.owner is not None)
     found.claim.save(request.out)
     begun.work.clear()
-    doubts = (*begun.doubts, *doubts, *warned(watcher, soundness.of_claim(found.claim)))
+    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_claim(found.claim)))
     return ProtectResult(found.claim, request.out, found.model, mark, begun.quality, begun.split, doubts, seconds)
 
 
@@ -226,7 +221,7 @@ def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     for note in told(model):
         watcher.note(f"Of the model, {note}.")
     _check_logits(model, split.held_out)
-    doubts = warned(watcher, soundness.of_model(task, found, task.trivial(split.held_out.labels)))
+    doubts = soundness.warned(watcher.warn, soundness.of_model(task, found, task.trivial(split.held_out.labels)))
     work = Workspace(request.folder, network, request.seed, watcher)
     return _Begun(request, work, split, model, owner, found, doubts)
 
@@ -249,10 +244,10 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
         work.watcher.note(f"Going on from what {work.folder} holds.")
     owner = Owner(begun.split.mine, workspace=work.folder)
     if request.scheme.contrast:
-        wanted = REFERENCES if request.references is None else request.references
+        wanted = wanted_references(request.scheme) if request.references is None else request.references
         others = Others(wanted, request.training, request.surrogates)
         owner = others.joined(work, begun.model, owner)
-        doubts = warned(work.watcher, others.doubted(begun.model, owner))
+        doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
     if request.scheme.marks:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.scheme.marks else "Making the fingerprint") as progress:
@@ -301,7 +296,7 @@ def _keyed(scheme: Scheme) -> Keyed:
 def _check(request: ProtectRequest) -> None:
     """Raises UsageError for what the scheme has no use for, and for files that cannot be read, written, or must not be lost."""
     scheme = request.scheme
-    check_served(scheme, served(scheme), request.data.task)
+    check_served(scheme, scheme.serves, request.data.task)
     check_writable(request.out)
     if isinstance(request.data, Place):
         request.data.check()
@@ -309,6 +304,10 @@ def _check(request: ProtectRequest) -> None:
     for file in (request.model, *given):
         if isinstance(file, Path):
             check_readable(file, "weights file")
+    least = getattr(scheme, "references", 0)
+    given_count = len(given) if isinstance(request.references, tuple) else request.references
+    if given_count is not None and given_count < least:
+        raise UsageError(f"{type(scheme).__name__} needs at least {least} references, got {given_count}: name or train more")
     if not scheme.contrast and request.references:
         raise UsageError(f"{scheme} looks at no other models: leave --reference and --references out")
     if scheme.marks:
@@ -319,6 +318,12 @@ def _check(request: ProtectRequest) -> None:
         _keyed(scheme)
         if request.owner is None:
             raise UsageError(UNSIGNED)
+
+
+def wanted_references(scheme: Scheme) -> int:
+    """How many references are trained unless it is said: as many as the scheme names, which cannot do with fewer, or two."""
+    wanted: int = getattr(scheme, "references", REFERENCES)
+    return wanted
 
 
 def _check_marked(request: ProtectRequest) -> None:

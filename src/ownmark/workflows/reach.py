@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
+from ownmark.files import check_writable
 from ownmark.protocols import Suspect
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.open import Access, is_web, opened, opener_of
 from ownmark.suspects.opener import Opening, Wire
-from ownmark.workflows.files import check_writable
 from ownmark.workflows.watching import Watcher
 
 
@@ -35,6 +35,7 @@ class Reach:
     max_queries: int | None = None
     repeats: int = 3
     blue_first: bool = False
+    binary: bool | None = None
 
     def heard_by(self, watcher: Watcher) -> "Reach":
         """The same, with whatever is to be known about a suspect told to the watcher."""
@@ -47,7 +48,7 @@ class Reach:
 
     def check_near(self, names: tuple[str, ...]) -> None:
         """Raises UsageError for options of an address where no suspect has one."""
-        given = (self.api, self.header or None, self.tensor, self.ledger, self.per_second or None, self.max_queries)
+        given = (self.api, self.header or None, self.tensor, self.ledger, self.per_second or None, self.max_queries, self.binary)
         if self.blue_first or any(option is not None for option in given):
             self.check_remote(names)
 
@@ -72,6 +73,7 @@ class Reach:
             max_queries=self.max_queries,
             repeats=self.repeats,
             blue_first=self.blue_first,
+            binary=self.binary,
         )
         found = replace(self.near.opening(name), classes=len(claim.classes), names=claim.classes, wire=wire)
         opener_of(name).check(found)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError, UsageError
+from ownmark.files import check_writable
 from ownmark.report.page import page, write
 from ownmark.report.words import counted
 from ownmark.suspects.open import Access
 from ownmark.verdicts.verdict import Verdict
 from ownmark.verdicts.verify import verify
-from ownmark.workflows.files import check_writable
 from ownmark.workflows.watching import NOBODY, Watcher
 
 

@@ -6,20 +6,23 @@ its share of the rate. What it holds are answers, from which every p is computed
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError, UsageError
 from ownmark.evidence.scan import Found, Row, Scan
+from ownmark.files import check_writable
+from ownmark.finding.archives import Limits
 from ownmark.protocols import Progress, Suspect
 from ownmark.report.words import counted
 from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered
-from ownmark.workflows.files import check_writable
+from ownmark.workflows.found import Asked, Lot, Unasked, lot_of
 from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import NOBODY, Watcher
 
@@ -28,7 +31,8 @@ ROUND = "scan"  # what a scan is called in the ledger
 
 @dataclass(frozen=True, kw_only=True)
 class ScanRequest:
-    """`suspects`: their names, as the registry reads them; `reach`: how they are got at; `keep`: the file of their answers.
+    """`suspects`: their names, as the registry reads them, and apps, archives and folders, in which models are found within
+    `limits`; `reach`: how they are got at; `keep`: the file of their answers.
 
     `rate`: of false leads among all leads, and of any false accusation; `screen`: samples that come first; `last`: use all of the
     rate that is left, so that no other scan may follow.
@@ -41,6 +45,7 @@ class ScanRequest:
     rate: float = 0.05
     screen: int = 20
     last: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,18 @@ class Round:
 
 @dataclass(frozen=True)
 class ScanResult:
-    """`rows` of those who were named now, `missing`: why some could not be asked, `ever`: all suspects of so many `rounds`."""
+    """`rows` of those who were named now, `missing`: why some could not be asked, `ever`: all suspects of so many `rounds`.
+
+    `unasked`: what apps, archives and folders hold beside, and why it was not asked; `looked_at`: files in them.
+    """
 
     rows: tuple[Row, ...]
     missing: Mapping[str, str]
     ever: int
     rounds: int
     rate: float
+    unasked: tuple[Unasked, ...] = ()
+    looked_at: int = 0
 
 
 def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
@@ -70,17 +80,25 @@ def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
         raise UsageError(f"{min(twice)} is named twice: each suspect counts once")
     reach.check_near(names)
     reach.near.check_layer(names)
-    for name in names:
-        reach.check(name)
     check_writable(request.keep)
-    keys = {_key(name, reach): name for name in names}
+    with tempfile.TemporaryDirectory(prefix="ownmark-") as folder:
+        lot = lot_of(names, reach, request.claim, Path(folder), watcher, request.limits)
+        found = _of(lot, replace(request, reach=reach), watcher)
+        return replace(found, unasked=lot.unasked, looked_at=lot.looked_at)
+
+
+def _of(lot: Lot, request: ScanRequest, watcher: Watcher) -> ScanResult:
+    """The table of all that can be asked, which may be nobody."""
+    keys = {_key(one, request.reach): one for one in lot.asked}
+    if not keys:
+        return ScanResult((), {}, 0, 0, request.rate)
     if not request.keep.exists():
-        _plan(request, [Round(keys, request.last)])
+        _plan(request, [Round({key: one.shown for key, one in keys.items()}, request.last)])
     with closing(Ledger(request.keep)) as ledger:
-        return _asked(replace(request, reach=reach), keys, ledger, watcher)
+        return _asked(request, keys, ledger, watcher)
 
 
-def _asked(request: ScanRequest, keys: Mapping[str, str], ledger: Ledger, watcher: Watcher) -> ScanResult:
+def _asked(request: ScanRequest, keys: Mapping[str, Asked], ledger: Ledger, watcher: Watcher) -> ScanResult:
     """Everybody's answers, from the ledger or from those who were named now."""
     claim, reach = request.claim, request.reach
     questions = hashlib.sha256(claim.images.tobytes()).hexdigest()
@@ -96,10 +114,10 @@ def _asked(request: ScanRequest, keys: Mapping[str, str], ledger: Ledger, watche
             if isinstance(told, Found):
                 found[key] = told
             elif key in keys:
-                missing[keys[key]] = told
+                missing[keys[key].shown] = told.replace(keys[key].name, keys[key].shown)
             _progressed(progress, key, keys)
     rows = [
-        replace(row, suspect=keys[row.suspect])
+        replace(row, suspect=keys[row.suspect].shown)
         for plan, one in zip(plans, rounds, strict=True)
         for row in plan.table(list(one.names), found)
         if row.suspect in keys
@@ -108,11 +126,11 @@ def _asked(request: ScanRequest, keys: Mapping[str, str], ledger: Ledger, watche
     return ScanResult(tuple(rows), missing, sum(len(one.names) for one in rounds), len(rounds), request.rate)
 
 
-def _rounds(ledger: Ledger, keys: Mapping[str, str], request: ScanRequest) -> list[Round]:
+def _rounds(ledger: Ledger, keys: Mapping[str, Asked], request: ScanRequest) -> list[Round]:
     """The scans of this claim; whoever was never named before makes another one, entered before anybody of it is asked."""
     rounds = [Round(one["names"], one["last"]) for one in map(json.loads, ledger.noted(ROUND))]
     known = {key for one in rounds for key in one.names}
-    new = {key: name for key, name in keys.items() if key not in known}
+    new = {key: one.shown for key, one in keys.items() if key not in known}
     if not new:
         return rounds
     if rounds and rounds[-1].last:
@@ -141,19 +159,19 @@ def _one(plan: Scan, key: str, ledger: Ledger, opener: "Opener | None") -> Found
 Opener = Callable[[ExitStack], Suspect]
 
 
-def _opener(name: str | None, reach: Reach, claim: Claim) -> Opener | None:
+def _opener(one: Asked | None, reach: Reach, claim: Claim) -> Opener | None:
     """Opens a suspect that was named now."""
-    return None if name is None else lambda stack: stack.enter_context(reach.suspect(name, claim))[0]
+    return None if one is None else lambda stack: one.sized(stack.enter_context(reach.suspect(one.name, claim))[0])
 
 
-def _progressed(progress: Progress, key: str, keys: Mapping[str, str]) -> None:
+def _progressed(progress: Progress, key: str, keys: Mapping[str, Asked]) -> None:
     if key in keys:
         progress(list(keys).index(key) + 1, len(keys))
 
 
-def _key(name: str, reach: Reach) -> str:
+def _key(one: Asked, reach: Reach) -> str:
     """What tells a suspect from others: its name, how it is asked and, of a file, the content."""
-    path = Path(name)
+    path = Path(one.name)
     how = repr((reach.near, reach.api, reach.tensor))
     content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    return f"{name} {hashlib.sha256(how.encode()).hexdigest()[:16]} {content}"
+    return f"{one.shown} {hashlib.sha256(how.encode()).hexdigest()[:16]} {content}"

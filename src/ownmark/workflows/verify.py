@@ -8,6 +8,7 @@ from typing import cast
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
+from ownmark.files import check_writable
 from ownmark.querying.decoys import decoys_in
 from ownmark.querying.transcript import Decoys
 from ownmark.report.page import page, write
@@ -17,7 +18,6 @@ from ownmark.suspects.http.ledger import WHOLE, Ledger
 from ownmark.suspects.open import is_web
 from ownmark.verdicts.verdict import Verdict
 from ownmark.verdicts.verify import verify as judged
-from ownmark.workflows.files import check_writable
 from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import NOBODY, Watcher
 

@@ -17,8 +17,7 @@ import pytest
 from loopback import HASTY, Asked, Said, said, serving, transport
 
 from ownmark.cli import console
-from ownmark.errors import AnswerError, SuspectError, UsageError
-from ownmark.escaped import escaped
+from ownmark.errors import AnswerError, SuspectError, UsageError, escaped
 from ownmark.suspects.http import web
 from ownmark.suspects.http.ledger import Ledger, Reply
 from ownmark.suspects.http.mapping import Mapping
@@ -97,6 +96,30 @@ def test_a_server_that_takes_the_question_byte_by_byte_is_waited_for_no_longer_e
         with pytest.raises(SuspectError, match=r"longer than|sent nothing"):
             carrier.send(replace(large, url=url))
         assert time.monotonic() - start < LIMIT + 0.5
+
+
+def test_a_name_that_is_resolved_slowly_is_waited_for_no_longer_and_one_that_is_unknown_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+    hasty = replace(HASTY, silence=0.3, longest=LIMIT, attempts=1)
+    with serving(lambda _: said("fine")) as server, transport(hasty) as carrier:
+        named = server.url.replace("127.0.0.1", "localhost")
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **how: answered.wait() and resolve(*asked, **how))
+        start = time.monotonic()
+        with pytest.raises(SuspectError, match="localhost"):
+            carrier.send(query(named))
+        assert time.monotonic() - start < LIMIT + 0.5
+        answered.set()
+        assert carrier.send(query(named, 1)).body == b'"fine"'
+
+        def unknown(*_: object, **__: object) -> object:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with transport(hasty) as carrier, pytest.raises(SuspectError, match="Name or service not known"):
+        carrier.send(query(named, 2))
 
 
 def test_a_quick_answer_comes_whatever_was_late_before_it() -> None:

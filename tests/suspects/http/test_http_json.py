@@ -49,6 +49,11 @@ def channels_last(values: Any) -> Any:
     return np.asarray(values, np.float32).transpose(1, 2, 0)
 
 
+def of_gradio(asked: Asked, tell: Callable[[Any], Shares]) -> list[dict[str, Any]]:
+    (image,) = asked.json["data"]
+    return listed(tell(decoded(base64.b64decode(image["url"].removeprefix("data:image/png;base64,")))), 5)
+
+
 # What the servers of the presets answer, each by its own documentation.
 SERVERS: dict[str, Callable[[Asked, Callable[[Any], Shares]], Any]] = {
     "torchserve": lambda asked, tell: {one["label"]: one["score"] for one in listed(tell(decoded(asked.body)), 5)},
@@ -62,9 +67,12 @@ SERVERS: dict[str, Callable[[Asked, Callable[[Any], Shares]], Any]] = {
             "labels": list(NAMES),
         }
     ],
+    "gradio": lambda asked, tell: {
+        "data": [{"confidences": [{"label": one["label"], "confidence": one["score"]} for one in of_gradio(asked, tell)]}]
+    },
     "sagemaker": lambda asked, tell: {"predictions": [tell(channels_last(asked.json["instances"][0]))]},
 }
-LABELS_ONLY = {"torchserve", "huggingface"}
+LABELS_ONLY = {"torchserve", "huggingface", "gradio"}
 
 
 def suspect_of(text: str, url: str, carrier: Transport, preprocess: Preprocess = Preprocess()) -> HttpJson:

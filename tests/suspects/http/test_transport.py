@@ -82,7 +82,7 @@ def test_a_wait_beyond_patience_is_an_error_that_says_how_long() -> None:
         assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 def test_a_burst_of_failures_is_outlasted_and_an_endless_one_is_not(status: int) -> None:
     with serving(sulky(2, said("oops", status))) as server, transport() as carrier:
         assert carrier.send(query(server.url)).body == b'"fine"'
@@ -91,6 +91,22 @@ def test_a_burst_of_failures_is_outlasted_and_an_endless_one_is_not(status: int)
             carrier.send(query(server.url))
         assert len(server.asked) == 3
         assert caught.value.exit_code == 5
+
+
+def test_the_same_500_twice_may_be_the_requests_fault_and_is_told_so() -> None:
+    with serving(lambda _: said("Traceback: bad shape", 500)) as server, transport() as carrier:
+        with pytest.raises(SuspectError, match=r"bad shape.*2 attempts with the same answer: perhaps the request is wrong"):
+            carrier.send(query(server.url))
+        assert len(server.asked) == 2
+    with serving(sulky(1, said("oops", 500))) as server, transport() as carrier:
+        assert carrier.send(query(server.url)).body == b'"fine"'
+    other = r"busy 2.*3 attempts"
+    with (
+        serving(lambda asked: said(f"busy {asked.place}", 500)) as server,
+        transport() as carrier,
+        pytest.raises(SuspectError, match=other),
+    ):
+        carrier.send(query(server.url))
 
 
 def test_nobody_at_the_address_is_an_error_after_a_few_attempts() -> None:
@@ -206,7 +222,7 @@ def test_a_budget_that_cannot_be_enough_is_found_out_before_the_first_query() ->
 
 def test_repeats_never_exceed_the_budget() -> None:
     limits = replace(HASTY, most_queries=3, attempts=10, at_once=1)
-    with serving(lambda _: said("oops", 500)) as server, transport(limits) as carrier:
+    with serving(lambda _: said("oops", 504)) as server, transport(limits) as carrier:
         with pytest.raises(SuspectError, match="3 of 3 queries are spent"):
             carrier.ask(2, lambda place: query(server.url, place), body)
         assert len(server.asked) == 3

@@ -7,8 +7,8 @@ from torch import nn
 
 from ownmark.data.image_places import resolved, stamp
 from ownmark.data.images import Images
-from ownmark.models.copies import copied
 from ownmark.models.layers import untaught
+from ownmark.models.prepared import copied
 from ownmark.models.weights import load_weights
 from ownmark.protocols import Progress
 from ownmark.training import Training, seeded, steps_of, train

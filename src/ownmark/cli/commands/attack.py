@@ -57,8 +57,8 @@ class Attack:
         from ownmark.attacks import ATTACKS
         from ownmark.claims.claim import Preprocess
         from ownmark.cli.console import Terminal
-        from ownmark.cli.render_owner import of_attack
-        from ownmark.data.split import Place
+        from ownmark.cli.render import of_attack
+        from ownmark.data.images import Place
         from ownmark.method_strings import read
         from ownmark.models.network import Network, device
         from ownmark.tasks import TASKS

@@ -9,7 +9,7 @@ import typer
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import Device
 from ownmark.errors import UsageError
-from ownmark.workflows.files import check_writable
+from ownmark.files import check_writable
 
 
 @dataclass(frozen=True, kw_only=True)

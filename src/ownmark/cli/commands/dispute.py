@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import ModelOfFiles, Output, Outputs
+from ownmark.cli.options import AllowExternal, Layer, ModelOfFiles, Output, Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,27 +23,30 @@ class Dispute:
     model: ModelOfFiles = None
     outputs: Outputs = None
     output: Output = ""
+    layer: Layer = ""
+    allow_external: AllowExternal = False
     root: options.Root = None
     pool: options.Pool = None
     seen: options.Seen = None
 
     def run(self) -> Answer:
         from ownmark.cli.console import Terminal
-        from ownmark.cli.hearings import access
+        from ownmark.cli.hearings import access, at_layer
         from ownmark.cli.render_evidence import dispute_answer
         from ownmark.workflows.dispute import Contest, dispute
         from ownmark.workflows.terms import trusted
 
         seen = options.first_seen(self.seen)
-        one, other = (access(file, self.model, self.outputs, self.output) for file in (self.first, self.second))
+        one, other = (access(self, file) for file in (self.first, self.second))
         for how, name in ((one, self.first_model), (other, self.second_model), (one, self.suspect)):
             how.check(name)
+        asked = at_layer(one, self.layer, self.suspect)
         contest = Contest(
             first=self.first,
             second=self.second,
             first_model=one.suspect(self.first_model),
             second_model=other.suspect(self.second_model),
-            suspect=one.suspect(self.suspect),
+            suspect=asked.suspect(self.suspect),
             trust=trusted(roots=self.root, pool=self.pool),
             seen=seen,
         )

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import ModelOfFiles, Output, Outputs
+from ownmark.cli.options import AllowExternal, Layer, ModelOfFiles, Output, Outputs
 from ownmark.cli.sealing import passphrase
-from ownmark.cli.web import Api, AtOnce, Header, LedgerFile, PerSecond, Tensor
+from ownmark.cli.web import Api, AtOnce, Binary, Header, LedgerFile, PerSecond, Tensor, as_bytes
 from ownmark.errors import UsageError
-from ownmark.workflows.files import check_writable
+from ownmark.files import check_writable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,8 @@ class Judge:
     model: ModelOfFiles = None
     outputs: Outputs = None
     output: Output = ""
+    layer: Layer = ""
+    allow_external: AllowExternal = False
     root: options.Root = None
     owner: options.KnownOwner = None
     pool: options.Pool = None
@@ -39,9 +41,14 @@ class Judge:
     out: options.VerdictOut = None
     offline: options.Offline = None
     judge: options.KnownJudge = None
+    cyclonedx: options.CycloneDX = None
+    in_toto: options.InToto = None
+    spdx: options.Spdx = None
+    page: options.Page = None
     api: Api = None
     header: Header = None
     tensor: Tensor = None
+    binary: Binary = None
     ledger: LedgerFile = None
     per_second: PerSecond = 0
     at_once: AtOnce = 8
@@ -50,23 +57,35 @@ class Judge:
         from ownmark.cli import hearings
         from ownmark.cli.render_evidence import judged_answer
         from ownmark.evidence import owner
+        from ownmark.workflows.records import Records
         from ownmark.workflows.terms import trusted
 
+        records = Records(cyclonedx=self.cyclonedx, in_toto=self.in_toto, spdx=self.spdx, page=self.page)
+        records.check(self.suspect, signs=self.offline is None)
         if self.offline is not None:
-            hearings.check_offline(self.suspect, self.own, self.reference, self.decoys, self.seen, self.key, self.out, self.alpha)
+            given = (self.suspect, self.own, self.reference, self.decoys, self.seen, self.key, self.out, self.alpha)
+            hearings.check_offline(*given, self.layer or None, self.allow_external or None)
             known = {"judge_key": self.judge, "owner_key": self.owner, "roots": self.root}
-            return judged_answer(hearings.reread(self.offline, self.bundle, self.pool, **known), self.offline, heard=False)
+            read = hearings.reread(self.offline, self.bundle, self.pool, **known)
+            if read.found is not None:
+                records.write(read.found, self.offline, None, None)
+            return judged_answer(read, self.offline, heard=False)
         if self.suspect is None or self.key is None or self.out is None:
             raise UsageError("judge needs --suspect, --key JUDGE.key to sign with, and --out; or --offline VERDICT")
         if self.judge is not None:
             raise UsageError("--judge names who must have signed a verdict, with --offline; --key signs yours")
         check_writable(self.out)
-        seen, parties = options.first_seen(self.seen), hearings.Parties(self.suspect, self.own, self.reference, self.decoys)
+        seen = options.first_seen(self.seen)
+        parties = hearings.Parties(self.suspect, self.own, self.reference, self.decoys, self.layer)
         trust = trusted(
             roots=self.root, owner_key=self.owner, pool=self.pool, alpha=self.alpha, beacons=self.beacon, pledges=self.pledges
         )
-        near = hearings.access(self.bundle, self.model, self.outputs, self.output)
-        web = hearings.Served(self.api, self.header, self.tensor, self.ledger, self.per_second, self.at_once)
+        near = hearings.access(self, self.bundle)
+        web = hearings.Served(
+            self.api, self.header, self.tensor, as_bytes(self.binary), self.ledger, self.per_second, self.at_once
+        )
         signer = owner.opened(self.key, passphrase())
         made = hearings.heard(web.reach(self.bundle, near), parties, trust, seen, signer, self.out)
+        if made.found is not None:
+            records.write(made.found, self.out, self.suspect, signer)
         return judged_answer(made, self.out, heard=True)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from ownmark.cli.answer import Answer
 from ownmark.cli.evidence_options import OwnKey
 from ownmark.cli.sealing import passphrase
-from ownmark.workflows.files import check_writable
+from ownmark.files import check_writable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
 from ownmark.cli.sealing import passphrase
 from ownmark.errors import UsageError
-from ownmark.workflows.files import check_writable
+from ownmark.files import check_writable
 
 
 @dataclass(frozen=True, kw_only=True)

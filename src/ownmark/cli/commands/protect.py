@@ -40,18 +40,18 @@ class Protect:
     output: options.Output = ""
 
     def run(self) -> Answer:
-        from ownmark.cli import render_owner
+        from ownmark.cli import render
         from ownmark.cli.console import Terminal
         from ownmark.workflows.protect import make_pledge, protect
 
         if self.pledge is not None and not self.pledge.exists():
-            return render_owner.of_pledge(make_pledge(self._request(), Terminal()))
-        return render_owner.of_protect(protect(self._request(), Terminal()), self.model)
+            return render.of_pledge(make_pledge(self._request(), Terminal()))
+        return render.of_protect(protect(self._request(), Terminal()), self.model)
 
     def _request(self) -> "ProtectRequest":
         from ownmark.claims.claim import Preprocess
         from ownmark.cli.sealing import passphrase
-        from ownmark.data.split import Place
+        from ownmark.data.images import Place
         from ownmark.method_strings import read
         from ownmark.models.network import Network, device
         from ownmark.schemes import SCHEMES

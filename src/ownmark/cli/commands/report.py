@@ -6,9 +6,22 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.access import access_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, Alpha, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, rate
+from ownmark.cli.options import (
+    AllowCode,
+    AllowExternal,
+    Alpha,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    access_of,
+    rate,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +47,7 @@ class Report:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
 
     def run(self) -> Answer:
         from ownmark.claims.claim import Claim

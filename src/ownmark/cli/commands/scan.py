@@ -1,4 +1,4 @@
-"""`ownmark scan`: many suspects at once. No torch, unless a suspect needs it."""
+"""`ownmark scan`: many suspects at once, also those inside apps. No torch, unless a suspect needs it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,11 +6,24 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ownmark.cli.access import reach_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
+from ownmark.cli.options import (
+    AllowCode,
+    AllowExternal,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    reach_of,
+)
 from ownmark.cli.options import rate as checked_rate
-from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
+from ownmark.cli.web import Api, AtOnce, Binary, Header, PerSecond, Tensor
+
+MIB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +33,16 @@ class Scan:
     A scan that was cut short goes on where it was, and each further scan of a claim may use a smaller share of the rate, since
     scanning one by one is scanning. "Look closer" bounds the share of false leads (Benjamini and Hochberg); a MATCH, which names
     one suspect, bounds the chance of any false accusation (Holm).
+
+    In an app (.apk, .aab, .ipa), an archive or a folder every model is found by its content, also in archives within it. Those
+    that take the claim's images, perhaps resized, are asked; the others are listed with the reason. Nothing in it is executed.
     """
 
-    example: ClassVar[str] = "ownmark scan my.claim suspects/*.onnx http://127.0.0.1:8000/v2/models/suspect"
+    example: ClassVar[str] = "ownmark scan my.claim app.apk suspects/*.onnx http://127.0.0.1:8000/v2/models/suspect"
     claim: ClaimFile
     suspects: Annotated[
         list[str],
-        typer.Argument(
-            metavar="SUSPECT", help="ONNX files, weights of MODEL, module:factory, addresses, api.yaml.", show_default=False
-        ),
+        typer.Argument(metavar="SUSPECT", help="Apps, folders, ONNX files, weights of MODEL, addresses, ...", show_default=False),
     ]
     model: ModelOfFiles = None
     rate: Annotated[
@@ -40,6 +54,9 @@ class Scan:
         typer.Option(metavar="FILE", help="Where every suspect's answers are kept (CLAIM.scan if not said).", show_default=False),
     ] = None
     last: Annotated[bool, typer.Option("--last", help="Use all of the rate that is left; no suspect can be added later.")] = False
+    most_mib: Annotated[
+        int, typer.Option(min=1, metavar="MIB", help="Larger files in apps are refused; 8 times that in all.")
+    ] = 1024
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""
@@ -47,9 +64,11 @@ class Scan:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
     api: Api = None
     header: Header = None
     tensor: Tensor = None
+    binary: Binary = None
     per_second: PerSecond = 0
     at_once: AtOnce = 8
 
@@ -57,6 +76,7 @@ class Scan:
         from ownmark.claims.claim import Claim
         from ownmark.cli.console import Terminal
         from ownmark.cli.render_judge import of_scan
+        from ownmark.finding.archives import Limits
         from ownmark.workflows.scan import ScanRequest, scan
 
         claim = Claim.load(self.claim)
@@ -68,5 +88,6 @@ class Scan:
             rate=checked_rate(self.rate),
             screen=self.screen,
             last=self.last,
+            limits=Limits(member=self.most_mib * MIB, total=8 * self.most_mib * MIB),
         )
         return of_scan(scan(request, Terminal()))

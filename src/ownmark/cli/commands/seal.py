@@ -7,7 +7,7 @@ from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
 from ownmark.cli.sealing import passphrase
 from ownmark.errors import UsageError
-from ownmark.workflows.files import check_readable, check_writable
+from ownmark.files import check_readable, check_writable
 
 if TYPE_CHECKING:
     from ownmark.workflows.seal import Authority, Sealed

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import Channels, Device, Mean, Output, Outputs, Seed, Std, Weights, chosen, normalisation
+from ownmark.cli.options import AllowExternal, Channels, Device, Mean, Output, Outputs, Seed, Std, Weights, chosen, normalisation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class Serve:
     std: Std = None
     outputs: Outputs = "logits"
     output: Output = ""
+    allow_external: AllowExternal = False
     harden: Annotated[
         str, typer.Option(metavar="none|round|top1|noise|refuse", help="What is done to the answers against judges.")
     ] = "none"
@@ -48,7 +49,14 @@ class Serve:
         outputs = chosen(Kind, self.outputs or "logits", "--outputs")
         request = ServeRequest(
             model=self.model,
-            access=Access(preprocess, self.classes or 0, outputs=outputs, device=self.device, output=self.output),
+            access=Access(
+                preprocess,
+                self.classes or 0,
+                outputs=outputs,
+                device=self.device,
+                output=self.output,
+                external=self.allow_external,
+            ),
             weights=self.weights,
             channels=self.channels,
             harden=chosen(Harden, self.harden, "--harden"),

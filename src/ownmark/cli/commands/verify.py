@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli import options, web
-from ownmark.cli.access import reach_of
 from ownmark.cli.answer import Answer
+from ownmark.cli.options import reach_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,11 @@ class Verify:
     std: options.Std = None
     device: options.Device = "auto"
     allow_external: options.AllowExternal = False
+    allow_code: options.AllowCode = False
     api: web.Api = None
     header: web.Header = None
     tensor: web.Tensor = None
+    binary: web.Binary = None
     ledger: web.LedgerFile = None
     max_queries: web.MostQueries = None
     per_second: web.PerSecond = 0

@@ -33,19 +33,19 @@ from ownmark.cli.demo.digits import (
     loaded,
     one_core,
 )
+from ownmark.cli.render_judge import STYLES, of_verdict
 from ownmark.errors import UsageError
+from ownmark.files import check_writable
 from ownmark.protocols import Owner, Suspect
 from ownmark.report.page import page, write
 from ownmark.report.words import counted, percent
 from ownmark.schemes.saliency.scheme import Saliency
-from ownmark.scoring.null_models import Innocents
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
 from ownmark.training import Training
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.verdict import Verdict
 from ownmark.verdicts.verify import verify
-from ownmark.workflows.files import check_writable
 
 ALPHA = 0.05
 FACTORY = "ownmark.cli.demo.digits:network"
@@ -218,9 +218,9 @@ def save_images(file: Path) -> None:
 
 def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
     """The result as JSON data. `false_match_bound`: 95 % bound on the rate of independent models that score above all tested."""
-    count = len(next(test.null.scores for test in found.claim.tests if isinstance(test.null, Innocents)))
+    count = len(next(test.null.scores for test in found.claim.tests if test.null.scores))
     suspects = [
-        render.of_verdict(verdict) | {"correct": found.correct[folder / "suspects" / f"{Path(verdict.suspect).stem}.safetensors"]}
+        of_verdict(verdict) | {"correct": found.correct[folder / "suspects" / f"{Path(verdict.suspect).stem}.safetensors"]}
         for verdict in found.verdicts
     ]
     claim = render.of_claim(found.claim, folder / "digits.claim")
@@ -247,9 +247,9 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
     for verdict, one in zip(found.verdicts, record["suspects"], strict=True):
         finding, name = verdict.deciding, Path(verdict.suspect).name.removesuffix(".safetensors")
         figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {render.NAMES[finding.test.reading]:<14}"
-        show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", render.STYLES[verdict.outcome])
+        show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", STYLES[verdict.outcome])
     for test in found.claim.tests:
-        if isinstance(test.null, Innocents):
+        if test.null.scores:
             show(f"  Highest score of an innocent model, {render.NAMES[test.reading]}: {percent(max(test.null.scores))}")
     if any("distilled" in one["suspect"] and one["exit_code"] for one in record["suspects"]):
         show("  The distilled copy is a new model trained on the old one's answers; this fingerprint does not survive that.")

@@ -9,12 +9,12 @@ from torch.nn import functional
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.method_strings import Choice
-from ownmark.models.copies import copied
 from ownmark.models.layers import reinitialise
 from ownmark.models.memory_format import laid_out
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
+from ownmark.schemes._common.sampling import check_model
 from ownmark.schemes._common.triggers import Triggers
-from ownmark.schemes._common.watermark import check_model
 from ownmark.training import Training, fit, seeded
 
 

@@ -1,26 +1,99 @@
-"""Shared by fingerprints: the search for samples that hold after rounding, and the claim on them."""
+"""Shared by schemes: the resumable search for samples that hold after rounding, and the claim on them or on triggers."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 from torch import Tensor, nn
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.data.images import to_pixels, to_unit
-from ownmark.errors import ProtectError, UsageError
-from ownmark.models.copies import copied
+from ownmark.data.images import Images, to_pixels, to_unit
+from ownmark.errors import ModelError, ProtectError, UsageError
+from ownmark.files import write_whole
 from ownmark.models.memory_format import laid_out
-from ownmark.models.prepared import preprocess_of
-from ownmark.models.weights import weights_digest
+from ownmark.models.prepared import copied, preprocess_of
+from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.resume import Made, Resume
+from ownmark.schemes._common.triggers import Triggers
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.readings import Reading
+from ownmark.tasks import DEFAULT
+from ownmark.training import predict
+
+Made = dict[str, npt.NDArray[Any]]
+STATE = "rng"  # the array that holds the generator's state after a batch
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Batches of samples, one file per batch, with names that begin with `place`; None stores nothing.
+
+    `rng`: one generator for all batches; after a stored batch is read, it continues from that batch's end.
+    """
+
+    place: Path | None = None
+    rng: torch.Generator | None = None
+
+    @classmethod
+    def of(cls, scheme: object, model: nn.Module, owner: Owner, rng: torch.Generator) -> "Resume":
+        """For batches that share the generator `rng`."""
+        if owner.workspace is None:
+            return cls()
+        start = hashlib.sha256(rng.get_state().numpy().tobytes()).hexdigest()
+        return cls(owner.workspace / identity(scheme, model, owner, start), rng)
+
+    @classmethod
+    def seeded(cls, scheme: object, model: nn.Module, owner: Owner, seed: int) -> "Resume":
+        """For batches with one generator each, from `seed` and the batch number."""
+        return cls(owner.workspace and owner.workspace / identity(scheme, model, owner, seed))
+
+    def batch(self, number: int, make: Callable[[], Made]) -> Made:
+        """The result of `make` for batch `number`, read from its file if stored; a corrupt file is remade."""
+        if self.place is None:
+            return make()
+        file = self.place.with_name(f"{self.place.name}-{number}.safetensors")
+        try:
+            found = dict(load(file.read_bytes()))
+        except (OSError, SafetensorError):
+            made = make() | ({} if self.rng is None else {STATE: self.rng.get_state().numpy()})
+            found = {name: np.ascontiguousarray(array) for name, array in made.items()}  # safetensors ignores strides
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, save(found))
+        state = found.pop(STATE, None)
+        if self.rng is not None and state is not None:
+            self.rng.set_state(torch.from_numpy(state.copy()))
+        return found
+
+
+def kept_weights(model: nn.Module, file: Path | None, change: Callable[[], object]) -> None:
+    """Changes `model` in place, or loads the weights that the same change produced in an interrupted run."""
+    if file is None:
+        change()
+        return
+    try:
+        load_weights(model, file)
+    except ModelError:
+        change()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_weights(model, file)
+
+
+def identity(scheme: object, model: nn.Module, owner: Owner, start: object) -> str:
+    """Digest of everything that determines a batch; `start`: the generator's initial state."""
+    helpers = [weights_digest(one) for one in (model, *owner.surrogates, *owner.references)]
+    pixels = hashlib.sha256(owner.images.pixels.tobytes() + owner.images.labels.tobytes()).hexdigest()
+    task = "" if owner.images.task == DEFAULT else f" {owner.images.task}"
+    return hashlib.sha256(f"{scheme} {helpers} {pixels} {start}{task}".encode()).hexdigest()[:16]
+
 
 TRIES = 4  # candidates per requested sample before giving up
 SURPLUS = 1.2  # candidates made at once per missing sample
@@ -155,5 +228,53 @@ def claimed(scheme: object, model: nn.Module, owner: Owner, samples: Samples, he
         preprocess=preprocess_of(model),
         built_with=tuple(weights_digest(helper) for helper in helpers),
         originals=samples.originals,
+    )
+    return Protected(model, claim)
+
+
+def survival(model: nn.Module, triggers: Triggers) -> float:
+    """Share of the triggers to which the model, in eval mode, assigns their label."""
+    names = tuple(map(str, range(int(triggers.labels.max()) + 1)))
+    answers = predict(model, Images(triggers.images, triggers.labels, names)).argmax(1).numpy()
+    return float(np.mean(answers == triggers.labels))
+
+
+def check_model(model: nn.Module, images: Images) -> torch.device:
+    """The model's single device. Raises ModelError if it has none or several, UsageError if its outputs do not fit."""
+    if not images.task.discrete:
+        raise UsageError(f"label-based schemes support only classification, but these images are for {images.task.name}")
+    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    if len(devices) != 1 or next(iter(devices)).type == "meta":
+        places = ", ".join(sorted(map(str, devices))) or "none"
+        raise ModelError(f"expected all weights on one device, got {places}; move the model first")
+    device = next(iter(devices))
+    with torch.no_grad():
+        height, width, channels = images.size
+        answer = model(torch.zeros(2, channels, height, width, device=device))
+    if answer.shape != (2, len(images.names)):
+        raise UsageError(
+            f"the images have {len(images.names)} classes, but the model outputs {tuple(answer.shape)} for 2 images: "
+            "trigger labels would be out of range"
+        )
+    return device
+
+
+def marked(scheme: object, model: nn.Module, triggers: Triggers, owner: Owner, least: float) -> Protected:
+    """The marked model with its claim. Raises ProtectError if less than the share `least` of the triggers hold."""
+    held = survival(model, triggers)
+    if held < least:
+        raise ProtectError(
+            f"only {round(held * len(triggers))} of {len(triggers)} triggers hold on the marked model, less than the share "
+            f"{least:g} required: train more layers, use fewer triggers, or train longer"
+        )
+    test = Test(Reading.LABEL, Agreement(), triggers.labels, held, null=triggers.null)
+    claim = Claim(
+        images=np.ascontiguousarray(triggers.images[:, None]),
+        tests=(test,),
+        classes=owner.images.names,
+        scheme=repr(scheme),
+        model=weights_digest(model),
+        preprocess=preprocess_of(model),
+        choices=triggers.choices,
     )
     return Protected(model, claim)

@@ -25,8 +25,7 @@ from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import own_answers
-from ownmark.schemes._common.resume import Made, Resume
-from ownmark.schemes._common.sampling import TRIES, Gathering, Rows
+from ownmark.schemes._common.sampling import TRIES, Gathering, Made, Resume, Rows
 from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.schemes.saliency.workbench import Workbench, frozen_cam
@@ -67,7 +66,7 @@ class Saliency:
         if self.samples < 1:
             raise UsageError(f"expected at least one sample, got {self.samples}")
         own = isinstance(self.objective, Own)
-        if own != isinstance(self.masked, Turn) or (own and self.fill is not Fill.CLEAN):
+        if own != self.masked.paired or (own and self.fill is not Fill.CLEAN):
             raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
 
     @classmethod

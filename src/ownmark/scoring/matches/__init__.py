@@ -8,7 +8,11 @@ from ownmark.errors import ClaimError
 from ownmark.registries import kinds
 from ownmark.scoring.matches.agreement import Agreement as Agreement
 from ownmark.scoring.matches.base import Area as Area
+from ownmark.scoring.matches.base import Graded as Graded
 from ownmark.scoring.matches.base import Match as Match
+from ownmark.scoring.matches.base import Score as Score
+from ownmark.scoring.matches.base import scored as scored
+from ownmark.scoring.matches.crossed_residual import CrossedResidual as CrossedResidual
 from ownmark.scoring.matches.expected_answer import Near as Near
 from ownmark.scoring.matches.expected_answer import Within as Within
 from ownmark.scoring.matches.masked_number import Fall as Fall

@@ -1,9 +1,12 @@
 """The protocol of a match, on which the judge, the claim and the report rely. No torch."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
 
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading
+from ownmark.statistics.p_values import clopper_pearson
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,11 @@ class Area:
 
     cells: tuple[tuple[int, int], ...]
     grid: tuple[int, int]
+
+    @property
+    def share(self) -> float:
+        """The share of the map that it covers."""
+        return len(set(self.cells)) / (self.grid[0] * self.grid[1])
 
 
 class Match(Protocol):
@@ -42,3 +50,30 @@ class Match(Protocol):
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:
         """The report's caption for one sample, from its answers (1, views, ...) and the expected ones (1, ...)."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How far a suspect matches, in [0, 1], and the confidence interval around that."""
+
+    value: float
+    interval: tuple[float, float]
+
+
+@runtime_checkable
+class Graded(Protocol):
+    """What a match has more if its score is no share of matching samples but a mean of their `values`."""
+
+    def graded(self, values: Floats, confidence: float) -> Score:
+        """The score of values (n,), and its interval."""
+
+    def check(self, expected: Expected, classes: int) -> None:
+        """Raises ClaimError for expected answers (n, ...) that it cannot use."""
+
+
+def scored(match: Match, observed: Floats, expected: Expected, confidence: float) -> tuple[Bools, Score]:
+    """Which samples match, and the score: of a graded match by its own rule, else their share with its exact interval."""
+    matches = match(observed, expected)
+    if isinstance(match, Graded):
+        return matches, match.graded(match.values(observed, expected), confidence)
+    return matches, Score(float(np.mean(matches)), clopper_pearson(int(matches.sum()), len(matches), confidence))

@@ -52,6 +52,8 @@ def _described(opening: Opening) -> "Dialect | Mapping":
         return _dialect(opening, headers)
     if opening.output:
         raise UsageError("--output names a tensor; what to read of an answer in JSON is said by --api or its file")
+    if wire.binary is not None:
+        raise UsageError("--binary belongs to the Open Inference Protocol; leave it out")
     if wire.tensor is not None or (wire.api is not None and source is name):
         raise UsageError("--tensor belongs to the Open Inference Protocol, --api to an address; leave out what does not fit")
     url = "" if source is name else name
@@ -81,7 +83,8 @@ def _dialect(opening: Opening, headers: tuple[tuple[str, str], ...]) -> "Dialect
     if layout and layout.lower() not in list(Layout):
         raise UsageError(f"the layout in --tensor is one of {', '.join(Layout)}; got {layout!r}")
     placed, read = Layout(layout.lower()) if layout else None, output or opening.output
-    return Dialect(headers, opening.outputs, name, datatype.upper(), placed, read, repeats=opening.wire.repeats)
+    binary, repeats = opening.wire.binary, opening.wire.repeats
+    return Dialect(headers, opening.outputs, name, datatype.upper(), placed, read, repeats=repeats, binary=binary)
 
 
 def _header(text: str) -> tuple[str, str]:

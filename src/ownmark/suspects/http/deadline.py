@@ -4,6 +4,7 @@ A timeout by itself bounds one read, so a server that sends one byte at a time c
 its headers, its interim responses or its trailers. Here each read may take no longer than the time left.
 """
 
+import queue
 import socket
 import ssl
 import threading
@@ -66,14 +67,14 @@ class TimedStream(httpcore2.NetworkStream):
 
 @dataclass(frozen=True, eq=False)
 class TimedBackend(httpcore2.NetworkBackend):
-    """Connects by the deadline, however many addresses a name has. Name resolution is left to the system, with its own limits."""
+    """Resolves a name and connects by the deadline, however many addresses the name has."""
 
     deadline: Deadline
     inner: httpcore2.NetworkBackend
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *options: Any, **named: Any) -> TimedStream:  # noqa: ANN401
         failure: Exception = httpcore2.ConnectError(f"cannot resolve the name {host}")
-        for address in _addresses(host, port):
+        for address in _addresses(host, port, self.deadline.left(timeout, httpcore2.ConnectTimeout)):
             left = self.deadline.left(timeout, httpcore2.ConnectTimeout)
             try:
                 return TimedStream(self.inner.connect_tcp(address, port, left, *options, **named), self.deadline)
@@ -85,11 +86,27 @@ class TimedBackend(httpcore2.NetworkBackend):
         self.inner.sleep(seconds)
 
 
-def _addresses(host: str, port: int) -> tuple[str, ...]:
+def _addresses(host: str, port: int, seconds: float | None) -> tuple[str, ...]:
+    """The addresses of a name, if they are found in so many seconds. The system's resolver has no limit of its own to set.
+
+    It runs in a thread that nobody waits for any longer then; the thread ends when the resolver does, or with the process.
+    """
+    answers: queue.SimpleQueue[tuple[str, ...] | Exception] = queue.SimpleQueue()
+    threading.Thread(target=lambda: answers.put(_resolved(host, port)), daemon=True, name=f"resolving {host}").start()
+    try:
+        found = answers.get(timeout=seconds)
+    except queue.Empty as error:
+        raise httpcore2.ConnectTimeout(f"the name {host} was not resolved in time") from error
+    if isinstance(found, Exception):
+        raise httpcore2.ConnectError(str(found)) from found
+    return found
+
+
+def _resolved(host: str, port: int) -> tuple[str, ...] | Exception:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise httpcore2.ConnectError(str(error)) from error
+        return error
     return tuple(dict.fromkeys(str(one[4][0]) for one in found))
 
 

@@ -4,9 +4,11 @@ A `Mapping` declares how to query it and where its answers are; nothing is guess
 """
 
 import base64
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +23,7 @@ from ownmark.suspects.answers import Floats, scored
 from ownmark.suspects.http import web
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.mapping import BASE64, PNG, TENSOR, Mapping, find
+from ownmark.suspects.http.naming import NUMBERED
 from ownmark.suspects.http.request import Request
 from ownmark.suspects.http.transport import Transport
 
@@ -62,6 +65,19 @@ class HttpJson:
         numbers = {place: str(number) for number, place in enumerate(self._order, start=self._mapping.first)}
         return tuple(self._place), tuple(numbers[place] for place in range(len(numbers)))
 
+    def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
+        """Other ranges of values that it may expect, each with what to write."""
+        if TENSOR not in json.dumps(self._mapping.body):
+            return
+        ranges = {
+            "pixels": "whole pixels in [0, 255]",
+            "unit": "values in [0, 1]",
+            "normalised": "values normalised as the claim says",
+        }
+        for values, what in ranges.items():
+            if values != (self.manner.values or self._mapping.values):
+                yield f"{what}: write values: {values} in the mapping", replace(self.manner, values=values)
+
     def asked(self, manner: web.Manner) -> "HttpJson":
         """The same suspect, queried in that manner."""
         other = copy(self)
@@ -79,11 +95,19 @@ class HttpJson:
 
     def _request(self, image: npt.NDArray[Any]) -> Request:
         mapping, image = self._mapping, self.manner.shown(image)
-        body = web.png(image) if mapping.body == PNG else json.dumps(self._filled(mapping.body, image)).encode()
         named = {name.lower() for name, _ in mapping.headers}
-        kind = "image/png" if mapping.body == PNG else "application/json"
+        kind, body = self._encoded(image)
         headers = mapping.headers if "content-type" in named else (*mapping.headers, ("content-type", kind))
         return Request(mapping.method, mapping.url, body, headers, queries=1, repeat=self.manner.turn)
+
+    def _encoded(self, image: npt.NDArray[Any]) -> tuple[str, bytes]:
+        """The content type and the bytes that are sent about an image."""
+        mapping = self._mapping
+        if mapping.form:
+            return _multipart(mapping.form, web.png(image))
+        if mapping.body == PNG:
+            return "image/png", web.png(image)
+        return "application/json", json.dumps(self._filled(mapping.body, image)).encode()
 
     def _filled(self, body: Any, image: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - any JSON value
         """The body with the image in its place."""
@@ -91,13 +115,14 @@ class HttpJson:
             return {key: self._filled(value, image) for key, value in body.items()}
         if isinstance(body, list):
             return [self._filled(value, image) for value in body]
-        if body == BASE64:
-            return base64.b64encode(web.png(image)).decode()
+        if isinstance(body, str) and BASE64 in body:
+            return body.replace(BASE64, base64.b64encode(web.png(image)).decode())
         return self._nested(image) if body == TENSOR else body
 
     def _nested(self, image: npt.NDArray[Any]) -> list[Any]:
-        preprocess = self.manner.preprocess if self._mapping.values == "normalised" else Preprocess()
-        values = image if self._mapping.values == "pixels" else web.normalised(image[None], preprocess)[0]
+        kind = self.manner.values or self._mapping.values
+        preprocess = self.manner.preprocess if kind == "normalised" else Preprocess()
+        values = image if kind == "pixels" else web.normalised(image[None], preprocess)[0]
         nested: list[Any] = (values.transpose(2, 0, 1) if self._mapping.layout == "nchw" else values).tolist()
         return nested
 
@@ -158,11 +183,12 @@ class HttpJson:
             return self.manner.classes.index(name) if name in self.manner.classes else web.UNDECIDED
         if name in self._place:
             return self._place[name]
-        number = int(name) - self._mapping.first if name.isdecimal() else web.UNDECIDED
+        numbered = NUMBERED.fullmatch(name)
+        number = int(numbered[1]) - self._mapping.first if numbered else web.UNDECIDED
         if number in range(len(self._order)):
             return self._order[number]
         raise UnsettledError(
-            f"{self.name} returns the class {name[:60]!r}, unknown to the claim: declare in the mapping's classes what the "
+            f"{self.name} answers {name[:60]!r}, a class unknown to the claim: declare in the mapping's classes what the "
             f"API calls {', '.join(self._place)}, or in first the number of its first class; or use decoys of known class"
         )
 
@@ -172,3 +198,18 @@ class HttpJson:
             return rows
         shares = scored(rows, self._mapping.outputs, question)
         return web.known_part(shares, len(self._place))
+
+
+def _multipart(form: tuple[tuple[str, str], ...], image: bytes) -> tuple[str, bytes]:
+    """A form of text fields and a file image.png. Its boundary follows from the content: the same question is the same bytes."""
+    parts = []
+    for name, value in form:
+        head = f'content-disposition: form-data; name="{name}"'
+        if value == PNG:
+            parts.append(f'{head}; filename="image.png"\r\ncontent-type: image/png\r\n\r\n'.encode() + image)
+        else:
+            text = value.replace(BASE64, base64.b64encode(image).decode())
+            parts.append(f"{head}\r\n\r\n{text}".encode())
+    boundary = hashlib.sha256(b"".join(parts)).hexdigest()
+    body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
+    return f"multipart/form-data; boundary={boundary}", body

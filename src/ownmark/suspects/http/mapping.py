@@ -1,4 +1,4 @@
-"""How to query an API that speaks JSON and read its answers, declared in a small YAML file. No torch, and no code in the file."""
+"""How to query an API that answers in JSON and read its answers, declared in a small YAML file: no code in it. No torch."""
 
 import re
 from dataclasses import dataclass, fields
@@ -37,14 +37,20 @@ PRESETS: dict[str, dict[str, Any]] = {
         "scores": "[0].probs",
         "names": "[0].labels",
     },
+    "gradio": {
+        "body": {"data": [{"url": f"data:image/png;base64,{BASE64}", "meta": {"_type": "gradio.FileData"}}]},
+        "top": "data[0].confidences[*].confidence",
+        "names": "data[0].confidences[*].label",
+    },
     "sagemaker": {"body": {"instances": [TENSOR]}, "scores": "predictions[0]"},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mapping:
-    """One image is sent in `body`; exactly one of `scores`, `top` and `label` says where the answer is (see `find`).
+    """One image is sent in `body`, or in the fields of a `form` (multipart/form-data).
 
+    Exactly one of `scores`, `top` and `label` says where the answer is (see `find`).
     `scores` leads to one number per class, `top` to the best few only, `label` to a class. Either of the first two may be a list,
     with the classes' names at `names` or in the order of `classes`, or an object from name to score. `classes`: the API's names
     of the claim's classes, in the claim's order; () for the claim's own names. `order`: the same names in the API's order; () for
@@ -56,6 +62,7 @@ class Mapping:
     method: str = "POST"
     headers: tuple[tuple[str, str], ...] = ()
     body: Any = None
+    form: tuple[tuple[str, str], ...] = ()
     scores: str | None = None
     top: str | None = None
     label: str | None = None
@@ -80,8 +87,10 @@ class Mapping:
             raise UsageError("names belong to scores or top; a label needs none")
         for path in (self.scores, self.top, self.label, self.names):
             steps(path or "")
-        if _holders(self.body) != 1:
-            raise UsageError(f"the body must contain the image once, as {PNG} (alone), {BASE64} or {TENSOR}")
+        if self.form and (self.body is not None or sum(value.count(PNG) + value.count(BASE64) for _, value in self.form) != 1):
+            raise UsageError(f"a form must contain the image once, as {PNG} or {BASE64}, and replaces the body")
+        if not self.form and _holders(self.body) != 1:
+            raise UsageError(f"the body must contain the image once, as {PNG} (alone), {TENSOR}, or {BASE64}, alone or in a text")
         if len(set(self.classes)) != len(self.classes) or len(set(self.order)) != len(self.order):
             raise UsageError("classes and order must name every class exactly once")
 
@@ -171,7 +180,17 @@ def _walk(value: Any, left: tuple[str | int, ...], path: str) -> Any:  # noqa: A
     inside = isinstance(value, list) and isinstance(step, int) and step < len(value)
     if inside or (isinstance(value, dict) and step in value):
         return _walk(value[step], rest, path)
-    raise AnswerError(f"the answer has nothing at {path!r}: expected {step!r}, got {_outline(value)}")
+    raise AnswerError(f"the answer has nothing at {path!r}: expected {step!r}, got {_outline(value)}{_advice(value, left, path)}")
+
+
+def _advice(value: object, left: tuple[str | int, ...], path: str) -> str:
+    """What to write where a list is one name further in, as in the answers of models with named outputs."""
+    if not isinstance(value, dict) or not isinstance(left[0], int):
+        return ""
+    rest = "".join(f"[{step}]" if isinstance(step, int) or step == "*" else f".{step}" for step in left)
+    inner = [name for name, held in value.items() if isinstance(held, list) and STEP.fullmatch(name)]
+    before = path.removesuffix(rest)
+    return "".join(f"; write {f'{before}.' if before else ''}{name}{rest}" for name in inner[:1])
 
 
 def _outline(value: object) -> str:
@@ -185,6 +204,8 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """A preset overridden by the user's own fields; the location of the answer is overridden as a whole."""
     answers = ("scores", "top", "label", "names")
     kept = {key: value for key, value in below.items() if key not in answers or not set(answers) & above.keys()}
+    if "form" in above:
+        kept.pop("body", None)
     both = kept | above
     if isinstance(below.get("headers"), dict) and isinstance(above.get("headers"), dict):
         both["headers"] = below["headers"] | {name.lower(): value for name, value in above["headers"].items()}
@@ -195,6 +216,7 @@ def _typed(told: dict[str, Any]) -> dict[str, Any]:
     """YAML data as the fields of a mapping. Raises UsageError for a wrong type."""
     typed = dict(told)
     kinds: dict[str, type] = {"headers": dict, "classes": list, "order": list, "first": int}
+    kinds["form"] = dict
     kinds |= dict.fromkeys(("url", "method", "scores", "top", "label", "names", "outputs", "layout", "values"), str)
     for name, kind in kinds.items():
         if name in told and (not isinstance(told[name], kind) or isinstance(told[name], bool)):
@@ -207,6 +229,9 @@ def _typed(told: dict[str, Any]) -> dict[str, Any]:
     if not all(isinstance(part, str) for pair in headers.items() for part in pair):
         raise UsageError("headers must be strings; put numbers in quotes")
     typed["headers"] = tuple(sorted(headers.items()))
+    typed["form"] = tuple(told.get("form", {}).items())
+    if not all(isinstance(part, str) for pair in typed["form"] for part in pair):
+        raise UsageError("the names and values of a form must be strings; put numbers in quotes")
     outputs = told.get("outputs")
     if outputs is not None and outputs not in list(Outputs):
         raise UsageError(f"outputs must be one of {', '.join(Outputs)}, got {outputs!r}")
@@ -223,4 +248,6 @@ def _holders(body: object) -> int:
 
 
 def _holders_inside(value: object) -> int:
-    return 1 if isinstance(value, str) and value in {BASE64, TENSOR} else 0 if value == PNG else _holders(value)
+    if isinstance(value, str):
+        return value.count(BASE64) + (value == TENSOR)
+    return _holders(value)

@@ -1,5 +1,6 @@
 """What an API calls the classes of a claim, learnt from ordinary images of known class. No torch."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from ownmark.scoring.readings import Labels
 from ownmark.suspects.http.web import Told, best
 
+NUMBERED = re.compile(r"(?:LABEL_)?(\d+)", re.ASCII)  # a class by its number, also as transformers writes it
 LEAST = 3  # images per class needed to learn an undeclared name
 
 
@@ -62,10 +64,19 @@ def _candidates(
     yield tuple(spelled.get(_plain(name), name) for name in names), "the claim's names, spelled differently"
     for one in declared:
         if all(name.isdecimal() for name in one):
+            for prefix in _prefixes(heard):
+                yield tuple(f"{prefix}{name}" for name in one), f"numbers behind {prefix!r}"
+                yield tuple(f"{prefix}{int(name) + 1}" for name in one), f"numbers behind {prefix!r}, from 1"
             yield (
                 tuple(str(int(name) + 1) for name in one),
                 "numbers shifted by one: it counts from 1 or has an extra first class",
             )
+
+
+def _prefixes(heard: Sequence[str]) -> list[str]:
+    """What stands before the numbers in names such as LABEL_0."""
+    found = (re.fullmatch(r"(.*\D)\d+", name, re.ASCII) for name in heard)
+    return sorted({one[1] for one in found if one})
 
 
 def _plain(name: str) -> str:

@@ -5,8 +5,9 @@ https://github.com/kserve/open-inference-protocol, with two extensions of Triton
 """
 
 import json
+from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import Any
@@ -27,6 +28,12 @@ from ownmark.suspects.http.v2 import HEADER, TEXT, TYPES, class_of, tensor
 
 PIXELS = {"UINT8", "UINT16", "UINT32", "UINT64", "INT16", "INT32", "INT64"}  # can hold 0 ... 255
 FLOATS = {"FP16", "FP32", "FP64"}
+READ = ", ".join(sorted(FLOATS | PIXELS))  # types that can hold an image
+SCALES = {
+    "values in [0, 255]: pass --mean 0 --std 0.00392157": Preprocess((0.0,), (1 / 255,)),
+    "values in [0, 1]: pass --mean 0 --std 1": Preprocess(),
+    "values in [-1, 1]: pass --mean 0.5 --std 0.5": Preprocess((0.5,), (0.5,)),
+}
 BATCHED = 4  # dimensions of an input that takes batches
 
 
@@ -44,7 +51,7 @@ class Dialect:
     `headers` may contain ${NAME} for an environment variable; `outputs`: whether the scores are logits, None infers it from the
     answers. Integer inputs get pixels in [0, 255], floating-point ones normalised values. `best`: ask for that many best classes
     instead of all scores. `labels`: the output holds labels (n,) rather than scores (n, classes). `repeats`: images asked about
-    twice, to check that the suspect stays the same.
+    twice, to check that the suspect stays the same. `binary`: whether tensors are sent as bytes, None: if the server lists that.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -56,12 +63,12 @@ class Dialect:
     labels: bool | None = None
     best: int = 0
     repeats: int = web.REPEATS
+    binary: bool | None = None
 
     def __post_init__(self) -> None:
         check_headers(self.headers)
         if min(self.best, self.repeats) < 0 or (self.datatype and self.datatype not in FLOATS | PIXELS):
-            known = ", ".join(sorted(FLOATS | PIXELS))
-            raise UsageError(f"expected best and repeats of at least 0 and a data type from {known}, got {self}")
+            raise UsageError(f"expected best and repeats of at least 0 and a data type from {READ}, got {self}")
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,13 @@ class Oip:
         """What it may call the claim's classes: their numbers from 0."""
         return (tuple(map(str, range(self._classes))),)
 
+    def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
+        """Other ranges of values that it may expect, each with what to pass; whole numbers are always pixels."""
+        if self._wire.datatype in FLOATS:
+            for what, preprocess in SCALES.items():
+                if preprocess != self.manner.preprocess:
+                    yield what, replace(self.manner, preprocess=preprocess)
+
     def asked(self, manner: web.Manner) -> "Oip":
         """The same suspect, queried in that manner."""
         other = copy(self)
@@ -140,17 +154,19 @@ class Oip:
         datatype, shape = given.datatype or str(source.get("datatype", "")), _shape(source)
         if datatype not in FLOATS | PIXELS:
             raise SuspectError(
-                f"expected {self.name} to take one of {', '.join(TYPES)}, got {datatype or 'an unknown data type'}"
+                f"expected {self.name} to take one of {READ}, got {datatype or 'no data type'}: if it takes one of these after "
+                "all, pass it as --tensor :TYPE, e.g. --tensor :FP32"
             )
         if shape and len(shape) not in {BATCHED - 1, BATCHED}:
             raise SuspectError(f"expected {self.name} to take (n, channels, height, width) or similar, got {list(shape)}")
         layout = given.layout or _layout(shape)
         if layout is None:
-            raise UsageError(f"{self.name} does not say where the channels are: set layout to nchw or nhwc")
+            raise UsageError(f"{self.name} does not say where the channels are: pass --tensor ::nchw or --tensor ::nhwc")
         batch = 0 if len(shape) == BATCHED - 1 else max(shape[0], 1) if shape else 1
         labels = _labels_only(target) if given.labels is None else given.labels
+        binary = self._binary if given.binary is None else given.binary
         name, output = str(source["name"]), str(target.get("name", ""))
-        return _Wire(name, datatype, layout, shape[-3:], batch, output, labels, given.best, self._binary)
+        return _Wire(name, datatype, layout, shape[-3:], batch, output, labels, given.best, binary)
 
     @property
     def _binary(self) -> bool:
@@ -253,7 +269,9 @@ def _chosen(told: object, name: str, what: str, where: str, *, needed: bool = Tr
         return {}
     if not found or (needed and len(found) > 1):
         names = ", ".join(str(one["name"]) for one in known) or "none"
-        raise UsageError(f"name the {what} of {where}; it lists: {names}")
+        first = str(known[0]["name"]) if known else "NAME"
+        typed = f"--tensor {first}" if needed else f"--tensor :::{first}"
+        raise UsageError(f"name the {what} of {where}, e.g. {typed}; it lists: {names}")
     return found[0]
 
 

@@ -9,13 +9,12 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from ownmark.claims.claim import Claim, Preprocess
+from ownmark.claims.claim import Claim
 from ownmark.errors import DataError, SuspectError, UsageError
 from ownmark.protocols import Suspect
 from ownmark.querying.control_twins import controls_of
 from ownmark.querying.integrity_checks import LEVEL, MOST_UNSTABLE
 from ownmark.querying.transcript import AGAIN, PROBES, Decoys
-from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import fisher
 from ownmark.statistics.sequential import Early
@@ -28,11 +27,7 @@ SURE = 0.9  # share of the first probes that settles the names of the classes
 MOST_DECOYS = 200  # the most images to ask about if the names are not settled
 REFUSALS = 5  # triggers to try one by one after one got no answer
 LATER, REFUSED = AGAIN + 1, AGAIN + 2  # turns: after the triggers, and after a trigger got no answer
-SCALES = {
-    "values in [0, 255]: pass --mean 0 --std 0.00392157": Preprocess((0.0,), (1 / 255,)),
-    "values in [0, 1]: pass --mean 0 --std 1": Preprocess(),
-    "values in [-1, 1]: pass --mean 0.5 --std 0.5": Preprocess((0.5,), (0.5,)),
-}
+TOLD = 6  # names of classes that are told
 
 
 class Remote(Suspect, Protocol):
@@ -43,6 +38,9 @@ class Remote(Suspect, Protocol):
     @property
     def namings(self) -> tuple[tuple[str, ...], ...]:
         """What it may call the claim's classes."""
+
+    def otherwise(self) -> Iterator[tuple[str, Manner]]:
+        """Other ranges of values that it may expect, each with what to pass or to write."""
 
     def asked(self, manner: Manner) -> Self:
         """The same suspect, queried in that manner."""
@@ -119,7 +117,7 @@ def settled(claim: Claim, remote: Remote, decoys: Decoys) -> Settled:
         return Settled(remote, notes, doubt)
     naming = _named(claim, remote, known, turns[0])
     if not naming.good:
-        return Settled(remote, notes, _cause(claim, remote, known, naming))
+        return Settled(remote, notes, _cause(claim, remote, known, naming, turns[0]))
     notes += (f"{naming.right} of {naming.asked} ordinary images correct; classes: {naming.how}",)
     fewer = set(naming.classes) - set(turns[0][0]) if len(turns[0][0]) > 1 and _scored(remote) else set()
     if fewer:
@@ -149,11 +147,11 @@ def _named(claim: Claim, remote: Remote, known: Decoys, first: Sequence[Told]) -
     return learnt(told, labels, len(claim.classes)) or supposed(told, labels, remote.namings, claim.classes)
 
 
-def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming) -> str:
+def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming, first: Sequence[Told]) -> str:
     """Why so few ordinary images were correct, if another way of sending them explains it."""
     doubt = f"only {naming.right} of {naming.asked} ordinary images were classified correctly, so nothing can be judged"
     probes, labels = known.images[:PROBES], known.labels[:PROBES]
-    for what, manner, images in _other_ways(remote.manner, probes):
+    for what, manner, images in _other_ways(remote, probes):
         try:
             found = supposed(remote.asked(manner).told(images), labels, remote.namings, claim.classes)
         except UsageError:
@@ -162,24 +160,27 @@ def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming) -> str:
             continue
         if found.good:
             return f"{doubt}. Likely cause: it expects {what} ({found.right} of {found.asked} correct with that)"
-    return f"{doubt}. Its classes, their order or its preprocessing differ from the claim's, or it answers at random"
+    heard = sorted({name for told in first for name in told})
+    names = f"{', '.join(name[:40] for name in heard[:TOLD])}{', ...' if len(heard) > TOLD else ''}"
+    answers = f"It answers {names} where the claim has {', '.join(claim.classes[:TOLD])}"
+    return f"{doubt}. {answers}: its classes, their order or its preprocessing differ, or it answers at random"
 
 
-def _other_ways(manner: Manner, images: Pixels) -> Iterator[tuple[str, Manner, Pixels]]:
+def _other_ways(remote: Remote, images: Pixels) -> Iterator[tuple[str, Manner, Pixels]]:
+    manner = remote.manner
     yield "blue first: pass --blue-first", replace(manner, blue_first=not manner.blue_first), images
-    for what, preprocess in SCALES.items():
-        if preprocess != manner.preprocess:
-            yield what, replace(manner, preprocess=preprocess), images
+    for what, other in remote.otherwise():
+        yield what, other, images
     yield "images of twice the size", manner, images.repeat(2, axis=1).repeat(2, axis=2)
     yield "images of half the size", manner, np.ascontiguousarray(images[:, ::2, ::2])
 
 
 def _shown(claim: Claim, verdict: Verdict, repeats: int) -> Pixels:
     """Some of the claim's images that were asked about."""
-    null = verdict.deciding.test.null
+    key = verdict.deciding.test.null.keyed
     images: Pixels = claim.images.reshape(-1, *claim.images.shape[2:])
-    if verdict.early is not None and isinstance(null, KeyedLabels):
-        images = claim.images[keyed_order(null)[: verdict.queries], 0]
+    if verdict.early is not None and key is not None:
+        images = claim.images[keyed_order(key)[: verdict.queries], 0]
     return np.asarray(images[_spread(len(images), repeats)])
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
-from ownmark.errors import UsageError
-from ownmark.escaped import escaped
+from ownmark.errors import UsageError, escaped
 
 REFERENCE = re.compile(r"\$\{(\w+)\}")
 SECRET = re.compile(r"authorization|cookie|key|token|secret|password|signature", re.IGNORECASE)  # names of headers and parameters

@@ -17,8 +17,7 @@ from typing import TypeVar
 import httpx2
 import stamina
 
-from ownmark.errors import AnswerError, SuspectError, UsageError, blamed
-from ownmark.escaped import escaped
+from ownmark.errors import AnswerError, SuspectError, UsageError, blamed, escaped
 from ownmark.suspects.http.deadline import Deadline, timed
 from ownmark.suspects.http.ledger import Ledger, Reply
 from ownmark.suspects.http.pace import Pace, seconds_of
@@ -28,6 +27,7 @@ Parsed = TypeVar("Parsed")
 PLAIN = (("accept", "*/*"), ("accept-encoding", "identity"), ("user-agent", "ownmark"))  # headers of every request
 KEPT = ("content-type", "inference-header-content-length")  # headers needed to parse a body
 MOVED, HOPS = {307, 308}, 3  # redirects that keep the body, and the most to follow in a row
+BROKEN = 500  # which a server also says of a request that it cannot read
 BUSY, DENIED = {408, 425, 429, 500, 502, 503, 504}, {401, 402, 403}
 UNSERVED = BUSY - {408, 500, 504} | DENIED  # statuses by which the server says that it did no work
 PREPARED = 3  # ledger entries prepared per request in flight, so that a disk sync does not stall the connection
@@ -62,12 +62,16 @@ class Limits:
 
 
 class _AttemptError(SuspectError):
-    """One attempt failed. `why` is for the ledger; `unserved`: the server did no work, so nothing is spent; `delay`: to wait."""
+    """One attempt failed. `why` is for the ledger; `unserved`: the server did no work, so nothing is spent; `delay`: to wait.
+
+    `status` and `body`: what the server answered, None and b"" if nothing.
+    """
 
     def __init__(self, message: str, why: str, *, unserved: bool = False, again: bool = True, delay: float | None = None) -> None:
         super().__init__(message)
         self.why, self.unserved, self.again, self.delay = why, unserved, again, delay
         self.status: int | None = None
+        self.body = b""
 
 
 class Transport:
@@ -157,22 +161,28 @@ class Transport:
             wait_max=limits.backoff * 2**limits.attempts,
             wait_jitter=limits.backoff / 2,
         )
+        broken: set[bytes] = set()  # bodies of status 500
         try:
             for attempt in context:
                 with attempt:
-                    return self._attempt(request)
+                    return self._attempt(request, broken)
         except _AttemptError as failure:
             tried = f" ({limits.attempts} attempts)" if failure.again else ""
+            if failure.status == BROKEN and not failure.again:
+                tried = " (2 attempts with the same answer: perhaps the request is wrong, not the server)"
             raise SuspectError(f"{request.url}: {failure}{tried}; the answers so far are kept") from failure
         raise SuspectError(f"{request.url} was not asked")  # unreachable: there is at least one attempt
 
-    def _attempt(self, request: Request) -> Reply:
+    def _attempt(self, request: Request, broken: set[bytes]) -> Reply:
         number = self.ledger.send(request.digest, request.queries, self.limits.most_queries)
         try:
             with self._slots:
                 self._pace.wait()
                 reply = self._exchange(request)
         except _AttemptError as failure:
+            if failure.status == BROKEN:
+                failure.again = failure.again and failure.body not in broken
+                broken.add(failure.body)
             if failure.delay is not None and failure.again:
                 self._pace.pause(failure.delay)
             spent = 0 if failure.unserved else request.queries
@@ -255,7 +265,7 @@ class Transport:
         elif again and delay is not None and delay > self.limits.patience:
             message, again = f"asked to wait for {delay:g} s (status {reply.status}): run again after that", False
         failure = _AttemptError(message, why, unserved=reply.status in UNSERVED, again=again, delay=delay)
-        failure.status = reply.status
+        failure.status, failure.body = reply.status, reply.body
         return failure
 
 

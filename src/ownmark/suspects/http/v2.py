@@ -51,7 +51,7 @@ def _values(output: dict[str, Any], held: bytes | None) -> Floats:
     """An output's values in its declared shape."""
     datatype, shape = output["datatype"], [int(size) for size in output["shape"]]
     if datatype not in {TEXT, BF16, *TYPES}:
-        raise ValueError(f"data type {datatype!r}")
+        raise ValueError(f"data type {datatype!r}; read are {', '.join((*TYPES, BF16, TEXT))}")
     if held is not None and datatype == TEXT:
         raise ValueError("text as binary data, which was not requested")
     kind = np.dtype(np.str_ if datatype == TEXT else TYPES.get(datatype, "<f4"))
@@ -60,6 +60,8 @@ def _values(output: dict[str, Any], held: bytes | None) -> Floats:
     flat = np.asarray(output["data"], dtype=kind).ravel() if held is None else np.frombuffer(held, dtype=kind)
     if flat.size != math.prod(shape):
         raise ValueError(f"{flat.size} values for the shape {shape}")
+    if flat.dtype.kind == "f" and not np.all(np.isfinite(flat)):
+        raise AnswerError("the answer contains NaN, infinity or null: the model's weights or its preprocessing are broken")
     return flat.reshape(shape)
 
 

@@ -13,8 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ownmark.claims.claim import Preprocess
-from ownmark.errors import AnswerError, UnsettledError, UsageError
-from ownmark.escaped import escaped
+from ownmark.errors import AnswerError, UnsettledError, UsageError, escaped
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Floats, labels
@@ -27,6 +26,7 @@ LABELS = frozenset({Reading.LABEL})
 UNDECIDED = -1  # the label if several classes share the highest score
 REPEATS = 3  # images asked about twice
 STEADY = 0.02  # how far a probability may move between repetitions
+MANY, NEARLY = 10, 0.01  # so many different images whose probabilities move by less look like one image to the suspect
 MOST_TURNS = 2**16  # repetitions of one question within one reading
 Pixels = npt.NDArray[np.uint8]
 Told = Mapping[str, float]  # scores by the API's own names of the classes; a label alone has the score 1
@@ -38,7 +38,8 @@ class Manner:
 
     `classes`: its names of the claim's classes, in the claim's order, () for those of its dialect or mapping; any other name is
     not a class of the claim. `blue_first`: the channels are sent in the order blue, green, red. `turn`: the repetition of the
-    same questions, from 0: each has its own answers. `repeats`: images asked about twice.
+    same questions, from 0: each has its own answers. `repeats`: images asked about twice. `values`: as in `Mapping`, "" for its
+    own.
     """
 
     preprocess: Preprocess = Preprocess()
@@ -46,6 +47,7 @@ class Manner:
     blue_first: bool = False
     turn: int = 0
     repeats: int = REPEATS
+    values: str = ""
 
     def shown(self, image: Pixels) -> Pixels:
         """The pixels as they are sent."""
@@ -70,10 +72,15 @@ def normalised(images: Pixels, preprocess: Preprocess) -> npt.NDArray[np.float32
 def parsed(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The JSON in an answer's bytes, UTF-8. Raises AnswerError for anything else that a server sends with status 200."""
     try:
-        return json.loads(text.decode("utf-8"), object_pairs_hook=_named_once)
+        return json.loads(text.decode("utf-8"), object_pairs_hook=_named_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         shown = escaped(text[:60].decode("utf-8", "replace"))
         raise AnswerError(f"the answer is not JSON: {shown!r}" if text else "the answer is empty") from error
+
+
+def _no_number(name: str) -> float:
+    """NaN and infinity, which servers write although JSON has neither. Raises AnswerError."""
+    raise AnswerError(f"the answer contains {name}: the model's weights or its preprocessing are broken")
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -124,6 +131,7 @@ class Exchange:
         self.transport.check_budget(len(asked), request)
         self.judge(np.concatenate(self.transport.gather(1, request, self.parse)))
         found = self.judge(np.concatenate(self.transport.gather(count, request, self.parse)))
+        _check_varied(images, found)
         if places:
             second = self.transport.gather(len(places), again, self.parse)
             _check_steady(found[places], self.judge(np.concatenate(second)))
@@ -150,6 +158,20 @@ def _check_steady(first: Floats, second: Floats) -> None:
         raise UnsettledError(
             f"{int(np.sum(apart > STEADY))} of {len(apart)} repeated questions got a different answer (by "
             f"{apart.max():.2g}): the suspect was replaced meanwhile or answers at random, so nothing can be judged"
+        )
+
+
+def _check_varied(images: Pixels, found: Floats) -> None:
+    """Raises UnsettledError where many different images got nearly the same probabilities, as if they never arrived."""
+    count = len({image.tobytes() for image in images})
+    if found.ndim == 1 or count < MANY:
+        return
+    moved = float(np.ptp(found, axis=0).max())
+    if moved < NEARLY:
+        raise UnsettledError(
+            f"{count} different images got nearly the same answer (no probability moves by more than {moved:.2g}), so nothing "
+            "can be judged: perhaps the server rounds values in [0, 1] to whole numbers and sees black images. Send whole "
+            "pixels: write values: pixels in the mapping, or pass --tensor :UINT8"
         )
 
 

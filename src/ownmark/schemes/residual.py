@@ -1,0 +1,180 @@
+"""Residual: unchanged images on which the model's answers are its own, which even its students inherit. A scheme of this project.
+
+An answer is compared with those of models trained independently, crossed: what the protected model t does not share with one
+reference r_i is multiplied by what the suspect s does not share with another one, <t - r_i, s - r_j>, and summed over the images
+and all i != j. No reference's noise stands on both sides, so that an independent model's sum is 0 on average, whatever it learnt
+from; after division by its own the protected model's is 1. A student repeats a part of it, since it learnt the answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from ownmark.claims.claim import Claim, Test
+from ownmark.data.images import Images
+from ownmark.errors import ProtectError, UsageError
+from ownmark.models.prepared import preprocess_of
+from ownmark.models.weights import weights_digest
+from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
+from ownmark.scoring.matches import CrossedResidual
+from ownmark.scoring.matches.crossed_residual import features
+from ownmark.scoring.readings import Expected, Floats, Reading
+from ownmark.tasks import TASKS, Task, check_served
+from ownmark.training import predict
+
+LEAST = 3  # references: one chooses an image, two others are crossed on it
+POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where each is compared with every other
+SPREADS, STEEP = 3.0, 4.0  # the residual that scores one half, in standard deviations of independent models' and in widths
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Asks about `samples` unchanged images, chosen by the model, its surrogates and at least three references alone."""
+
+    contrast: ClassVar[bool] = True
+    marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = TASKS
+    references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
+    samples: int = 150
+
+    def __post_init__(self) -> None:
+        check_count(self.samples)
+
+    def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
+        """A claim with a test per kind of answer that tells, the most telling one first; `model` is returned unchanged.
+
+        Raises UsageError for fewer than three references or too few images, and ProtectError if no kind of answer tells the model
+        and its surrogates from independent models.
+        """
+        images, count = owner.images, len(owner.references)
+        check_served(self, self.serves, images.task)
+        if count < LEAST:
+            raise UsageError(
+                f"Residual needs at least {LEAST} references, models trained independently of yours, got {count}: "
+                f"name more, or have them trained (--references {LEAST})"
+            )
+        each = POOL_OF_PAIRS if images.task.compares else POOL
+        pool = images.take(some(len(images), each * self.samples, rng))
+        if len(pool) < self.samples:
+            raise UsageError(f"expected at least {self.samples} images to choose from, got {len(pool)}: ask for fewer samples")
+        told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
+        rows = told.chosen(self.samples)
+        asked = told.at(np.concatenate(rows))
+        found = (asked.test(reading, [len(part) for part in rows]) for reading in told.readings)
+        tests = tuple(test for test in found if test is not None)
+        if not tests:
+            raise ProtectError(
+                "the model or a copy of it cannot be told from an independent model by the residuals of its answers: ask about "
+                "more samples, bring more images or more references (--references), or train the model longer"
+            )
+        return Protected(model, _claim(self, model, owner, pool.pixels[np.concatenate(rows)], tests))
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What the model, its `count` references and its surrogates answer to n images: `outputs` (models, n, ...), in that order.
+
+    Probabilities, numbers, or embeddings of unit length, by the task.
+    """
+
+    outputs: Floats
+    count: int
+    task: Task
+
+    @classmethod
+    def by(cls, models: Sequence[nn.Module], count: int, images: Images, progress: Progress) -> "Told":
+        outputs = []
+        for done, model in enumerate(models, start=1):
+            outputs.append(images.task.answers(predict(model, images).double()).numpy())
+            progress(done, len(models))
+        return cls(np.stack(outputs), count, images.task)
+
+    def at(self, rows: Rows) -> "Told":
+        return Told(self.outputs[:, rows], self.count, self.task)
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """What a suspect can be asked for, the most telling first."""
+        if self.task.discrete:
+            return Reading.PROBABILITY, Reading.LABEL
+        return (Reading.EMBEDDING if self.task.compares else Reading.VALUE,)
+
+    def features(self, reading: Reading) -> Floats:
+        """(models, n, k): all answers in a form whose inner products compare them."""
+        if reading is Reading.VALUE:
+            return self.outputs.reshape(*self.outputs.shape[:2], 1)
+        found = self.outputs.argmax(axis=2) if reading is Reading.LABEL else self.outputs
+        return np.stack([features(reading, one, self.outputs.shape[2]) for one in found])
+
+    def chosen(self, samples: int) -> list[Rows]:
+        """Per reference, the rows that it chooses: where the model and all surrogates deviate the most from it, in one direction.
+
+        It takes no part in their weights: an image that was chosen by a reference's noise would favour every other model.
+        """
+        found = self.features(self.readings[0])
+        own, helpers, copies = found[0], found[1 : 1 + self.count], found[[0, *range(1 + self.count, len(found))]]
+        left, parts = np.ones(len(own), dtype=bool), list[Rows]()
+        for place, helper in enumerate(helpers):
+            kept = np.min([((own - helper) * (copy - helper)).sum(axis=1) for copy in copies], axis=0)
+            size = (samples + place) // self.count
+            parts.append(np.argsort(-np.where(left, kept, -np.inf), kind="stable")[:size])
+            left[parts[-1]] = False
+        return parts
+
+    def test(self, reading: Reading, sizes: Sequence[int]) -> Test | None:
+        """The test of that reading on images of which each reference chose as many as `sizes` say, in order.
+
+        None if it cannot tell the model and all surrogates from independent models.
+        """
+        expected, plain = self.weights(reading, sizes), self.features(reading)
+        if expected is None:
+            return None
+        residuals = (plain * expected[None, :, :-1]).sum(axis=2) - expected[:, -1]
+        middle = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
+        least = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1).min()
+        if not 0 < middle < least:
+            return None
+        match = CrossedResidual(round(middle, 6), round(middle / STEEP, 6), reading)
+        return Test(reading, match, expected, match.graded(residuals[0], 0.95).value)
+
+    def weights(self, reading: Reading, sizes: Sequence[int]) -> Expected | None:
+        """(n, k + 1): an answer's weights and its offset, divided by the model's own sum; None if that is not above 0."""
+        soft, plain = self.features(self.readings[0]), self.features(reading)
+        helpers, ends = range(1, 1 + self.count), np.cumsum(sizes)
+        parts = []
+        for place, (end, size) in enumerate(zip(ends, sizes, strict=True), start=1):
+            rows, crossed = slice(end - size, end), [one for one in helpers if one != place]
+            apart = soft[0, rows] - soft[crossed, rows]  # (references, size, k)
+            others = plain[crossed, rows].sum(axis=0) - plain[crossed, rows]
+            offset = (apart * others).sum(axis=(0, 2)) / (len(crossed) - 1)
+            parts.append(np.concatenate([apart.sum(axis=0), offset[:, None]], axis=1))
+        found = np.concatenate(parts)
+        own = ((plain[0] * found[:, :-1]).sum(axis=1) - found[:, -1]).mean()
+        return np.asarray(found / own) if own > 0 else None
+
+    def spread(self, helpers: Floats, expected: Expected) -> float:
+        """The standard deviation of an independent model's residual, by how far the references differ on each image.
+
+        It is 0 on average over other references; those of this claim lean it to one side, which the last factor allows for.
+        """
+        apart = ((helpers - helpers.mean(axis=0)) * expected[None, :, :-1]).sum(axis=2)
+        return float(np.sqrt((apart**2).sum() / (self.count - 1) * self.count / (self.count - 1)) / len(expected))
+
+
+def _claim(scheme: Residual, model: nn.Module, owner: Owner, pixels: Pixels, tests: tuple[Test, ...]) -> Claim:
+    return Claim(
+        images=np.ascontiguousarray(pixels[:, None]),
+        tests=tests,
+        classes=owner.images.task.told_names(owner.images.names),
+        scheme=repr(scheme),
+        model=weights_digest(model),
+        preprocess=preprocess_of(model),
+        built_with=tuple(weights_digest(one) for one in (*owner.surrogates, *owner.references)),
+        originals=pixels,
+        task=owner.images.task,
+    )

@@ -1,0 +1,92 @@
+"""The crossed residual: how far an answer deviates from independent models as the protected model's does. Graded. No torch."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import expit, stdtrit
+
+from ownmark.errors import ClaimError
+from ownmark.scoring.matches.base import Score
+from ownmark.scoring.readings import Bools, Expected, Floats, Reading, is_number
+
+READINGS = (Reading.LABEL, Reading.PROBABILITY, Reading.VALUE, Reading.EMBEDDING)
+
+
+@dataclass(frozen=True)
+class CrossedResidual:
+    """An answer, written as numbers (`features`), is weighed against what the protected model and the owner's references answer.
+
+    `expected` (n, k + 1): per image the k weights and an offset; `values` are the weighed features minus the offset. Their mean,
+    the residual, is 1 on the protected model and about 0 on an independent one. A logistic curve maps it to the score, so that no
+    two residuals tie: `middle` scores one half, and `middle` plus or minus 3 times the `width` scores 0.95 or 0.05. Both are
+    fixed in the claim, before any suspect or innocent model is asked.
+    """
+
+    views: ClassVar[int] = 1
+    paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 0
+    legend: ClassVar[str] = "A residual is 0 on average for an independent model and 1 for the protected one."
+    did: ClassVar[str] = "deviated from independent models in the protected model's direction"
+    area: ClassVar[None] = None
+    middle: float
+    width: float
+    reading: Reading = Reading.PROBABILITY
+
+    def __post_init__(self) -> None:
+        if self.reading not in READINGS:
+            raise ClaimError(f"a residual can be taken of {', '.join(READINGS)}, got {self.reading!r}")
+        if not is_number(self.middle) or not is_number(self.width) or self.width <= 0:
+            raise ClaimError(
+                f"expected a residual that scores one half and a positive width, got {self.middle!r}, {self.width!r}"
+            )
+
+    @property
+    def meaning(self) -> str:
+        return f"deviated from independent models as the protected one does (a residual of {self.middle:.3g} scores one half)"
+
+    def __call__(self, observed: Floats, expected: Expected) -> Bools:
+        """(n,): whether the image speaks for a copy at all; the score is no share of these."""
+        return self.values(observed, expected) > 0
+
+    def values(self, observed: Floats, expected: Expected) -> Floats:
+        """(n,): the residual of each first view."""
+        found = features(self.reading, observed[:, 0], expected.shape[1] - 1)
+        return np.asarray((found * expected[:, :-1]).sum(axis=1) - expected[:, -1])
+
+    def graded(self, values: Floats, confidence: float) -> Score:
+        """The mapped mean, and Student's interval around it from the spread over the images."""
+        mean, reach = float(np.mean(values)), float("inf")
+        if len(values) > 1:
+            reach = float(stdtrit(len(values) - 1, (1 + confidence) / 2) * np.std(values, ddof=1) / np.sqrt(len(values)))
+        return Score(self.mapped(mean), (self.mapped(mean - reach), self.mapped(mean + reach)))
+
+    def mapped(self, residual: float) -> float:
+        """A residual as a score in [0, 1]."""
+        return float(expit((residual - self.middle) / self.width))
+
+    def check(self, expected: Expected, classes: int) -> None:
+        """Raises ClaimError unless the weights fit the reading's answers to as many images."""
+        parts = {Reading.LABEL: classes, Reading.PROBABILITY: classes, Reading.VALUE: 1, Reading.EMBEDDING: len(expected)}
+        shape = (len(expected), parts[self.reading] + 1)
+        if expected.shape != shape or expected.dtype != np.float64 or not np.all(np.isfinite(expected)):
+            raise ClaimError(f"expected finite weights and an offset per image, {shape}, got {expected.dtype} {expected.shape}")
+
+    def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
+        return "see the score" if self.reading is Reading.EMBEDDING else f"residual {self.values(observed, expected)[0]:.2f}"
+
+
+def features(reading: Reading, answers: Floats, parts: int) -> Floats:
+    """Answers (n, ...) as numbers (n, parts) whose inner products compare them.
+
+    Of probabilities the square roots, of labels 1 at the label, of numbers themselves, of embeddings their cosines with those of
+    all images, which no rotation changes.
+    """
+    if reading is Reading.LABEL:
+        return np.eye(parts)[answers.astype(np.int64)]
+    if reading is Reading.PROBABILITY:
+        return np.sqrt(np.clip(answers, 0, 1))
+    if reading is Reading.EMBEDDING:
+        units = answers / np.maximum(np.linalg.norm(answers, axis=1, keepdims=True), 1e-12)
+        return np.asarray(units @ units.T)
+    return np.asarray(answers, dtype=np.float64)[:, None]

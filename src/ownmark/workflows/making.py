@@ -1,0 +1,190 @@
+"""The models that a workflow makes, measures and keeps in a folder, so that the same request goes on after an interruption."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ownmark.data.images import Images
+from ownmark.errors import ModelError, OwnmarkError, UsageError
+from ownmark.keys import KEY_BYTES
+from ownmark.models.network import Network
+from ownmark.models.weights import load_weights, save_weights, weights_digest
+from ownmark.protocols import Attack, Owner, Progress
+from ownmark.report.words import percent
+from ownmark.tasks import DEFAULT, Quality
+from ownmark.training import Training, predict, seeded, train
+from ownmark.verdicts import soundness
+from ownmark.verdicts.soundness import Doubt
+from ownmark.workflows.watching import Watcher
+
+
+def correct(model: nn.Module, images: Images) -> float:
+    """The share of images that a classifier answers as they are labelled."""
+    return quality(model, images)["accuracy"]
+
+
+def quality(model: nn.Module, images: Images) -> Quality:
+    """How good the model is on the images, by the figures of their task.
+
+    Raises ModelError if it cannot take them, or answers what another task has.
+    """
+    height, width, channels = images.size
+    try:
+        answers = predict(model, images)
+    except OwnmarkError:
+        raise
+    except Exception as error:  # a user's model may raise anything
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"the model cannot take images of {width}x{height} pixels and {channels} channels: {said}") from error
+    numbers = images.task.width(images.names)
+    if answers.ndim != 2 or len(answers) != len(images) or answers.shape[1] != (numbers or answers.shape[1]):  # noqa: PLR2004
+        needed = f"({len(images)}, {numbers})" if numbers else f"({len(images)}, d)"
+        raise ModelError(
+            f"the model answers {tuple(answers.shape)} to these images, needed are {needed}: one number "
+            f"{'a class' if len(images.names) > 1 else 'an image'} for {images.task.name}; say another --task if it does another"
+        )
+    if not answers.isfinite().all():
+        raise ModelError("the model answers NaN or infinity: its weights or its preprocessing (--mean, --std) are broken")
+    return images.task.quality(answers.numpy(), images.labels)
+
+
+def shown(found: Quality, headline: str) -> str:
+    """How good a model is, as a person says it."""
+    value = found[headline]
+    said = {"accuracy": f"{percent(value)} right", "mae": f"off by {value:.3g} on average"}
+    return said.get(headline, f"{percent(value)} of the same accepted where 1 in 1,000 others is")
+
+
+KEY_SUFFIX = ".key"  # of a random key
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What one request finished, in a `folder`: models of a `network` and a random key, all of one `seed`."""
+
+    folder: Path
+    network: Network
+    seed: int
+    watcher: Watcher
+
+    @property
+    def used(self) -> bool:
+        """Whether something lies there."""
+        return self.folder.is_dir() and any(self.folder.iterdir())
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A stream of random numbers of its own for each purpose, so that no step depends on which steps were skipped."""
+        digest = hashlib.sha256(f"{purpose} of seed {self.seed}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+    def kept(self, recipe: str, title: str, make: Callable[[Progress], nn.Module]) -> nn.Module:
+        """What `make` gives, from the folder if the same recipe was finished there before. Raises ModelError if it diverged."""
+        whole = f"{recipe} {self.network} seed={self.seed} torch={torch.__version__}"
+        file = self.folder / f"model-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.safetensors"
+        with suppress(ModelError):
+            return load_weights(self.network.blank(), file)
+        self.folder.mkdir(exist_ok=True)
+        with self.watcher.step(title) as progress:
+            made = make(progress)
+        if not all(bool(tensor.isfinite().all()) for tensor in made.state_dict().values()):
+            raise ModelError(f"{title}: the training diverged, so that its weights are NaN or infinite; are the images in order?")
+        save_weights(made, file)
+        return load_weights(self.network.blank(), file)
+
+    def drawn_key(self, purpose: str) -> bytes:
+        """A random key (32 bytes) for one purpose, kept in the folder until the claim is made, for the owner's eyes only."""
+        whole = f"{purpose} seed={self.seed}"
+        file = self.folder / f"{hashlib.sha256(whole.encode()).hexdigest()[:16]}{KEY_SUFFIX}"
+        self.folder.mkdir(exist_ok=True)
+        file.touch(mode=0o600)
+        if file.stat().st_size != KEY_BYTES:
+            file.write_bytes(os.urandom(KEY_BYTES))
+        return file.read_bytes()
+
+    def tell_kept(self, what_for: str) -> None:
+        """Say that the work stopped, and what the folder is good for."""
+        if self.folder.is_dir():
+            self.watcher.warn(f"Stopped. What is finished lies in {self.folder}: {what_for}.")
+
+    def clear(self) -> None:
+        """Remove what this package put into the folder, and the folder if nothing else is in it."""
+        for pattern in ("*.safetensors", ".*.safetensors.*", f"*{KEY_SUFFIX}"):
+            for file in self.folder.glob(pattern):
+                file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+
+@dataclass(frozen=True)
+class Others:
+    """Which other models: `references` as modules, as files of weights, or how many to train as `training` says.
+
+    `surrogates`: by the name of each kind of copy, the attack that makes it.
+    """
+
+    references: tuple[nn.Module | Path, ...] | int
+    training: Training
+    surrogates: Mapping[str, Attack]
+
+    def joined(self, work: Workspace, model: nn.Module, owner: Owner) -> Owner:
+        """The owner with copies of the model and models that are none."""
+        images = owner.images
+        digest = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
+        digest += "" if images.task == DEFAULT else f" for {images.task}"
+        references = self._references(work, images, digest)
+        if weights_digest(model) in map(weights_digest, references):
+            raise UsageError("a reference is the protected model itself; references are models that were trained independently")
+        surrogates = tuple(self._surrogate(work, model, images, digest, kind) for kind in self.surrogates)
+        return replace(owner, surrogates=surrogates, references=references)
+
+    def doubted(self, model: nn.Module, owner: Owner) -> tuple[Doubt, ...]:
+        """What speaks against the owner's references and copies, before the long step begins. Raises ProtectError for ruins."""
+        images, task = owner.images, owner.images.task
+        known = quality(model, images), task.trivial(images.labels)
+        named = ((f"reference {place}", one) for place, one in enumerate(owner.references, start=1))
+        references = {name: _measured(name, one, images) for name, one in named}
+        copied = ((f"the copy {kind}", one) for kind, one in zip(self.surrogates, owner.surrogates, strict=True))
+        copies = {name: _measured(name, one, images) for name, one in copied}
+        return (*soundness.of_references(task, *known, references), *soundness.of_surrogates(task, *known, copies))
+
+    def _surrogate(self, work: Workspace, model: nn.Module, images: Images, digest: str, kind: str) -> nn.Module:
+        attack = self.surrogates[kind]
+        make = partial(attack.apply, model, images, work.generator(kind))
+        return work.kept(f"{attack} of {weights_digest(model)} on {digest}", f"Making a copy: {kind}", make)
+
+    def _references(self, work: Workspace, images: Images, digest: str) -> tuple[nn.Module, ...]:
+        """The owner's other models, given or trained now; each must take the same images."""
+        if isinstance(self.references, int):
+            names = [f"reference {place} of {self.references}" for place in range(1, self.references + 1)]
+            found = [self._trained(work, images, digest, name) for name in names]
+        else:
+            given = enumerate(self.references, start=1)
+            names = [str(one) if isinstance(one, Path) else f"reference {place}" for place, one in given]
+            found = [work.network.filled(one, work.watcher.note) for one in self.references]
+        for name, model in zip(names, found, strict=True):
+            work.watcher.note(f"  {name}: {shown(_measured(name, model, images), images.task.headline)}")
+        return tuple(found)
+
+    def _trained(self, work: Workspace, images: Images, digest: str, name: str) -> nn.Module:
+        def make(progress: Progress) -> nn.Module:
+            rng = work.generator(name)
+            with seeded(rng):
+                model = work.network.blank()
+            return train(model, images, self.training, rng, progress)
+
+        return work.kept(f"{name.partition(' of ')[0]} {self.training} on {digest}", f"Training {name}", make)
+
+
+def _measured(name: str, model: nn.Module, images: Images) -> Quality:
+    """How good one of the owner's other models is. Raises ModelError with its name where it is broken."""
+    try:
+        return quality(model, images)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error

@@ -1,0 +1,164 @@
+"""The residual of independent models is 0 on average, of the model 1, of its students in between; the images stay as they are."""
+
+from itertools import permutations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from conftest import pictures, seed, tiny
+from torch import nn
+
+from ownmark.claims.claim import Claim
+from ownmark.data.images import Images
+from ownmark.errors import ProtectError, UsageError
+from ownmark.protocols import Owner
+from ownmark.schemes.residual import Residual, Told
+from ownmark.scoring.matches import CrossedResidual
+from ownmark.scoring.readings import Reading
+from ownmark.suspects.local import Local
+from ownmark.tasks import Classification, Regression, Similarity
+from ownmark.verdicts.verify import verify
+
+Floats = npt.NDArray[np.float64]
+COUNT, REFERENCES, WORLDS = 1000, 3, 40
+
+
+def shares(rng: np.random.Generator, common: Floats, own: Floats | float = 0.0) -> Floats:
+    """Probabilities (n, 4) of a model: what all models see, what it has of its own, and noise."""
+    logits = common + own + rng.normal(0, 1, common.shape)
+    return np.asarray(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+
+
+World = tuple[Told, Floats, Floats]
+
+
+def world(number: int) -> World:
+    """A model with its references and a noisy copy; what all models see; what the model has of its own, on 1,000 images."""
+    rng = np.random.default_rng(number)
+    common, own = rng.normal(0, 2, (COUNT, 4)), rng.normal(0, 1, (COUNT, 4))
+    outputs = [shares(rng, common, own), *(shares(rng, common) for _ in range(REFERENCES)), shares(rng, common, own)]
+    return Told(np.stack(outputs), REFERENCES, Classification()), common, own
+
+
+def residual(told: Told, rows: list[npt.NDArray[np.int64]], answers: Floats, reading: Reading = Reading.PROBABILITY) -> float:
+    """The mean residual of a suspect that gives these probabilities to all images."""
+    chosen = np.concatenate(rows)
+    test = told.at(chosen).test(reading, [len(part) for part in rows])
+    assert test is not None
+    seen = answers[chosen].argmax(axis=1) if reading is Reading.LABEL else answers[chosen]
+    return float(test.match.values(seen[:, None], test.expected).mean())
+
+
+@pytest.mark.parametrize("reading", [Reading.PROBABILITY, Reading.LABEL])
+def test_innocents_are_0_on_average_on_the_chosen_images_and_students_are_apart(reading: Reading) -> None:
+    """Each world has references of its own: those of one claim lean its zero to one side."""
+    innocents, students, rng = [], [], np.random.default_rng(1)
+    for number in range(WORLDS):
+        told, common, own = world(number)
+        rows = told.chosen(150)
+        innocents.append(residual(told, rows, shares(rng, common), reading))
+        students.append(residual(told, rows, shares(rng, common, 0.6 * own), reading))
+        assert residual(told, rows, told.outputs[0], reading) == pytest.approx(1)
+    assert abs(np.mean(innocents)) < 3 * np.std(innocents) / np.sqrt(WORLDS)
+    assert np.mean(students) > np.mean(innocents) + 3 * np.std(innocents)
+
+
+def test_weights_are_the_sum_over_pairs_of_different_references_written_out() -> None:
+    """The slow way: for every image, over all pairs of references that did not choose it."""
+    rng = np.random.default_rng(2)
+    told = Told(rng.dirichlet(np.ones(3), (6, 8)), 4, Classification())
+    sizes, suspect = [2, 2, 2, 2], rng.dirichlet(np.ones(3), 8)
+    roots = np.sqrt(told.outputs)
+
+    def slow(answers: Floats) -> Floats:
+        found = np.zeros(8)
+        for image in range(8):
+            for one, other in permutations([ref for ref in (1, 2, 3, 4) if ref != 1 + image // 2], 2):
+                found[image] += (roots[0, image] - roots[one, image]) @ (answers[image] - roots[other, image])
+        return found
+
+    weights = told.weights(Reading.PROBABILITY, sizes)
+    assert weights is not None
+    values = CrossedResidual(0.1, 0.1).values(suspect[:, None], weights)
+    assert values == pytest.approx(slow(np.sqrt(suspect)) / slow(roots[0]).mean())
+
+
+def test_images_are_chosen_once_each_and_where_the_model_and_its_copies_deviate() -> None:
+    told, _, own = world(0)
+    rows = told.chosen(100)
+    chosen = np.concatenate(rows)
+    assert [len(part) for part in rows] == [33, 33, 34]
+    assert len(set(chosen)) == 100
+    assert np.linalg.norm(own[chosen], axis=1).mean() > np.linalg.norm(own, axis=1).mean()
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    copy = tiny(0, classes=3)
+    copy.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        for weight in copy.parameters():
+            weight.mul_(1 + 0.01 * torch.randn(weight.shape, generator=seed(3)))
+    return copy
+
+
+def owner_of(images: Images, classes: int = 3) -> Owner:
+    return Owner(images, (), tuple(tiny(number, classes=classes) for number in (1, 2, 3)))
+
+
+def test_a_claim_asks_about_unchanged_images_and_holds_on_the_model_and_its_copy() -> None:
+    images, model = pictures(60), tiny(0)
+    owner = Owner(images, (shaken(model),), owner_of(images).references)
+    protected = Residual(samples=20).protect(model, owner, seed(0))
+    claim = Claim.from_bytes(protected.claim.to_bytes())
+    assert protected.model is model
+    assert claim.readings == (Reading.PROBABILITY,), "the labels of an untrained model do not tell"
+    known = {one.tobytes() for one in images.pixels}
+    assert claim.images.shape == (20, 1, 16, 16, 3)
+    assert all(one.tobytes() in known for one in claim.images)
+    assert len(claim.built_with) == 4
+    own, copy = verify(claim, Local(model)), verify(claim, Local(shaken(model)))
+    assert own.deciding.score == pytest.approx(claim.tests[0].target_score)
+    assert own.deciding.score > 0.95
+    assert copy.deciding.score > 0.8
+
+
+@pytest.mark.parametrize("task", [Regression(unit=10.0), Similarity()])
+def test_numbers_and_embeddings_have_residuals_too(task: Regression | Similarity) -> None:
+    plain, similar = pictures(60), isinstance(task, Similarity)
+    names = plain.names if similar else ("size",)
+    images = Images(plain.pixels, plain.labels if similar else plain.labels * 10.0, names, task)
+    classes = 6 if similar else 1
+    model = tiny(0, classes=classes)
+    claim = Residual(samples=30).protect(model, owner_of(images, classes), seed(0)).claim
+    reading = Reading.EMBEDDING if similar else Reading.VALUE
+    assert claim.readings == (reading,)
+    claim = Claim.from_bytes(claim.to_bytes())
+    assert verify(claim, Local(model)).deciding.score > 0.95
+    assert verify(claim, Local(tiny(9, classes=classes))).deciding.score < 0.9
+
+
+def test_embeddings_count_up_to_a_rotation() -> None:
+    rng = np.random.default_rng(0)
+    found = rng.normal(size=(10, 4))
+    turned = found @ np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    match, weights = CrossedResidual(0.1, 0.1, Reading.EMBEDDING), rng.normal(size=(10, 11))
+    assert match.values(turned[:, None], weights) == pytest.approx(match.values(found[:, None], weights))
+
+
+def test_two_references_are_too_few() -> None:
+    images = pictures(30)
+    owner = Owner(images, (), owner_of(images).references[:2])
+    with pytest.raises(UsageError, match="at least 3 references"):
+        Residual(samples=4).protect(tiny(0), owner, seed(0))
+
+
+def test_a_model_that_is_like_its_references_has_nothing_of_its_own() -> None:
+    images, others = pictures(30), (tiny(1), tiny(1), tiny(1))
+    with pytest.raises(ProtectError, match="cannot be told"):
+        Residual(samples=6).protect(tiny(1), Owner(images, (), others), seed(0))
+
+
+def test_more_samples_than_images_are_refused() -> None:
+    with pytest.raises(UsageError, match="at least 150 images"):
+        Residual().protect(tiny(0), owner_of(pictures(30)), seed(0))

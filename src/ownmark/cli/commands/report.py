@@ -10,14 +10,17 @@ from ownmark.cli.answer import Answer
 from ownmark.cli.options import (
     AllowExternal,
     Alpha,
+    Claimant,
     ClaimFile,
     Device,
+    JudgeName,
     Layer,
     Mean,
     ModelOfFiles,
     Output,
     Outputs,
     Std,
+    about,
     access_of,
     rate,
 )
@@ -46,6 +49,8 @@ class Report:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    claimant: Claimant = ""
+    judge: JudgeName = ""
 
     def run(self) -> Answer:
         from ownmark.claims.claim import Claim
@@ -55,5 +60,6 @@ class Report:
 
         alpha, claim = rate(self.alpha), Claim.load(self.claim)
         access = access_of(self, claim, self.model)
-        request = ReportRequest(claim=claim, suspects=tuple(self.suspects), access=access, page=self.out, alpha=alpha)
+        told = about(self.claimant, self.judge)
+        request = ReportRequest(claim=claim, suspects=tuple(self.suspects), access=access, page=self.out, alpha=alpha, about=told)
         return of_report(report(request, Terminal()), self.out)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from ownmark.errors import UsageError
 from ownmark.finding.contents import Archive
@@ -169,4 +169,4 @@ def _in_tar(file: Path, stack: ExitStack) -> Iterator[Member]:
 
 
 def _in_gzip(file: Path, stack: ExitStack) -> Iterator[Member]:  # noqa: ARG001 - opened when it is read
-    return iter((Member("content", -1, file.stat().st_size, lambda: gzip.open(file)),))
+    return iter((Member("content", -1, file.stat().st_size, lambda: cast("IO[bytes]", gzip.open(file))),))

@@ -145,7 +145,7 @@ def short_names(names: Sequence[str]) -> list[str]:
     if len(names) < PAIR or any("://" in name for name in names):
         return [name if "://" in name else os.path.basename(name) or name for name in names]  # noqa: PTH119 - no path
     folder = os.path.commonpath([os.path.dirname(name) for name in names]) if _alike(names) else ""  # noqa: PTH120 - as above
-    rest = [name.removeprefix(folder).lstrip("/") for name in names]
+    rest = [name.removeprefix(folder).lstrip("/") if folder else name for name in names]
     ends = {os.path.splitext(name)[1] for name in rest}  # noqa: PTH122 - as above
     short = [name.removesuffix(next(iter(ends))) for name in rest] if len(ends) == 1 else rest
     return short if all(short) and len(set(short)) == len(set(names)) else list(names)

@@ -47,7 +47,7 @@ def quantised(file: Path, claim: Claim) -> bytes:
     """The ONNX file in static int8, its ranges from the claim's own images."""
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc] # it has no types
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self.left = iter((claim.images[:, 0].transpose(0, 3, 1, 2) / 255).astype(np.float32)[:, None])
 

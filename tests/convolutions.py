@@ -1,6 +1,6 @@
 """A process that convolves, forward and backward, in the layouts that the project gives.
 
-`python convolutions.py known THREADS BATCH:SIZE...` walks every distinct convolution of known networks,
+`python convolutions.py known THREADS[,THREADS] BATCH:SIZE...` walks every distinct convolution of known networks,
 `python convolutions.py every THREADS BATCH:SIZE...` every width from 1 to 64 with every usual kernel and stride, in each layout
 that the rule allows it. Both end with 0 and say how many there were. Where memory is corrupted, a checking allocator ends the
 process; valgrind's memcheck names the place (`make test-memcheck`).
@@ -103,10 +103,11 @@ def convolve(shape: Shape, batch: int, size: int) -> None:
 
 
 def main(which: str, threads: str, *cases: str) -> None:
-    torch.set_num_threads(int(threads))
-    found = {"known": known, "every": every}[which]()
-    for case in cases:
-        batch, size = (int(number) for number in case.split(":"))
+    kinds: dict[str, Callable[[], list[Shape]]] = {"known": known, "every": every}
+    found = kinds[which]()
+    for number, case in product(threads.split(","), cases):
+        torch.set_num_threads(int(number))
+        batch, size = map(int, case.split(":"))
         for shape in found:
             convolve(shape, batch, size)
     sys.stdout.write(f"{len(found)} convolutions {'checked' if acts() else 'unchecked'}\n")

@@ -13,6 +13,7 @@ from ownmark.attacks import ATTACKS
 from ownmark.attacks.noise import Noise
 from ownmark.data.images import Images
 from ownmark.models.layers import last_layer
+from ownmark.models.resnet import ResNet18
 from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme, silent
 from ownmark.tasks import Classification, Task
 
@@ -63,6 +64,14 @@ def applied(attack: Attack, stolen: nn.Module, number: int = 0, thief: Images | 
 def changed(found: nn.Module, stolen: nn.Module) -> set[str]:
     """The names of the tensors that differ."""
     return {name for name, tensor in found.state_dict().items() if not torch.equal(tensor, stolen.state_dict()[name])}
+
+
+def surer(model: ResNet18, factor: float) -> ResNet18:
+    """The same labels, other probabilities."""
+    with torch.no_grad():
+        model.head.weight.mul_(factor)
+        model.head.bias.mul_(factor)
+    return model
 
 
 EXAMPLES: tuple[Attack, ...] = tuple(example(kind) for kind in ATTACKS)

@@ -136,7 +136,7 @@ def _checked_part(tree: ast.expr) -> Any:  # noqa: ANN401 - a parameter may be a
 
 def _public(name: str, known: dict[str, type[Any]] | None) -> type[Any]:
     """The public dataclass or enum of that name, ignoring case."""
-    place = _same(name, known or _homes())
+    place = _same(name, known or (*_registered(), *ownmark.__all__))
     found = None if place is None else (known or {}).get(place) or _loaded(place)
     if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
         return found
@@ -222,17 +222,17 @@ def _told(hint: Any) -> str:  # noqa: ANN401 - any annotation
 
 def _classes() -> dict[str, type[Any]]:
     """Every public dataclass and enum."""
-    found = {name: _loaded(name) for name in _homes() if name[0].isupper()}
+    found = {name: _loaded(name) for name in (*_registered(), *ownmark.__all__) if name[0].isupper()}
     return {name: kind for name, kind in found.items() if is_dataclass(kind) or issubclass(kind, Enum)}
 
 
-def _homes() -> dict[str, str]:
-    """The modules of all public names and of every registered method, by name."""
-    return {name: home for package in REGISTRIES for name, home in homes(package).items()} | ownmark.HOME
+def _registered() -> dict[str, str]:
+    """The modules of every registered method, by name."""
+    return {name: home for package in REGISTRIES for name, home in homes(package).items()}
 
 
 def _loaded(name: str) -> Any:  # noqa: ANN401 - a class, an enum or a function
-    return getattr(import_module(f"ownmark.{_homes()[name]}"), name)
+    return getattr(ownmark if name in ownmark.__all__ else import_module(f"ownmark.{_registered()[name]}"), name)
 
 
 def _members(kind: type[Enum]) -> str:

@@ -7,8 +7,7 @@ import torch
 from conftest import pictures, same_weights, seed, tiny
 from learnt import greyed
 from PIL import Image
-from test_attack_training import surer
-from thieves import applied, changed
+from thieves import applied, changed, surer
 from torch import Tensor, nn
 
 from ownmark.attacks._common.foreign import Foreign
@@ -137,13 +136,16 @@ def test_a_substitutes_images_move_along_the_sign_of_its_gradient() -> None:
     assert (Jacobian(step=0.2).moved(student, images, answers) == wanted).all()
 
 
-def test_an_average_lies_between_both_models(tmp_path: Path) -> None:
+def test_an_averages_weights_lie_between_both_models_and_its_statistics_are_new(tmp_path: Path) -> None:
     one, other = tiny(), tiny(1)
     save_weights(other, tmp_path / "other.safetensors")
     found = applied(Average(Independent(f"{tmp_path}/other.safetensors"), share=0.25, epochs=0), one).state_dict()
-    for name, tensor in one.state_dict().items():
-        mean = 0.75 * tensor + 0.25 * other.state_dict()[name] if tensor.is_floating_point() else tensor
+    for name, weight in one.named_parameters():
+        mean = 0.75 * weight + 0.25 * other.get_parameter(name)
         assert torch.allclose(found[name], mean, atol=1e-6), name
+    conv = (found["stem.conv.weight"], (pictures().batch(torch.arange(24), torch.device("cpu")) - 0.5) / 0.25)
+    statistics = torch.nn.functional.conv2d(conv[1], conv[0], padding=1).mean((0, 2, 3))
+    assert torch.allclose(found["stem.norm.running_mean"], statistics, atol=1e-5)
     save_weights(tiny(classes=4), tmp_path / "wide.safetensors")
     with pytest.raises(ModelError, match="does not fit"):
         applied(Average(Independent(f"{tmp_path}/wide.safetensors")), one)

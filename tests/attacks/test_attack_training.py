@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, same_weights, seed, small_claim, tiny
-from thieves import Bump, applied, changed
+from thieves import Bump, applied, changed, surer
 from torch import Tensor, nn
 
 from ownmark.attacks.distill import Distill, Likeness
@@ -81,14 +81,6 @@ def test_a_student_of_another_architecture_takes_the_images_as_the_stolen_model_
     assert preprocess_of(found) == preprocess
     assert same_weights(found, applied(attack, prepared(tiny(classes=5), preprocess)))
     assert not same_weights(found, applied(attack, prepared(tiny(classes=5), preprocess), number=1))
-
-
-def surer(model: ResNet18, factor: float) -> ResNet18:
-    """The same labels, other probabilities."""
-    with torch.no_grad():
-        model.head.weight.mul_(factor)
-        model.head.bias.mul_(factor)
-    return model
 
 
 def test_extraction_sees_labels_only_and_distillation_sees_more() -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ownmark.attacks.noise import Noise
 from ownmark.attacks.quantize import Quantize, RoundInput
+from ownmark.attacks.quantize_static import QuantizeStatic, RoundWithin
 from ownmark.attacks.recalibrate import Recalibrate
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.training import predict
@@ -97,6 +98,47 @@ def test_rounded_activations_are_those_of_torchs_own_fake_quantisation_and_gradi
     assert torch.equal(slope, torch.ones_like(values))
 
 
+def test_static_rounding_is_torchs_own_fake_quantisation_within_the_range_of_the_thiefs_images() -> None:
+    heard: list[Tensor] = []
+    stolen = tiny()
+    found = applied(QuantizeStatic(bits=8, activations=4), stolen)
+    rounded = applied(Quantize(8), stolen)
+    rounded.get_submodule("head").register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    hook = next(iter(found.get_submodule("stem.conv")._forward_pre_hooks.values()))
+    assert isinstance(hook, RoundWithin)
+    assert (hook.low, hook.high) == pytest.approx((-2, float(pictures().pixels.max() / 255 - 0.5) / 0.25))
+    predict(rounded, pictures())
+    step = hook.high - hook.low
+    values = torch.linspace(-3, 3, 50)
+    (given,) = hook(nn.Identity(), (values,))
+    zero = -round(hook.low / (step / 15))
+    assert torch.allclose(given, torch.fake_quantize_per_tensor_affine(values, step / 15, zero, 0, 15), atol=1e-6)
+    last = next(iter(found.get_submodule("head")._forward_pre_hooks.values()))
+    assert isinstance(last, RoundWithin)
+    assert last.low == 0
+    assert last.high == pytest.approx(float(torch.cat(heard).max()), rel=1e-5)
+
+
+def test_a_range_is_fixed_by_the_thiefs_images_and_not_by_the_image_that_is_asked_about() -> None:
+    found, dim = applied(QuantizeStatic(8, 3), tiny()), pictures()
+    faint = type(dim)(dim.pixels // 16, dim.labels, dim.names)
+    static, dynamic = (applied(one, tiny(), thief=pictures()) for one in (QuantizeStatic(8, 3), Quantize(8, 3)))
+    assert torch.equal(predict(static, faint), predict(found, faint))
+    assert not torch.allclose(predict(static, faint), predict(dynamic, faint), atol=1e-3)
+    narrow = applied(QuantizeStatic(8, 3), tiny(), thief=faint)
+    assert not torch.allclose(predict(narrow, dim), predict(static, dim), atol=1e-3)
+    with pytest.raises(DataError):
+        applied(QuantizeStatic(), tiny(), thief=dim.take([]))
+
+
+def test_what_runs_otherwise_than_its_weights_is_made_anew_from_them() -> None:
+    attack, again = QuantizeStatic(4, 4), tiny(1)
+    found = applied(attack, tiny())
+    again.load_state_dict(found.state_dict())
+    assert not torch.allclose(predict(again, pictures()), predict(found, pictures()), atol=1e-4)
+    assert torch.equal(predict(attack.running(again.eval(), pictures()), pictures()), predict(found, pictures()))
+
+
 def test_zeros_stay_zeros_when_they_are_rounded() -> None:
     stolen = tiny()
     with torch.no_grad():
@@ -115,7 +157,16 @@ def test_noise_is_as_large_as_it_was_asked_for_in_every_tensor() -> None:
     assert not changed(applied(Noise(0), tiny()), tiny())
 
 
-@pytest.mark.parametrize("make", [lambda: Noise(-1), lambda: Noise(float("nan")), lambda: Quantize(1), lambda: Quantize(8, -1)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Noise(-1),
+        lambda: Noise(float("nan")),
+        lambda: Quantize(1),
+        lambda: Quantize(8, -1),
+        lambda: QuantizeStatic(activations=0),
+    ],
+)
 def test_what_cannot_be_rounded_or_shaken_is_an_error(make: type) -> None:
     with pytest.raises(UsageError):
         make()

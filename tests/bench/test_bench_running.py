@@ -1,19 +1,16 @@
 """A bench makes what is needed in order, nothing twice, and one failure stops only what hangs on it."""
 
-import os
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 from benches import RECIPE, grid, outcomes, records
+from deadly import Deadly
 
-from ownmark.bench.artifacts import Cache, Making
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.processes import Processes
 from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.running import State, run
-from ownmark.bench.store import Made, Specification
 from ownmark.bench.trial import Outcome, Role
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
@@ -114,6 +111,18 @@ def test_a_failed_attack_is_told_and_stops_nothing_else(tmp_path: Path) -> None:
     assert sum(one.error is None for one in found) == len(found) - 4
 
 
+def test_a_copy_that_runs_otherwise_than_its_weights_is_kept_and_told_from_one_with_the_same_weights(tmp_path: Path) -> None:
+    text = RECIPE.replace("prune: Prune(0.3)", "static: QuantizeStatic(8, 2)\n      round: Quantize()")
+    asked = grid(tmp_path, text)
+    found = outcomes(asked.picked(("saliency",), ("static", "round")), tmp_path / "store")
+    assert [one.error for one in found if one.error is not None] == []
+    zoo = Workplace(tmp_path / "store").zoo
+    copies = {one.trial.suspect: one.trial.model for one in found if one.trial.suspect in {"static", "round"}}
+    answers = {name: predict(zoo.model(model), zoo.images(asked.pictures(training=False))) for name, model in copies.items()}
+    assert zoo.weights(copies["static"]) != zoo.weights(copies["round"])
+    assert not torch.allclose(answers["static"], answers["round"], atol=1e-4)
+
+
 def test_a_failed_target_fails_all_that_hangs_on_it_with_the_reason(tmp_path: Path) -> None:
     found = outcomes(grid(tmp_path, RECIPE.replace("shift=0", "shift=20")), tmp_path / "store")
     assert all("by 20 pixels: choose a smaller shift" in str(one.error) for one in found)
@@ -129,26 +138,6 @@ def test_a_network_that_cannot_be_built_is_an_error_before_anything_is_made(tmp_
 def scores(found: list[Outcome]) -> dict[tuple[str, str, int], str]:
     """By what a table calls each trial."""
     return {(one.trial.scheme, one.trial.suspect, one.trial.repeat): f"{one.error} {one.scores}" for one in found}
-
-
-@dataclass(frozen=True)
-class Deadly:
-    """A making that kills its process after so many seconds, or one that takes no time where they are 0."""
-
-    seconds: float
-
-    @property
-    def needs(self) -> tuple[Making, ...]:
-        return ()
-
-    def specification(self, zoo: Cache) -> Specification:  # noqa: ARG002 - the protocol's signature
-        return {"kind": "deadly", "seconds": self.seconds}
-
-    def make(self, zoo: Cache) -> Made:  # noqa: ARG002 - the protocol's signature
-        if self.seconds:
-            time.sleep(self.seconds)
-            os._exit(9)
-        return Made({})
 
 
 def test_processes_give_the_scores_of_this_process_and_when_one_dies_all_that_was_in_work_fails_and_the_bench_goes_on(

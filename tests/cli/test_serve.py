@@ -31,6 +31,7 @@ from ownmark.suspects.local import Local
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
 from ownmark.workflows.oip_server import HEADER, Harden, Service, listening
+from ownmark.workflows.serve import ServeResult
 
 
 @contextmanager
@@ -168,6 +169,7 @@ def test_weights_beside_a_served_file_are_read_when_that_is_allowed(model: nn.Mo
         typed.run()
     served = replace(typed, allow_external=True).run()
     assert isinstance(served.then, MethodType)
+    assert isinstance(served.then.__self__, ServeResult)
     served.then.__self__.server.server_close()
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from judging import (
     CLASSES,
@@ -250,12 +251,20 @@ def test_images_that_speak_only_behind_a_front_are_no_evidence_against_a_suspect
     """The forger's images show any model of the task one class as sealed, and another once they were halved."""
     claim = fingerprint()
     found = genuine(seal.opened(sealed(claim), claim, OWNER, None))
-    halved = lambda images: np.asarray(images // 2, dtype=np.uint8)  # noqa: E731
+
+    def halved(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return np.asarray(images // 2, dtype=np.uint8)
+
     expected = claim.tests[-1].expected
     every = claim.images.reshape(-1, *claim.images.shape[2:])
     wrong = {halved(image).tobytes(): expected[row // 2] for row, image in enumerate(every)}
-    model = lambda images: np.array([wrong.get(image.tobytes(), 2) for image in images], dtype=np.int64)  # noqa: E731
-    behind = lambda images: model(halved(images))  # noqa: E731
+
+    def model(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        return np.array([wrong.get(image.tobytes(), 2) for image in images], dtype=np.int64)
+
+    def behind(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        return model(halved(images))
+
     for fronts, outcome in (({}, Outcome.SUPPORTING), ({"halved": halved}, Outcome.INCONCLUSIVE)):
         brought = tuple(reference(claim, number, model, fronts=fronts) for number in range(1, 20))
         ruling = ruled(found, session(claim, behind, plain=True, references=brought))

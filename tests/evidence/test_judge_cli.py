@@ -132,8 +132,8 @@ def test_weights_beside_a_suspect_are_read_when_that_is_allowed_and_a_layer_mean
     words: list[str], court: Path, capsys: Capture
 ) -> None:
     (court / "a.data").unlink(missing_ok=True)
-    beside = {"save_as_external_data": True, "location": "a.data", "size_threshold": 0}
-    onnx.save(onnx.load(court / "innocent.onnx"), court / "apart.onnx", **beside)
+    whole = onnx.load(court / "innocent.onnx")
+    onnx.save(whole, court / "apart.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
     refused(capsys, [*words, "apart.onnx"], 2, "keeps weights in other files")
     ran = ownmark(capsys, *words, "apart.onnx", "--allow-external")
     assert (ran.code, ran.out.splitlines()[0]) in {(1, "NO MATCH"), (3, "UNRESOLVED")}

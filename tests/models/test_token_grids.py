@@ -32,7 +32,8 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         query, key, value = self.queries(tokens).chunk(3, dim=2)
-        return (query @ key.transpose(1, 2)).softmax(dim=2) @ value
+        mixed: Tensor = (query @ key.transpose(1, 2)).softmax(dim=2) @ value
+        return mixed
 
 
 class Tokens(nn.Module):
@@ -55,7 +56,8 @@ class Tokens(nn.Module):
             if number and self.late:
                 tokens = torch.cat([extra[:, -1:], tokens], dim=1)
             tokens = tokens + attention(norm(tokens))
-        return self.head(tokens.mean(dim=1) if self.pooled else tokens[:, 0])
+        answers: Tensor = self.head(tokens.mean(dim=1) if self.pooled else tokens[:, 0])
+        return answers
 
 
 def lively(make: Callable[[], nn.Module]) -> nn.Module:
@@ -100,7 +102,7 @@ def test_the_map_is_grad_cam_of_the_patches_written_out_by_hand(make: Callable[[
     handle.remove()
     (slope,) = torch.autograd.grad(logits.gather(1, TARGETS[:, None]).sum(), seen[0])
     rows, slopes = (each.flatten(1, 2) if each.ndim == 4 else each[:, cam.grid.patches or ()] for each in (seen[0], slope))
-    wanted = functional.relu((rows * slopes.mean(dim=1, keepdim=True)).sum(dim=2)).unflatten(1, (4, 4))
+    wanted = functional.relu((rows * slopes.mean(dim=1, keepdim=True)).sum(dim=2)).view(-1, 4, 4)
     outputs, maps = cam(pictures(), TARGETS)
     assert wanted.any()
     torch.testing.assert_close(maps, wanted, atol=1e-6, rtol=1e-5)
@@ -129,8 +131,9 @@ def test_a_convolution_behind_the_last_attention_has_the_last_map() -> None:
 
         def forward(self, images: Tensor) -> Tensor:
             rows = self.body(images).flatten(2).transpose(1, 2)
-            mixed = functional.scaled_dot_product_attention(rows, rows, rows).transpose(1, 2).unflatten(2, (4, 4))
-            return self.head(self.last(mixed).mean(dim=(2, 3)))
+            mixed = functional.scaled_dot_product_attention(rows, rows, rows).transpose(1, 2).reshape(-1, 8, 4, 4)
+            answers: Tensor = self.head(self.last(mixed).mean(dim=(2, 3)))
+            return answers
 
     assert last_map(Hybrid(), pictures()) == "last"
 

@@ -137,7 +137,7 @@ def test_rows_are_drawn_without_repeating() -> None:
 @pytest.mark.parametrize("page", KINDS)
 def test_a_page_shows_every_setting_with_its_default(page: str) -> None:
     kind = getattr(ownmark, KINDS[page])
-    names = {name: getattr(ownmark, name) for name in ownmark.HOME}
+    names = {name: getattr(ownmark, name) for name in ownmark.__all__}
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
     shown = {name: eval(default, names) for name, default in re.findall(r"^\| `(\w+)` \| `([^|]+)` \|", text, re.MULTILINE)}  # noqa: S307 - the project's own page
     assert shown == {field.name: getattr(kind(), field.name) for field in fields(kind)}

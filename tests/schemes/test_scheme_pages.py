@@ -28,7 +28,7 @@ def test_every_page_has_the_same_headings(page: Path) -> None:
 
 def test_the_page_of_the_partitioned_watermark_shows_every_setting_with_its_default() -> None:
     text, kind = (FOLDER / "partitioned.md").read_text(encoding="utf-8"), MARKS["partitioned"]
-    names = {name: getattr(ownmark, name) for name in ownmark.HOME} | {"Patterns": Patterns}
+    names = {name: getattr(ownmark, name) for name in ownmark.__all__} | {"Patterns": Patterns}
     rows = re.findall(r"^\| `(\w+)` \| `([^|]+)` \|", text, re.MULTILINE)
     shown = {name: eval(default, names) for name, default in rows}  # noqa: S307 - the project's own page
     assert shown == {field.name: getattr(kind(), field.name) for field in fields(kind)}  # type: ignore[arg-type]

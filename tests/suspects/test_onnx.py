@@ -102,14 +102,14 @@ def test_an_onnx_file_that_takes_no_images_is_an_error(tmp_path: Path, shape: An
         Onnx(path).read(pixels()[:, 0], asked())
 
 
-def test_an_onnx_file_that_takes_bytes_or_two_inputs_is_an_error(tmp_path: Path) -> None:
+def test_an_onnx_file_with_two_inputs_or_with_integers_of_unknown_scale_is_an_error(tmp_path: Path) -> None:
     shape = ("n", 3, "h", "w")
-    inputs = [helper.make_tensor_value_info(name, TensorProto.UINT8, shape) for name in ("x", "x2")]
-    output = helper.make_tensor_value_info("y", TensorProto.UINT8, shape)
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT8, shape) for name in ("x", "x2")]
+    output = helper.make_tensor_value_info("y", TensorProto.INT8, shape)
     one = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", inputs[:1], [output])
-    two = helper.make_graph([helper.make_node("Add", ["x", "x2"], ["y"])], "g", inputs, [output])
-    for content in (one, two):
-        with pytest.raises(ModelError, match=r"one input.*float"):
+    two = helper.make_graph([helper.make_node("Max", ["x", "x2"], ["y"])], "g", inputs, [output])
+    for content, told in ((one, "int8 without a scale"), (two, "one input")):
+        with pytest.raises(ModelError, match=told):
             Onnx(saved(content, tmp_path / "model.onnx"))
 
 

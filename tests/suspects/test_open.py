@@ -49,6 +49,14 @@ OPENS = Opener(written="a .constant file", suffixes=(".constant",), opened=_open
     ("name", "module"),
     [
         ("a.onnx", "onnx"),
+        ("a.tflite", "litert"),
+        ("a.xml", "openvino"),
+        ("a.pte", "executorch"),
+        ("a.param", "ncnn"),
+        ("a.mnn", "mnn"),
+        ("a.pt2", "torch_export"),
+        ("a.torchscript", "torchscript"),
+        ("a.mlpackage", "coreml"),
         ("a.safetensors", "network"),
         ("mymodel:build", "network"),
         ("torchvision:resnet18", "network"),
@@ -69,7 +77,7 @@ def test_no_two_kinds_share_a_suffix_or_a_scheme() -> None:
 
 
 def test_a_name_that_nobody_opens_is_answered_by_what_there_is() -> None:
-    with pytest.raises(UsageError, match=r"cannot tell what 'suspect' is: a suspect is an .onnx file, module:factory or"):
+    with pytest.raises(UsageError, match=r"cannot tell what 'suspect' is: a suspect is .* an .onnx file, .* module:factory or"):
         opener_of("suspect")
 
 

@@ -1,9 +1,10 @@
 """Weight averaging with an independent model of the same architecture (Wortsman et al. 2022, arXiv:2203.05482).
 
-Differs from the paper: its models share their pretraining, so that their mean is a good model. Here `other` does not, and the
-mean is fine-tuned.
+Differs from the paper: its models share their pretraining, so that their mean is a good model. Here `other` does not, so the
+statistics of batch normalisation are estimated anew and the mean is fine-tuned.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,23 +12,26 @@ from torch import nn
 
 from ownmark.attacks._common.independent import Independent
 from ownmark.data.images import Images
-from ownmark.errors import UsageError
+from ownmark.errors import DataError, UsageError
+from ownmark.models.batchnorm import settle
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, part, steps_of, train
+
+BATCH = 64  # images per estimate of the statistics
 
 
 @dataclass(frozen=True)
 class Average:
     """Moves every weight by `share` of the way to those of `other`, then trains all layers for `epochs` on the thief's images.
 
-    Running statistics are averaged as weights are. `rate`: peak of a one-cycle learning rate; `flips`: whether images are
+    `rate`: peak of a one-cycle learning rate; `flips`: whether images are
     mirrored at random.
     """
 
     other: Independent = Independent()
     share: float = 0.2
-    epochs: int = 2
+    epochs: int = 5
     rate: float = 0.01
     flips: bool = True
 
@@ -37,6 +41,8 @@ class Average:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A fine-tuned mean of `stolen` and the other model."""
+        if not len(thief):
+            raise DataError("expected at least one image to estimate statistics, got none")
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
         before = self.other.steps(thief)
         total = before + steps_of(training, len(thief))
@@ -46,4 +52,7 @@ class Average:
             for name, tensor in model.state_dict().items():
                 if tensor.is_floating_point():
                     tensor.lerp_(other[name].to(tensor), self.share)
+        device = next(model.parameters()).device
+        parts = torch.randperm(len(thief), generator=rng).tensor_split(math.ceil(len(thief) / BATCH))
+        settle(model.eval(), (thief.batch(rows, device) for rows in parts))
         return train(model, thief, training, rng, part(progress, before, total)) if self.epochs else model.eval()

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ownmark.attacks._common.rounding import MOST_BITS, TINY, on_grid
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.models.layers import check_own_weights
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
-
-MOST_BITS = 16
-TINY = 1e-12  # the smallest step, for all-zero channels
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Quantize:
         model = copied(stolen).requires_grad_(True)
         for layer in model.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):
-                layer.weight.copy_(_on_grid(layer.weight, self.bits))
+                layer.weight.copy_(on_grid(layer.weight, self.bits))
                 if self.activations:
                     layer.register_forward_pre_hook(RoundInput(self.activations))
         return model.eval()
@@ -53,13 +51,6 @@ class RoundInput:
     def __call__(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         values = inputs[0]
         return (values + (_in_range(values.detach(), self.bits) - values.detach()), *inputs[1:])
-
-
-def _on_grid(weight: Tensor, bits: int) -> Tensor:
-    """Rounds each row to multiples of a step; the row's largest weight is 2^(bits - 1) - 1 steps."""
-    most = 2 ** (bits - 1) - 1
-    step: Tensor = (weight.abs().amax(tuple(range(1, weight.ndim)), keepdim=True) / most).clamp_min(TINY)
-    return torch.round(weight / step) * step
 
 
 def _in_range(values: Tensor, bits: int) -> Tensor:

@@ -37,7 +37,7 @@ class WRK:
     shifted: float = 0.2
     shift: float = 0.15
     penalty: float = 0.2  # alpha in the paper on features
-    epochs: int = 3
+    epochs: int = 5
     rate: float = 0.02
     flips: bool = True
 
@@ -54,14 +54,14 @@ class WRK:
         before = steps_of(training, len(more))
         total = before + steps_of(training, len(thief))
         train(model, more, training, rng, part(progress, 0, total))
-        head = last_layer(model)
-        old = head.weight.detach().clone()
+        weight = last_layer(model).get_parameter("weight")
+        old = weight.detach().clone()
         with seeded(rng):
-            reinitialise(head)
+            reinitialise(last_layer(model))
         module, targets, loss = lesson_of(model, thief, training)
 
         def unlike(outputs: Tensor, wanted: Tensor) -> Tensor:
-            likeness = cosine_similarity(head.weight.flatten(), old.to(head.weight).flatten(), dim=0)
+            likeness = cosine_similarity(weight.flatten(), old.flatten(), dim=0)
             found: Tensor = loss(outputs, wanted) + self.penalty * likeness
             return found
 

@@ -176,7 +176,7 @@ class Copied:
         }
 
     def make(self, zoo: Cache) -> Made:
-        """Raises ModelError for a copy that its weights alone do not determine."""
+        """Raises ModelError for a copy that its weights, and how it runs, do not determine."""
         stolen, thief = zoo.model(self.stolen), zoo.thief(self.setting, self.share)
         model = self.attack.apply(stolen, thief, torch.Generator().manual_seed(self.seed), silent)
         few, again = thief.take(range(min(COMPARED, len(thief)))), zoo.blank(self.setting)
@@ -184,9 +184,24 @@ class Copied:
             again.load_state_dict(model.state_dict())
         except RuntimeError as error:
             raise ModelError(f"{self.attack} returns a different network, which its weights alone do not describe") from error
-        if not torch.allclose(predict(model, few), predict(again, few), rtol=1e-3, atol=1e-3):
+        if not torch.allclose(predict(model, few), predict(self.running(again, thief), few), rtol=1e-3, atol=1e-3):
             raise ModelError(f"{self.attack} returns more than weights, so a weights file cannot store it")
-        return weights_of(model)
+        made = weights_of(model)
+        return Made({"weights": self._identity(zoo, made.facts["weights"])}, made.files) if self.runs else made
+
+    @property
+    def runs(self) -> bool:
+        """Whether the attack decides how the copy runs, too, by its verb `running`."""
+        return "running" in dir(self.attack)
+
+    def running(self, model: nn.Module, thief: Images) -> nn.Module:
+        """The copy as it runs, from its weights; for most attacks the same."""
+        return self.attack.running(model, thief) if self.runs else model  # type: ignore[attr-defined]
+
+    def _identity(self, zoo: Cache, digest: str) -> str:
+        """What tells the copy from others with the same weights that run otherwise."""
+        told = f"{digest} {self.attack!r} {zoo.facts(self.setting.pictures)['digest']} {self.share}"
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

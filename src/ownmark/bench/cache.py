@@ -7,7 +7,7 @@ import torch
 from safetensors.numpy import load_file
 from torch import nn
 
-from ownmark.bench.artifacts import THIEF_SEED, Calibrated, Claimed, Making, Model, Pictures, Setting
+from ownmark.bench.artifacts import THIEF_SEED, Calibrated, Claimed, Copied, Making, Model, Pictures, Setting
 from ownmark.bench.store import Entry, Store
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images, shares
@@ -53,8 +53,10 @@ class Zoo:
         entry = self.entry(which)
         if isinstance(which, Claimed) and "safetensors" not in entry.record["files"]:
             return self.model(which.target)
-        model = load_weights(self.blank(which.setting), entry.file("safetensors"))
-        return laid_out(model.to(self.device))
+        model = load_weights(self.blank(which.setting), entry.file("safetensors")).to(self.device)
+        if isinstance(which, Copied) and which.runs:
+            model = which.running(model, self.thief(which.setting, which.share))
+        return laid_out(model)
 
     def claim(self, which: Claimed | Calibrated) -> Claim:
         return Claim.load(self.entry(which).file("claim"))

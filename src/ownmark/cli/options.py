@@ -88,6 +88,10 @@ JudgeName = Annotated[str, typer.Option("--judge", metavar="NAME", help="Who jud
 AllowExternal = Annotated[
     bool, typer.Option("--allow-external", help="Let an ONNX file read its weights from files in its own folder, and no others.")
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Let a TorchScript or torch.export file run its own code, in a process of its own."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -165,6 +169,8 @@ class Asking(Protocol):
     def device(self) -> str: ...
     @property
     def allow_external(self) -> bool: ...
+    @property
+    def allow_code(self) -> bool: ...
 
 
 class AskingFarAway(Asking, Protocol):
@@ -202,6 +208,7 @@ def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Acces
         device=asked.device,
         output=asked.output,
         external=asked.allow_external,
+        code=asked.allow_code,
     )
 
 

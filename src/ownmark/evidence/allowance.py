@@ -49,7 +49,7 @@ def least(found: Sequence[Allowance]) -> Allowance:
 def allowed(part: Claim, found: Sequence[Allowance]) -> Claim:
     """The opened part, with p-values that pay for as many keys as may have been tried."""
     bits = least(found).bits
-    nulls = {place: test.null for place, test in enumerate(part.tests) if isinstance(test.null, KeyedLabels)}
+    nulls = {place: key for place, test in enumerate(part.tests) if (key := test.null.keyed) is not None}
     return part.with_nulls({place: replace(null, grinding=bits) for place, null in nulls.items()})
 
 
@@ -79,10 +79,10 @@ def early(finding: Finding, nonce: bytes, survival: float, alpha: float) -> list
 
 def keyed(finding: Finding) -> KeyedLabels:
     """The null of a test of keyed labels. Raises UsageError for another test."""
-    null = finding.test.null
-    if not isinstance(null, KeyedLabels):
-        raise UsageError(f"expected a test of keyed labels, got {type(null).__name__}")
-    return null
+    key = finding.test.null.keyed
+    if key is None:
+        raise UsageError(f"expected a test of keyed labels, got {type(finding.test.null).__name__}")
+    return key
 
 
 def exact(finding: Finding, null: KeyedLabels, alpha: float) -> tuple[float, float, str]:

@@ -11,7 +11,7 @@ from ownmark.evidence import merkle
 from ownmark.evidence.commitment import Way
 from ownmark.evidence.owner import OwnerKey
 from ownmark.scoring import matches, null_models
-from ownmark.scoring.null_models import KeyedLabels, Uncalibrated
+from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 
 SECRET = {"key", "sets"}  # fields of keyed labels that an opened set does not share with the whole claim
@@ -43,8 +43,7 @@ def terms(claim: Claim) -> dict[str, Any]:
 def keyed(claim: Claim) -> KeyedLabels | None:
     """The keyed labels shared by all tests, if they share them."""
     found = {test.null for test in claim.tests}
-    first = claim.tests[0].null
-    return first if len(found) == 1 and isinstance(first, KeyedLabels) else None
+    return claim.tests[0].null.keyed if len(found) == 1 else None
 
 
 WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, Reading.LABEL: Way.LABELS}
@@ -52,7 +51,7 @@ WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, R
 
 def ways(claim: Claim) -> tuple[Way, ...]:
     """The ways of asking that could decide, strongest first: those of the calibrated tests."""
-    found = [way(test) for test in claim.tests if not isinstance(test.null, Uncalibrated)]
+    found = [way(test) for test in claim.tests if test.null.calibrated]
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
@@ -63,7 +62,7 @@ def way(test: Test) -> Way | None:
 
 def ground_too_little(claim: Claim) -> bool:
     """Whether a keyed null counts fewer keys than the owner may have tried."""
-    return any(isinstance(test.null, KeyedLabels) and test.null.grinding < LEAST_GRINDING for test in claim.tests)
+    return any(key.grinding < LEAST_GRINDING for test in claim.tests if (key := test.null.keyed) is not None)
 
 
 def graded(claim: Claim) -> bool:

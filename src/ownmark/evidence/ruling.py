@@ -18,7 +18,6 @@ from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.querying import control_twins
 from ownmark.querying.integrity_checks import Step, access
 from ownmark.querying.transcript import AS_SEALED, TWINS, Heard, Role, of_role
-from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Labels
 from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
@@ -98,7 +97,7 @@ def ruled(found: Checked, session: Session) -> Ruling:
     p, least, told = _main(part, finding, session, found)
     p, least = min(p + math.log10(asked.count), 0.0), min(least + math.log10(asked.count), 0.0)
     steps += [Step("J7 terms", None, f"{found.terms}; {asked.told}"), Step("J7 main test", p <= math.log10(alpha), told)]
-    exact = found.exact and isinstance(finding.test.null, KeyedLabels)
+    exact = found.exact and finding.test.null.keyed is not None
     steps += [allowance.told(finding, found.allowances)] if exact else []
     steps += _rivals(part, session, finding, alpha) + _purified(part, session, finding, alpha)
     steps += _decoy_keys(session, finding)
@@ -183,12 +182,12 @@ def _controlled(part: Claim, suspect: Heard, finding: Finding) -> list[Step]:
 def _main(part: Claim, finding: Finding, session: Session, found: Checked) -> tuple[float, float, str]:
     """log10 of p, of its smallest possible value, and both in words."""
     null, rate = finding.test.null, f"{_rate(finding)}, interval {finding.interval[0]:.3g} to {finding.interval[1]:.3g}"
-    if isinstance(null, KeyedLabels) and found.exact:
-        p, least, told = allowance.exact(finding, null, found.alpha)
+    if null.keyed is not None and found.exact:
+        p, least, told = allowance.exact(finding, null.keyed, found.alpha)
         return p, least, f"{rate}; {told}"
     groups = _groups(session, finding, part)
     ranks = {stratum: p_values.rank_p(finding.score, scores) for stratum, scores in groups.items()}
-    committed = [finding.p] if isinstance(null, Innocents | KeyedLabels) else []
+    committed = [finding.p] if null.calibrated else []
     smallest = [finding.smallest] if committed else []
     p = multiplicity.intersection_union([*ranks.values(), *committed]) if ranks else 1.0
     least = max([1 / (len(scores) + 1) for scores in groups.values()] + smallest) if ranks else 1.0
@@ -215,7 +214,7 @@ def _rivals(part: Claim, session: Session, finding: Finding, alpha: float) -> li
 
 
 def _as_good(reference: Finding, suspect: Finding, alpha: float) -> bool:
-    exact = isinstance(reference.test.null, KeyedLabels)
+    exact = reference.test.null.keyed is not None
     return reference.score >= suspect.score or (exact and reference.p <= alpha)
 
 
@@ -223,18 +222,18 @@ def _purified(part: Claim, session: Session, finding: Finding, alpha: float) -> 
     steps = []
     for form in sorted(set(session.suspect.given) - {AS_SEALED, TWINS}):
         score = _alike(part, session.suspect, finding.test, form)
-        survives = score.p <= alpha if isinstance(score.test.null, KeyedLabels) else score.interval[1] >= finding.score
+        survives = score.p <= alpha if score.test.null.keyed is not None else score.interval[1] >= finding.score
         steps.append(Step(f"J8 triggers through {form}", survives, _rate(score)))
     return steps
 
 
 def _decoy_keys(session: Session, finding: Finding) -> list[Step]:
-    null = finding.test.null
-    if not isinstance(null, KeyedLabels):
+    key = finding.test.null.keyed
+    if key is None:
         return []
     given, scores = finding.observed[:, 0], []
     for number in range(DECOY_KEYS):
-        labels = keys.labels(keys.derived(session.nonce, "decoy", number), len(given), null.classes)
+        labels = keys.labels(keys.derived(session.nonce, "decoy", number), len(given), key.classes)
         scores.append(float(np.mean(given == labels)))
     p = p_values.rank_p(finding.score, scores)
     return [Step("J8 decoy keys", None, f"p = {p:.6g} among the labels of {DECOY_KEYS} keys that nobody trained with")]
@@ -273,7 +272,7 @@ def _silent(finding: Finding) -> tuple[Outcome, str]:
 
 def _match(found: Checked, steps: list[Step], finding: Finding) -> tuple[Outcome, str]:
     """Strong only if labels and images come from a key and every step was performed and passed."""
-    exact = isinstance(finding.test.null, KeyedLabels) and found.exact
+    exact = finding.test.null.keyed is not None and found.exact
     random = [step.told for step in steps if step.name == CONTROLS and step.passed is False]
     if random:
         return Outcome.INCONCLUSIVE, random[0]

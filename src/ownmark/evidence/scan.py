@@ -14,7 +14,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
 from ownmark.scoring.matches import Graded
-from ownmark.scoring.null_models import Innocents, Uncalibrated
+from ownmark.scoring.null_models import Uncalibrated
 from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
 from ownmark.verdicts.verdict import Outcome
@@ -75,7 +75,7 @@ class Scan:
         if not 0 < self.rate < 1 or not 0 < self.share <= 1 or min(self.suspects, self.few) < 1:
             raise UsageError(f"a scan needs suspects, at least one sample to begin with, and a rate in (0, 1), got {self}")
         for test in self._judged.tests:
-            if isinstance(test.null, Innocents):
+            if test.null.scores:
                 multiplicity.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
             elif test.null.smallest > self._bar:
                 advice = test.null.advice(self._bar)
@@ -89,7 +89,7 @@ class Scan:
     @cached_property
     def _judged(self) -> Claim:
         """The claim's calibrated tests."""
-        tests = tuple(test for test in self.claim.tests if not isinstance(test.null, Uncalibrated))
+        tests = tuple(test for test in self.claim.tests if test.null.calibrated)
         if not tests:
             raise UsageError("the claim is not calibrated, so no suspect could stand out: run ownmark calibrate first")
         return replace(self.claim, tests=tests)

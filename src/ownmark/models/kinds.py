@@ -69,6 +69,14 @@ def kind_of(path: Path) -> Kind:
     return Kind.TORCH
 
 
+def is_other(path: Path, other: Other) -> bool:
+    """Whether the file shows by its first bytes, or by what it packs, that it is that other kind."""
+    try:
+        return path.is_file() and _other(path, _head(path), path.stat().st_size) is other
+    except OSError:
+        return False
+
+
 def _head(path: Path) -> bytes:
     with path.open("rb") as stream:
         return stream.read(HEAD)

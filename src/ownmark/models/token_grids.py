@@ -42,7 +42,7 @@ class Grid:
         """(n, channels, height, width), differentiable in `output`."""
         if self.size is None:
             return output
-        rows = output if self.patches is None else output[:, self.patches].unflatten(1, self.size)
+        rows = output if self.patches is None else output[:, self.patches].unflatten(1, self.size)  # type: ignore[no-untyped-call]
         return rows.permute(0, 3, 1, 2)
 
 

@@ -7,7 +7,7 @@ from ownmark.models.kinds import Kind, kind_of
 from ownmark.protocols import Suspect
 from ownmark.suspects.opener import Opener, Opening, check_file
 
-WEIGHTS = (".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar", ".th", ".pkl", ".model")
+WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar", ".th", ".pkl", ".model")
 
 
 def holds_weights(name: str) -> bool:

@@ -68,16 +68,16 @@ class _Inlined:
         """A message with all tensors below it inlined."""
         if not depth:
             raise ValueError("messages are nested too deeply")
-        fields = list(fields_of(message))
-        outside = kind == "tensor" and any(field.number in {ENTRY, WHERE} and field.value for field in fields)
+        found = list(fields_of(message))
+        outside = kind == "tensor" and any(field.number in {ENTRY, WHERE} and field.value for field in found)
         if outside:
-            kept = (bytes(field.written) for field in fields if field.number not in {RAW, ENTRY, WHERE})
-            return b"".join((*kept, _written(RAW, self.data(fields))))
+            kept = (bytes(field.written) for field in found if field.number not in {RAW, ENTRY, WHERE})
+            return b"".join((*kept, _written(RAW, self.data(found))))
         parts = (
             _written(field.number, self.message(INSIDE[kind][field.number], memoryview(field.value), depth - 1))
             if field.number in INSIDE[kind]
             else bytes(field.written)
-            for field in fields
+            for field in found
         )
         return b"".join(parts)
 
@@ -146,20 +146,20 @@ def fields_of(message: memoryview) -> Iterator[Field]:
     at = 0
     while at < len(message):
         start = at
-        key, at = _varint(message, at)
+        key, at = varint(message, at)
         if key & 7 == VARINT:
-            number, at = _varint(message, at)
+            number, at = varint(message, at)
             yield Field(key >> 3, number.to_bytes((number.bit_length() + 7) // 8), message[start:at])
             continue
         sizes = {FIXED64: 8, FIXED32: 4}
-        size, at = _varint(message, at) if key & 7 == BYTES else (sizes.get(key & 7, len(message) + 1), at)
+        size, at = varint(message, at) if key & 7 == BYTES else (sizes.get(key & 7, len(message) + 1), at)
         if at + size > len(message):
             raise ValueError("truncated, or not an ONNX file")
         at += size
         yield Field(key >> 3, message[at - size : at], message[start:at])
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def varint(message: memoryview, at: int) -> tuple[int, int]:
     """The integer at `at`, seven bits per byte, and its end."""
     value = 0
     for place in range(at, min(at + 10, len(message))):

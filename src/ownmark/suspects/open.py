@@ -11,18 +11,27 @@ from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
 from ownmark.suspects.answers import Outputs
+from ownmark.suspects.coreml import OPENS as COREML
+from ownmark.suspects.executorch import OPENS as EXECUTORCH
 from ownmark.suspects.http.address import OPENS as ADDRESS
+from ownmark.suspects.litert import OPENS as LITERT
+from ownmark.suspects.mnn import OPENS as MNN
+from ownmark.suspects.ncnn import OPENS as NCNN
 from ownmark.suspects.network import OPENS as NETWORK
 from ownmark.suspects.onnx import OPENS as ONNX
 from ownmark.suspects.opener import Opener, Opening, unheard
+from ownmark.suspects.openvino import OPENS as OPENVINO
+from ownmark.suspects.torch_export import OPENS as TORCH_EXPORT
+from ownmark.suspects.torchscript import OPENS as TORCHSCRIPT
 
 KINDS: tuple[Opener, ...] = tuple(kind for kind in list(vars().values()) if isinstance(kind, Opener))
 
 
 def opener_of(name: str) -> Opener:
-    """What opens a suspect of that name: by how it begins, else by how it ends, else by what else it tells. Raises UsageError."""
+    """What opens a suspect of that name: by its beginning, its content, its end, or what else it tells. Raises UsageError."""
     tests: tuple[Callable[[Opener], bool], ...] = (
         lambda kind: name.startswith(kind.schemes),
+        lambda kind: kind.holds(name),
         lambda kind: Path(name).suffix in kind.suffixes,
         lambda kind: kind.other(name),
     )
@@ -68,6 +77,7 @@ class Access:
     device: str = "cpu"
     output: str = ""
     external: bool = False
+    code: bool = field(default=False, repr=False)
     note: Callable[[str], None] = field(default=unheard, repr=False, compare=False)
 
     @classmethod
@@ -88,6 +98,7 @@ class Access:
             device=self.device,
             output=self.output,
             external=self.external,
+            code=self.code,
             note=self.note,
         )
 

@@ -47,8 +47,9 @@ class Opening:
 
     `classes`: how many the claim knows, 0 where that is not said, and `names`, what they are called. `weights`: a file of them,
     for a network that is named itself; `model`: the network that a file of weights belongs to. `outputs`, `layer` and `output`
-    are as in `Local`, `external` as in `Onnx`. `note` hears what a judge must know about how it was opened. `ledger`: where every
-    query is kept, and `closing`: where the opener leaves what must be closed.
+    are as in `Local`, `external` as in `Onnx`; `code`: whether a file may run code of its own, in a process of its own. `note`
+    hears what a judge must know about how it was opened. `ledger`: where every query is kept, and `closing`: where the opener
+    leaves what must be closed.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Opening:
     device: str = "cpu"
     output: str = ""
     external: bool = False
+    code: bool = False
     note: Callable[[str], None] = unheard
     wire: Wire = Wire()
     ledger: Ledger | None = None
@@ -74,6 +76,24 @@ def check_file(opening: Opening) -> None:
         raise UsageError(f"there is no file {opening.name}")
 
 
+def check_beside(opening: Opening, suffix: str) -> None:
+    """Raises UsageError unless the suspect's name is a file, with its weights in one of the same name and that suffix."""
+    check_file(opening)
+    weights = Path(opening.name).with_suffix(suffix)
+    if not weights.is_file():
+        raise UsageError(f"{opening.name} keeps its weights in {weights.name}, which is not beside it")
+
+
+def begins(name: str, at: int, magic: bytes) -> bool:
+    """Whether a file of that name has these bytes at that place."""
+    try:
+        with Path(name).open("rb") as stream:
+            stream.seek(at)
+            return stream.read(len(magic)) == magic
+    except (OSError, ValueError):
+        return False
+
+
 def no_other(name: str) -> bool:  # noqa: ARG001 - the same answer to every name
     """No name but those that begin or end as is said."""
     return False
@@ -83,16 +103,18 @@ def no_other(name: str) -> bool:  # noqa: ARG001 - the same answer to every name
 class Opener:
     """A kind of suspect: how such a name is `written`, by which `schemes` it begins or `suffixes` it ends, and what opens it.
 
-    `other`: names that belong to it beside those. `check` raises UsageError for a name that can only be a slip, before
-    anything is built. `extra`: the one of ownmark's extras that brings its libraries, "" for those that are always there.
-    `maps`: it shows where it looks; `built`: it takes a file of weights, and is told the number of classes; `remote`: it
-    stands behind an address, so that every query is kept in a ledger; what is opened is then a `probing.Remote`.
+    `holds`: files that it knows by what they hold, whatever they are called; `other`: names that belong to it beside all those.
+    `check` raises UsageError for a name that can only be a slip, before anything is built. `extra`: the one of ownmark's extras
+    that brings its libraries, "" for those that are always there. `maps`: it shows where it looks; `built`: it takes a file of
+    weights, and is told the number of classes; `remote`: it stands behind an address, so that every query is kept in a ledger;
+    what is opened is then a `probing.Remote`.
     """
 
     written: str
     opened: Callable[[Opening], Suspect]
     schemes: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
+    holds: Callable[[str], bool] = no_other
     other: Callable[[str], bool] = no_other
     check: Callable[[Opening], None] = check_file
     extra: str = ""

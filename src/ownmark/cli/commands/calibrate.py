@@ -7,7 +7,19 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, access_of
+from ownmark.cli.options import (
+    AllowCode,
+    AllowExternal,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    access_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +40,7 @@ class Calibrate:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
 
     def run(self) -> Answer:
         from ownmark.claims.claim import Claim

@@ -8,6 +8,7 @@ import typer
 
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import (
+    AllowCode,
     AllowExternal,
     Alpha,
     Claimant,
@@ -51,6 +52,7 @@ class Report:
     allow_external: AllowExternal = False
     claimant: Claimant = ""
     judge: JudgeName = ""
+    allow_code: AllowCode = False
 
     def run(self) -> Answer:
         from ownmark.claims.claim import Claim

@@ -7,7 +7,19 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, reach_of
+from ownmark.cli.options import (
+    AllowCode,
+    AllowExternal,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    reach_of,
+)
 from ownmark.cli.options import rate as checked_rate
 from ownmark.cli.web import Api, AtOnce, Binary, Header, PerSecond, Tensor
 
@@ -52,6 +64,7 @@ class Scan:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
     api: Api = None
     header: Header = None
     tensor: Tensor = None

@@ -36,6 +36,7 @@ class Verify:
     std: options.Std = None
     device: options.Device = "auto"
     allow_external: options.AllowExternal = False
+    allow_code: options.AllowCode = False
     api: web.Api = None
     header: web.Header = None
     tensor: web.Tensor = None

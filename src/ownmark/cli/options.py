@@ -12,6 +12,7 @@ from ownmark.registries import homes
 
 if TYPE_CHECKING:
     from ownmark.claims.claim import Claim, Preprocess
+    from ownmark.report.page import About
     from ownmark.suspects.open import Access
     from ownmark.workflows.reach import Reach
 
@@ -65,6 +66,8 @@ Sequential = Annotated[
     bool,
     typer.Option("--sequential", help="Ask about a keyed watermark's triggers one by one, and stop at the first that decides."),
 ]
+Claimant = Annotated[str, typer.Option(metavar="NAME", help="Who makes the claim, for the page.", show_default=False)]
+JudgeName = Annotated[str, typer.Option("--judge", metavar="NAME", help="Who judges, for the page.", show_default=False)]
 AllowExternal = Annotated[
     bool, typer.Option("--allow-external", help="Let an ONNX file read its weights from files in its own folder, and no others.")
 ]
@@ -127,6 +130,16 @@ def as_bytes(binary: str | None) -> bool | None:
     if binary not in {None, "yes", "no"}:
         raise UsageError(f"--binary is yes or no, got {binary!r}")
     return None if binary is None else binary == "yes"
+
+
+def about(claimant: str, judge: str) -> "About":
+    """Who judges today, and for whom."""
+    from datetime import UTC, datetime
+
+    from ownmark.report.page import About
+
+    today = datetime.now(UTC)
+    return About(f"{today.day} {today:%B %Y}", claimant, judge)
 
 
 class AskingAtHand(Protocol):

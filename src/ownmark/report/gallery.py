@@ -20,7 +20,8 @@ Pixels = npt.NDArray[np.uint8]
 
 LARGEST = 256  # pixels; larger images are reduced
 HEAT_SIDE = 64  # the longer side of a heat picture, in pixels
-GAIN = 10  # amplification of the difference
+MOST_GAIN = 60  # amplification of a difference at most: one level of 255 must not look like a change
+HALF = 127  # levels from middle grey to black or white
 RAMP = np.array(  # from 0 to the highest value: red, green, blue, opacity in [0, 255]
     [[40, 20, 110, 0], [90, 30, 150, 105], [190, 50, 120, 170], [245, 125, 45, 205], [255, 225, 110, 235]], dtype=np.float64
 )
@@ -35,10 +36,16 @@ def picture(pixels: Pixels) -> str:
     return _address(image)
 
 
-def difference(pixels: Pixels, original: Pixels) -> str:
-    """What was added to `original`, amplified tenfold around middle grey."""
+def gain_of(pixels: Pixels, originals: Pixels) -> int:
+    """By how much differences can be amplified so that none of them is cut off, 1 to MOST_GAIN."""
+    largest = int(np.abs(pixels.astype(np.int32) - originals.astype(np.int32)).max(initial=0))
+    return max(1, min(HALF // max(largest, 1), MOST_GAIN))
+
+
+def difference(pixels: Pixels, original: Pixels, gain: int) -> str:
+    """What was added to `original`, amplified around middle grey."""
     change = pixels.astype(np.int32) - original.astype(np.int32)
-    return picture(np.clip(128 + GAIN * change, 0, 255).astype(np.uint8))
+    return picture(np.clip(128 + gain * change, 0, 255).astype(np.uint8))
 
 
 def heat(values: Floats, highest: float, shape: tuple[int, int]) -> str:
@@ -94,11 +101,20 @@ class Tile:
 
 @dataclass(frozen=True)
 class Row:
-    """One sample: its `number` in the claim, counted from 1, and a `label` with the class that is asked about or expected."""
+    """One sample: its `number` in the claim, counted from 1, and a `label` with the class that is asked about or expected.
+
+    The first `pictures` tiles show the sample, all others what models make of it.
+    """
 
     number: int
     label: str
     tiles: tuple[Tile, ...]
+    pictures: int
+
+    @property
+    def groups(self) -> tuple[tuple[Tile, ...], tuple[Tile, ...]]:
+        """The sample itself, and the models: where there are many, each stands in one line of its own."""
+        return self.tiles[: self.pictures], self.tiles[self.pictures :]
 
 
 @dataclass(frozen=True)
@@ -128,7 +144,8 @@ def gallery(claim: Claim, verdicts: Sequence[Verdict]) -> Gallery:
     count, _, height, width = claim.images.shape[:4]
     samples = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
     highest = _highest(claim, verdicts, samples)
-    rows = tuple(_row(claim, verdicts, int(sample), highest) for sample in samples)
+    gain = 1 if claim.originals is None else gain_of(claim.images[samples, 0], claim.originals[samples])
+    rows = tuple(_row(claim, verdicts, int(sample), highest, gain) for sample in samples)
     shared = [IMAGE.format("id", f"sample-{sample}", picture(claim.images[sample, 0]), width, height) for sample in samples]
     scale = heat(np.linspace(0, highest, 64)[None], highest, (4, 64)) if highest else ""
     headings = tuple(tile.caption for tile in rows[0].tiles)
@@ -147,14 +164,15 @@ def saliency(verdict: Verdict) -> Finding | None:
     return next((finding for finding in found if finding.test.reading is Reading.SALIENCY), None)
 
 
-def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float) -> Row:
-    tiles = _shown(claim, sample)
+def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float, gain: int) -> Row:
+    tiles = _shown(claim, sample, gain)
+    pictures = len(tiles)
     if claim.maps is not None:
         tiles.append(_own_tile(claim, claim.maps[sample], sample, highest))
     tiles += [_suspect_tile(claim, verdicts, place, sample, highest) for place in range(len(verdicts))]
     said = "expected label" if asks_labels(claim) else "asked about"
     weighed = isinstance(claim.tests[0].match, Graded)
-    return Row(sample + 1, "unchanged image" if weighed else f"{said}: {_expected(claim, sample)}", tuple(tiles))
+    return Row(sample + 1, "unchanged image" if weighed else f"{said}: {_expected(claim, sample)}", tuple(tiles), pictures)
 
 
 def _expected(claim: Claim, sample: int) -> str:
@@ -163,7 +181,7 @@ def _expected(claim: Claim, sample: int) -> str:
     return claim.task.named(found, claim.classes)
 
 
-def _shown(claim: Claim, sample: int) -> list[Tile]:
+def _shown(claim: Claim, sample: int, gain: int) -> list[Tile]:
     """The pictures of one sample: before, after, the difference, and covered."""
     views, number = claim.images[sample], sample + 1
     shape = views[0].shape
@@ -172,8 +190,8 @@ def _shown(claim: Claim, sample: int) -> list[Tile]:
     if claim.originals is not None:
         original = claim.originals[sample]
         tiles.insert(0, Tile("original", _drawn(picture(original), shape, f"original {number}")))
-        added = _drawn(difference(views[0], original), shape, f"what was added to original {number}")
-        tiles.append(Tile("difference \N{MULTIPLICATION SIGN}10", added))
+        added = _drawn(difference(views[0], original, gain), shape, f"what was added to original {number}")
+        tiles.append(Tile(f"difference \N{MULTIPLICATION SIGN}{gain}", added))
     if len(views) > 1:
         covered = _drawn(picture(views[1]), shape, f"{name} {number} with the marked area covered")
         tiles.append(Tile("covered", covered))

@@ -121,8 +121,24 @@ def _numbers(values: tuple[float, ...]) -> str:
     return "(" + ", ".join(f"{value:g}" for value in values) + ")"
 
 
-def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None, unasked: Sequence[tuple[str, str]] = ()) -> str:
-    """The page's HTML. The same claim and verdicts always give the same page.
+@dataclass(frozen=True)
+class About:
+    """Who judged, for whom, and when: `date` in words, "" where nobody says it."""
+
+    date: str = ""
+    claimant: str = ""
+    judge: str = ""
+
+
+def page(
+    claim: Claim,
+    verdicts: Sequence[Verdict],
+    *,
+    title: str | None = None,
+    unasked: Sequence[tuple[str, str]] = (),
+    about: About = About(),
+) -> str:
+    """The page's HTML. The same claim, verdicts and words about them always give the same page.
 
     `unasked`: name and cause for every suspect that could not be judged.
 
@@ -136,8 +152,11 @@ def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None,
             f"the verdict on {strange.suspect} belongs to claim {strange.claim[:12]}, not to {claim.digest[:12]}: "
             "verify it with this claim first"
         )
+    names = words.short_names([verdict.suspect for verdict in verdicts])
     return template("page.html").render(
-        title=title or _title(verdicts),
+        title=title or _title(names),
+        names=names,
+        about=about,
         claim=claim,
         digest=claim.digest,
         verdicts=verdicts,
@@ -153,8 +172,8 @@ def write(path: Path | str, html: str) -> None:
     write_whole(Path(path), html.encode())
 
 
-def _title(verdicts: Sequence[Verdict]) -> str:
-    return f"Verdict on {verdicts[0].suspect}" if len(verdicts) == 1 else f"Verdicts on {len(verdicts)} suspects"
+def _title(names: Sequence[str]) -> str:
+    return f"Verdict on {names[0]}" if len(names) == 1 else f"Verdicts on {len(names)} suspects"
 
 
 def template(name: str, *packages: str) -> Template:

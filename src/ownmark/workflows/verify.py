@@ -11,7 +11,7 @@ from ownmark.errors import UsageError
 from ownmark.files import check_writable
 from ownmark.querying.decoys import decoys_in
 from ownmark.querying.transcript import Decoys
-from ownmark.report.page import page, write
+from ownmark.report.page import About, page, write
 from ownmark.statistics.sequential import Early
 from ownmark.suspects.http import probing
 from ownmark.suspects.http.ledger import WHOLE, Ledger
@@ -27,7 +27,7 @@ class VerifyRequest:
     """`suspect`: its name, as the registry reads it; `reach`: how it is got at; `weights`: of a network that is named itself.
 
     `page`: the file to write about it. `early`: stop at the first trigger that decides. `decoys`: the folder of ordinary images
-    that find out what an address reveals, None for CLAIM.decoys if that is there.
+    that find out what an address reveals, None for CLAIM.decoys if that is there. `about`: for the page.
     """
 
     claim: Claim
@@ -38,6 +38,7 @@ class VerifyRequest:
     page: Path | None = None
     early: bool = False
     decoys: Path | None = None
+    about: About = About()
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _written(request: VerifyRequest, verdict: Verdict, note: Callable[[str], Non
     if not verdict.queries:
         note(f"There is no page {request.page}, since nothing of the claim could be judged.")
         return None
-    write(request.page, page(request.claim, [verdict]))
+    write(request.page, page(request.claim, [verdict], about=request.about))
     return request.page
 
 

@@ -9,14 +9,17 @@ from ownmark.cli.options import (
     AllowCode,
     AllowExternal,
     Alpha,
+    Claimant,
     ClaimFile,
     Device,
+    JudgeName,
     Layer,
     Mean,
     ModelOfFiles,
     Output,
     Outputs,
     Std,
+    about,
     access_of,
     argument,
     option,
@@ -47,6 +50,8 @@ class Report:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    claimant: Claimant = ""
+    judge: JudgeName = ""
     allow_code: AllowCode = False
 
     def run(self) -> Answer:
@@ -57,5 +62,6 @@ class Report:
 
         alpha, claim = rate(self.alpha), Claim.load(self.claim)
         access = access_of(self, claim, self.model)
-        request = ReportRequest(claim=claim, suspects=tuple(self.suspects), access=access, page=self.out, alpha=alpha)
+        told = about(self.claimant, self.judge)
+        request = ReportRequest(claim=claim, suspects=tuple(self.suspects), access=access, page=self.out, alpha=alpha, about=told)
         return of_report(report(request, Terminal()), self.out)

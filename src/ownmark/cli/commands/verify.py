@@ -43,6 +43,8 @@ class Verify:
     decoys: web.DecoyFolder = None
     blue_first: web.BlueFirst = False
     dry_run: web.DryRun = False
+    claimant: options.Claimant = ""
+    judge: options.JudgeName = ""
     price: web.Price = None
 
     def run(self) -> Answer:
@@ -63,6 +65,7 @@ class Verify:
             page=self.report,
             early=self.sequential,
             decoys=self.decoys,
+            about=options.about(self.claimant, self.judge),
         )
         if self.price is not None:
             request.reach.check_remote((self.suspect,))

@@ -29,7 +29,8 @@ from ownmark.training import predict
 
 LEAST = 3  # references: one chooses an image, two others are crossed on it
 POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where each is compared with every other
-SPREADS, STEEP = 3.0, 4.0  # the residual that scores one half, in standard deviations of independent models' and in widths
+SPREADS, SHARE = 3.0, 0.25  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
+STEEP = 5.0  # widths of the map from 0 to there
 
 
 @dataclass(frozen=True)
@@ -114,16 +115,16 @@ class Told:
     def chosen(self, samples: int) -> list[Rows]:
         """Per reference, the rows that it chooses: where the model and all surrogates deviate the most from it, in one direction.
 
-        It takes no part in their weights: an image that was chosen by a reference's noise would favour every other model.
+        Each chooses among images of its own, and takes no part in their weights: an image must not be weighed by the noise that
+        chose it, or left it over, or independent models would not be 0 on average.
         """
         found = self.features(self.readings[0])
         own, helpers, copies = found[0], found[1 : 1 + self.count], found[[0, *range(1 + self.count, len(found))]]
-        left, parts = np.ones(len(own), dtype=bool), list[Rows]()
+        parts = list[Rows]()
         for place, helper in enumerate(helpers):
             kept = np.min([((own - helper) * (copy - helper)).sum(axis=1) for copy in copies], axis=0)
-            size = (samples + place) // self.count
-            parts.append(np.argsort(-np.where(left, kept, -np.inf), kind="stable")[:size])
-            left[parts[-1]] = False
+            mine = np.arange(place, len(own), self.count)
+            parts.append(mine[np.argsort(-kept[mine], kind="stable")][: len(range(place, samples, self.count))])
         return parts
 
     def test(self, reading: Reading, sizes: Sequence[int]) -> Test | None:
@@ -135,9 +136,9 @@ class Told:
         if expected is None:
             return None
         residuals = (plain * expected[None, :, :-1]).sum(axis=2) - expected[:, -1]
-        middle = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
         least = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1).min()
-        if not 0 < middle < least:
+        middle = max(SPREADS * self.spread(plain[1 : 1 + self.count], expected), SHARE * least)
+        if middle >= least:
             return None
         match = CrossedResidual(round(middle, 6), round(middle / STEEP, 6), reading)
         return Test(reading, match, expected, match.graded(residuals[0], 0.95).value)
@@ -158,9 +159,10 @@ class Told:
         return np.asarray(found / own) if own > 0 else None
 
     def spread(self, helpers: Floats, expected: Expected) -> float:
-        """The standard deviation of an independent model's residual, by how far the references differ on each image.
+        """The least standard deviation of an independent model's residual, by how far the references differ on each image.
 
-        It is 0 on average over other references; those of this claim lean it to one side, which the last factor allows for.
+        It is 0 on average over other references; those of this claim lean it to one side, which the last factor allows for. What
+        a model has of its own on all images alike comes on top, which no three references show: hence `SHARE`.
         """
         apart = ((helpers - helpers.mean(axis=0)) * expected[None, :, :-1]).sum(axis=2)
         return float(np.sqrt((apart**2).sum() / (self.count - 1) * self.count / (self.count - 1)) / len(expected))

@@ -44,7 +44,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects", "tasks")  # packages whose kinds never import each other
 REGISTRIES = ("suspects.open",)  # import every kind of their package
 SHARED = {  # what the kinds of a package may share
-    "schemes": {"_common"},
+    "schemes": {"_common", "residual", "saliency"},  # Traces is made of both
     "suspects": {"answers", "http", "onnx_data", "opener", "local"},
     "tasks": {"base", "arcface"},
 }

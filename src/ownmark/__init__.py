@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from ownmark.schemes.saliency.scheme import Saliency as Saliency
     from ownmark.schemes.tafa import TAFA as TAFA
     from ownmark.schemes.tafa import Origin as Origin
+    from ownmark.schemes.traces import Traces as Traces
     from ownmark.schemes.trigger_set import TriggerSet as TriggerSet
     from ownmark.schemes.zhang import Zhang as Zhang
     from ownmark.scoring.matches import Agreement as Agreement
@@ -213,6 +214,7 @@ HOME = {
     "Test": "claims.claim",
     "Then": "attacks.then",
     "TopOne": "suspects.wrappers.wrapped",
+    "Traces": "schemes.traces",
     "Training": "training",
     "Transformed": "suspects.wrappers.wrapped",
     "Transport": "suspects.http.transport",

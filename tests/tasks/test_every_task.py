@@ -88,7 +88,8 @@ def copied(digest: str, attack: int, task: str) -> nn.Module:
 
 
 def protected(scheme: Scheme, task: str) -> Protected:
-    owner = Owner(images(task), (model(task, 1),), (model(task, 2),), key=bytes(32))
+    references = tuple(model(task, number) for number in range(2, 2 + getattr(scheme, "references", 1)))
+    owner = Owner(images(task), (model(task, 1),), references, key=bytes(32))
     return scheme.protect(model(task), owner, seed(0), silent)
 
 

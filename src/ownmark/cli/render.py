@@ -8,7 +8,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.cli.console import Told, facts, show
 from ownmark.metrics import psnr
 from ownmark.querying.stealth import changed_from
-from ownmark.report.words import before_and_after, counted, figure, interval, p_figure, percent
+from ownmark.report.words import before_and_after, counted, figure, interval, kind, p_figure, percent
 from ownmark.scoring.matches import Graded, OnPattern
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
@@ -17,6 +17,11 @@ from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 EXIT_CODES = {Outcome.MATCH: 0, Outcome.NO_MATCH: 1, Outcome.INCONCLUSIVE: 3}
 STYLES = {Outcome.MATCH: "bold red", Outcome.NO_MATCH: "bold green", Outcome.INCONCLUSIVE: "bold yellow"}
 NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
+
+
+def named(test: Test) -> str:
+    """A test's name, which differs from those of the claim's other tests."""
+    return NAMES[test.reading] + kind(test)
 
 
 def of_verdict(verdict: Verdict) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def tell_verdict(verdict: Verdict) -> None:
     if not verdict.queries:
         return
     findings = (verdict.deciding, *verdict.others)
-    facts({NAMES[finding.test.reading]: _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
+    facts({named(finding.test): _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
 
 
 def _told(finding: Finding) -> Told:
@@ -143,14 +148,14 @@ def tell_claim(claim: Claim, path: Path) -> None:
 
 def test_rows(claim: Claim) -> dict[str, Told]:
     """A claim's tests, strongest first: what each asks, how the protected model does, and how innocent models do."""
-    return {NAMES[test.reading]: _test_told(test) for test in claim.tests}
+    return {named(test): _test_told(test) for test in claim.tests}
 
 
 def tell_line(verdict: Verdict) -> None:
     """A verdict as one line of the result."""
     finding = verdict.deciding
     verb = "score" if finding.graded else "match"
-    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {NAMES[finding.test.reading]}"
+    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {named(finding.test)}"
     if not verdict.queries:
         score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])

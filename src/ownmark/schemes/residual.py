@@ -35,16 +35,22 @@ STEEP = 5.0  # widths of the map from 0 to there
 
 @dataclass(frozen=True)
 class Residual:
-    """Asks about `samples` unchanged images, chosen by the model, its surrogates and at least three references alone."""
+    """Asks about `samples` unchanged images, chosen by the model, its surrogates and at least three references alone.
+
+    `least`: the score that the model and each surrogate must reach in a test, or the claim is made without it.
+    """
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
     samples: int = 150
+    least: float = 0.5
 
     def __post_init__(self) -> None:
         check_count(self.samples)
+        if not 0 <= self.least < 1:
+            raise UsageError(f"expected a least score in [0, 1), got {self.least}")
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A claim with a test per kind of answer that tells, the most telling one first; `model` is returned unchanged.
@@ -66,7 +72,7 @@ class Residual:
         told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
         rows = told.chosen(self.samples)
         asked = told.at(np.concatenate(rows))
-        found = (asked.test(reading, [len(part) for part in rows]) for reading in told.readings)
+        found = (asked.test(reading, [len(part) for part in rows], self.least) for reading in told.readings)
         tests = tuple(test for test in found if test is not None)
         if not tests:
             raise ProtectError(
@@ -127,20 +133,23 @@ class Told:
             parts.append(mine[np.argsort(-kept[mine], kind="stable")][: len(range(place, samples, self.count))])
         return parts
 
-    def test(self, reading: Reading, sizes: Sequence[int]) -> Test | None:
+    def test(self, reading: Reading, sizes: Sequence[int], least: float) -> Test | None:
         """The test of that reading on images of which each reference chose as many as `sizes` say, in order.
 
-        None if it cannot tell the model and all surrogates from independent models.
+        None if the model or a surrogate scores less than `least`.
         """
         expected, plain = self.weights(reading, sizes), self.features(reading)
         if expected is None:
             return None
         residuals = (plain * expected[None, :, :-1]).sum(axis=2) - expected[:, -1]
-        least = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1).min()
-        middle = max(SPREADS * self.spread(plain[1 : 1 + self.count], expected), SHARE * least)
-        if middle >= least:
+        own = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1)
+        spread = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
+        middle = round(max(spread, SHARE * float(own.min())), 6)
+        if not middle > 0:
             return None
-        match = CrossedResidual(round(middle, 6), round(middle / STEEP, 6), reading)
+        match = CrossedResidual(middle, round(middle / STEEP, 9), reading)
+        if match.mapped(float(own.min())) < least:
+            return None
         return Test(reading, match, expected, match.graded(residuals[0], 0.95).value)
 
     def weights(self, reading: Reading, sizes: Sequence[int]) -> Expected | None:

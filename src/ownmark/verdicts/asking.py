@@ -1,5 +1,6 @@
 """A claim's questions put to a suspect, and what each of its tests finds in the answers. No torch."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import MapError, UsageError
 from ownmark.protocols import Question, Suspect, Told
 from ownmark.querying.answering import Hiding, answers_of
-from ownmark.scoring.matches import scored
+from ownmark.scoring.matches import BestOf, Score, scored
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.scoring.validation import checked
 from ownmark.verdicts.verdict import Finding
@@ -18,7 +19,8 @@ CONFIDENCE = 0.95  # of the interval around a score
 
 def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     """Findings by the place of their test, for every test that the suspect can answer; all views in one go."""
-    tests = {place: test for place, test in enumerate(claim.tests) if source(test.reading, suspect) in suspect.reveals}
+    asked = {place: test for place, test in enumerate(claim.tests) if not isinstance(test.match, BestOf)}
+    tests = {place: test for place, test in asked.items() if source(test.reading, suspect) in suspect.reveals}
     if not tests:
         needed = ", ".join(test.reading for test in claim.tests)
         raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {', '.join(suspect.reveals)}")
@@ -26,7 +28,7 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
     question = Question(
         frozenset(source(test.reading, suspect) for test in tests.values()),
-        np.repeat(chief.target, views, axis=0),
+        np.repeat(claim.target_of(chief), views, axis=0),
         chief.layer,
         claim.task,
         np.repeat(np.arange(count) * views + views - 1, views) if claim.task.compares else None,
@@ -41,10 +43,11 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
     viewed = {**claim.task.derived(viewed), **viewed}
     note = answers.note if isinstance(answers, Told) else ""
-    return {
-        place: replace(_finding(test, viewed[test.reading]), note=note if test.reading is Reading.SALIENCY else "")
+    found = {
+        place: replace(_finding(test, viewed[test.reading][test.samples]), note=note if test.reading is Reading.SALIENCY else "")
         for place, test in tests.items()
     }
+    return found | _best(claim, found)
 
 
 def _asked_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, Finding]:
@@ -60,6 +63,19 @@ def source(reading: Reading, suspect: Suspect) -> Reading:
     """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
     told = reading is not Reading.SIMILARITY or reading in suspect.reveals
     return reading if told else Reading.EMBEDDING
+
+
+def _best(claim: Claim, found: Mapping[int, Finding]) -> dict[int, Finding]:
+    """For every test that is the best of others, all of which were answered: what they found, by its own null."""
+    best: dict[int, Finding] = {}
+    for place, test in enumerate(claim.tests):
+        if isinstance(test.match, BestOf) and set(test.match.tests) <= set(found):
+            parts = [found[one] for one in test.match.tests]
+            score = test.match.of([Score(part.score, part.interval) for part in parts])
+            chief = max(parts, key=lambda part: part.score)
+            p, note = test.null.p_value(score.value), " ".join(part.note for part in parts if part.note)
+            best[place] = Finding(test, chief.matches, chief.observed, score.value, score.interval, p, test.null.smallest, note)
+    return best
 
 
 def _finding(test: Test, observed: Floats) -> Finding:

@@ -1,5 +1,6 @@
 """The judge: put a claim's questions to a suspect and say what the answers prove. No torch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from ownmark.errors import AnswerError, KindError, UnsettledError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
 from ownmark.querying.answering import Hiding, answers_of
+from ownmark.scoring.matches import BestOf
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Labels, Reading
 from ownmark.scoring.validation import checked
@@ -51,8 +53,11 @@ def unsettled(claim: Claim, suspect: Suspect, alpha: float, reason: str) -> Verd
 
 
 def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
-    """What every test that the suspect can answer finds, the deciding one first; control twins are not asked about."""
-    found = list(answered(claim, suspect).values())
+    """What every test that the suspect can answer finds, the deciding one first; control twins are not asked about.
+
+    The first calibrated one decides, but the best of several comes before these.
+    """
+    found = sorted(answered(claim, suspect).values(), key=lambda finding: not isinstance(finding.test.match, BestOf))
     deciding = next((finding for finding in found if finding.smallest < 1), found[0])
     return (deciding, *(finding for finding in found if finding is not deciding))
 
@@ -63,8 +68,10 @@ def _told(claim: Claim, suspect: Suspect) -> tuple[tuple[Finding, ...], tuple[st
         return findings(claim, suspect), ()
     except KindError as error:
         tests = [test for test in claim.tests if source(test.reading, suspect) in suspect.reveals]
+        tests.sort(key=lambda test: not isinstance(test.match, BestOf))
         deciding = next((test for test in tests if test.null.smallest < 1), tests[0])
-        if deciding.reading is Reading.PROBABILITY or not any(test.reading is Reading.PROBABILITY for test in tests):
+        blind = deciding.reading is not Reading.PROBABILITY and not isinstance(deciding.match, BestOf)
+        if not blind or not any(test.reading is Reading.PROBABILITY for test in tests):
             raise
         found = findings(claim, Hiding(suspect, Reading.PROBABILITY))
         return found, (f"the black-box test, which would not have decided, was left out: {error}",)
@@ -75,11 +82,25 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float) -> Verdict:
     outcome, reason = _judge(deciding, alpha)
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
-    if outcome is Outcome.MATCH and control_twins.needed(deciding.test):
-        outcome, told, asked = _controlled(claim, suspect, deciding)
+    paired = _by_pairs(claim, deciding, others)
+    if outcome is Outcome.MATCH and paired is not None:
+        outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
     known = (claim.digest, suspect.name, suspect.digest)
     return Verdict(outcome, reason + noted, alpha, deciding, tuple(others), queries, *known, notes=notes)
+
+
+def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Finding | None:
+    """The finding that compares two views of each sample and that the verdict rests on; None if it rests on none.
+
+    The best of several tests rests on it if all others score less, unless the suspect yields maps.
+    """
+    match = deciding.test.match
+    if not isinstance(match, BestOf):
+        return deciding if control_twins.needed(deciding.test) else None
+    parts = [one for one in others if any(one.test is claim.tests[place] for place in match.tests)]
+    best = max(parts, key=lambda part: (part.score, not control_twins.needed(part.test)))
+    return best if control_twins.needed(best.test) and match.reading is not Reading.SALIENCY else None
 
 
 def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:

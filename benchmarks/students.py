@@ -1,8 +1,8 @@
 """Which students of a model `Residual` finds: by their share of the owner's images, their architecture and the queries spent.
 
 Writes `students.json`. `auc` is over the students and copies named, against all independent models: of the same images, of other
-images, of half the width and of half the epochs. Missing models are trained (`student_zoo.py`, half an hour on one core);
-interrupted runs resume. Also compares cheaper references.
+images, and the cheaper references, of half the epochs and half the width. Trains missing models (`student_zoo.py`, a quarter of
+an hour on one core); interrupted runs resume.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from record import record
 QUERIES = (50, 150, 600)
 TESTS = {Reading.PROBABILITY: "black_box", Reading.LABEL: "label"}
 SIDES = {"mine": True, "held_out": False}  # the images that the claim asks about: of the model's training, or not
-INDEPENDENT = ("innocent", "elsewhere", "half_width", "half_epochs")
+INDEPENDENT = ("innocent", "elsewhere", "half_both", "half_epochs")
 OWNERS = ("target", "reference", "surrogate")
 SEED = 11
 

@@ -79,7 +79,7 @@ def _best(tests: Sequence[Test], count: int) -> list[Test]:
     told = {place: test for place, test in enumerate(tests) if test.reading is not Reading.LABEL}
     blind = {place: test for place, test in told.items() if test.reading is not Reading.SALIENCY}
     found = []
-    for parts in (told, blind):
+    for parts in (one for one in (told, blind) if len(one) > 1):
         reading = next(iter(parts.values())).reading
         score = max(test.target_score for test in parts.values())
         found.append(Test(reading, BestOf(reading, tuple(parts)), np.zeros(count, dtype=np.int64), score))

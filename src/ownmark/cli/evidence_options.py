@@ -57,14 +57,6 @@ SealedAlpha = Annotated[
 SealedQueries = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="A judge asks one suspect at most this.", show_default=False)
 ]
-Way = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WAY",
-        help="The one way of asking that counts: weights, probabilities or labels. Without it p pays for every way.",
-        show_default=False,
-    ),
-]
 PledgeFile = Annotated[
     Path | None,
     typer.Option(metavar="PLEDGE", help="What was timestamped before the pulse that the key takes.", show_default=False),

@@ -61,6 +61,14 @@ Std = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same result.")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
+Way = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WAY",
+        help="The one way of asking that counts: weights, probabilities or labels. Without it p pays for every way.",
+        show_default=False,
+    ),
+]
 Alpha = Annotated[float, typer.Option(metavar="RATE", help="The rate of false accusations that you accept.")]
 Outputs = Annotated[
     str | None,

@@ -17,13 +17,17 @@ from ownmark.workflows.watching import NOBODY, Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """`suspects`: their names, as the registry reads them; `access`: what is said of all; `page`: the file to write."""
+    """`suspects`: their names, as the registry reads them; `access`: what is said of all; `page`: the file to write.
+
+    `way`: the one way of asking that counts, "": p pays for every way.
+    """
 
     claim: Claim
     suspects: tuple[str, ...]
     access: Access
     page: Path
     alpha: float = 0.05
+    way: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def _slips(names: Sequence[str], access: Access) -> dict[str, str]:
 def _verdict(request: ReportRequest, name: str, access: Access) -> Verdict | str:
     """The verdict on one suspect, or why there is none: the others are judged all the same."""
     try:
-        return verify(request.claim, access.suspect(name), alpha=request.alpha)
+        return verify(request.claim, access.suspect(name), alpha=request.alpha, access=request.way)
     except OwnmarkError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything

@@ -31,7 +31,7 @@ class ScanRequest:
     """`suspects`: their names, as the registry reads them; `reach`: how they are got at; `keep`: the file of their answers.
 
     `rate`: of false leads among all leads, and of any false accusation; `screen`: samples that come first; `last`: use all of the
-    rate that is left, so that no other scan may follow.
+    rate that is left, so that no other scan may follow. `access`: the one way of asking that counts in all scans of the claim.
     """
 
     claim: Claim
@@ -41,6 +41,7 @@ class ScanRequest:
     rate: float = 0.05
     screen: int = 20
     last: bool = False
+    access: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def _asked(request: ScanRequest, keys: Mapping[str, str], ledger: Ledger, watche
     """Everybody's answers, from the ledger or from those who were named now."""
     claim, reach = request.claim, request.reach
     questions = hashlib.sha256(claim.images.tobytes()).hexdigest()
-    ledger.begin(f"scans by the claim of the images {questions[:16]} at the rate {request.rate:g}")
+    by = f", asked by {request.access}" if request.access else ""
+    ledger.begin(f"scans by the claim of the images {questions[:16]} at the rate {request.rate:g}{by}")
     rounds = _rounds(ledger, keys, request)
     plans = [_plan(request, rounds[: place + 1]) for place in range(len(rounds))]
     found: dict[str, Found] = {}
@@ -126,7 +128,8 @@ def _rounds(ledger: Ledger, keys: Mapping[str, str], request: ScanRequest) -> li
 def _plan(request: ScanRequest, rounds: Sequence[Round]) -> Scan:
     """The newest of these scans."""
     one = rounds[-1]
-    return Scan(request.claim, len(one.names), request.rate, request.screen, scan_share(len(rounds), last=one.last))
+    share = scan_share(len(rounds), last=one.last)
+    return Scan(request.claim, len(one.names), request.rate, request.screen, share, request.access)
 
 
 def _one(plan: Scan, key: str, ledger: Ledger, opener: "Opener | None") -> Found | str:

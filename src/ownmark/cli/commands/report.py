@@ -8,7 +8,20 @@ import typer
 
 from ownmark.cli.access import access_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, Alpha, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, rate
+from ownmark.cli.options import (
+    AllowExternal,
+    Alpha,
+    ClaimFile,
+    Device,
+    Layer,
+    Mean,
+    ModelOfFiles,
+    Output,
+    Outputs,
+    Std,
+    Way,
+    rate,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +40,7 @@ class Report:
     out: Annotated[Path, typer.Option(metavar="PAGE", help="The page to write.", show_default=False)]
     model: ModelOfFiles = None
     alpha: Alpha = 0.05
+    access: Way = None
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""
@@ -42,6 +56,12 @@ class Report:
         from ownmark.workflows.report import ReportRequest, report
 
         alpha, claim = rate(self.alpha), Claim.load(self.claim)
-        access = access_of(self, claim, self.model)
-        request = ReportRequest(claim=claim, suspects=tuple(self.suspects), access=access, page=self.out, alpha=alpha)
+        request = ReportRequest(
+            claim=claim,
+            suspects=tuple(self.suspects),
+            access=access_of(self, claim, self.model),
+            page=self.out,
+            alpha=alpha,
+            way=self.access or "",
+        )
         return of_report(report(request, Terminal()), self.out)

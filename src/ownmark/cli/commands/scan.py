@@ -8,7 +8,7 @@ import typer
 
 from ownmark.cli.access import reach_of
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std
+from ownmark.cli.options import AllowExternal, ClaimFile, Device, Layer, Mean, ModelOfFiles, Output, Outputs, Std, Way
 from ownmark.cli.options import rate as checked_rate
 from ownmark.cli.web import Api, AtOnce, Header, PerSecond, Tensor
 
@@ -40,6 +40,7 @@ class Scan:
         typer.Option(metavar="FILE", help="Where every suspect's answers are kept (CLAIM.scan if not said).", show_default=False),
     ] = None
     last: Annotated[bool, typer.Option("--last", help="Use all of the rate that is left; no suspect can be added later.")] = False
+    access: Way = None
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""
@@ -68,5 +69,6 @@ class Scan:
             rate=checked_rate(self.rate),
             screen=self.screen,
             last=self.last,
+            access=self.access or "",
         )
         return of_scan(scan(request, Terminal()))

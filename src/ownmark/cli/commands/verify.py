@@ -27,6 +27,7 @@ class Verify:
     ]
     weights: options.Weights = None
     alpha: options.Alpha = 0.05
+    access: options.Way = None
     report: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write a page about it, too.", show_default=False)] = None
     outputs: options.Outputs = None
     output: options.Output = ""
@@ -67,6 +68,7 @@ class Verify:
             page=self.report,
             early=self.sequential,
             decoys=self.decoys,
+            access=self.access or "",
         )
         if self.price is not None:
             request.reach.check_remote((self.suspect,))

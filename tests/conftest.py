@@ -136,7 +136,7 @@ def model() -> nn.Module:
 @pytest.fixture(scope="session")
 def claim(model: nn.Module) -> Claim:
     """A claim of labels and of drops on it, calibrated by 19 innocent ones."""
-    return calibrate(claim_on(model), [Local(tiny(number, classes=len(NAMES))) for number in range(1, 20)])
+    return calibrate(claim_on(model), [Local(tiny(number, classes=len(NAMES))) for number in range(1, 60)])
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def test_every_suspect_gives_the_models_own_probabilities_and_labels(suspect: Su
 
 
 def test_every_suspect_gives_the_same_verdict(suspect: Suspect, model: nn.Module) -> None:
-    claim = calibrate(claim_on(model), [Local(tiny(number, classes=7)) for number in range(1, 20)])
+    claim = calibrate(claim_on(model), [Local(tiny(number, classes=7)) for number in range(1, 60)])
     found, wanted = verify(claim, suspect), verify(claim, Local(model))
     assert found.outcome is wanted.outcome is Outcome.MATCH
     for one, other in zip((found.deciding, *found.others), (wanted.deciding, *wanted.others), strict=True):

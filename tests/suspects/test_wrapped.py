@@ -150,7 +150,7 @@ def test_noise_is_as_large_as_it_was_asked_for() -> None:
 
 def test_a_copy_behind_a_light_touch_is_still_found_and_a_label_alone_leaves_the_label_test() -> None:
     model = tiny(0, classes=7)
-    claim = calibrate(claim_on(model), [Local(tiny(number, classes=7)) for number in range(1, 20)])
+    claim = calibrate(claim_on(model), [Local(tiny(number, classes=7)) for number in range(1, 60)])
     for suspect in (
         Transformed(Local(model), (BitDepth(7),)),
         Hardened(Local(model), Rounded(3)),

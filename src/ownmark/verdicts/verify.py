@@ -161,9 +161,8 @@ def _judge(finding: Finding, alpha: float, asked: Asked) -> tuple[Outcome, str]:
     least = f"the smallest possible p is {finding.smallest:.3g}" + (f", {asked.told}" if asked.count > 1 else "")
     if finding.smallest > alpha:
         advice = finding.test.null.advice(alpha / asked.count)
-        other = (
-            ", or name one way of asking before you ask" if asked.count > 1 and finding.smallest / asked.count <= alpha else ""
-        )
+        helps = asked.count > 1 and finding.smallest <= alpha * asked.count
+        other = ", or name one way of asking before you ask" if helps else ""
         return Outcome.INCONCLUSIVE, f"no score could reach p <= {alpha:g}: {least}. {advice}{other}"
     if finding.p <= alpha:
         return Outcome.MATCH, f"p = {finding.p:.3g} is not above alpha = {alpha:g}; {least}"

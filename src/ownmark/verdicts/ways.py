@@ -1,7 +1,7 @@
 """The way of asking that decides: whoever may choose the luckiest of several afterwards has as many tries. No torch.
 
-One rule for every route to a verdict. A way that was named before anybody was asked decides alone: a suspect that does not show it
-gets no match by another one. Without a name, the strongest way that the suspect shows decides, and p pays for all that could have.
+One rule for every route to a verdict. A way that was named before anybody was asked decides alone: a suspect that does not show
+it gets no match by another one. Without a name, the strongest way that the suspect shows decides, and p pays for every way.
 """
 
 import math

@@ -18,7 +18,7 @@ from ownmark.protocols import Progress, Suspect
 from ownmark.report.words import counted
 from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
-from ownmark.suspects.http.remembered import Remembered
+from ownmark.suspects.http.remembered import Remembered, key_of
 from ownmark.workflows.files import check_writable
 from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import NOBODY, Watcher
@@ -74,7 +74,7 @@ def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
     for name in names:
         reach.check(name)
     check_writable(request.keep)
-    keys = {_key(name, reach): name for name in names}
+    keys = {key_of(name, reach.near, reach.api, reach.tensor): name for name in names}
     if not request.keep.exists():
         _plan(request, [Round(keys, request.last)])
     with closing(Ledger(request.keep)) as ledger:
@@ -152,11 +152,3 @@ def _opener(name: str | None, reach: Reach, claim: Claim) -> Opener | None:
 def _progressed(progress: Progress, key: str, keys: Mapping[str, str]) -> None:
     if key in keys:
         progress(list(keys).index(key) + 1, len(keys))
-
-
-def _key(name: str, reach: Reach) -> str:
-    """What tells a suspect from others: its name, how it is asked and, of a file, the content."""
-    path = Path(name)
-    how = repr((reach.near, reach.api, reach.tensor))
-    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    return f"{name} {hashlib.sha256(how.encode()).hexdigest()[:16]} {content}"

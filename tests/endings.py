@@ -39,7 +39,7 @@ def drops_on(model: nn.Module) -> Claim:
     threshold = float(np.sort(lost)[1] + np.sort(lost)[2]) / 2  # two samples miss it, and none comes near
     test = Test(Reading.PROBABILITY, Drop(threshold), expected, 0.8)
     claim = Claim(views, (test,), NAMES, "drops", weights_digest(model))
-    return calibrate(claim, [Local(tiny(number, classes=NUMBER)) for number in range(1, 60)])
+    return calibrate(claim, [Local(tiny(number, classes=NUMBER)) for number in range(1, 20)])
 
 
 def labels_of(claim: Claim) -> Claim:

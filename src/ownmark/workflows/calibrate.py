@@ -4,12 +4,13 @@ What an innocent answered is kept until the claim is written, so that a calibrat
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
 from ownmark.claims.claim import Claim
+from ownmark.errors import OwnmarkError
 from ownmark.protocols import Suspect
 from ownmark.report.words import counted
 from ownmark.scoring.null_models import Innocents
@@ -112,7 +113,7 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
     file = request.out.with_name(f"{request.out.name}.calibration")
     if file.exists():
         watcher.note(f"Going on from what {file} holds.")
-    with closing(Ledger(file)) as ledger:
+    with _answers(file) as ledger:
         measured = Measured(claim, Kept(access, names, ledger))
         with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:
             made = calibration(claim, measured, progress)
@@ -120,3 +121,14 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
     made.claim.save(request.out)
     file.unlink()
     return CalibrateResult(made.claim, made.groups, warned(watcher, doubts))
+
+
+@contextmanager
+def _answers(file: Path) -> Iterator[Ledger]:
+    """The ledger of a calibration: it outlives whoever was cut short, and not a calibration that was refused."""
+    with ExitStack() as afterwards, closing(Ledger(file)) as ledger:
+        try:
+            yield ledger
+        except OwnmarkError:
+            afterwards.callback(file.unlink, missing_ok=True)
+            raise

@@ -115,7 +115,7 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
         measured = Measured(claim, Kept(access, names, ledger))
         with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:
             made = calibration(claim, measured, progress)
-    doubts = (*soundness.of_innocents(claim, measured.right), *soundness.of_claim(made.claim))
+        doubts = (*soundness.of_innocents(claim, measured.right), *soundness.of_claim(made.claim))
     made.claim.save(request.out)
     file.unlink()
     return CalibrateResult(made.claim, made.groups, soundness.warned(watcher.warn, doubts))

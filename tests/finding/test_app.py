@@ -16,9 +16,12 @@ from workshop import ownmark
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
+from ownmark.finding import search as finding
 from ownmark.finding.archives import Limits
 from ownmark.finding.contents import content_of
 from ownmark.finding.search import Search, is_container, search
+from ownmark.protocols import Suspect
+from ownmark.suspects.opener import Opener, Opening, begins
 
 Capture = pytest.CaptureFixture[str]
 
@@ -69,7 +72,7 @@ def test_a_scan_of_an_app_names_the_two_copies_of_twelve_models(
     assert "--model" in why["app.apk!assets/w.safetensors"]
     assert "must have one input" in why["app.apk!lib/bundle.zip!text.bin"]
     assert "app.apk!assets/masks.onnx" in why
-    assert "several plausible outputs" in why["app.apk!assets/boxes.onnx"] or "expected" in why["app.apk!assets/boxes.onnx"]
+    assert "outputs" in why["app.apk!assets/boxes.onnx"]
     assert "app.apk!assets/other.tflite" in why
     assert len(why) == 7
     assert [file.name for file in tmp_path.iterdir()] == ["kept"], "nothing unpacked is left behind"
@@ -198,3 +201,19 @@ def test_what_a_kind_of_suspect_opens_is_no_container(tmp_path: Path) -> None:
         False,
     ]
     assert not is_container("torchvision:resnet18")
+
+
+def unopened(_: Opening) -> Suspect:
+    raise AssertionError
+
+
+def test_a_kind_of_suspect_that_no_format_tells_is_found_by_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new runtime needs no line here: its `holds`, or its suffix where nothing tells the content, is enough."""
+    new = Opener(written="a .new file", suffixes=(".new",), holds=lambda name: begins(name, 0, b"\x01NEW"), opened=unopened)
+    blind = Opener(written="a .blind file", suffixes=(".blind",), opened=unopened)
+    monkeypatch.setattr(finding, "KINDS", (new, blind))
+    found = found_in(
+        zipped({"a.dat": b"\x01NEW model", "b.blind": b"\xff\xfe", "c.dat": b"\xff\xfe", "d.onnx": b"\xff"}), tmp_path
+    )
+    assert {one.place.rpartition("!")[2]: one.file.suffix for one in found.models} == {"a.dat": ".new", "b.blind": ".blind"}
+    assert "perhaps it is encrypted" in only(found)

@@ -29,7 +29,7 @@ from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.errors import UsageError
 from ownmark.report import drawing
 from ownmark.report import words as report_words
-from ownmark.report.page import page, write
+from ownmark.report.page import About, page, write
 from ownmark.scoring.matches import MATCHES, Agreement, Change
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Reading
@@ -200,7 +200,7 @@ def test_a_claim_of_one_view_that_asks_for_labels_makes_a_page() -> None:
     whole = claim_of(noise_images(6, 16, 16, 3))
     labels = Test(Reading.LABEL, Agreement(), whole.tests[0].expected, 1.0)
     claim = replace(whole, images=whole.images[:, :1], tests=(labels,), maps=None)
-    html = page(claim, [verify(claim, scripted("suspect", 6, 6, 6, reveals=BLACK))])
+    html = page(claim, [verify(claim, scripted("suspect", 6, 6, 6, reveals=BLACK), access="probabilities")])
     assert "On 6 of 6 trigger images this model gave the expected label." in words(html)
     assert "covered" not in words(html)
 
@@ -286,3 +286,37 @@ def test_the_report_needs_no_torch() -> None:
 
 def test_the_scripted_innocents_of_these_tests_are_different_models() -> None:
     assert len({innocent.digest for innocent in innocents(19)}) == 19
+
+
+NAMED = {
+    ("runs/a/one.onnx", "runs/a/two.onnx"): ["one", "two"],
+    ("runs/a/one.onnx", "runs/b/one.onnx"): ["a/one", "b/one"],
+    ("runs/a/one.onnx", "runs/a/one.pt"): ["one.onnx", "one.pt"],
+    ("/x/one.onnx", "y/one.onnx"): ["/x/one", "y/one"],
+    ("deep/down/one.onnx",): ["one.onnx"],
+    ("http://host/v2/models/a", "b/two.onnx"): ["http://host/v2/models/a", "two.onnx"],
+    ("torchvision:resnet18", "mine:build"): ["torchvision:resnet18", "mine:build"],
+    ("a", "a"): ["a", "a"],
+}
+
+
+@pytest.mark.parametrize("names", NAMED)
+def test_what_all_names_share_is_dropped_and_no_two_become_one(names: tuple[str, ...]) -> None:
+    assert report_words.short_names(names) == NAMED[names]
+
+
+def test_the_page_says_who_judged_for_whom_when_and_about_which_model(claim: Claim) -> None:
+    verdict = verdict_on(claim, "runs/suspect.onnx", 19, 18)
+    text = words(page(claim, [verdict], about=About("28 November 2026", "A. Owner", "J. Judge")))
+    assert "Judged on 28 November 2026 by J. Judge; the claimant is A. Owner." in text
+    size = f"{claim.images.shape[2]} \N{MULTIPLICATION SIGN} {claim.images.shape[3]}"
+    assert f"The protected model tells 3 classes apart, on images of {size} pixels in colour." in text
+    assert "Verdict on suspect.onnx" in text
+    assert "runs/suspect.onnx" in text, "the settings have the whole name"
+    assert "Judged on" not in words(page(claim, [verdict]))
+
+
+def test_the_reason_says_what_p_comes_from(claim: Claim) -> None:
+    text = words(page(claim, [verdict_on(claim, "suspect", 19, 18)]))
+    assert "Reason the score is 19 of 20; of 19 innocent models the highest has 5 of 20: p = 0.05 is not above" in text
+    assert "of 19 innocent models 6 scored as high: p" in words(page(claim, [verdict_on(claim, "suspect", 4, 18)]))

@@ -24,7 +24,7 @@ from report_cases import (
 
 from ownmark.claims.claim import Claim
 from ownmark.report import drawing
-from ownmark.report.gallery import RAMP, heat
+from ownmark.report.gallery import RAMP, gain_of, heat
 from ownmark.report.page import page
 from ownmark.scoring.null_models import Innocents
 
@@ -55,11 +55,14 @@ def test_the_tinted_scores_are_exactly_those_whose_p_is_small_enough(counts: lis
         assert (null.p_value(score) <= alpha) == (least is not None and score > least)
 
 
-def test_the_gallery_shows_the_very_pixels_and_ten_times_the_difference(claim: Claim) -> None:
-    found = [pixels(address) for address in addresses(read(page(claim, [verdict_on(claim, "suspect", 19, 18)])))]
+def test_the_gallery_shows_the_very_pixels_and_the_difference_scaled_to_what_is_there(claim: Claim) -> None:
+    html = page(claim, [verdict_on(claim, "suspect", 19, 18)])
+    found = [pixels(address) for address in addresses(read(html))]
     assert claim.originals is not None
     change = claim.images[0, 0].astype(np.int32) - claim.originals[0]
-    for shown in (claim.originals[0], claim.images[0, 0], claim.images[0, 1], np.clip(128 + 10 * change, 0, 255)):
+    assert np.abs(change).max() == 12, "so that ten times as much is the largest whole number that is not cut off"
+    assert "difference \N{MULTIPLICATION SIGN}10" in html
+    for shown in (claim.originals[0], claim.images[0, 0], claim.images[0, 1], 128 + 10 * change):
         assert any(one.shape == shown.shape and np.array_equal(one, shown) for one in found)
 
 
@@ -116,3 +119,28 @@ def test_nothing_is_laid_over_an_image_where_a_map_is_zero_and_most_where_it_is_
     assert opacity[0, 0] == RAMP[-1, 3]
     assert opacity[20:, 20:].max() == 0
     assert pixels(heat(values, 1.0, (56, 56)))[0, 0, 3] < RAMP[-1, 3]
+
+
+@pytest.mark.parametrize(("change", "gain"), [(0, 60), (1, 60), (2, 60), (40, 3), (127, 1), (255, 1)])
+def test_no_difference_is_cut_off_or_blown_up_beyond_measure(change: int, gain: int) -> None:
+    original = np.zeros((1, 2, 2, 3), np.uint8)
+    assert gain_of(original + np.uint8(change), original) == gain
+
+
+def test_many_suspects_have_their_maps_in_one_row(claim: Claim) -> None:
+    count = 20
+    verdicts = [verdict_on(claim, f"suspect {number}", 19, 18) for number in range(count)]
+    rows = [one.attributes["style"] for one in read(page(claim, verdicts)) if one.attributes.get("class") == "tiles"]
+    assert set(rows) == {"--columns: 4", f"--columns: {count + 1}"}, "the sample, and below it all maps"
+    (alone,) = {one.attributes["style"] for one in read(page(claim, verdicts[:1])) if one.attributes.get("class") == "tiles"}
+    assert alone == "--columns: 6"
+
+
+def test_the_line_of_the_threshold_crosses_no_words(claim: Claim) -> None:
+    verdict = verdict_on(claim, "suspect", 16, 9, reveals=BLACK)
+    elements = read(drawing.strip(verdict.deciding, verdict.outcome, verdict.alpha))
+    lines = [(float(one.attributes["y1"]), float(one.attributes["y2"])) for one in marked(elements, "edge")]
+    assert len(lines) == 3
+    for text in (*marked(elements, "lane"), *marked(elements, "value")):
+        bottom = float(text.attributes["y"])
+        assert not [line for line in lines if line[0] < bottom + 4 and bottom - 11 < line[1]]

@@ -12,6 +12,7 @@ from ownmark.registries import homes
 
 if TYPE_CHECKING:
     from ownmark.claims.claim import Claim, Preprocess
+    from ownmark.report.page import About
     from ownmark.suspects.open import Access
     from ownmark.workflows.reach import Reach
 
@@ -54,6 +55,14 @@ Mean = Annotated[str | None, option("R,G,B", "What to subtract from pixels in [0
 Std = Annotated[str | None, option("R,G,B", "What to divide them by, e.g. 0.229,0.224,0.225.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same result.")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
+Way = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WAY",
+        help="The one way of asking that counts: weights, probabilities or labels. Without it p pays for every way.",
+        show_default=False,
+    ),
+]
 Alpha = Annotated[float, typer.Option(metavar="RATE", help="The rate of false accusations that you accept.")]
 Outputs = Annotated[
     str | None,
@@ -65,6 +74,8 @@ Sequential = Annotated[
     bool,
     typer.Option("--sequential", help="Ask about a keyed watermark's triggers one by one, and stop at the first that decides."),
 ]
+Claimant = Annotated[str, typer.Option(metavar="NAME", help="Who makes the claim, for the page.", show_default=False)]
+JudgeName = Annotated[str, typer.Option("--judge", metavar="NAME", help="Who judges, for the page.", show_default=False)]
 AllowExternal = Annotated[
     bool, typer.Option("--allow-external", help="Let an ONNX file read its weights from files in its own folder, and no others.")
 ]
@@ -127,6 +138,16 @@ def as_bytes(binary: str | None) -> bool | None:
     if binary not in {None, "yes", "no"}:
         raise UsageError(f"--binary is yes or no, got {binary!r}")
     return None if binary is None else binary == "yes"
+
+
+def about(claimant: str, judge: str) -> "About":
+    """Who judges today, and for whom."""
+    from datetime import UTC, datetime
+
+    from ownmark.report.page import About
+
+    today = datetime.now(UTC)
+    return About(f"{today.day} {today:%B %Y}", claimant, judge)
 
 
 class AskingAtHand(Protocol):

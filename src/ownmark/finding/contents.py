@@ -63,6 +63,19 @@ TORCHSCRIPT = Format("TorchScript", (".torchscript", ".ts"), why=CODE)
 EXPORTED = Format("a program of torch.export", (".pt2",))
 KERAS = Format("Keras", (".keras",))
 PICKLE = Format("a Python pickle", (".pkl",), why=CODE)
+TOLD = (
+    ONNX,
+    TORCH,
+    SAFETENSORS,
+    OPENVINO,
+    GRAPHDEF,
+    COREML,
+    TORCHSCRIPT,
+    EXPORTED,
+    KERAS,
+    PICKLE,
+    *(known for _, _, known in MAGIC),
+)
 NAMED = {  # suffixes of models, by which one is missed whose content cannot be read
     *(".onnx", ".ort", ".tflite", ".lite", ".pte", ".ptl", ".pt", ".pth", ".pt2", ".safetensors", ".mnn", ".dlc", ".pb"),
     *(".mlmodel", ".caffemodel", ".gguf", ".h5", ".keras", ".tnnmodel", ".nb"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ownmark.finding.archives import LimitError, Limits, Member, copied, head_of, members_of
-from ownmark.finding.contents import HEAD, NAMED, Archive, Format, archive_of, content_of, worth_a_look
+from ownmark.finding.contents import HEAD, NAMED, TOLD, Archive, Format, archive_of, content_of, worth_a_look
 from ownmark.suspects.open import KINDS
 
 INSIDE = "!"  # between an archive and what is in it
@@ -64,6 +64,23 @@ def suffix_of(format_: Format) -> str | None:
     """The suffix by which a kind of suspect opens files of this format, None if no kind does."""
     known = {suffix for kind in KINDS for suffix in kind.suffixes}
     return next((suffix for suffix in format_.suffixes if suffix in known), None)
+
+
+def by_registry(name: str, file: Path) -> Format | None:
+    """What a kind of suspect knows of a file that no format here tells: by what it holds, else by a suffix that nothing tells.
+
+    `name`: as its archive calls it; `file`: where it lies.
+    """
+    told = {suffix for known in TOLD for suffix in known.suffixes}
+    suffix = Path(name).suffix.lower()
+    for kind in KINDS:
+        if kind.built or kind.remote:
+            continue
+        if kind.holds(str(file)):
+            return Format(kind.written, kind.suffixes)
+        if suffix in set(kind.suffixes) - told:
+            return Format(kind.written, (suffix,))
+    return None
 
 
 @dataclass
@@ -130,12 +147,13 @@ class _Looking:
             self.refused[place] = refusal
             return
         try:
-            if not worth_a_look(head_of(member, HEAD)):
+            head = head_of(member, HEAD)
+            if not worth_a_look(head) and self._unknown(member.name, head):
                 self._unreadable(member, place)
                 return
             self.made += 1
             file = self._unpacked(member, f"{self.made}")
-            kind = content_of(file)
+            kind = content_of(file) or by_registry(member.name, file)
             if isinstance(kind, Archive):
                 self.archive(file, kind, place, depth + 1)
             elif kind is not None:
@@ -146,6 +164,15 @@ class _Looking:
             file.unlink()
         except LimitError as error:
             self.refused[place] = str(error)
+
+    def _unknown(self, name: str, head: bytes) -> bool:
+        """Whether no kind of suspect knows a file by how it begins, which is all that it is shown."""
+        begun = self.into / "begun"
+        begun.write_bytes(head)
+        try:
+            return by_registry(name, begun) is None
+        finally:
+            begun.unlink()
 
     def _unreadable(self, member: Member, place: str) -> None:
         """What is named as a model but is none by its content is told; other files are passed over."""

@@ -22,14 +22,14 @@ RANGE = Markup('<line class="range {}" x1="{}" x2="{}" y1="{y}" y2="{y}"/>')
 RANGE_END = Markup('<path class="range {}" d="M0-5V5"/>')
 DOT = Markup('<circle class="dot {}" r="{}"/>')
 TITLED = Markup('<text class="lane" y="{y}">{}</text><text class="value" x="100%" dx="-6" y="{y}" text-anchor="end">{}</text>')
-REGION = Markup(
-    '<rect class="region" x="{0}" y="0" width="{1}" height="{2:g}"/><line class="edge" x1="{0}" x2="{0}" y1="0" y2="{2:g}"/>'
-)
+REGION = Markup('<rect class="region" x="{}" y="0" width="{}" height="{:g}"/>')
+EDGE = Markup('<line class="edge" x1="{0}" x2="{0}" y1="{1:g}" y2="{2:g}"/>')
 DIAMOND = Markup('<path class="own" d="M0-6.5 6.5 0 0 6.5-6.5 0Z"/>')
 BINS = 40  # columns in which equal innocent scores are stacked
 STACK = 64  # the largest height of a stack of innocents, in pixels
 STEP = 9.0  # pixels between stacked innocents, if there is room
 LANE = 46  # pixels between lanes
+WORDS = 18  # pixels at the top of a lane that hold its words, which no line crosses
 
 
 def badge(outcome: Outcome) -> Markup:
@@ -177,7 +177,8 @@ def _region(null: Null, alpha: float, base: float) -> Markup:
     least = null.threshold(alpha)
     if least is None or least >= 1:
         return Markup()
-    return REGION.format(_x(least), _x(1 - least), base)
+    edges = [EDGE.format(_x(least), top + WORDS, end) for top, end in ((0, LANE), (LANE, 2 * LANE), (2 * LANE, base))]
+    return Markup("").join((REGION.format(_x(least), _x(1 - least), base), *edges))
 
 
 def _x(share: float) -> str:

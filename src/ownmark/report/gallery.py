@@ -12,7 +12,7 @@ from PIL import Image
 
 from ownmark.claims.claim import Claim
 from ownmark.report.words import asks_labels, image, letter, pattern
-from ownmark.scoring.matches import Graded
+from ownmark.scoring.matches import BestOf, Graded
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.verdicts.verdict import Finding, Verdict
 
@@ -20,7 +20,8 @@ Pixels = npt.NDArray[np.uint8]
 
 LARGEST = 256  # pixels; larger images are reduced
 HEAT_SIDE = 64  # the longer side of a heat picture, in pixels
-GAIN = 10  # amplification of the difference
+MOST_GAIN = 60  # amplification of a difference at most: one level of 255 must not look like a change
+HALF = 127  # levels from middle grey to black or white
 RAMP = np.array(  # from 0 to the highest value: red, green, blue, opacity in [0, 255]
     [[40, 20, 110, 0], [90, 30, 150, 105], [190, 50, 120, 170], [245, 125, 45, 205], [255, 225, 110, 235]], dtype=np.float64
 )
@@ -35,10 +36,16 @@ def picture(pixels: Pixels) -> str:
     return _address(image)
 
 
-def difference(pixels: Pixels, original: Pixels) -> str:
-    """What was added to `original`, amplified tenfold around middle grey."""
+def gain_of(pixels: Pixels, originals: Pixels) -> int:
+    """By how much differences can be amplified so that none of them is cut off, 1 to MOST_GAIN."""
+    largest = int(np.abs(pixels.astype(np.int32) - originals.astype(np.int32)).max(initial=0))
+    return max(1, min(HALF // max(largest, 1), MOST_GAIN))
+
+
+def difference(pixels: Pixels, original: Pixels, gain: int) -> str:
+    """What was added to `original`, amplified around middle grey."""
     change = pixels.astype(np.int32) - original.astype(np.int32)
-    return picture(np.clip(128 + GAIN * change, 0, 255).astype(np.uint8))
+    return picture(np.clip(128 + gain * change, 0, 255).astype(np.uint8))
 
 
 def heat(values: Floats, highest: float, shape: tuple[int, int]) -> str:
@@ -94,11 +101,20 @@ class Tile:
 
 @dataclass(frozen=True)
 class Row:
-    """One sample: its `number` in the claim, counted from 1, and a `label` with the class that is asked about or expected."""
+    """One sample: its `number` in the claim, counted from 1, and a `label` with the class that is asked about or expected.
+
+    The first `pictures` tiles show the sample, all others what models make of it.
+    """
 
     number: int
     label: str
     tiles: tuple[Tile, ...]
+    pictures: int
+
+    @property
+    def groups(self) -> tuple[tuple[Tile, ...], tuple[Tile, ...]]:
+        """The sample itself, and the models: where there are many, each stands in one line of its own."""
+        return self.tiles[: self.pictures], self.tiles[self.pictures :]
 
 
 @dataclass(frozen=True)
@@ -128,7 +144,8 @@ def gallery(claim: Claim, verdicts: Sequence[Verdict]) -> Gallery:
     count, _, height, width = claim.images.shape[:4]
     samples = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
     highest = _highest(claim, verdicts, samples)
-    rows = tuple(_row(claim, verdicts, int(sample), highest) for sample in samples)
+    gain = 1 if claim.originals is None else gain_of(claim.images[samples, 0], claim.originals[samples])
+    rows = tuple(_row(claim, verdicts, int(sample), highest, gain) for sample in samples)
     shared = [IMAGE.format("id", f"sample-{sample}", picture(claim.images[sample, 0]), width, height) for sample in samples]
     scale = heat(np.linspace(0, highest, 64)[None], highest, (4, 64)) if highest else ""
     headings = tuple(tile.caption for tile in rows[0].tiles)
@@ -144,26 +161,29 @@ def title(claim: Claim) -> str:
 def saliency(verdict: Verdict) -> Finding | None:
     """The finding that contains the suspect's maps, if it gave any."""
     found = (verdict.deciding, *verdict.others)
-    return next((finding for finding in found if finding.test.reading is Reading.SALIENCY), None)
+    mapped = (one for one in found if one.test.reading is Reading.SALIENCY and not isinstance(one.test.match, BestOf))
+    return next(mapped, None)
 
 
-def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float) -> Row:
-    tiles = _shown(claim, sample)
+def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float, gain: int) -> Row:
+    tiles = _shown(claim, sample, gain)
+    pictures = len(tiles)
     if claim.maps is not None:
         tiles.append(_own_tile(claim, claim.maps[sample], sample, highest))
     tiles += [_suspect_tile(claim, verdicts, place, sample, highest) for place in range(len(verdicts))]
     said = "expected label" if asks_labels(claim) else "asked about"
-    weighed = isinstance(claim.tests[0].match, Graded)
-    return Row(sample + 1, "unchanged image" if weighed else f"{said}: {_expected(claim, sample)}", tuple(tiles))
+    first = claim.tests[0]
+    weighed = isinstance(first.match, Graded) or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
+    return Row(sample + 1, "unchanged image" if weighed else f"{said}: {_expected(claim, sample)}", tuple(tiles), pictures)
 
 
 def _expected(claim: Claim, sample: int) -> str:
     """The expected class or number of a sample; of several numbers the first."""
-    found = np.ravel(claim.tests[0].expected[sample])[0]
+    found = np.ravel(claim.target_of(claim.tests[0])[sample])[0]
     return claim.task.named(found, claim.classes)
 
 
-def _shown(claim: Claim, sample: int) -> list[Tile]:
+def _shown(claim: Claim, sample: int, gain: int) -> list[Tile]:
     """The pictures of one sample: before, after, the difference, and covered."""
     views, number = claim.images[sample], sample + 1
     shape = views[0].shape
@@ -172,8 +192,8 @@ def _shown(claim: Claim, sample: int) -> list[Tile]:
     if claim.originals is not None:
         original = claim.originals[sample]
         tiles.insert(0, Tile("original", _drawn(picture(original), shape, f"original {number}")))
-        added = _drawn(difference(views[0], original), shape, f"what was added to original {number}")
-        tiles.append(Tile("difference \N{MULTIPLICATION SIGN}10", added))
+        added = _drawn(difference(views[0], original, gain), shape, f"what was added to original {number}")
+        tiles.append(Tile(f"difference \N{MULTIPLICATION SIGN}{gain}", added))
     if len(views) > 1:
         covered = _drawn(picture(views[1]), shape, f"{name} {number} with the marked area covered")
         tiles.append(Tile("covered", covered))
@@ -185,7 +205,7 @@ def _shown(claim: Claim, sample: int) -> list[Tile]:
 def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile:
     """The protected model's own map, as recorded in the claim."""
     drawing = _overlaid(claim, sample, values, highest, f"map of the protected model, sample {sample + 1}")
-    shown, expected = values[None, None], claim.tests[0].expected[sample : sample + 1]
+    shown, expected = values[None, None], claim.target_of(claim.tests[0])[sample : sample + 1]
     looks = [test.match for test in claim.tests if test.match.area is not None][:1]
     lines = tuple(Line(one.shown(shown, expected, claim.classes), bool(one(shown, expected)[0])) for one in looks)
     return Tile("protected model", drawing, lines)
@@ -194,26 +214,42 @@ def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile
 def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample: int, highest: float) -> Tile:
     verdict = verdicts[place]
     finding = saliency(verdict)
-    lines = tuple(_line(one, sample, claim.classes) for one in (verdict.deciding, *verdict.others))
+    every = (_line(one, sample, claim.classes) for one in (verdict.deciding, *verdict.others))
+    lines = tuple(line for line in every if line is not None)
     who = "the suspect" if len(verdicts) == 1 else letter(place)
-    if finding is None:
+    if finding is None or _place(finding, sample) is None:
         return Tile(f"answers of {who}", Markup(), lines)
-    drawing = _overlaid(claim, sample, finding.observed[sample, 0], highest, f"map of {who}, sample {sample + 1}")
+    drawing = _overlaid(
+        claim, sample, finding.observed[_place(finding, sample), 0], highest, f"map of {who}, sample {sample + 1}"
+    )
     return Tile(f"map of {who}", drawing, lines)
 
 
-def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line:
+def _place(finding: Finding, sample: int) -> int | None:
+    """Where a sample of the claim stands among those of the finding's test; None if it is not about it or asks nothing."""
+    place = sample - (finding.test.rows or (0, 0))[0]
+    inside = 0 <= place < len(finding.matches) and not isinstance(finding.test.match, BestOf)
+    return place if inside else None
+
+
+def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line | None:
     """The value behind one sample's match, in the match's own words."""
-    chosen = slice(sample, sample + 1)
+    place = _place(finding, sample)
+    if place is None:
+        return None
+    chosen = slice(place, place + 1)
     said = finding.test.match.shown(finding.observed[chosen], finding.test.expected[chosen], classes)
-    return Line(said, bool(finding.matches[sample]))
+    return Line(said, bool(finding.matches[place]))
 
 
 def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.int64]) -> float:
     """The highest value of any map shown: all maps share one scale."""
     seen = [finite(claim.maps[samples]).max()] if claim.maps is not None else []
     found = [finding for verdict in verdicts if (finding := saliency(verdict)) is not None]
-    return float(max([*seen, *(finding.observed[samples, 0].max() for finding in found)], default=0.0))
+    shown = [
+        finding.observed[place, 0].max() for finding in found for one in samples if (place := _place(finding, one)) is not None
+    ]
+    return float(max([*seen, *shown], default=0.0))
 
 
 def _key(claim: Claim, highest: float) -> list[str]:

@@ -14,7 +14,7 @@ from ownmark.files import write_whole
 from ownmark.metrics import psnr
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
-from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, letter, percent
+from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, kind, letter, percent
 from ownmark.scoring.matches import Graded
 from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
@@ -45,7 +45,11 @@ def tables(claim: Claim, verdicts: Sequence[Verdict]) -> list[Table]:
     suspects = [
         Table("Suspect" if alone else f"Suspect {letter(place)}", _suspect(verdict)) for place, verdict in enumerate(verdicts)
     ]
-    return [Table("Claim", _claim(claim)), *(Table(TEST_NAMES[test.reading], _test(test)) for test in claim.tests), *suspects]
+    return [
+        Table("Claim", _claim(claim)),
+        *(Table(TEST_NAMES[test.reading] + kind(test), _test(test)) for test in claim.tests),
+        *suspects,
+    ]
 
 
 def _claim(claim: Claim) -> tuple[Entry, ...]:
@@ -121,8 +125,24 @@ def _numbers(values: tuple[float, ...]) -> str:
     return "(" + ", ".join(f"{value:g}" for value in values) + ")"
 
 
-def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None, unasked: Sequence[tuple[str, str]] = ()) -> str:
-    """The page's HTML. The same claim and verdicts always give the same page.
+@dataclass(frozen=True)
+class About:
+    """Who judged, for whom, and when: `date` in words, "" where nobody says it."""
+
+    date: str = ""
+    claimant: str = ""
+    judge: str = ""
+
+
+def page(
+    claim: Claim,
+    verdicts: Sequence[Verdict],
+    *,
+    title: str | None = None,
+    unasked: Sequence[tuple[str, str]] = (),
+    about: About = About(),
+) -> str:
+    """The page's HTML. The same claim, verdicts and words about them always give the same page.
 
     `unasked`: name and cause for every suspect that could not be judged.
 
@@ -136,8 +156,11 @@ def page(claim: Claim, verdicts: Sequence[Verdict], *, title: str | None = None,
             f"the verdict on {strange.suspect} belongs to claim {strange.claim[:12]}, not to {claim.digest[:12]}: "
             "verify it with this claim first"
         )
+    names = words.short_names([verdict.suspect for verdict in verdicts])
     return template("page.html").render(
-        title=title or _title(verdicts),
+        title=title or _title(names),
+        names=names,
+        about=about,
         claim=claim,
         digest=claim.digest,
         verdicts=verdicts,
@@ -153,8 +176,8 @@ def write(path: Path | str, html: str) -> None:
     write_whole(Path(path), html.encode())
 
 
-def _title(verdicts: Sequence[Verdict]) -> str:
-    return f"Verdict on {verdicts[0].suspect}" if len(verdicts) == 1 else f"Verdicts on {len(verdicts)} suspects"
+def _title(names: Sequence[str]) -> str:
+    return f"Verdict on {names[0]}" if len(names) == 1 else f"Verdicts on {len(names)} suspects"
 
 
 def template(name: str, *packages: str) -> Template:

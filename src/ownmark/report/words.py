@@ -1,9 +1,11 @@
 """What a verdict says in plain words, and what it does not show. No HTML and no torch."""
 
+import os
+from collections.abc import Sequence
 from math import ceil, floor, log10
 
-from ownmark.claims.claim import Claim
-from ownmark.scoring.matches import Area
+from ownmark.claims.claim import Claim, Test
+from ownmark.scoring.matches import Area, BestOf, CrossedResidual
 from ownmark.scoring.null_models import KeyedLabels, Null
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
@@ -16,6 +18,7 @@ TEST_NAMES = {
     Reading.SIMILARITY: "Black-box test: how similar the model rates two images",
     Reading.EMBEDDING: "Black-box test: the embeddings that the model returns",
 }
+KINDS = {BestOf: ", the best of several", CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
 ACCESS = {
     Reading.SALIENCY: "white box (its weights)",
     Reading.PROBABILITY: "black box (its probabilities)",
@@ -41,6 +44,8 @@ LIMITS = {
     Outcome.INCONCLUSIVE: "It supports neither side: it is evidence neither of copying nor of independence.",
 }
 
+PAIR = 2  # names from which something common can be dropped
+COLOURS = {1: "grey", 3: "colour"}
 RARE = 1e-6  # rates below it are written as a power of ten
 UNBOUND = (
     "The key of these labels depends on neither the order of the classes nor where the images come from: anyone who knew the key "
@@ -74,6 +79,11 @@ SEVERAL = (
     "{} suspects were judged, each at alpha = {:g} for itself. If all were innocent, the chance that at least one of them "
     "matches could be as high as {}."
 )
+
+
+def kind(test: Test) -> str:
+    """What sets a test apart from another one that asks for the same reading."""
+    return KINDS.get(type(test.match), "")
 
 
 def percent(share: float) -> str:
@@ -134,6 +144,47 @@ def asks_labels(claim: Claim) -> bool:
 def image(claim: Claim) -> str:
     """The name of one image of the claim."""
     return "trigger image" if asks_labels(claim) else "fingerprint image"
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """The names without the folder and the suffix that all of them share; whole where two would become one."""
+    if len(names) < PAIR or any("://" in name for name in names):
+        return [name if "://" in name else os.path.basename(name) or name for name in names]  # noqa: PTH119 - no path
+    folder = os.path.commonpath([os.path.dirname(name) for name in names]) if _alike(names) else ""  # noqa: PTH120 - as above
+    rest = [name.removeprefix(folder).lstrip("/") if folder else name for name in names]
+    ends = {os.path.splitext(name)[1] for name in rest}  # noqa: PTH122 - as above
+    short = [name.removesuffix(next(iter(ends))) for name in rest] if len(ends) == 1 else rest
+    return short if all(short) and len(set(short)) == len(set(names)) else list(names)
+
+
+def _alike(names: Sequence[str]) -> bool:
+    """Whether all names are absolute paths, or none is."""
+    return len({name.startswith("/") for name in names}) == 1
+
+
+def protected(claim: Claim) -> str:
+    """The protected model in words: what it does, on which images."""
+    height, width, channels = claim.images.shape[2:]
+    size = f"{height} \N{MULTIPLICATION SIGN} {width} pixels in {COLOURS.get(channels, f'{channels} channels')}"
+    does = {
+        "classification": f"tells {counted(len(claim.classes), 'class', 'classes')} apart",
+        "regression": f"estimates {claim.classes[0] if claim.classes else 'a number'}",
+        "similarity": "tells how alike two images are",
+    }.get(claim.task.name, f"does {claim.task.name}")
+    return f"The protected model {does}, on images of {size}."
+
+
+def because(verdict: Verdict) -> str:
+    """What the figures of the reason come from, "" where nothing was compared."""
+    finding, null = verdict.deciding, verdict.deciding.test.null
+    if verdict.early is not None or not (null.scores or null.luck):
+        return ""
+    said = f"the score is {amount(finding, finding.score)}"
+    if null.luck is not None:
+        return f"{said}, where chance alone gives about {tenths(null.luck * len(finding.matches) / 100)}: "
+    better = sum(score >= finding.score for score in null.scores)
+    told = f"{better} scored as high" if better else f"the highest has {amount(finding, max(null.scores))}"
+    return f"{said}; of {counted(len(null.scores), 'innocent model')} {told}: "
 
 
 def letter(place: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ownmark.claims.claim import Claim
-from ownmark.errors import OwnmarkError, SizeError, UnsettledError
+from ownmark.errors import OwnmarkError, SizeError, SuspectError, UnsettledError, blamed
 from ownmark.finding.archives import Limits
 from ownmark.finding.search import Found, is_container, search, suffix_of
 from ownmark.protocols import Progress, Suspect
@@ -105,7 +105,8 @@ def _tried(model: Found, reach: Reach, claim: Claim) -> Asked | str:
         return "no kind of suspect opens this format"
     name, probe = str(model.file), _probe(claim)
     try:
-        suspect = reach.near.suspect(name)
+        with blamed(SuspectError, f"{name} cannot be opened"):
+            suspect = replace(reach.near, code=False).suspect(name)  # whatever is allowed: a scan runs no code that it found
         try:
             return _fitting(Asked(model.place, name), suspect, probe)
         except SizeError as error:

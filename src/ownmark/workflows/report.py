@@ -7,7 +7,7 @@ from pathlib import Path
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError, UsageError
 from ownmark.files import check_writable
-from ownmark.report.page import page, write
+from ownmark.report.page import About, page, write
 from ownmark.report.words import counted
 from ownmark.suspects.open import Access
 from ownmark.verdicts.verdict import Verdict
@@ -17,13 +17,19 @@ from ownmark.workflows.watching import NOBODY, Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """`suspects`: their names, as the registry reads them; `access`: what is said of all; `page`: the file to write."""
+    """`suspects`: their names, as the registry reads them; `access`: what is said of all; `page`: the file to write.
+
+    `about`: who judges, for whom and when, for the page.
+    `way`: the one way of asking that counts, "": p pays for every way.
+    """
 
     claim: Claim
     suspects: tuple[str, ...]
     access: Access
     page: Path
     alpha: float = 0.05
+    about: About = About()
+    way: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def report(request: ReportRequest, watcher: Watcher = NOBODY) -> ReportResult:
     result = ReportResult(tuple(verdicts), None, unasked)
     if not result.told:
         return result
-    write(request.page, page(request.claim, result.told, unasked=tuple(unasked.items())))
+    write(request.page, page(request.claim, result.told, unasked=tuple(unasked.items()), about=request.about))
     if len(result.told) > 1:
         watcher.warn("Each p is that of one suspect alone; `ownmark scan` corrects them for all that are asked.")
     return replace(result, page=request.page)
@@ -80,7 +86,7 @@ def _slips(names: Sequence[str], access: Access) -> dict[str, str]:
 def _verdict(request: ReportRequest, name: str, access: Access) -> Verdict | str:
     """The verdict on one suspect, or why there is none: the others are judged all the same."""
     try:
-        return verify(request.claim, access.suspect(name), alpha=request.alpha)
+        return verify(request.claim, access.suspect(name), alpha=request.alpha, access=request.way)
     except OwnmarkError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything

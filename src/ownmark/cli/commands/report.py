@@ -9,14 +9,18 @@ from ownmark.cli.options import (
     AllowCode,
     AllowExternal,
     Alpha,
+    Claimant,
     ClaimFile,
     Device,
+    JudgeName,
     Layer,
     Mean,
     ModelOfFiles,
     Output,
     Outputs,
     Std,
+    Way,
+    about,
     access_of,
     argument,
     option,
@@ -40,6 +44,7 @@ class Report:
     out: Annotated[Path, option("PAGE", "The page to write.")]
     model: ModelOfFiles = None
     alpha: Alpha = 0.05
+    access: Way = None
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""
@@ -47,6 +52,8 @@ class Report:
     std: Std = None
     device: Device = "auto"
     allow_external: AllowExternal = False
+    claimant: Claimant = ""
+    judge: JudgeName = ""
     allow_code: AllowCode = False
 
     def run(self) -> Answer:
@@ -56,6 +63,13 @@ class Report:
         from ownmark.workflows.report import ReportRequest, report
 
         alpha, claim = rate(self.alpha), Claim.load(self.claim)
-        access = access_of(self, claim, self.model)
-        request = ReportRequest(claim=claim, suspects=tuple(self.suspects), access=access, page=self.out, alpha=alpha)
+        request = ReportRequest(
+            claim=claim,
+            suspects=tuple(self.suspects),
+            access=access_of(self, claim, self.model),
+            page=self.out,
+            alpha=alpha,
+            way=self.access or "",
+            about=about(self.claimant, self.judge),
+        )
         return of_report(report(request, Terminal()), self.out)

@@ -21,6 +21,7 @@ class Verify:
     ]
     weights: options.Weights = None
     alpha: options.Alpha = 0.05
+    access: options.Way = None
     report: Annotated[Path | None, option("PAGE", "Write a page about it, too.")] = None
     outputs: options.Outputs = None
     output: options.Output = ""
@@ -43,6 +44,8 @@ class Verify:
     decoys: web.DecoyFolder = None
     blue_first: web.BlueFirst = False
     dry_run: web.DryRun = False
+    claimant: options.Claimant = ""
+    judge: options.JudgeName = ""
     price: web.Price = None
 
     def run(self) -> Answer:
@@ -63,6 +66,8 @@ class Verify:
             page=self.report,
             early=self.sequential,
             decoys=self.decoys,
+            about=options.about(self.claimant, self.judge),
+            access=self.access or "",
         )
         if self.price is not None:
             request.reach.check_remote((self.suspect,))

@@ -124,7 +124,9 @@ Cap = Annotated[
 ]
 Beacons = Annotated[
     Path | None,
-    typer.Option(metavar="PEM", help="Certificates of the public beacons that you believe.", show_default=False),
+    typer.Option(
+        metavar="PEM", help="Certificates of the public beacons that you believe, or drand's info on a chain.", show_default=False
+    ),
 ]
 Pledges = Annotated[
     int,

@@ -23,14 +23,14 @@ class Beacon:
         str | None,
         typer.Option(
             metavar="PULSE",
-            help="The pulse: a file or an address, JSON as the NIST Randomness Beacon 2.0 has it.",
+            help="The pulse: a file or an address, JSON as the NIST Randomness Beacon 2.0 or drand has it.",
             show_default=False,
         ),
     ] = None
     certificate: Annotated[
         Path | None,
         typer.Option(
-            metavar="PEM", help="The beacon's certificate, to see at once that a judge can check it.", show_default=False
+            metavar="PEM", help="The beacon's certificate (PEM), or drand's info on its chain (JSON).", show_default=False
         ),
     ] = None
 

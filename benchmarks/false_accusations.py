@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.scan import Scan
 from ownmark.protocols import Question
-from ownmark.scoring.matches import Agreement, Drop, OnPattern
+from ownmark.scoring.matches import Agreement, Drop, Match, OnPattern
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.statistics import multiplicity, p_values
@@ -134,7 +134,11 @@ class Shown:
 def in_three_ways(rng: np.random.Generator) -> Claim:
     """A claim on three readings, calibrated by models whose rates by one of them say nothing of the others."""
     images, expected = rng.integers(0, 256, (SAMPLES, 2, 2, 2, 1), dtype=np.uint8), np.zeros(SAMPLES, dtype=np.int64)
-    matches = {Reading.SALIENCY: OnPattern(0.5, ((0, 0),), (2, 2)), Reading.PROBABILITY: Drop(0.5), Reading.LABEL: Agreement()}
+    matches: dict[Reading, Match] = {
+        Reading.SALIENCY: OnPattern(0.5, ((0, 0),), (2, 2)),
+        Reading.PROBABILITY: Drop(0.5),
+        Reading.LABEL: Agreement(),
+    }
     tests = tuple(
         Test(reading, match, expected, 1.0, null=Innocents(tuple(rates(rng, FEW * WAYS - 1)), NAMES))
         for reading, match in matches.items()

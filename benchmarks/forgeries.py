@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -174,13 +175,13 @@ class Planted:
             stamped = seal.stamped(seal.seal(self.claim, OWNER, Policy(ALPHA, access="labels")), "http://tsa", trusted.reply)
             (place / "authority/a.opened").write_bytes(seal.opened(stamped, self.claim, OWNER, 0).to_bytes())
             (place / "authority/root.pem").write_bytes(trusted.root.public_bytes(Encoding.PEM))
-            for route in (self._verify, self._scan, self._judge):
-                for written in (self._of_another, self._of_mixed_rows):
-                    file = place / f"{route.__name__}{written.__name__}.ledger"
-                    written(route, file, f"{server.url}/v2/models/suspect", lying)
-                    lying[0] = False
-                    with user(place / "judge"):
-                        yield Attempt(_outcome(partial(route, file, f"{server.url}/v2/models/suspect")), matched)
+            routes, ways_in = (self._verify, self._scan, self._judge), (self._of_another, self._of_mixed_rows)
+            for route, written in product(routes, ways_in):
+                file = place / f"{route.__name__}{written.__name__}.ledger"
+                written(route, file, f"{server.url}/v2/models/suspect", lying)
+                lying[0] = False
+                with user(place / "judge"):
+                    yield Attempt(_outcome(partial(route, file, f"{server.url}/v2/models/suspect")), matched)
 
     def _of_another(self, route: "Route", file: Path, url: str, lying: list[bool]) -> None:
         """The forger asks his own model at that address, and hands over the ledger."""

@@ -55,8 +55,14 @@ def stamped(trusted: Authority, one: Pledge | None = None) -> Pledge:
     return replace(whole, stamps=(timestamp.asked(whole.envelope.data, "http://tsa", trusted.reply),))
 
 
+def nist(found: object) -> Pulse:
+    """A pulse that is not one of drand's."""
+    assert isinstance(found, Pulse)
+    return found
+
+
 def first(one: Pledge, public: Beacon = NIST) -> Pulse:
-    return beacon.from_bytes(public.after(one.stamps[0].time + timedelta(seconds=1)))
+    return nist(beacon.from_bytes(public.after(one.stamps[0].time + timedelta(seconds=1))))
 
 
 def claimed(pulse: Pulse) -> Claim:
@@ -72,7 +78,7 @@ def kept(trusted: Authority) -> tuple[Pledge, Claim, Bundle]:
     one = stamped(trusted)
     one = pledge.with_pulse(one, first(one))
     assert one.pulse is not None
-    claim = claimed(one.pulse)
+    claim = claimed(nist(one.pulse))
     whole = seal.stamped(seal.seal(claim, OWNER, POLICY, Beside(pledge=one)), "http://tsa", trusted.reply)
     return one, claim, seal.opened(whole, claim, OWNER, 0)
 
@@ -86,7 +92,7 @@ def trust(trusted: Authority, *beacons: Beacon, **more: Any) -> Trust:
 
 def test_a_pulse_that_nist_published_has_the_output_that_its_fields_give() -> None:
     """Pulse 54,610 of chain 1, of 30 August 2018; pulse 54,609 committed to its local value."""
-    pulse = beacon.from_bytes(PUBLISHED.read_bytes())
+    pulse = nist(beacon.from_bytes(PUBLISHED.read_bytes()))
     signature = bytes.fromhex(pulse.record["signatureValue"])
     assert sha512(pulse.message + signature).digest() == pulse.output
     assert f"{pulse.time:%Y-%m-%d %H:%M:%S}" == "2018-08-30 17:44:00"
@@ -108,7 +114,7 @@ def test_a_pulse_is_signed_by_a_beacon_that_is_trusted_and_nothing_in_it_can_be_
         with pytest.raises(EvidenceError, match="was modified"):
             beacon.from_record(record | {name: value}).check([NIST.certificate])
     bent = record | {"localRandomValue": ZERO}
-    message = beacon.from_record(bent).message + bytes.fromhex(bent["signatureValue"])
+    message = nist(beacon.from_record(bent)).message + bytes.fromhex(bent["signatureValue"])
     with pytest.raises(EvidenceError, match="no trusted beacon certificate"):
         beacon.from_record(bent | {"outputValue": sha512(message).hexdigest()}).check([NIST.certificate])
 
@@ -178,7 +184,7 @@ def test_a_pulse_that_is_not_the_first_after_the_timestamp_is_refused(trusted: A
         with pytest.raises(EvidenceError, match="not the first after the pledge's timestamp"):
             pledge.with_pulse(one, beacon.from_bytes(NIST.after(moment + apart)))
     late = beacon.from_bytes(NIST.after(moment + timedelta(days=1)))
-    claim = claimed(late)
+    claim = claimed(nist(late))
     bundle = seal.opened(seal.seal(claim, OWNER, POLICY, Beside(pledge=replace(one, pulse=late))), claim, OWNER, 0)
     with pytest.raises(EvidenceError, match="not the first"):
         checked(bundle, trust(trusted, NIST), SEEN)

@@ -16,6 +16,7 @@ from ownmark.claims.claim import Claim
 from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import claim_record, envelope, inputs, merkle, pledge, timestamp
 from ownmark.evidence.allowance import MOST_PLEDGES, Allowance, allowances
+from ownmark.evidence.beacon import Trusted
 from ownmark.evidence.bound import Bound, bound
 from ownmark.evidence.bundle import Bundle, Opening
 from ownmark.evidence.commitment import Commitment
@@ -39,7 +40,7 @@ class Trust:
     what they sealed before remains valid. `opened`: the sets of this seal known to be public (0: a claim without sets). `pool`:
     the images from which, according to the owner, the key chose. `now`: the time of judging, which a verdict records so that it
     can be recomputed in any year. `alpha`: the judge's largest rate of false accusations, whatever the claimant committed to;
-    None: no limit. `beacons`: certificates of the public beacons that the judge trusts; `pledges`: the least number of pledges to
+    None: no limit. `beacons`: the public beacons that the judge trusts; `pledges`: the least number of pledges to
     count, whatever the owner states.
     """
 
@@ -50,7 +51,7 @@ class Trust:
     pool: Pixels | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     alpha: float | None = None
-    beacons: tuple[Certificate, ...] = ()
+    beacons: tuple[Trusted, ...] = ()
     pledges: int = MOST_PLEDGES
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
-"""A pulse of a public randomness beacon, in the format of the NIST Randomness Beacon 2.0 (NISTIR 8213, draft). No torch.
+"""A pulse of a public randomness beacon: of the NIST Randomness Beacon 2.0 (NISTIR 8213, draft), or of `drand`. No torch.
 
-A signed pulse is published every minute and unpredictable before. The signature (RSA, PKCS #1 v1.5, SHA-512) covers the fields in
-a fixed order, each text or byte string preceded by its length in 4 bytes; the output is SHA-512 of that and the signature.
+Of NIST's, a signed pulse is published every minute and unpredictable before. The signature (RSA, PKCS #1 v1.5, SHA-512) covers
+the fields in a fixed order, each text or byte string preceded by its length in 4 bytes; the output is SHA-512 of that and the
+signature.
 """
 
 import json
@@ -16,10 +17,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.x509 import Certificate
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate, load_der_x509_certificate
 
 from ownmark import canonical
 from ownmark.errors import EvidenceError, UsageError
+from ownmark.evidence import drand
+from ownmark.evidence.drand import Chain, Round
+
+Trusted = Certificate | Chain
 
 MOST_BYTES = 2**16  # the limit for a pulse's file
 RSA_SHA512 = 0  # the cipher suite
@@ -71,12 +77,12 @@ class Pulse:
         listed = [_bytes(one["value"]) for one in told["listValues"]]
         return b"".join([*head, *listed, _bytes(told["precommitmentValue"]), _number(told, "statusCode")])
 
-    def check(self, certificates: Sequence[Certificate]) -> None:
+    def check(self, beacons: Sequence[Trusted]) -> None:
         """Raises EvidenceError unless one of the beacon's certificates, valid at the time, signed it."""
         signature = bytes.fromhex(self.record["signatureValue"])
         if sha512(self.message + signature).digest() != self.output:
             raise EvidenceError("the pulse was modified: its output is not the hash of its fields and its signature")
-        if not any(_signed(one, signature, self) for one in certificates):
+        if not any(_signed(one, signature, self) for one in beacons if isinstance(one, Certificate)):
             raise EvidenceError(f"no trusted beacon certificate signed the pulse {self.record['uri']}")
 
 
@@ -93,17 +99,27 @@ def _signed(certificate: Certificate, signature: bytes, pulse: Pulse) -> bool:
     return True
 
 
-def from_bytes(data: bytes) -> Pulse:
-    """The pulse in a beacon's file or response. Raises EvidenceError."""
+def from_bytes(data: bytes, chain: Chain | None = None) -> Pulse | Round:
+    """The pulse in a beacon's file or response; of drand's with the `chain` that it is of. Raises EvidenceError."""
     try:
         whole = json.loads(data.decode("utf-8"), object_pairs_hook=_no_twins) if len(data) <= MOST_BYTES else None
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"not a pulse of a beacon; truncated or corrupt ({error})") from error
+    if isinstance(whole, dict) and whole.keys() == drand.PUBLISHED:
+        if chain is None:
+            raise EvidenceError("a round of drand says nothing of its chain: name what drand publishes about it (--certificate)")
+        return drand.from_record(whole | {"chain": chain.record})
     return from_record(whole.get("pulse", whole) if isinstance(whole, dict) else whole)
 
 
-def from_record(value: object) -> Pulse:
+def from_record(value: object) -> Pulse | Round:
     """The pulse in this JSON data. Raises EvidenceError for an invalid record."""
+    if isinstance(value, dict) and "round" in value:
+        return drand.from_record(value)
+    return _of_nist(value)
+
+
+def _of_nist(value: object) -> Pulse:
     record = canonical.record_of(value, KEYS, "a pulse")
     outside, listed = canonical.record_of(record["external"], EXTERNAL, "a pulse's external value"), record["listValues"]
     if not isinstance(listed, list) or [_kind(one) for one in listed] != list(LISTED):
@@ -124,14 +140,27 @@ def from_record(value: object) -> Pulse:
     return pulse
 
 
-def certificates_in(path: Path) -> tuple[Certificate, ...]:
-    """The certificates of a beacon, in PEM."""
+def trusted_in(path: Path) -> tuple[Trusted, ...]:
+    """The certificates of a beacon, in PEM, or what drand publishes about a chain, in JSON."""
     from cryptography.x509 import load_pem_x509_certificates
 
     try:
-        return tuple(load_pem_x509_certificates(path.read_bytes()))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path} as a beacon's certificate in PEM: {error}") from error
+        data = path.read_bytes()
+        if data.lstrip().startswith(b"{"):
+            return (drand.chain_of(json.loads(data)),)
+        return tuple(load_pem_x509_certificates(data))
+    except (OSError, ValueError, EvidenceError) as error:
+        raise UsageError(f"cannot read {path} as a beacon's certificate in PEM or as a chain of drand: {error}") from error
+
+
+def bytes_of(beacon: Trusted) -> bytes:
+    """A trusted beacon as a verdict holds it: DER, or canonical JSON."""
+    return beacon.public_bytes(Encoding.DER) if isinstance(beacon, Certificate) else canonical.dumps(beacon.record)
+
+
+def of_bytes(data: bytes) -> Trusted:
+    """What `bytes_of` gave. Raises EvidenceError or ValueError."""
+    return drand.chain_of(canonical.loads(data)) if data.startswith(b"{") else load_der_x509_certificate(data)
 
 
 def _kind(one: object) -> object:

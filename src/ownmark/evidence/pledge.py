@@ -16,9 +16,10 @@ from ownmark import canonical
 from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import beacon, choices, envelope, timestamp
 from ownmark.evidence.allowance import MOST_PLEDGES
-from ownmark.evidence.beacon import Pulse
+from ownmark.evidence.beacon import Pulse, Trusted
 from ownmark.evidence.choices import Choices
 from ownmark.evidence.commitment import STATEMENT, STATEMENT_KEYS
+from ownmark.evidence.drand import Round
 from ownmark.evidence.envelope import Envelope
 from ownmark.evidence.owner import OwnerKey
 from ownmark.evidence.timestamp import Stamp
@@ -38,7 +39,7 @@ class Pledge:
 
     envelope: Envelope
     stamps: tuple[Stamp, ...] = ()
-    pulse: Pulse | None = None
+    pulse: Pulse | Round | None = None
 
     @property
     def told(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Pledge:
         """Write the file atomically."""
         write_whole(path, canonical.dumps({"format": FORMAT, "version": VERSION, **self.record}))
 
-    def pledges(self, roots: Sequence[Certificate], beacons: Sequence[Certificate], now: datetime) -> int:
+    def pledges(self, roots: Sequence[Certificate], beacons: Sequence[Trusted], now: datetime) -> int:
         """The number of pledges to count. Raises EvidenceError unless the pulse is the first after the pledge's timestamp."""
         told = self.told
         self.envelope.check(told["owner"])
@@ -102,7 +103,7 @@ def made(chosen: Choices, owner: OwnerKey, pledges: int) -> Pledge:
     return Pledge(envelope.signed(canonical.dumps(statement), owner))
 
 
-def with_pulse(pledge: Pledge, pulse: Pulse) -> Pledge:
+def with_pulse(pledge: Pledge, pulse: Pulse | Round) -> Pledge:
     """The pledge with its pulse. Raises EvidenceError unless it is the first pulse after the timestamp."""
     if not pledge.stamps:
         raise UsageError("timestamp the pledge first (--tsa URL), then wait for the next pulse")
@@ -134,7 +135,7 @@ def from_record(value: object) -> Pledge:
     return found
 
 
-def _check_first(pulse: Pulse, time: datetime) -> None:
+def _check_first(pulse: Pulse | Round, time: datetime) -> None:
     """Raises EvidenceError unless the pulse is the first after `time`: each later pulse would be another key to try."""
     after = time + timestamp.ACCURACY
     if not after < pulse.time <= after + pulse.period:

@@ -19,7 +19,7 @@ from cryptography.x509 import Certificate, load_der_x509_certificate
 from ownmark import canonical
 from ownmark.canonical import from_base64, in_base64
 from ownmark.errors import EvidenceError, blamed
-from ownmark.evidence import envelope, inputs
+from ownmark.evidence import beacon, envelope, inputs
 from ownmark.evidence.admissibility import Trust, checked
 from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.bundle import Bundle
@@ -175,7 +175,7 @@ def _trust(trust: Trust, version: int) -> dict[str, Any]:
         "pool": "" if trust.pool is None else inputs.pool_digest(trust.pool, version),
         "now": trust.now.astimezone(UTC).isoformat(),
         "alpha": trust.alpha,
-        "beacons": [in_base64(one.public_bytes(Encoding.DER)) for one in trust.beacons],
+        "beacons": [in_base64(beacon.bytes_of(one)) for one in trust.beacons],
         "pledges": trust.pledges,
     }
     return whole if version > 1 else {name: value for name, value in whole.items() if name not in NEW_TRUST}
@@ -190,7 +190,7 @@ def _trust_of(value: object, pool: Pixels | None, version: int) -> Trust:
         opened=frozenset(record["opened"]),
         now=datetime.fromisoformat(record["now"]),
         alpha=record.get("alpha"),
-        beacons=tuple(map(_root, record.get("beacons", []))),
+        beacons=tuple(beacon.of_bytes(from_base64(one)) for one in record.get("beacons", [])),
         pledges=record.get("pledges", MOST_PLEDGES),
     )
     if not record["pool"]:

@@ -9,6 +9,7 @@ from ownmark.evidence import beacon as pulses
 from ownmark.evidence import pledge as pledges
 from ownmark.evidence import timestamp
 from ownmark.evidence.beacon import Pulse
+from ownmark.evidence.drand import Chain, Round
 from ownmark.evidence.pledge import Pledge
 from ownmark.evidence.timestamp import Post
 from ownmark.files import check_writable
@@ -19,7 +20,8 @@ class BeaconRequest:
     """What is done to the `pledge` in a file: timestamped by the authority `tsa`, or given a `pulse`; one of the two.
 
     `post` gives the way of a request to an address, `fetch` what lies at one; `pulse`: a file or an address of JSON as the NIST
-    Randomness Beacon 2.0 has it; `certificate`: the beacon's, PEM, to see at once that a judge can check the pulse.
+    Randomness Beacon 2.0 or drand has it; `certificate`: the beacon's, PEM, to see at once that a judge can check the pulse; of
+    drand what it publishes about the chain, without which a round has no time.
     """
 
     pledge: Path
@@ -53,12 +55,13 @@ def _stamped(request: BeaconRequest, found: Pledge, url: str) -> Pledge:
     return replace(found, stamps=(timestamp.asked(found.envelope.data, url, request.post(url)),))
 
 
-def _pulse(request: BeaconRequest, named: str) -> Pulse:
+def _pulse(request: BeaconRequest, named: str) -> Pulse | Round:
     try:
         data = request.fetch(named) if "://" in named else Path(named).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read the pulse {named}: {error.strerror or error}") from error
-    pulse = pulses.from_bytes(data)
+    trusted = () if request.certificate is None else pulses.trusted_in(request.certificate)
+    pulse = pulses.from_bytes(data, next((one for one in trusted if isinstance(one, Chain)), None))
     if request.certificate is not None:
-        pulse.check(pulses.certificates_in(request.certificate))
+        pulse.check(trusted)
     return pulse

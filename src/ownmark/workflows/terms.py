@@ -22,6 +22,6 @@ def trusted(
         owner="" if owner_key is None else owner.public_key(owner_key),
         pool=None if pool is None else inputs.read_pool(pool),
         alpha=alpha,
-        beacons=() if beacons is None else beacon.certificates_in(beacons),
+        beacons=() if beacons is None else beacon.trusted_in(beacons),
         pledges=pledges,
     )

@@ -18,11 +18,11 @@ class Beacon:
     tsa: Authority = None
     pulse: Annotated[
         str | None,
-        option("PULSE", "The pulse: a file or an address, JSON as the NIST Randomness Beacon 2.0 has it."),
+        option("PULSE", "The pulse: a file or an address, JSON as the NIST Randomness Beacon 2.0 or drand has it."),
     ] = None
     certificate: Annotated[
         Path | None,
-        option("PEM", "The beacon's certificate, to see at once that a judge can check it."),
+        option("PEM", "The beacon's certificate (PEM), or drand's info on its chain (JSON)."),
     ] = None
 
     def run(self) -> Answer:

@@ -2,13 +2,7 @@
 # Expected: reading a valid CycloneDX 1.6 document and writing it again keeps its content, or raises where the library
 # cannot.
 # Happens: a machine-learning model's `modelCard` is gone after the round trip, without a warning.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet cyclonedx-python-lib==11.12.0
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" cyclonedx-python-lib==11.12.0
 "$venv/bin/python" -W error - <<'PYTHON'
 import importlib.metadata
 

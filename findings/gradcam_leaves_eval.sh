@@ -2,13 +2,7 @@
 # Expected: looking at a model with Grad-CAM leaves it as it was.
 # Happens: constructing GradCAM switches the model to eval mode for good, and a call leaves gradients on every
 # parameter, which the next optimiser step of a training loop would see.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet grad-cam==1.5.7 torch==2.14.1 torchvision==0.29.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" grad-cam==1.5.7 torch==2.14.1 torchvision==0.29.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import importlib.metadata
 

@@ -2,13 +2,7 @@
 # Expected: `joblib.hash` of equal objects is equal.
 # Happens: it depends on whether equal parts are one object: [a, a] and [a, list(a)] are equal and hash apart (arrays
 # and strings as parts hash alike).
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet joblib==1.6.0 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" joblib==1.6.0 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import joblib
 import numpy as np

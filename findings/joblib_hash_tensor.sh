@@ -3,13 +3,7 @@
 # arrays.
 # Happens: two tensors of equal content have different hashes, so a function cached by Memory runs again for each new
 # tensor.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet joblib==1.6.0 torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" joblib==1.6.0 torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import joblib
 import torch

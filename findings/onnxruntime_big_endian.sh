@@ -2,13 +2,7 @@
 # Expected: a numpy array in big-endian float32 (as FITS and other file formats give it) is converted, or refused as
 # float64 is.
 # Happens: its bytes are taken as they lie, in the machine's order: other numbers come out, without a warning.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import numpy as np
 import onnx

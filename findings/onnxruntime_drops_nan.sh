@@ -3,13 +3,7 @@
 # ArgMax gives one index for one content.
 # Happens: ReduceMax and GlobalMaxPool pass over NaN while Max keeps it; ArgMax of [nan, 1, 3] is 0 and of [1, nan, 3]
 # is 2.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import numpy as np
 import onnx

@@ -2,13 +2,7 @@
 # Expected: RandomNormal without a seed gives independent numbers in two sessions, so that averaging over sessions
 # averages out the noise.
 # Happens: all sessions of a process draw the same stream; only another process draws another.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import numpy as np
 import onnx

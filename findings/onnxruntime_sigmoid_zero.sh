@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
 # Expected: sigmoid(-20) is about 2.1e-9: float32 holds numbers down to 1e-38, so its logarithm is about -20.
 # Happens: on the CPU everything from -18 down gives exactly 0, so that a logarithm of it is minus infinity.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import numpy as np
 import onnx

@@ -2,13 +2,7 @@
 # Expected: `cv2.add` of two uint8 arrays adds element by element and saturates: 250 + 10 is 255, one number.
 # Happens: 1-d arrays of one to four elements count as colours: the sum is float64, not saturated, and filled up to
 # four numbers; with five elements it is as expected.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet opencv-python-headless==5.0.0.93 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" opencv-python-headless==5.0.0.93 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import cv2
 import numpy as np

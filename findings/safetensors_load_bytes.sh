@@ -1,13 +1,7 @@
 #!/usr/bin/env bash
 # Expected: `safetensors.torch.load(bytes)` reads whatever `save` wrote, as `load_file` does.
 # Happens: for float8_e8m0fnu and float4_e2m1fn_x2 `save` writes and `load_file` reads, but `load` raises KeyError.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet safetensors==0.8.0 torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" safetensors==0.8.0 torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import safetensors
 import torch

@@ -3,13 +3,7 @@
 # its content.
 # Happens: the order of the metadata's keys in the header changes from one save to the next, and with it the file's
 # digest.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet safetensors==0.8.0 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" safetensors==0.8.0 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import hashlib
 

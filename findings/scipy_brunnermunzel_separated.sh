@@ -2,13 +2,7 @@
 # Expected: two samples that do not overlap are the clearest case: the p-value is tiny or 0.
 # Happens: the variance estimate is 0 and the p-value NaN (with a warning), which `p < 0.05` reads as no difference;
 # `mannwhitneyu` answers.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet scipy==1.17.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" scipy==1.17.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import warnings
 

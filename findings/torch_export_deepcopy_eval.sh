@@ -2,13 +2,7 @@
 # Expected: `eval()` on an exported module raises NotImplementedError, on a deepcopy of it as well, as the program is
 # frozen in the mode of its export.
 # Happens: the deepcopy's `eval()` returns as if all were well and changes nothing: dropout stays on.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import copy
 

@@ -3,13 +3,7 @@
 # compares.
 # Happens: `isfinite` works on float8_e8m0fnu and float8_e5m2 and raises on float8_e4m3fn; `torch.equal` raises on all
 # three, while `==` works.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import torch
 

@@ -3,13 +3,7 @@
 # such a layer's weight lasts or raises.
 # Happens: pruning raises a TypeError about `weight_orig` that names neither; an in-place change passes silently and
 # the next pass does not see it.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import torch
 from torch.nn.utils import parametrizations, prune

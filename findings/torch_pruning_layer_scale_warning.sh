@@ -2,13 +2,7 @@
 # Expected: a warning of unwrapped parameters means that these are not pruned along, so that the pruned network does
 # not fit together.
 # Happens: torch-pruning warns of ConvNeXt's `layer_scale` and then prunes it rightly; the warning is a false alarm.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torch-pruning==1.6.1 torch==2.14.1 torchvision==0.29.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torch-pruning==1.6.1 torch==2.14.1 torchvision==0.29.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import importlib.metadata
 import warnings

@@ -4,13 +4,7 @@
 # Happens: it refuses an OrderedDict from `state_dict()`, but accepts the same keys in a plain dict (such as a
 # safetensors file gives): the version of the format travels in a hidden attribute that a plain dict loses, and
 # without it the state counts as an old one.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import torch
 

@@ -3,13 +3,7 @@
 # numpy 2 answers).
 # Happens: torch casts the number to uint8 first, so 44 == 300 is True and 200 < 300 is False, with no warning;
 # `clamp` and `full` raise for the same number.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import numpy as np
 import torch

@@ -2,13 +2,7 @@
 # Expected: a picture is perfectly similar to itself: SSIM and the universal image quality index are 1.
 # Happens: for two all-black images SSIM with its default data range is NaN and the universal image quality index is
 # 0; scikit-image says 1.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torchmetrics==1.9.0 scikit-image==0.26.0 torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torchmetrics==1.9.0 scikit-image==0.26.0 torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import numpy as np
 import torch

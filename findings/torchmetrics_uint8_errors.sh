@@ -3,13 +3,7 @@
 # does it right.
 # Happens: `mean_squared_error` and `mean_absolute_error` subtract in uint8, which wraps, and return a wrong number
 # without a warning.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torchmetrics==1.9.0 torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torchmetrics==1.9.0 torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import torch
 import torchmetrics

@@ -3,13 +3,7 @@
 # grey apart.
 # Happens: white (255) comes back as black (0), in float16 and in bfloat16: 1.0 is multiplied by 255.999..., which
 # these types round to 256, which wraps.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torchvision==0.29.1 torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torchvision==0.29.1 torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import torch
 import torchvision

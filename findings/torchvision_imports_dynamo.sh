@@ -2,13 +2,7 @@
 # Expected: importing the definition of a ResNet loads layers and weights' addresses, not a compiler.
 # Happens: `import torchvision.models.resnet` loads `torch._dynamo`, which `import torch` leaves out, and takes
 # seconds.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet torchvision==0.29.1 torch==2.14.1 numpy==2.4.6
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" torchvision==0.29.1 torch==2.14.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import sys
 import time

@@ -3,13 +3,7 @@
 # closes the pipe is a BrokenPipeError that the caller may handle.
 # Happens: it is turned into SystemExit(1) all the same, which `except Exception` does not catch: `command | head -1`
 # ends with 1.
-set -euo pipefail
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-venv=${FINDINGS_VENV:-$temporary/venv}
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet typer==0.29.2
-cd "$temporary"
+source "$(dirname "$0")/_venv.sh" typer==0.29.2
 "$venv/bin/python" - <<'PYTHON'
 import os
 

@@ -49,7 +49,7 @@ SIBLINGS = ("schemes", "attacks", "detectors", "suspects", "tasks")  # packages 
 REGISTRIES = ("suspects.open",)  # import every kind of their package
 SHARED = {  # what the kinds of a package may share
     "attacks": {"_common"},
-    "schemes": {"_common"},
+    "schemes": {"_common", "residual", "saliency"},  # Traces is made of both
     "suspects": {"answers", "http", "onnx_data", "onnx_scales", "opener", "local", "ports", "program", "aside"},
     "tasks": {"base", "arcface"},
 }

@@ -1,3 +1,4 @@
+__all__: list[str]  # noqa: PYI035 - the names above, found at runtime
 from .attacks._common.foreign import Foreign as Foreign
 from .attacks._common.independent import Independent as Independent
 from .attacks.adversarial_train import AdversarialTrain as AdversarialTrain
@@ -77,6 +78,7 @@ from .schemes.saliency.pattern import Fill as Fill
 from .schemes.saliency.scheme import Saliency as Saliency
 from .schemes.tafa import TAFA as TAFA
 from .schemes.tafa import Origin as Origin
+from .schemes.traces import Traces as Traces
 from .schemes.trigger_set import TriggerSet as TriggerSet
 from .schemes.zhang import Zhang as Zhang
 from .scoring.matches import Agreement as Agreement
@@ -124,5 +126,3 @@ from .verdicts.calibrate import calibration as calibration
 from .verdicts.verdict import Outcome as Outcome
 from .verdicts.verdict import Verdict as Verdict
 from .verdicts.verify import verify as verify
-
-__all__: list[str]  # noqa: PYI035 - the names above, found at runtime

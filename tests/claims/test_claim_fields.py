@@ -112,6 +112,7 @@ def test_the_digest_covers_every_field() -> None:
         {"null": Innocents((0.0,), ("a",))},
         {"null": Innocents((0.5,), ("a",))},
         {"null": Innocents((0.5,), ("b",))},
+        {"rows": (0, 2)},
     ]
     changes += [{"tests": (claim.tests[0], dataclasses.replace(test, **change), claim.tests[2])} for change in replaced]
     number = Test(Reading.VALUE, Fall(1.0), np.zeros(2), 1.0)

@@ -13,6 +13,7 @@ from ownmark.errors import ClaimError
 from ownmark.scoring.matches import (
     MATCHES,
     Agreement,
+    BestOf,
     Change,
     CrossedResidual,
     Drop,
@@ -34,6 +35,7 @@ EXAMPLES: tuple[Match, ...] = (
     *(Agreement(), Drop(0.25), Change(0.25), Turn(0.25)),
     *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
     *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9), CrossedResidual(0.2, 0.05)),
+    BestOf(Reading.SALIENCY, (0, 1)),
 )
 EXPECTED = np.array([0, 1, 1])
 

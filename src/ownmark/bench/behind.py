@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ownmark.claims.claim import Claim
 from ownmark.protocols import Alarm, Question
+from ownmark.scoring.matches import BestOf
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.suspects.wrappers.guarded import SEEN, Guarded
 from ownmark.verdicts.verdict import Finding
@@ -35,15 +36,19 @@ class Replayed:
 
 def behind(claim: Claim, found: Finding, alarms: Mapping[str, Mapping[str, Any]]) -> dict[str, Finding]:
     """The finding of `found`'s test behind each of the `alarms` (as in `Noticed`); empty for tests without labels."""
-    if found.test.reading not in SEEN or not len(found.matches):
+    if found.test.reading not in SEEN or not len(found.matches) or isinstance(found.test.match, BestOf):
         return {}
+    kept = found.test.samples
+    claim = claim if found.test.rows is None else claim.about(found.test)
     shares = found.observed.astype(np.float64)
     if found.test.reading is Reading.LABEL:
         shares = np.eye(len(claim.classes))[found.observed.astype(np.int64)]
     replayed = Replayed(shares.reshape(-1, len(claim.classes)))
-    return {name: findings(claim, Guarded(replayed, _alarm(kept), kept["threshold"]))[0] for name, kept in alarms.items()}
+    return {
+        name: findings(claim, Guarded(replayed, _alarm(alarm, kept), alarm["threshold"]))[0] for name, alarm in alarms.items()
+    }
 
 
-def _alarm(kept: Mapping[str, Any]) -> Alarm:
-    """An alarm that replays the recorded scores of the queries, in order."""
-    return Alarm(lambda _: np.ravel(kept["queries"]), np.array(kept["normal"]))
+def _alarm(noticed: Mapping[str, Any], kept: slice) -> Alarm:
+    """An alarm that replays the recorded scores of the queries about these samples, in order."""
+    return Alarm(lambda _: np.ravel(noticed["queries"][kept]), np.array(noticed["normal"]))

@@ -11,8 +11,9 @@ from ownmark.bench.artifacts import Cache, Calibrated, Claimed, Making, Measured
 from ownmark.bench.behind import BEHIND, behind
 from ownmark.bench.stealth import Noticed
 from ownmark.bench.store import Entry, Made, Specification
+from ownmark.claims.claim import Claim, Test
 from ownmark.protocols import Suspect
-from ownmark.scoring.matches import Graded, from_record, to_record
+from ownmark.scoring.matches import BestOf, Graded, from_record, to_record
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import Hardened, Hardening, Transform, Transformed
@@ -79,7 +80,7 @@ class Trial:
         claim, model = zoo.claim(self.claim), zoo.model(self.model)
         verdict = verify(claim, wrapped(Local(model, name=self.suspect), self.behind))
         tests = (verdict.deciding, *verdict.others)
-        found = {TESTS.get(one.test.reading, "black_box"): one for one in tests}
+        found = {name: one for one in tests if (name := test_name(claim, one.test))}
         noticed = {} if self.noticed is None else zoo.facts(self.noticed)
         found |= {
             f"{name}{BEHIND}{alarm}": one
@@ -123,7 +124,7 @@ class Outcome:
     def raw(self) -> dict[str, float]:
         """Graded test -> the mean of its values before it is mapped, as far as it lies in [0, 1]."""
         readings = self.facts.get("readings", {}).items()
-        graded = {test: found["values"] for test, found in readings if isinstance(from_record(found["match"]), Graded)}
+        graded = {test: found["values"] for test, found in readings if found["values"] and _is_graded(found)}
         return {test: float(np.clip(np.mean(values), 0, 1)) for test, values in graded.items()}
 
     @property
@@ -148,11 +149,27 @@ class Outcome:
         return {**names, "role": self.trial.role.value, "error": self.error, **self.record}
 
 
+def test_name(claim: Claim, test: Test) -> str:
+    """`white_box`, `black_box` or another kind of access; with the match where several tests of the claim have that.
+
+    The best of several has the plain name: it decides.
+    """
+    name = TESTS.get(test.reading, "black_box")
+    same = [one for one in claim.tests if TESTS.get(one.reading, "black_box") == name]
+    if len(same) == 1 or isinstance(test.match, BestOf):
+        return name
+    return f"{name}_{type(test.match).__name__.lower()}"
+
+
 def wrapped(suspect: Suspect, behind: tuple[Wrapper, ...]) -> Suspect:
     """The suspect with each transform and defence, innermost first."""
     for one in behind:
         suspect = Transformed(suspect, (one,)) if _transforms(one) else Hardened(suspect, one)  # type: ignore[arg-type]
     return suspect
+
+
+def _is_graded(answers: Mapping[str, Any]) -> bool:
+    return isinstance(from_record(answers["match"]), Graded)
 
 
 def _transforms(wrapper: Wrapper) -> bool:
@@ -161,8 +178,9 @@ def _transforms(wrapper: Wrapper) -> bool:
 
 def answered(finding: Finding) -> dict[str, Any]:
     """A finding as plain data with the value of each sample, so that other thresholds need no new queries."""
-    values = [round(float(value), 6) for value in sample_values(finding)]
-    matches = "".join("1" if match else "0" for match in finding.matches)
+    best = isinstance(finding.test.match, BestOf)  # of tests whose values are kept, too
+    values = [] if best else [round(float(value), 6) for value in sample_values(finding)]
+    matches = "" if best else "".join("1" if match else "0" for match in finding.matches)
     return {"score": finding.score, "p": finding.p, "match": to_record(finding.test.match), "matches": matches, "values": values}
 
 

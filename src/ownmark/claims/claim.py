@@ -22,7 +22,7 @@ from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
 from ownmark.scoring import matches
 from ownmark.scoring import null_models as nulls
-from ownmark.scoring.matches import Graded, Match
+from ownmark.scoring.matches import BestOf, Graded, Match
 from ownmark.scoring.null_models import Null, Uncalibrated
 from ownmark.scoring.readings import Expected, Reading, is_number
 from ownmark.tasks import Classification, Task
@@ -96,7 +96,7 @@ class Test:
 
     `expected`: (n,) classes, or numbers in the reading's format; `target_score`: the score of the owner's own model, in [0, 1],
     which most matches count as the share of samples that match; `layer`: where a SALIENCY reading takes its map, "" for the
-    suspect's own last convolution.
+    suspect's own last convolution; `rows`: the samples that it is about, from the first to before the last, None: all.
     """
 
     __test__ = False  # tells pytest that this is not a test
@@ -107,8 +107,11 @@ class Test:
     target_score: float
     layer: str = ""
     null: Null = field(default_factory=Uncalibrated)
+    rows: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
+        if self.rows is not None and not _is_span(self.rows):
+            raise ClaimError(f"expected the first of a test's samples and the one after its last, got {self.rows!r}")
         if self.match.reading is not self.reading:
             raise ClaimError(f"{type(self.match).__name__} needs the reading {self.match.reading}, got {self.reading}")
         if not is_number(self.target_score) or not 0 <= self.target_score <= 1:
@@ -116,6 +119,11 @@ class Test:
         if self.expected.dtype not in {np.dtype(np.int64), np.dtype(np.float64)} or not isinstance(self.layer, str):
             got = f"{self.expected.dtype}, {self.layer!r}"
             raise ClaimError(f"expected answers must be int64 classes or float64 numbers and the layer a string, got {got}")
+
+    @property
+    def samples(self) -> slice:
+        """The samples that it is about."""
+        return slice(None) if self.rows is None else slice(*self.rows)
 
     @property
     def target(self) -> Expected:
@@ -204,6 +212,22 @@ class Claim:
         count, views = self.images.shape[:2]
         return np.repeat(np.arange(count) * views + 1, views)
 
+    def target_of(self, test: Test) -> Expected:
+        """(n, ...) what a question about all samples is about: the test's targets, and class 0 where it is about no sample."""
+        target = test.target
+        if test.rows is None:
+            return target
+        every = np.zeros((len(self.images), *target.shape[1:]), target.dtype)
+        every[test.samples] = target
+        return every
+
+    def about(self, test: Test) -> "Claim":
+        """The claim of one of its tests alone, and of the samples that this is about."""
+        kept = test.samples
+        originals = None if self.originals is None else self.originals[kept]
+        maps = None if self.maps is None else self.maps[kept]
+        return replace(self, images=self.images[kept], tests=(replace(test, rows=None),), originals=originals, maps=maps)
+
     def to_bytes(self) -> bytes:
         """The content of the claim's file."""
         return packed(_arrays(self), self._described)
@@ -256,6 +280,12 @@ class Claim:
         return replace(self, images=self.images[rows], tests=tests, originals=originals, maps=maps)
 
 
+def _is_span(rows: object) -> bool:
+    """Whether these are two whole numbers, of which the second is larger."""
+    whole = isinstance(rows, tuple) and len(rows) == 2 and all(type(one) is int for one in rows)  # noqa: PLR2004 - first and last
+    return whole and 0 <= rows[0] < rows[1]  # type: ignore[index]
+
+
 def _read_at_most(path: Path, limit: int) -> bytes:
     if path.stat().st_size > limit:
         raise ClaimError(f"larger than {limit // 2**30} GiB, the limit for claims")
@@ -265,13 +295,15 @@ def _read_at_most(path: Path, limit: int) -> bytes:
 def _check_tests(claim: Claim) -> None:
     if not claim.tests:
         raise ClaimError("a claim needs at least one test")
-    if claim.readings.count(Reading.SALIENCY) > 1:
+    asked = [test for test in claim.tests if not isinstance(test.match, BestOf)]
+    if sum(test.reading is Reading.SALIENCY for test in asked) > 1:
         raise ClaimError("a claim can ask for at most one saliency map")
     for test in claim.tests:
         if test.reading not in claim.task.readings:
             raise ClaimError(f"a claim on {claim.task.name} cannot ask for a {test.reading}")
-        if test.expected.shape[:1] != claim.images.shape[:1]:
-            raise ClaimError(f"expected one answer per image, got {len(claim.images)} images and answers {test.expected.shape}")
+        count = len(claim.images[test.samples])
+        if test.expected.shape[:1] != (count,) or not count or (test.rows and test.rows[1] > len(claim.images)):
+            raise ClaimError(f"expected one answer per image, got {count} images and answers {test.expected.shape}")
         _check_expected(claim, test)
         views = claim.task.views if test.reading in PAIRED and claim.task.compares else test.match.views
         if claim.images.shape[1] < views:
@@ -280,17 +312,22 @@ def _check_tests(claim: Claim) -> None:
 
 
 def _check_expected(claim: Claim, test: Test) -> None:
+    if isinstance(test.match, BestOf):
+        parts = [claim.tests[place] for place in test.match.tests if place < len(claim.tests)]
+        if len(parts) < len(test.match.tests) or any(isinstance(part.match, BestOf) for part in parts):
+            raise ClaimError(f"the best of the tests {test.match.tests} needs them in the claim, and each a test of its own")
     if isinstance(test.match, Graded):
         test.match.check(test.expected, len(claim.classes))
         return
-    if test.match.paired and test.expected.shape != (len(claim.images), 2):
+    count = len(claim.images[test.samples])
+    if test.match.paired and test.expected.shape != (count, 2):
         kind = type(test.match).__name__
         raise ClaimError(f"{kind} expects two answers per sample, its label and the model's own, got {test.expected.shape}")
     if not claim.task.discrete:
         if test.expected.dtype != np.float64 or not np.all(np.isfinite(test.expected)):
             raise ClaimError(f"expected answers of {claim.task.name} must be finite numbers, got {test.expected.dtype}")
-    elif not test.match.paired and test.expected.shape != claim.images.shape[:1]:
-        raise ClaimError(f"expected one answer per image, got {len(claim.images)} images and answers {test.expected.shape}")
+    elif not test.match.paired and test.expected.shape != (count,):
+        raise ClaimError(f"expected one answer per image, got {count} images and answers {test.expected.shape}")
     elif test.expected.dtype != np.int64 or not 0 <= test.expected.min() <= test.expected.max() < len(claim.classes):
         raise ClaimError(f"expected answers must be classes in [0, {len(claim.classes)})")
 
@@ -330,6 +367,7 @@ def _described(claim: Claim, arrays: Arrays) -> dict[str, Any]:
                 "null": nulls.to_record(test.null),
                 "layer": test.layer,
                 "target_score": test.target_score,
+                **({} if test.rows is None else {"rows": list(test.rows)}),
             }
             for test in claim.tests
         ],
@@ -346,6 +384,7 @@ def _restored(described: Mapping[str, Any], arrays: Arrays) -> Claim:
             one["target_score"],
             one["layer"],
             nulls.from_record(one["null"]),
+            tuple(one["rows"]) if "rows" in one else None,
         )
         for place, one in enumerate(described["tests"])
     )

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ownmark.claims.claim import Claim
 from ownmark.cli.console import Terminal
-from ownmark.cli.options import chosen
+from ownmark.cli.options import AskingAtHand, chosen
 from ownmark.errors import UsageError
 from ownmark.evidence import bundle, inputs, owner, timestamp
 from ownmark.evidence.admissibility import Trust
@@ -61,19 +61,11 @@ class Served:
         )
 
 
-class AskingModels(Protocol):
-    """A command that asks the models of a dispute: the options that both such commands have."""
+class AskingModels(AskingAtHand, Protocol):
+    """A command that asks the models of a dispute."""
 
     @property
     def model(self) -> str | None: ...
-    @property
-    def outputs(self) -> str | None: ...
-    @property
-    def output(self) -> str: ...
-    @property
-    def layer(self) -> str: ...
-    @property
-    def allow_external(self) -> bool: ...
 
 
 def access(asked: AskingModels, opened: Path) -> Access:

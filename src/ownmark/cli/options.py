@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import typer
+from typer.models import ArgumentInfo, OptionInfo
 
-from ownmark.cli.web import as_bytes
 from ownmark.errors import UsageError
 from ownmark.registries import homes
 
@@ -19,66 +19,49 @@ if TYPE_CHECKING:
 
 Member = TypeVar("Member", bound=Enum)
 
-ClaimFile = Annotated[Path, typer.Argument(metavar="CLAIM", help="The claim's file.", show_default=False)]
-Model = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL", help="module:factory, 'module:factory(width=16)' or torchvision:resnet18.", show_default=False
-    ),
-]
-ModelOfFiles = Annotated[
-    str | None,
-    typer.Option(
-        "--model", metavar="MODEL", help="The network that weights files belong to, e.g. mymodel:build.", show_default=False
-    ),
-]
-Weights = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The model's weights: safetensors or a state dict.", show_default=False)
-]
+
+def option(metavar: str, said: str, *names: str, panel: str | None = None) -> OptionInfo:
+    """An option whose help shows no default; `names`: as it is typed, if not like the field; `panel`: where the help lists it."""
+    return typer.Option(*names, metavar=metavar, help=said, show_default=False, rich_help_panel=panel)  # type: ignore[no-any-return]
+
+
+def argument(metavar: str, said: str) -> ArgumentInfo:
+    """An argument whose help shows no default."""
+    return typer.Argument(metavar=metavar, help=said, show_default=False)  # type: ignore[no-any-return]
+
+
+ClaimFile = Annotated[Path, argument("CLAIM", "The claim's file.")]
+Model = Annotated[str, argument("MODEL", "module:factory, 'module:factory(width=16)' or torchvision:resnet18.")]
+ModelOfFiles = Annotated[str | None, option("MODEL", "The network that weights files belong to, e.g. mymodel:build.", "--model")]
+Weights = Annotated[Path | None, option("FILE", "The model's weights: safetensors or a state dict.")]
 Data = Annotated[
     str,
-    typer.Option(
-        metavar="PLACE",
-        help="Images: a folder (of class folders, or with metadata.csv), its zip, MedMNIST's .npz, torchvision:CIFAR10, digits.",
-        show_default=False,
+    option(
+        "PLACE",
+        "Images: a folder (of class folders, or with metadata.csv), its zip, MedMNIST's .npz, torchvision:CIFAR10, digits.",
     ),
 ]
 TaskName = Annotated[
     str,
     typer.Option(
-        "--task",
-        metavar="TASK",
-        help='What the model does: classification, regression, similarity; e.g. "Regression(unit=20)".',
+        "--task", metavar="TASK", help='What the model does: classification, regression, similarity; e.g. "Regression(unit=20)".'
     ),
 ]
 Size = Annotated[
-    int | None,
-    typer.Option(min=1, max=2**14, metavar="PIXELS", help="Bring all images to this size.", show_default=False),
+    int | None, typer.Option(min=1, max=2**14, metavar="PIXELS", help="Bring all images to this size.", show_default=False)
 ]
 Channels = Annotated[int, typer.Option(metavar="1|3", help="3 for colour, 1 for grey.")]
-Mean = Annotated[
-    str | None,
-    typer.Option(metavar="R,G,B", help="What to subtract from pixels in [0, 1], e.g. 0.485,0.456,0.406.", show_default=False),
-]
-Std = Annotated[
-    str | None,
-    typer.Option(metavar="R,G,B", help="What to divide them by, e.g. 0.229,0.224,0.225.", show_default=False),
-]
+Mean = Annotated[str | None, option("R,G,B", "What to subtract from pixels in [0, 1], e.g. 0.485,0.456,0.406.")]
+Std = Annotated[str | None, option("R,G,B", "What to divide them by, e.g. 0.229,0.224,0.225.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same result.")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
 Alpha = Annotated[float, typer.Option(metavar="RATE", help="The rate of false accusations that you accept.")]
 Outputs = Annotated[
     str | None,
-    typer.Option(
-        metavar="logits|probabilities|sigmoids",
-        help="What the suspect's last layer gives; found out by the answers if not said.",
-        show_default=False,
-    ),
+    option("logits|probabilities|sigmoids", "What the suspect's last layer gives; found out by the answers if not said."),
 ]
-Output = Annotated[str, typer.Option(metavar="NAME", help="Which output to read, where a model has several.", show_default=False)]
-Layer = Annotated[
-    str, typer.Option(metavar="NAME", help="Where to take a suspect's map instead of the claim's layer.", show_default=False)
-]
+Output = Annotated[str, option("NAME", "Which output to read, where a model has several.")]
+Layer = Annotated[str, option("NAME", "Where to take a suspect's map instead of the claim's layer.")]
 Sequential = Annotated[
     bool,
     typer.Option("--sequential", help="Ask about a keyed watermark's triggers one by one, and stop at the first that decides."),
@@ -142,6 +125,13 @@ def _numbers(text: str, option: str, channels: int) -> tuple[float, ...]:
     return numbers
 
 
+def as_bytes(binary: str | None) -> bool | None:
+    """What `--binary` says. Raises UsageError."""
+    if binary not in {None, "yes", "no"}:
+        raise UsageError(f"--binary is yes or no, got {binary!r}")
+    return None if binary is None else binary == "yes"
+
+
 def about(claimant: str, judge: str) -> "About":
     """Who judges today, and for whom."""
     from datetime import UTC, datetime
@@ -152,13 +142,9 @@ def about(claimant: str, judge: str) -> "About":
     return About(f"{today.day} {today:%B %Y}", claimant, judge)
 
 
-class Asking(Protocol):
-    """A command that asks suspects: the options that all such commands have."""
+class AskingAtHand(Protocol):
+    """A command that asks models at hand: the options that all such commands have."""
 
-    @property
-    def mean(self) -> str | None: ...
-    @property
-    def std(self) -> str | None: ...
     @property
     def outputs(self) -> str | None: ...
     @property
@@ -166,9 +152,18 @@ class Asking(Protocol):
     @property
     def layer(self) -> str: ...
     @property
-    def device(self) -> str: ...
-    @property
     def allow_external(self) -> bool: ...
+
+
+class Asking(AskingAtHand, Protocol):
+    """The same, where the images' normalisation, the device and trust in a model's code can be said, too."""
+
+    @property
+    def mean(self) -> str | None: ...
+    @property
+    def std(self) -> str | None: ...
+    @property
+    def device(self) -> str: ...
     @property
     def allow_code(self) -> bool: ...
 

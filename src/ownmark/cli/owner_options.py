@@ -5,26 +5,18 @@ from typing import Annotated
 
 import typer
 
-from ownmark.cli.options import listed
+from ownmark.cli.options import listed, option
 
-ClaimOut = Annotated[Path, typer.Option(metavar="FILE", help="The claim to write.", show_default=False)]
+ClaimOut = Annotated[Path, option("FILE", "The claim to write.")]
 SchemeText = Annotated[
     str,
     typer.Option(
         metavar="SCHEME", help=f'The method: {listed("schemes")}; e.g. "Saliency(samples=50)"; see `ownmark methods NAME`.'
     ),
 ]
-Marked = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="A watermark's weights to write (the claim's name, safetensors).", show_default=False),
-]
+Marked = Annotated[Path | None, option("FILE", "A watermark's weights to write (the claim's name, safetensors).")]
 OwnersKey = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="OWNER.key",
-        help="Whose secret a watermark's triggers come from; without it, a random key.",
-        show_default=False,
-    ),
+    Path | None, option("OWNER.key", "Whose secret a watermark's triggers come from; without it, a random key.")
 ]
 MarksAlpha = Annotated[
     float,
@@ -32,11 +24,7 @@ MarksAlpha = Annotated[
 ]
 PledgeFile = Annotated[
     Path | None,
-    typer.Option(
-        metavar="PLEDGE",
-        help="First writes this and stops; `ownmark beacon` gives it a public pulse; then the key takes that, too.",
-        show_default=False,
-    ),
+    option("PLEDGE", "First writes this and stops; `ownmark beacon` gives it a public pulse; then the key takes that, too."),
 ]
 Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="As one of how many you pledge for this claim: p pays for each.")]
 References = Annotated[
@@ -46,13 +34,7 @@ References = Annotated[
     ),
 ]
 ReferenceFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--reference",
-        metavar="FILE",
-        help="Weights of another model of yours, trained independently; may be repeated.",
-        show_default=False,
-    ),
+    list[Path] | None, option("FILE", "Weights of another model of yours, trained independently; may be repeated.", "--reference")
 ]
 TrainingText = Annotated[
     str, typer.Option(metavar="TRAINING", help="How other models are trained; see `ownmark methods Training`.")

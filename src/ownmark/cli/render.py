@@ -10,7 +10,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
-from ownmark.report.words import before_and_after, counted, figure, percent
+from ownmark.report.words import before_and_after, counted, figure, kind, percent
 from ownmark.scoring.matches import Graded
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import innocents_needed
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 
 NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
+
+
+def named(test: Test) -> str:
+    """A test's name, which differs from those of the claim's other tests."""
+    return NAMES[test.reading] + kind(test)
 
 
 def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def tell_claim(claim: Claim, path: Path) -> None:
 
 def test_rows(claim: Claim) -> dict[str, Told]:
     """A claim's tests, strongest first: what each asks, how the protected model does, and how innocent models do."""
-    return {NAMES[test.reading]: _test_told(test) for test in claim.tests}
+    return {named(test): _test_told(test) for test in claim.tests}
 
 
 def _test_told(test: Test) -> Told:

@@ -73,7 +73,7 @@ def tell_verdict(verdict: Verdict) -> None:
     if not verdict.queries:
         return
     findings = (verdict.deciding, *verdict.others)
-    facts({render.NAMES[finding.test.reading]: _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
+    facts({render.named(finding.test): _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
 
 
 def _told(finding: Finding) -> Told:
@@ -90,7 +90,7 @@ def tell_line(verdict: Verdict) -> None:
     """A verdict as one line of the result."""
     finding = verdict.deciding
     verb = "score" if finding.graded else "match"
-    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {render.NAMES[finding.test.reading]}"
+    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {render.named(finding.test)}"
     if not verdict.queries:
         score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])

@@ -5,53 +5,43 @@ from typing import Annotated
 
 import typer
 
-from ownmark.errors import UsageError
+from ownmark.cli.options import option
 
 PANEL = "A suspect behind an address"
 
 Api = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME|FILE",
-        help="torchserve, huggingface, mlflow, bentoml, gradio, vertex, ... or a mapping; none: Open Inference Protocol.",
-        show_default=False,
-        rich_help_panel=PANEL,
+    option(
+        "NAME|FILE",
+        "torchserve, huggingface, mlflow, bentoml, gradio, vertex, ... or a mapping; none: Open Inference Protocol.",
+        panel=PANEL,
     ),
 ]
 Header = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="'NAME: TEXT'",
-        help="Sent with every request; ${NAME} in it stands for a variable of the environment. May be repeated.",
-        show_default=False,
-        rich_help_panel=PANEL,
+    option(
+        "'NAME: TEXT'",
+        "Sent with every request; ${NAME} in it stands for a variable of the environment. May be repeated.",
+        panel=PANEL,
     ),
 ]
 Tensor = Annotated[
     str | None,
-    typer.Option(
-        metavar="IN:TYPE:LAYOUT:OUT",
-        help="What the server does not tell itself, e.g. image:FP32:nchw:scores; parts may be empty.",
-        show_default=False,
-        rich_help_panel=PANEL,
+    option(
+        "IN:TYPE:LAYOUT:OUT",
+        "What the server does not tell itself, e.g. image:FP32:nchw:scores; parts may be empty.",
+        panel=PANEL,
     ),
 ]
 Binary = Annotated[
-    str | None,
-    typer.Option(
-        metavar="yes|no",
-        help="Send tensors as bytes even where the server does not list that, or never.",
-        show_default=False,
-        rich_help_panel=PANEL,
-    ),
+    str | None, option("yes|no", "Send tensors as bytes even where the server does not list that, or never.", panel=PANEL)
 ]
 LedgerFile = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Where every query is kept (beside the claim if not said, but a judge names it); a second run asks what is missing.",
-        show_default=False,
-        rich_help_panel=PANEL,
+    option(
+        "FILE",
+        "Where every query is kept (beside the claim if not said, but a judge names it); a second run asks what is missing.",
+        panel=PANEL,
     ),
 ]
 MostQueries = Annotated[
@@ -65,17 +55,15 @@ PerSecond = Annotated[
 ]
 AtOnce = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Requests under way at once.", rich_help_panel=PANEL)]
 Repeats = Annotated[
-    int,
-    typer.Option(min=0, metavar="N", help="Images asked about twice, to see that the suspect stays.", rich_help_panel=PANEL),
+    int, typer.Option(min=0, metavar="N", help="Images asked about twice, to see that the suspect stays.", rich_help_panel=PANEL)
 ]
 DecoyFolder = Annotated[
     Path | None,
-    typer.Option(
+    option(
+        "FOLDER",
+        "Ordinary images, one folder a class, that find out what it reveals first (CLAIM.decoys, if that is there).",
         "--decoys",
-        metavar="FOLDER",
-        help="Ordinary images, one folder a class, that find out what it reveals first (CLAIM.decoys, if that is there).",
-        show_default=False,
-        rich_help_panel=PANEL,
+        panel=PANEL,
     ),
 ]
 BlueFirst = Annotated[bool, typer.Option("--blue-first", help="Send blue, green, red.", rich_help_panel=PANEL)]
@@ -84,10 +72,3 @@ Price = Annotated[
     float | None,
     typer.Option(min=0, metavar="N", help="What 1000 queries cost, for --dry-run.", show_default=False, rich_help_panel=PANEL),
 ]
-
-
-def as_bytes(binary: str | None) -> bool | None:
-    """What `--binary` says. Raises UsageError."""
-    if binary not in {None, "yes", "no"}:
-        raise UsageError(f"--binary is yes or no, got {binary!r}")
-    return None if binary is None else binary == "yes"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ownmark import keys
 from ownmark.claims.claim import Claim, Test
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading
 from ownmark.statistics import p_values
@@ -67,7 +68,13 @@ class Compared:
 
 def needed(test: Test) -> bool:
     """Whether random answers to one of its views could pass for a copy's; a suspect that yields maps cannot answer at random."""
-    return test.match.views > 1 and test.reading is not Reading.SALIENCY
+    return test.match.views > 1 and test.reading is not Reading.SALIENCY and not isinstance(test.match, Graded)
+
+
+def paired(claim: Claim) -> Claim:
+    """The part of the claim that control twins are made of: the claim, or the samples of its first test that needs them."""
+    found = next((test for test in claim.tests if needed(test) and test.rows is not None), None)
+    return claim if found is None else claim.about(found)
 
 
 def controls_of(claim: Claim) -> Controls | None:
@@ -75,6 +82,7 @@ def controls_of(claim: Claim) -> Controls | None:
 
     Needs the originals, and a marked region that leaves room for another of its shape.
     """
+    claim = paired(claim)
     if claim.originals is None or not any(map(needed, claim.tests)):
         return None
     key = keys.derived(bytes.fromhex(claim.digest), "controls", 0)

@@ -87,5 +87,5 @@ def _accuracy(claim: Claim, suspect: Suspect, originals: metrics.Pixels | None, 
 
 
 def _labels(claim: Claim, suspect: Suspect, images: metrics.Pixels) -> Labels:
-    question = Question(frozenset({Reading.LABEL}), claim.tests[0].target)
+    question = Question(frozenset({Reading.LABEL}), claim.target_of(claim.tests[0]))
     return np.asarray(answers_of(suspect, images, question)[Reading.LABEL], dtype=np.int64)

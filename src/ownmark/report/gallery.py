@@ -12,7 +12,7 @@ from PIL import Image
 
 from ownmark.claims.claim import Claim
 from ownmark.report.words import asks_labels, image, letter, pattern
-from ownmark.scoring.matches import Graded
+from ownmark.scoring.matches import BestOf, Graded
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.verdicts.verdict import Finding, Verdict
 
@@ -161,7 +161,8 @@ def title(claim: Claim) -> str:
 def saliency(verdict: Verdict) -> Finding | None:
     """The finding that contains the suspect's maps, if it gave any."""
     found = (verdict.deciding, *verdict.others)
-    return next((finding for finding in found if finding.test.reading is Reading.SALIENCY), None)
+    mapped = (one for one in found if one.test.reading is Reading.SALIENCY and not isinstance(one.test.match, BestOf))
+    return next(mapped, None)
 
 
 def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float, gain: int) -> Row:
@@ -171,13 +172,14 @@ def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float,
         tiles.append(_own_tile(claim, claim.maps[sample], sample, highest))
     tiles += [_suspect_tile(claim, verdicts, place, sample, highest) for place in range(len(verdicts))]
     said = "expected label" if asks_labels(claim) else "asked about"
-    weighed = isinstance(claim.tests[0].match, Graded)
+    first = claim.tests[0]
+    weighed = isinstance(first.match, Graded) or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
     return Row(sample + 1, "unchanged image" if weighed else f"{said}: {_expected(claim, sample)}", tuple(tiles), pictures)
 
 
 def _expected(claim: Claim, sample: int) -> str:
     """The expected class or number of a sample; of several numbers the first."""
-    found = np.ravel(claim.tests[0].expected[sample])[0]
+    found = np.ravel(claim.target_of(claim.tests[0])[sample])[0]
     return claim.task.named(found, claim.classes)
 
 
@@ -203,7 +205,7 @@ def _shown(claim: Claim, sample: int, gain: int) -> list[Tile]:
 def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile:
     """The protected model's own map, as recorded in the claim."""
     drawing = _overlaid(claim, sample, values, highest, f"map of the protected model, sample {sample + 1}")
-    shown, expected = values[None, None], claim.tests[0].expected[sample : sample + 1]
+    shown, expected = values[None, None], claim.target_of(claim.tests[0])[sample : sample + 1]
     looks = [test.match for test in claim.tests if test.match.area is not None][:1]
     lines = tuple(Line(one.shown(shown, expected, claim.classes), bool(one(shown, expected)[0])) for one in looks)
     return Tile("protected model", drawing, lines)
@@ -212,26 +214,42 @@ def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile
 def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample: int, highest: float) -> Tile:
     verdict = verdicts[place]
     finding = saliency(verdict)
-    lines = tuple(_line(one, sample, claim.classes) for one in (verdict.deciding, *verdict.others))
+    every = (_line(one, sample, claim.classes) for one in (verdict.deciding, *verdict.others))
+    lines = tuple(line for line in every if line is not None)
     who = "the suspect" if len(verdicts) == 1 else letter(place)
-    if finding is None:
+    if finding is None or _place(finding, sample) is None:
         return Tile(f"answers of {who}", Markup(), lines)
-    drawing = _overlaid(claim, sample, finding.observed[sample, 0], highest, f"map of {who}, sample {sample + 1}")
+    drawing = _overlaid(
+        claim, sample, finding.observed[_place(finding, sample), 0], highest, f"map of {who}, sample {sample + 1}"
+    )
     return Tile(f"map of {who}", drawing, lines)
 
 
-def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line:
+def _place(finding: Finding, sample: int) -> int | None:
+    """Where a sample of the claim stands among those of the finding's test; None if it is not about it or asks nothing."""
+    place = sample - (finding.test.rows or (0, 0))[0]
+    inside = 0 <= place < len(finding.matches) and not isinstance(finding.test.match, BestOf)
+    return place if inside else None
+
+
+def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line | None:
     """The value behind one sample's match, in the match's own words."""
-    chosen = slice(sample, sample + 1)
+    place = _place(finding, sample)
+    if place is None:
+        return None
+    chosen = slice(place, place + 1)
     said = finding.test.match.shown(finding.observed[chosen], finding.test.expected[chosen], classes)
-    return Line(said, bool(finding.matches[sample]))
+    return Line(said, bool(finding.matches[place]))
 
 
 def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.int64]) -> float:
     """The highest value of any map shown: all maps share one scale."""
     seen = [finite(claim.maps[samples]).max()] if claim.maps is not None else []
     found = [finding for verdict in verdicts if (finding := saliency(verdict)) is not None]
-    return float(max([*seen, *(finding.observed[samples, 0].max() for finding in found)], default=0.0))
+    shown = [
+        finding.observed[place, 0].max() for finding in found for one in samples if (place := _place(finding, one)) is not None
+    ]
+    return float(max([*seen, *shown], default=0.0))
 
 
 def _key(claim: Claim, highest: float) -> list[str]:

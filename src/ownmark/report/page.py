@@ -14,7 +14,7 @@ from ownmark.files import write_whole
 from ownmark.metrics import psnr
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
-from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, letter, percent
+from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, kind, letter, percent
 from ownmark.scoring.matches import Graded
 from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
@@ -45,7 +45,11 @@ def tables(claim: Claim, verdicts: Sequence[Verdict]) -> list[Table]:
     suspects = [
         Table("Suspect" if alone else f"Suspect {letter(place)}", _suspect(verdict)) for place, verdict in enumerate(verdicts)
     ]
-    return [Table("Claim", _claim(claim)), *(Table(TEST_NAMES[test.reading], _test(test)) for test in claim.tests), *suspects]
+    return [
+        Table("Claim", _claim(claim)),
+        *(Table(TEST_NAMES[test.reading] + kind(test), _test(test)) for test in claim.tests),
+        *suspects,
+    ]
 
 
 def _claim(claim: Claim) -> tuple[Entry, ...]:

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from math import ceil, floor, log10
 
-from ownmark.claims.claim import Claim
-from ownmark.scoring.matches import Area
+from ownmark.claims.claim import Claim, Test
+from ownmark.scoring.matches import Area, BestOf, CrossedResidual
 from ownmark.scoring.null_models import KeyedLabels, Null
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
@@ -18,6 +18,7 @@ TEST_NAMES = {
     Reading.SIMILARITY: "Black-box test: how similar the model rates two images",
     Reading.EMBEDDING: "Black-box test: the embeddings that the model returns",
 }
+KINDS = {BestOf: ", the best of several", CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
 ACCESS = {
     Reading.SALIENCY: "white box (its weights)",
     Reading.PROBABILITY: "black box (its probabilities)",
@@ -78,6 +79,11 @@ SEVERAL = (
     "{} suspects were judged, each at alpha = {:g} for itself. If all were innocent, the chance that at least one of them "
     "matches could be as high as {}."
 )
+
+
+def kind(test: Test) -> str:
+    """What sets a test apart from another one that asks for the same reading."""
+    return KINDS.get(type(test.match), "")
 
 
 def percent(share: float) -> str:

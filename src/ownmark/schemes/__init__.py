@@ -12,6 +12,7 @@ from ownmark.schemes.partitioned import Partitioned as Partitioned
 from ownmark.schemes.residual import Residual as Residual
 from ownmark.schemes.saliency.scheme import Saliency as Saliency
 from ownmark.schemes.tafa import TAFA as TAFA
+from ownmark.schemes.traces import Traces as Traces
 from ownmark.schemes.trigger_set import TriggerSet as TriggerSet
 from ownmark.schemes.zhang import Zhang as Zhang
 

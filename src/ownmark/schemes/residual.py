@@ -29,21 +29,28 @@ from ownmark.training import predict
 
 LEAST = 3  # references: one chooses an image, two others are crossed on it
 POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where each is compared with every other
-SPREADS, STEEP = 3.0, 4.0  # the residual that scores one half, in standard deviations of independent models' and in widths
+SPREADS, SHARE = 3.0, 0.25  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
+STEEP = 5.0  # widths of the map from 0 to there
 
 
 @dataclass(frozen=True)
 class Residual:
-    """Asks about `samples` unchanged images, chosen by the model, its surrogates and at least three references alone."""
+    """Asks about `samples` unchanged images, chosen by the model, its surrogates and at least three references alone.
+
+    `least`: the score that the model and each surrogate must reach in a test, or the claim is made without it.
+    """
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
     samples: int = 150
+    least: float = 0.5
 
     def __post_init__(self) -> None:
         check_count(self.samples)
+        if not 0 <= self.least < 1:
+            raise UsageError(f"expected a least score in [0, 1), got {self.least}")
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A claim with a test per kind of answer that tells, the most telling one first; `model` is returned unchanged.
@@ -65,7 +72,7 @@ class Residual:
         told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
         rows = told.chosen(self.samples)
         asked = told.at(np.concatenate(rows))
-        found = (asked.test(reading, [len(part) for part in rows]) for reading in told.readings)
+        found = (asked.test(reading, [len(part) for part in rows], self.least) for reading in told.readings)
         tests = tuple(test for test in found if test is not None)
         if not tests:
             raise ProtectError(
@@ -114,32 +121,35 @@ class Told:
     def chosen(self, samples: int) -> list[Rows]:
         """Per reference, the rows that it chooses: where the model and all surrogates deviate the most from it, in one direction.
 
-        It takes no part in their weights: an image that was chosen by a reference's noise would favour every other model.
+        Each chooses among images of its own, and takes no part in their weights: an image must not be weighed by the noise that
+        chose it, or left it over, or independent models would not be 0 on average.
         """
         found = self.features(self.readings[0])
         own, helpers, copies = found[0], found[1 : 1 + self.count], found[[0, *range(1 + self.count, len(found))]]
-        left, parts = np.ones(len(own), dtype=bool), list[Rows]()
+        parts = list[Rows]()
         for place, helper in enumerate(helpers):
             kept = np.min([((own - helper) * (copy - helper)).sum(axis=1) for copy in copies], axis=0)
-            size = (samples + place) // self.count
-            parts.append(np.argsort(-np.where(left, kept, -np.inf), kind="stable")[:size])
-            left[parts[-1]] = False
+            mine = np.arange(place, len(own), self.count)
+            parts.append(mine[np.argsort(-kept[mine], kind="stable")][: len(range(place, samples, self.count))])
         return parts
 
-    def test(self, reading: Reading, sizes: Sequence[int]) -> Test | None:
+    def test(self, reading: Reading, sizes: Sequence[int], least: float) -> Test | None:
         """The test of that reading on images of which each reference chose as many as `sizes` say, in order.
 
-        None if it cannot tell the model and all surrogates from independent models.
+        None if the model or a surrogate scores less than `least`.
         """
         expected, plain = self.weights(reading, sizes), self.features(reading)
         if expected is None:
             return None
         residuals = (plain * expected[None, :, :-1]).sum(axis=2) - expected[:, -1]
-        middle = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
-        least = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1).min()
-        if not 0 < middle < least:
+        own = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1)
+        spread = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
+        middle = round(max(spread, SHARE * float(own.min())), 6)
+        if not middle > 0:
             return None
-        match = CrossedResidual(round(middle, 6), round(middle / STEEP, 6), reading)
+        match = CrossedResidual(middle, round(middle / STEEP, 9), reading)
+        if match.mapped(float(own.min())) < least:
+            return None
         return Test(reading, match, expected, match.graded(residuals[0], 0.95).value)
 
     def weights(self, reading: Reading, sizes: Sequence[int]) -> Expected | None:
@@ -158,9 +168,10 @@ class Told:
         return np.asarray(found / own) if own > 0 else None
 
     def spread(self, helpers: Floats, expected: Expected) -> float:
-        """The standard deviation of an independent model's residual, by how far the references differ on each image.
+        """The least standard deviation of an independent model's residual, by how far the references differ on each image.
 
-        It is 0 on average over other references; those of this claim lean it to one side, which the last factor allows for.
+        It is 0 on average over other references; those of this claim lean it to one side, which the last factor allows for. What
+        a model has of its own on all images alike comes on top, which no three references show: hence `SHARE`.
         """
         apart = ((helpers - helpers.mean(axis=0)) * expected[None, :, :-1]).sum(axis=2)
         return float(np.sqrt((apart**2).sum() / (self.count - 1) * self.count / (self.count - 1)) / len(expected))

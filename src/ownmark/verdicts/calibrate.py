@@ -8,6 +8,7 @@ import numpy as np
 from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
 from ownmark.protocols import Progress, Question, Suspect, silent
+from ownmark.scoring.matches import BestOf
 from ownmark.scoring.null_models import Innocents, Null
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts import duplicates
@@ -66,10 +67,12 @@ def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress =
 
 def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers:
     """What tells an innocent from others: its answers to all images, and its probabilities even if no test asks for them."""
-    answers: dict[Reading, Floats] = {finding.test.reading: finding.observed for finding in found}
+    answers: dict[Reading, Floats] = {
+        finding.test.reading: finding.observed for finding in found if not isinstance(finding.test.match, BestOf)
+    }
     if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
         return answers
-    target = np.repeat(claim.tests[0].target, claim.images.shape[1], axis=0)
+    target = np.repeat(claim.target_of(claim.tests[0]), claim.images.shape[1], axis=0)
     question = Question(frozenset({Reading.PROBABILITY}), target, "", claim.task)
     return answers | dict(innocent.read(claim.images.reshape(-1, *claim.images.shape[2:]), question))
 

@@ -129,13 +129,14 @@ def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
 
     None if unknown: another task, no originals, or expected answers that differ from those of the originals.
     """
-    expected = next((test.expected for test in claim.tests if test.reading in OF_CLASSES and not test.match.paired), None)
+    labels = (one for one in claim.tests if one.reading in OF_CLASSES and not one.match.paired and one.expected.dtype == np.int64)
+    test = next(labels, None)
     reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
-    if claim.originals is None or expected is None or reading is None or not claim.task.discrete:
+    if claim.originals is None or test is None or reading is None or not claim.task.discrete:
         return None
-    answers = suspect.read(claim.originals, Question(frozenset({reading}), expected))
-    found = checked(reading, answers, (len(expected), len(claim.classes)))
-    return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == expected))
+    answers = suspect.read(claim.originals[test.samples], Question(frozenset({reading}), test.expected))
+    found = checked(reading, answers, (len(test.expected), len(claim.classes)))
+    return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == test.expected))
 
 
 def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:

@@ -1,5 +1,6 @@
 """The judge: puts a claim's questions to a suspect, and says what each test finds and what the answers show. No torch."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, Usa
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
 from ownmark.querying.answering import Hiding, Told, answers_of, checked
-from ownmark.scoring.matches import scored
+from ownmark.scoring.matches import BestOf, Score, scored
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
@@ -50,8 +51,11 @@ def unsettled(claim: Claim, suspect: Suspect, alpha: float, reason: str) -> Verd
 
 
 def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
-    """What every test that the suspect can answer finds, the deciding one first; control twins are not asked about."""
-    found = list(answered(claim, suspect).values())
+    """What every test that the suspect can answer finds, the deciding one first; control twins are not asked about.
+
+    The first calibrated one decides, but the best of several comes before these.
+    """
+    found = sorted(answered(claim, suspect).values(), key=lambda finding: not isinstance(finding.test.match, BestOf))
     deciding = next((finding for finding in found if finding.smallest < 1), found[0])
     return (deciding, *(finding for finding in found if finding is not deciding))
 
@@ -62,8 +66,10 @@ def _told(claim: Claim, suspect: Suspect) -> tuple[tuple[Finding, ...], tuple[st
         return findings(claim, suspect), ()
     except KindError as error:
         tests = [test for test in claim.tests if source(test.reading, suspect) in suspect.reveals]
+        tests.sort(key=lambda test: not isinstance(test.match, BestOf))
         deciding = next((test for test in tests if test.null.smallest < 1), tests[0])
-        if deciding.reading is Reading.PROBABILITY or not any(test.reading is Reading.PROBABILITY for test in tests):
+        blind = deciding.reading is not Reading.PROBABILITY and not isinstance(deciding.match, BestOf)
+        if not blind or not any(test.reading is Reading.PROBABILITY for test in tests):
             raise
         found = findings(claim, Hiding(suspect, Reading.PROBABILITY))
         return found, (f"the black-box test, which would not have decided, was left out: {error}",)
@@ -74,11 +80,25 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float) -> Verdict:
     outcome, reason = _judge(deciding, alpha)
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
-    if outcome is Outcome.MATCH and control_twins.needed(deciding.test):
-        outcome, told, asked = _controlled(claim, suspect, deciding)
+    paired = _by_pairs(claim, deciding, others)
+    if outcome is Outcome.MATCH and paired is not None:
+        outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
     known = (claim.digest, suspect.name, suspect.digest)
     return Verdict(outcome, reason + noted, alpha, deciding, tuple(others), queries, *known, notes=notes)
+
+
+def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Finding | None:
+    """The finding that compares two views of each sample and that the verdict rests on; None if it rests on none.
+
+    The best of several tests rests on it if all others score less, unless the suspect yields maps.
+    """
+    match = deciding.test.match
+    if not isinstance(match, BestOf):
+        return deciding if control_twins.needed(deciding.test) else None
+    parts = [one for one in others if any(one.test is claim.tests[place] for place in match.tests)]
+    best = max(parts, key=lambda part: (part.score, not control_twins.needed(part.test)))
+    return best if control_twins.needed(best.test) and match.reading is not Reading.SALIENCY else None
 
 
 def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:
@@ -158,7 +178,8 @@ CONFIDENCE = 0.95  # of the interval around a score
 
 def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     """Findings by the place of their test, for every test that the suspect can answer; all views in one go."""
-    tests = {place: test for place, test in enumerate(claim.tests) if source(test.reading, suspect) in suspect.reveals}
+    asked = {place: test for place, test in enumerate(claim.tests) if not isinstance(test.match, BestOf)}
+    tests = {place: test for place, test in asked.items() if source(test.reading, suspect) in suspect.reveals}
     if not tests:
         needed = ", ".join(test.reading for test in claim.tests)
         raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {', '.join(suspect.reveals)}")
@@ -166,7 +187,7 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
     question = Question(
         frozenset(source(test.reading, suspect) for test in tests.values()),
-        np.repeat(chief.target, views, axis=0),
+        np.repeat(claim.target_of(chief), views, axis=0),
         chief.layer,
         claim.task,
         np.repeat(np.arange(count) * views + views - 1, views) if claim.task.compares else None,
@@ -181,10 +202,11 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
     viewed = {**claim.task.derived(viewed), **viewed}
     note = answers.note if isinstance(answers, Told) else ""
-    return {
-        place: replace(_finding(test, viewed[test.reading]), note=note if test.reading is Reading.SALIENCY else "")
+    found = {
+        place: replace(_finding(test, viewed[test.reading][test.samples]), note=note if test.reading is Reading.SALIENCY else "")
         for place, test in tests.items()
     }
+    return found | _best(claim, found)
 
 
 def _asked_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, Finding]:
@@ -200,6 +222,19 @@ def source(reading: Reading, suspect: Suspect) -> Reading:
     """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
     told = reading is not Reading.SIMILARITY or reading in suspect.reveals
     return reading if told else Reading.EMBEDDING
+
+
+def _best(claim: Claim, found: Mapping[int, Finding]) -> dict[int, Finding]:
+    """For every test that is the best of others, all of which were answered: what they found, by its own null."""
+    best: dict[int, Finding] = {}
+    for place, test in enumerate(claim.tests):
+        if isinstance(test.match, BestOf) and set(test.match.tests) <= set(found):
+            parts = [found[one] for one in test.match.tests]
+            score = test.match.of([Score(part.score, part.interval) for part in parts])
+            chief = max(parts, key=lambda part: part.score)
+            p, note = test.null.p_value(score.value), " ".join(part.note for part in parts if part.note)
+            best[place] = Finding(test, chief.matches, chief.observed, score.value, score.interval, p, test.null.smallest, note)
+    return best
 
 
 def _finding(test: Test, observed: Floats) -> Finding:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from asking import COUNT, NAMES
 from branded import TRIGGERS, Branded, branded_claim
-from loopback import transport
+from loopback import Asked, transport
 from torch import nn
-from v2_server import V2, Asked
+from v2_server import V2
 from workshop import ownmark
 
 from ownmark.claims.claim import Claim
@@ -44,7 +44,8 @@ def held(number: int, value: bytes) -> bytes:
 
 def read(message: bytes) -> list[tuple[int, Any]]:
     """Numbers and values of a message, written from protobuf's text alone."""
-    found, at = [], 0
+    found: list[tuple[int, Any]] = []
+    at = 0
 
     def number() -> int:
         nonlocal at

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import typer
-
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import (
     Channels,
@@ -21,6 +19,7 @@ from ownmark.cli.options import (
     Weights,
     listed,
     normalisation,
+    option,
 )
 
 
@@ -38,13 +37,9 @@ class Attack:
     task: TaskName = "classification"
     attack: Annotated[
         str,
-        typer.Option(
-            metavar="ATTACK",
-            help=f'The method: {listed("attacks")}; e.g. "Finetune(epochs=5)"; see `ownmark methods NAME`.',
-            show_default=False,
-        ),
+        option("ATTACK", f'The method: {listed("attacks")}; e.g. "Finetune(epochs=5)"; see `ownmark methods NAME`.'),
     ]
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The copy's weights to write, safetensors.", show_default=False)]
+    out: Annotated[Path, option("FILE", "The copy's weights to write, safetensors.")]
     size: Size = None
     channels: Channels = 3
     mean: Mean = None

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import typer
-
 from ownmark.cli.answer import Answer
 from ownmark.cli.evidence_options import Authority
+from ownmark.cli.options import argument, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,23 +14,15 @@ class Beacon:
     """Timestamp a pledge, or give it the first pulse of a public beacon after its timestamp. Then `protect` goes on."""
 
     example: ClassVar[str] = "ownmark beacon my.pledge --pulse https://beacon.nist.gov/beacon/2.0/pulse/time/next/MILLISECONDS"
-    pledge: Annotated[
-        Path, typer.Argument(metavar="PLEDGE", help="What `ownmark protect --pledge PLEDGE` wrote.", show_default=False)
-    ]
+    pledge: Annotated[Path, argument("PLEDGE", "What `ownmark protect --pledge PLEDGE` wrote.")]
     tsa: Authority = None
     pulse: Annotated[
         str | None,
-        typer.Option(
-            metavar="PULSE",
-            help="The pulse: a file or an address, JSON as the NIST Randomness Beacon 2.0 has it.",
-            show_default=False,
-        ),
+        option("PULSE", "The pulse: a file or an address, JSON as the NIST Randomness Beacon 2.0 has it."),
     ] = None
     certificate: Annotated[
         Path | None,
-        typer.Option(
-            metavar="PEM", help="The beacon's certificate, to see at once that a judge can check it.", show_default=False
-        ),
+        option("PEM", "The beacon's certificate, to see at once that a judge can check it."),
     ] = None
 
     def run(self) -> Answer:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import Device
+from ownmark.cli.options import Device, argument, option
 from ownmark.errors import UsageError
 from ownmark.files import check_writable
 
@@ -19,31 +19,27 @@ class Bench:
     example: ClassVar[str] = "ownmark bench skin --scale cpu"
     recipe: Annotated[
         str,
-        typer.Argument(
-            metavar="RECIPE", help="skin, age, face, mnist, cifar10, cifar100, digits, or a .yaml file.", show_default=False
-        ),
+        argument("RECIPE", "skin, age, face, mnist, cifar10, cifar100, digits, or a .yaml file."),
     ]
     scale: Annotated[str, typer.Option(metavar="smoke|cpu|paper", help="How large: a minute, two cores, or a GPU.")] = "smoke"
     scheme: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this scheme of the recipe; may be repeated.", show_default=False),
+        option("NAME", "Only this scheme of the recipe; may be repeated."),
     ] = None
     attack: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME", help='Only this attack, or one of your own: "Noise(scale=0.2)"; may be repeated.', show_default=False
-        ),
+        option("NAME", 'Only this attack, or one of your own: "Noise(scale=0.2)"; may be repeated.'),
     ] = None
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where tables, figures and page go (bench-RECIPE-SCALE).", show_default=False),
+        option("FOLDER", "Where tables, figures and page go (bench-RECIPE-SCALE)."),
     ] = None
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="How many at a time (as many as there are cores).", show_default=False)
     ] = None
     ray: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Run on this Ray cluster; local starts one here.", show_default=False),
+        option("ADDRESS", "Run on this Ray cluster; local starts one here."),
     ] = None
     device: Device = "cpu"
 

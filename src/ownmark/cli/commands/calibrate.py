@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import typer
-
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import (
     AllowCode,
@@ -19,6 +17,8 @@ from ownmark.cli.options import (
     Outputs,
     Std,
     access_of,
+    argument,
+    option,
 )
 
 
@@ -28,11 +28,9 @@ class Calibrate:
 
     example: ClassVar[str] = "ownmark calibrate my.claim innocents/*.safetensors --model mymodel:build"
     claim: ClaimFile
-    innocents: Annotated[list[str], typer.Argument(metavar="FILE", help="Innocent models: weights or ONNX.", show_default=False)]
+    innocents: Annotated[list[str], argument("FILE", "Innocent models: weights or ONNX.")]
     model: ModelOfFiles = None
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the claim here and leave the old one.", show_default=False)
-    ] = None
+    out: Annotated[Path | None, option("FILE", "Write the claim here and leave the old one.")] = None
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, Layer, ModelOfFiles, Output, Outputs
+from ownmark.cli.options import AllowExternal, Layer, ModelOfFiles, Output, Outputs, as_bytes
 from ownmark.cli.sealing import passphrase
-from ownmark.cli.web import Api, AtOnce, Binary, Header, LedgerFile, PerSecond, Tensor, as_bytes
+from ownmark.cli.web import Api, AtOnce, Binary, Header, LedgerFile, PerSecond, Tensor
 from ownmark.errors import UsageError
 from ownmark.files import check_writable
 

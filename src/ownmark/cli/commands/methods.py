@@ -4,10 +4,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated, ClassVar
 
-import typer
-
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import listed
+from ownmark.cli.options import argument, listed
 from ownmark.method_strings import described
 
 GROUPS = ("schemes", "attacks", "detectors")
@@ -21,9 +19,7 @@ class Methods:
     example: ClassVar[str] = "ownmark methods Finetune"
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="NAME", help="A method, or a part of one: Finetune, Saliency, Training, Descent.", show_default=False
-        ),
+        argument("NAME", "A method, or a part of one: Finetune, Saliency, Training, Descent."),
     ] = None
 
     def run(self) -> Answer:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import typer
-
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import (
     AllowCode,
@@ -23,6 +21,8 @@ from ownmark.cli.options import (
     Std,
     about,
     access_of,
+    argument,
+    option,
     rate,
 )
 
@@ -38,9 +38,9 @@ class Report:
     claim: ClaimFile
     suspects: Annotated[
         list[str],
-        typer.Argument(metavar="SUSPECT", help="ONNX files, weights of MODEL, or module:factory.", show_default=False),
+        argument("SUSPECT", "ONNX files, weights of MODEL, or module:factory."),
     ]
-    out: Annotated[Path, typer.Option(metavar="PAGE", help="The page to write.", show_default=False)]
+    out: Annotated[Path, option("PAGE", "The page to write.")]
     model: ModelOfFiles = None
     alpha: Alpha = 0.05
     outputs: Outputs = None

@@ -18,6 +18,8 @@ from ownmark.cli.options import (
     Output,
     Outputs,
     Std,
+    argument,
+    option,
     reach_of,
 )
 from ownmark.cli.options import rate as checked_rate
@@ -42,7 +44,7 @@ class Scan:
     claim: ClaimFile
     suspects: Annotated[
         list[str],
-        typer.Argument(metavar="SUSPECT", help="Apps, folders, ONNX files, weights of MODEL, addresses, ...", show_default=False),
+        argument("SUSPECT", "Apps, folders, ONNX files, weights of MODEL, addresses, ..."),
     ]
     model: ModelOfFiles = None
     rate: Annotated[
@@ -51,7 +53,7 @@ class Scan:
     screen: Annotated[int, typer.Option(min=1, metavar="N", help="Samples that every suspect is asked about first.")] = 20
     keep: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where every suspect's answers are kept (CLAIM.scan if not said).", show_default=False),
+        option("FILE", "Where every suspect's answers are kept (CLAIM.scan if not said)."),
     ] = None
     last: Annotated[bool, typer.Option("--last", help="Use all of the rate that is left; no suspect can be added later.")] = False
     most_mib: Annotated[

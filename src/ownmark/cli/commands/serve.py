@@ -6,7 +6,20 @@ from typing import Annotated, ClassVar
 import typer
 
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, Channels, Device, Mean, Output, Outputs, Seed, Std, Weights, chosen, normalisation
+from ownmark.cli.options import (
+    AllowExternal,
+    Channels,
+    Device,
+    Mean,
+    Output,
+    Outputs,
+    Seed,
+    Std,
+    Weights,
+    argument,
+    chosen,
+    normalisation,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,9 +27,7 @@ class Serve:
     """Serve a model by the Open Inference Protocol until Ctrl-C, to try `verify` on an address; no server for the public."""
 
     example: ClassVar[str] = "ownmark serve suspect.onnx --port 8000 --harden round"
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="suspect.onnx, module:factory or torchvision:resnet18.", show_default=False)
-    ]
+    model: Annotated[str, argument("MODEL", "suspect.onnx, module:factory or torchvision:resnet18.")]
     weights: Weights = None
     classes: Annotated[
         int | None, typer.Option(min=2, metavar="N", help="Its classes; an ONNX file knows them.", show_default=False)

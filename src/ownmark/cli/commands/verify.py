@@ -4,11 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import typer
-
 from ownmark.cli import options, web
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import reach_of
+from ownmark.cli.options import argument, option, reach_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +17,11 @@ class Verify:
     claim: options.ClaimFile
     suspect: Annotated[
         str,
-        typer.Argument(
-            metavar="SUSPECT",
-            help="suspect.onnx, module:factory, torchvision:resnet18, http://HOST/v2/models/NAME or an api.yaml.",
-            show_default=False,
-        ),
+        argument("SUSPECT", "suspect.onnx, module:factory, torchvision:resnet18, http://HOST/v2/models/NAME or an api.yaml."),
     ]
     weights: options.Weights = None
     alpha: options.Alpha = 0.05
-    report: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write a page about it, too.", show_default=False)] = None
+    report: Annotated[Path | None, option("PAGE", "Write a page about it, too.")] = None
     outputs: options.Outputs = None
     output: options.Output = ""
     layer: options.Layer = ""

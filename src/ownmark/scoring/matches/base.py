@@ -25,7 +25,6 @@ class Area:
 class Match(Protocol):
     """A frozen dataclass of its thresholds; maps `observed` (n, views, ...) and `expected` answers to (n,) bool."""
 
-    views: ClassVar[int]  # how many views of each sample it needs
     paired: ClassVar[bool]  # whether it expects two answers per sample, (n, 2): the label and the protected model's own answer
     sides: ClassVar[int]  # 1: matches if `values` is at least the threshold, 2: or at most minus that, 0: neither
     legend: ClassVar[str]  # the report's explanation of what `shown` prints, "" if none is needed
@@ -34,6 +33,10 @@ class Match(Protocol):
     @property
     def reading(self) -> Reading:
         """The kind of answer that it compares."""
+
+    @property
+    def views(self) -> int:
+        """How many views of each sample it needs."""
 
     @property
     def meaning(self) -> str:

@@ -21,9 +21,11 @@ class CrossedResidual:
     the residual, is 1 on the protected model and about 0 on an independent one. A logistic curve maps it to the score, so that no
     two residuals tie: `middle` scores one half, and `middle` plus or minus 3 times the `width` scores 0.95 or 0.05. Both are
     fixed in the claim, before any suspect or innocent model is asked.
+
+    With `views` above 1 each view of a sample is an image of its own, and `expected` (n, views * (k + 1)) has their weights in a
+    row.
     """
 
-    views: ClassVar[int] = 1
     paired: ClassVar[bool] = False
     sides: ClassVar[int] = 0
     legend: ClassVar[str] = "A residual is 0 on average for an independent model and 1 for the protected one."
@@ -32,10 +34,13 @@ class CrossedResidual:
     middle: float
     width: float
     reading: Reading = Reading.PROBABILITY
+    views: int = 1
 
     def __post_init__(self) -> None:
         if self.reading not in READINGS:
             raise ClaimError(f"a residual can be taken of {', '.join(READINGS)}, got {self.reading!r}")
+        if type(self.views) is not int or self.views < 1:
+            raise ClaimError(f"expected at least one view per sample, got {self.views!r}")
         if not is_number(self.middle) or not is_number(self.width) or self.width <= 0:
             raise ClaimError(
                 f"expected a residual that scores one half and a positive width, got {self.middle!r}, {self.width!r}"
@@ -50,9 +55,13 @@ class CrossedResidual:
         return self.values(observed, expected) > 0
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
-        """(n,): the residual of each first view."""
-        found = features(self.reading, observed[:, 0], expected.shape[1] - 1)
-        return np.asarray((found * expected[:, :-1]).sum(axis=1) - expected[:, -1])
+        """(n,): the residual of each sample, the mean of its views'."""
+        count = len(expected) * self.views
+        weights = expected.reshape(count, -1)
+        shown = observed[:, : self.views].reshape(count, *observed.shape[2:])
+        found = features(self.reading, shown, weights.shape[1] - 1)
+        residuals = (found * weights[:, :-1]).sum(axis=1) - weights[:, -1]
+        return np.asarray(residuals.reshape(-1, self.views).mean(axis=1))
 
     def graded(self, values: Floats, confidence: float) -> Score:
         """The mapped mean, and Student's interval around it from the spread over the images."""
@@ -67,8 +76,9 @@ class CrossedResidual:
 
     def check(self, expected: Expected, classes: int) -> None:
         """Raises ClaimError unless the weights fit the reading's answers to as many images."""
-        parts = {Reading.LABEL: classes, Reading.PROBABILITY: classes, Reading.VALUE: 1, Reading.EMBEDDING: len(expected)}
-        shape = (len(expected), parts[self.reading] + 1)
+        every = len(expected) * self.views
+        parts = {Reading.LABEL: classes, Reading.PROBABILITY: classes, Reading.VALUE: 1, Reading.EMBEDDING: every}
+        shape = (len(expected), self.views * (parts[self.reading] + 1))
         if expected.shape != shape or expected.dtype != np.float64 or not np.all(np.isfinite(expected)):
             raise ClaimError(f"expected finite weights and an offset per image, {shape}, got {expected.dtype} {expected.shape}")
 

@@ -1,0 +1,90 @@
+"""Traces: saliency maps and residuals in one claim: where the model looks, and what its answers are. A scheme of this project.
+
+A copy that is made from the weights keeps the first, a student that learns from the answers the second. The claim has one rule
+for both, fixed before anybody is asked: the best score of all tests that a suspect can answer, for innocents as for suspects.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ownmark.claims.claim import Claim, Test
+from ownmark.errors import UsageError
+from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.schemes.residual import LEAST, Residual
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring.matches import BestOf, CrossedResidual
+from ownmark.scoring.readings import Reading
+from ownmark.tasks import TASKS, Task
+
+
+@dataclass(frozen=True)
+class Traces:
+    """The claims of `saliency` and of `residual` as one; both are made with the same surrogates and references."""
+
+    contrast: ClassVar[bool] = True
+    marks: ClassVar[bool] = False
+    serves: ClassVar[tuple[type[Task], ...]] = TASKS
+    references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
+    saliency: Saliency = Saliency()
+    residual: Residual = Residual()
+
+    def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
+        """A claim with the tests of both and, behind them, the best of all and the best of those that need no map.
+
+        Raises what either raises, and UsageError unless the residual's images fill whole samples of the saliency claim.
+        """
+        views = owner.images.task.views
+        if self.residual.samples % views:
+            raise UsageError(
+                f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}"
+            )
+        first = self.residual.protect(model, owner, rng, silent).claim  # it takes seconds, and may say at once that there is none
+        second = self.saliency.protect(model, owner, rng, progress).claim
+        return Protected(model, replace(joined(second, first), scheme=repr(self)))
+
+
+def joined(pairs: Claim, plain: Claim) -> Claim:
+    """One claim of a saliency claim, and of a claim on residuals whose images fill the views of further samples."""
+    count, views = pairs.images.shape[:2]
+    laid = plain.images.reshape(-1, views, *plain.images.shape[2:])
+    rows = (count, count + len(laid))
+    tests = [replace(test, rows=(0, count)) for test in pairs.tests]
+    tests += [_folded(test, views, rows) for test in plain.tests]
+    tests += _best(tests, rows[1])
+    return replace(
+        pairs,
+        images=np.concatenate([pairs.images, laid]),
+        tests=tuple(tests),
+        originals=_longer(pairs.originals, laid[:, 0]),
+        maps=None if pairs.maps is None else _longer(pairs.maps, np.zeros((len(laid), *pairs.maps.shape[1:]), np.float32)),
+    )
+
+
+def _folded(test: Test, views: int, rows: tuple[int, int]) -> Test:
+    """The same test with `views` of its images to a sample."""
+    if not isinstance(test.match, CrossedResidual):
+        raise UsageError(f"expected residuals, got {test.match}")
+    match, expected = replace(test.match, views=views), test.expected.reshape(rows[1] - rows[0], -1)
+    return replace(test, match=match, expected=np.ascontiguousarray(expected), rows=rows)
+
+
+def _best(tests: Sequence[Test], count: int) -> list[Test]:
+    """The best of all tests but those of labels, which say less than probabilities; and of these, those without a map."""
+    told = {place: test for place, test in enumerate(tests) if test.reading is not Reading.LABEL}
+    blind = {place: test for place, test in told.items() if test.reading is not Reading.SALIENCY}
+    found = []
+    for parts in (one for one in (told, blind) if len(one) > 1):
+        reading = next(iter(parts.values())).reading
+        score = max(test.target_score for test in parts.values())
+        found.append(Test(reading, BestOf(reading, tuple(parts)), np.zeros(count, dtype=np.int64), score))
+    return found
+
+
+def _longer(first: npt.NDArray[Any] | None, second: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    return None if first is None else np.concatenate([first, second])

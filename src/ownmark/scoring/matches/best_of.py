@@ -1,0 +1,57 @@
+"""The best score of several tests: one rule for several traces, fixed before anybody is asked. No torch."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ownmark.errors import ClaimError
+from ownmark.scoring.matches.base import Score
+from ownmark.scoring.readings import Bools, Expected, Floats, Reading
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """The highest of the scores of the claim's `tests`, by their places; innocent models are scored by the same rule.
+
+    It asks nothing itself: a suspect that answers all these tests has its score. `reading`: the strongest of theirs.
+    """
+
+    views: ClassVar[int] = 1
+    paired: ClassVar[bool] = False
+    sides: ClassVar[int] = 0
+    legend: ClassVar[str] = ""
+    did: ClassVar[str] = "was tested in several ways, of which the one that speaks most for a copy counts,"
+    area: ClassVar[None] = None
+    reading: Reading
+    tests: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.tests, tuple) and all(type(place) is int and place >= 0 for place in self.tests)
+        if not whole or len(set(self.tests)) != len(self.tests) or len(self.tests) < 2:  # noqa: PLR2004 - one has no best
+            raise ClaimError(f"expected the places of at least two tests, got {self.tests!r}")
+
+    @property
+    def meaning(self) -> str:
+        return f"matched in the best of {len(self.tests)} tests, all of which it answered"
+
+    def __call__(self, observed: Floats, expected: Expected) -> Bools:  # noqa: ARG002 - the other tests' matches count
+        return np.zeros(len(expected), dtype=np.bool_)
+
+    def values(self, observed: Floats, expected: Expected) -> Floats:  # noqa: ARG002 - the same
+        return np.zeros(len(expected))
+
+    def graded(self, values: Floats, confidence: float) -> Score:  # noqa: ARG002 - `of` gives the score
+        return Score(0.0, (0.0, 1.0))
+
+    def of(self, scores: list[Score]) -> Score:
+        """The best of the tests' scores. Its interval covers, as far as each of theirs does, the best of what they estimate."""
+        lows, highs = zip(*(score.interval for score in scores), strict=True)
+        return Score(max(score.value for score in scores), (max(lows), max(highs)))
+
+    def check(self, expected: Expected, classes: int) -> None:  # noqa: ARG002 - there is nothing to expect
+        if np.any(expected != 0):
+            raise ClaimError("the best of several tests expects no answers of its own: zeros")
+
+    def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
+        return ""

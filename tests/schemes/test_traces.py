@@ -1,0 +1,128 @@
+"""Saliency and residuals in one claim: each test sees its own samples only, and one rule fixed in the claim decides."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import pictures, seed, tiny
+from kin import owner_of, shaken
+
+from ownmark.claims.claim import Claim
+from ownmark.errors import ClaimError, UsageError
+from ownmark.perturb.pgd import Descent
+from ownmark.protocols import Owner
+from ownmark.querying.answering import Hiding
+from ownmark.report.page import page
+from ownmark.schemes.residual import Residual
+from ownmark.schemes.saliency.objectives import Published
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.traces import Traces, joined
+from ownmark.scoring.matches import BestOf, Change, OnPattern
+from ownmark.scoring.readings import Reading
+from ownmark.suspects.local import Local
+from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verify import findings, verify
+
+EASY = Saliency(samples=4, descent=Descent(bound=0.1, steps=1), objective=Published(), map_threshold=0.2, masked=Change(0.05))
+PLAIN = Residual(samples=20, least=0.0)
+IMAGES = pictures(60)
+OWNER = Owner(IMAGES, (shaken(tiny(0)),), owner_of(IMAGES).references)
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[Claim, Claim]:
+    """The claims of either scheme alone."""
+    return EASY.protect(tiny(0), OWNER, seed(0)).claim, PLAIN.protect(tiny(0), OWNER, seed(0)).claim
+
+
+@pytest.fixture(scope="module")
+def claim(parts: tuple[Claim, Claim]) -> Claim:
+    """Both together, calibrated by 19 innocents and read from its file."""
+    calibrated = calibrate(joined(*parts), [Local(tiny(number)) for number in range(10, 29)])
+    return Claim.from_bytes(calibrated.to_bytes())
+
+
+def test_the_scheme_makes_both_and_keeps_its_own_name() -> None:
+    made = Traces(EASY, PLAIN).protect(tiny(0), OWNER, seed(0)).claim
+    assert made.images.shape == (4 + 10, 2, 16, 16, 3)
+    assert made.scheme == repr(Traces(EASY, PLAIN))
+    assert [type(test.match) for test in made.tests[:2]] == [OnPattern, Change]
+    assert [test.match.reading for test in made.tests if isinstance(test.match, BestOf)] == [
+        Reading.SALIENCY,
+        Reading.PROBABILITY,
+    ]
+
+
+def test_each_test_finds_what_it_finds_alone(claim: Claim, parts: tuple[Claim, Claim]) -> None:
+    suspect = Local(shaken(tiny(0)))
+    alone = {
+        repr(finding.test.match.reading) + type(finding.test.match).__name__: finding.score
+        for part in parts
+        for finding in findings(part, suspect)
+    }
+    together = {
+        repr(finding.test.match.reading) + type(finding.test.match).__name__: finding.score
+        for finding in findings(claim, suspect)
+        if not isinstance(finding.test.match, BestOf)
+    }
+    assert together == pytest.approx(alone)
+
+
+def test_the_best_score_decides_for_suspects_as_for_innocents(claim: Claim) -> None:
+    for suspect, reading in ((Local(tiny(9)), Reading.SALIENCY), (Hiding(Local(tiny(9)), Reading.SALIENCY), Reading.PROBABILITY)):
+        found = verify(claim, suspect)
+        match = found.deciding.test.match
+        assert isinstance(match, BestOf)
+        assert match.reading is reading
+        scores = [one.score for one in found.others if one.test in [claim.tests[place] for place in match.tests]]
+        assert len(scores) == len(match.tests)
+        assert found.deciding.score == max(scores)
+        assert found.deciding.p == found.deciding.test.null.p_value(max(scores))
+
+
+def test_a_suspect_that_shows_labels_only_is_judged_by_no_best(claim: Claim) -> None:
+    labels = [test for test in claim.tests if test.reading is Reading.LABEL]
+    suspect = Hiding(Hiding(Local(tiny(0)), Reading.SALIENCY), Reading.PROBABILITY)
+    if labels:
+        assert verify(claim, suspect).deciding.test is labels[0]
+        return
+    with pytest.raises(UsageError, match="the claim needs one of"):
+        verify(claim, suspect)
+
+
+def test_the_page_shows_every_test_by_a_name_of_its_own(claim: Claim) -> None:
+    text = page(claim, [verify(claim, Local(tiny(0))), verify(claim, Hiding(Local(tiny(9)), Reading.SALIENCY))])
+    assert "how sure the model is, by residuals" in text
+    assert "where the model looks, the best of several" in text
+    assert "unchanged image" in text
+
+
+def test_the_file_of_a_claim_without_rows_says_nothing_of_rows(parts: tuple[Claim, Claim], claim: Claim) -> None:
+    assert b"rows" not in parts[0].to_bytes()
+    assert b'\\"rows\\":[0,4]' in claim.to_bytes()
+
+
+@pytest.mark.parametrize("rows", [(0, 99), (3, 3), (0, 2)])
+def test_rows_that_are_not_the_claims_are_refused(claim: Claim, rows: tuple[int, int]) -> None:
+    with pytest.raises(ClaimError):
+        replace(claim, tests=(replace(claim.tests[0], rows=rows),))
+
+
+def test_the_best_of_tests_that_are_not_there_is_refused(claim: Claim) -> None:
+    best = replace(claim.tests[-1], match=BestOf(Reading.PROBABILITY, (1, 7)))
+    with pytest.raises(ClaimError, match="needs them in the claim"):
+        replace(claim, tests=(*claim.tests[:-1], best))
+    with pytest.raises(ClaimError, match="at least two"):
+        BestOf(Reading.PROBABILITY, (1,))
+
+
+def test_an_odd_number_of_images_does_not_fill_samples_of_two() -> None:
+    with pytest.raises(UsageError, match="multiple of 2"):
+        Traces(EASY, Residual(samples=21)).protect(tiny(0), OWNER, seed(0))
+
+
+def test_interval_of_the_best_reaches_from_the_highest_low_end_to_the_highest_high_end(claim: Claim) -> None:
+    found = verify(claim, Local(tiny(9)))
+    lows, highs = zip(*(one.interval for one in found.others if one.test.reading is not Reading.LABEL), strict=True)
+    assert found.deciding.interval == (max(lows), max(highs))
+    assert np.all(np.diff(found.deciding.interval) >= 0)

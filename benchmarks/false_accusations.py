@@ -16,11 +16,13 @@ import numpy.typing as npt
 from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.scan import Scan
 from ownmark.protocols import Question
-from ownmark.scoring.matches import Agreement
+from ownmark.scoring.matches import Agreement, Drop, Match, OnPattern
+from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import clopper_pearson
 from ownmark.statistics.sequential import Early
+from ownmark.verdicts import ways
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
@@ -35,6 +37,7 @@ SUSPECTS, FEW = 20, 20  # suspects in a series, and samples in the first look
 SAMPLES, CLASSES, INNOCENTS = 40, 5, 19
 ROUNDING = 4e-4  # by how much a clone's probabilities differ
 WAYS = 3  # accesses from which a claimant could choose the luckiest
+NAMES = tuple(f"{place}" for place in range(FEW * WAYS - 1))
 
 
 @dataclass(frozen=True)
@@ -103,14 +106,76 @@ def in_sequence(number: int) -> bool:
     return verify(claim, innocent_of(claim, number), alpha=RATE, early=Early()).outcome is Outcome.MATCH
 
 
-def by_chosen_access(number: int) -> bool:
-    """The claimant picks the luckiest of three accesses; its p is multiplied by three."""
+@dataclass(frozen=True)
+class Shown:
+    """An independent model that shows one reading; `hits`: the samples that match by it."""
+
+    hits: npt.NDArray[np.bool_]
+    reading: Reading
+    name: str = "suspect"
+    digest: str = ""
+
+    @property
+    def reveals(self) -> frozenset[Reading]:
+        return frozenset({self.reading})
+
+    def read(self, images: npt.NDArray[np.uint8], question: Question) -> Answers:  # noqa: ARG002 - it knows what is asked
+        hits = np.repeat(self.hits, 2)
+        found = np.full((len(hits), CLASSES), 1 / CLASSES)
+        found[0::2][self.hits] = np.eye(CLASSES)[0]
+        known = {
+            Reading.SALIENCY: hits[:, None, None] * np.ones((1, 2, 2)),
+            Reading.PROBABILITY: found,
+            Reading.LABEL: np.where(hits, 0, 1),
+        }
+        return {self.reading: known[self.reading]}
+
+
+def in_three_ways(rng: np.random.Generator) -> Claim:
+    """A claim on three readings, calibrated by models whose rates by one of them say nothing of the others."""
+    images, expected = rng.integers(0, 256, (SAMPLES, 2, 2, 2, 1), dtype=np.uint8), np.zeros(SAMPLES, dtype=np.int64)
+    matches: dict[Reading, Match] = {
+        Reading.SALIENCY: OnPattern(0.5, ((0, 0),), (2, 2)),
+        Reading.PROBABILITY: Drop(0.5),
+        Reading.LABEL: Agreement(),
+    }
+    tests = tuple(
+        Test(reading, match, expected, 1.0, null=Innocents(tuple(rates(rng, FEW * WAYS - 1)), NAMES))
+        for reading, match in matches.items()
+    )
+    return Claim(images, tests, tuple("abcde"), "Stated()", "ab" * 32)
+
+
+def rates(rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
+    """Match rates of members of a population."""
+    return rng.binomial(SAMPLES, rng.beta(2, 8, count)) / SAMPLES
+
+
+def by_access(number: int, named: str | None) -> bool:
+    """Whether a model that is shown in three ways, one after another, matches by any. `named`: None: each one afterwards."""
     rng = np.random.default_rng([number, 4])
-    values = []
-    for _ in range(WAYS):
-        scores = rng.binomial(SAMPLES, rng.beta(2, 8, 10 * INNOCENTS)) / SAMPLES
-        values.append(p_values.rank_p(scores[0], list(scores[1:])))
-    return min(multiplicity.holm(values)) <= RATE
+    claim = in_three_ways(rng)
+    found = []
+    for test in claim.tests:
+        hits = rng.permutation(SAMPLES) < round(float(rates(rng, 1)[0]) * SAMPLES)
+        by = ways.way(test) if named is None else named
+        found.append(verify(claim, Shown(hits, test.reading), alpha=RATE, access=by).outcome)
+    return Outcome.MATCH in found
+
+
+def by_chosen_access(number: int) -> bool:
+    """No way was named, and the claimant keeps the luckiest."""
+    return by_access(number, "")
+
+
+def by_named_access(number: int) -> bool:
+    """One way was named, and the claimant shows the others too."""
+    return by_access(number, "probabilities")
+
+
+def by_access_before(number: int) -> bool:
+    """The former method: the way that was shown decided, at the whole rate."""
+    return by_access(number, None)
 
 
 def scanned(number: int, scans: list[tuple[int, float]]) -> bool:
@@ -148,6 +213,7 @@ ROUTES: dict[str, tuple[Callable[[int], bool], int, float]] = {
     "keyed": (by_key, VERDICTS, RATE),
     "sequential": (in_sequence, VERDICTS, RATE),
     "access_chosen": (by_chosen_access, VERDICTS, RATE),
+    "access_named": (by_named_access, VERDICTS, RATE),
     "scan_at_once": (at_once, SERIES, RATE),
     "scan_one_by_one": (one_by_one, SERIES, RATE),
     "scan_in_portions": (in_portions, SERIES, RATE),
@@ -155,7 +221,7 @@ ROUTES: dict[str, tuple[Callable[[int], bool], int, float]] = {
 
 
 def main() -> None:
-    """Every route, and for comparison scanning one by one before the rate was divided."""
+    """Every route, and for comparison scanning one by one and choosing the access before the rate was divided."""
     figures: dict[str, float] = {}
     for name, (accused, trials, stated) in ROUTES.items():
         hits = sum(map(accused, range(trials)))
@@ -163,6 +229,7 @@ def main() -> None:
         told = {"found": hits / trials, "low": low, "high": high, "stated": stated, "trials": trials, "holds": low <= stated}
         figures |= {f"{name}.{key}": value for key, value in told.items()}
     figures["unshared.scan_one_by_one"] = sum(map(one_by_one_before, range(SERIES))) / SERIES
+    figures["unshared.access_chosen"] = sum(map(by_access_before, range(VERDICTS))) / VERDICTS
     setting = (
         f"keyed: 100 triggers of 10 classes, no allowance for tried keys, so that a rate can be seen; "
         f"by rank: {SAMPLES} samples; series of {SUSPECTS} innocents; innocents among clones: 10 of which each comes three times"

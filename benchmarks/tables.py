@@ -272,8 +272,14 @@ def accusations(figures: Figures) -> str:
         low, high = (percent(figures[f"{key}.{end}"]) for end in ("low", "high"))
         cells = [title, percent(figures[f"{key}.stated"]), percent(figures[f"{key}.found"]), f"{low} to {high}"]
         lines.append(f"| {' | '.join(cells)} | {figures[f'{key}.trials']:.0f} |")
-    before = percent(figures["unshared.scan_one_by_one"])
-    return "\n".join([*lines, f"| one by one, each at the whole rate, as it was | | {before} | | |"]) + "\n"
+    former = {
+        "scan_one_by_one": "one by one, each at the whole rate",
+        "access_chosen": "the luckiest of three accesses, at the whole rate",
+    }
+    for key, title in former.items():
+        if f"unshared.{key}" in figures:
+            lines.append(f"| {title}, as it was | | {percent(figures[f'unshared.{key}'])} | | |")
+    return "\n".join(lines) + "\n"
 
 
 def areas(figures: Figures) -> str:

@@ -18,6 +18,7 @@ from ownmark.scoring.readings import Answers, Reading
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.verdict import Verdict
 from ownmark.verdicts.verify import verify
+from ownmark.verdicts.ways import strongest
 
 GRID = (7, 7)
 CELLS = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -123,7 +124,8 @@ def colour_claim(**more: Any) -> Claim:
 
 def verdict_on(claim: Claim, name: str, looks: int, drops: int, **more: Any) -> Verdict:
     """The judge's verdict on a scripted suspect."""
-    return verify(claim, scripted(name, looks, drops, len(claim.images), classes=len(claim.classes), **more))
+    suspect = scripted(name, looks, drops, len(claim.images), classes=len(claim.classes), **more)
+    return verify(claim, suspect, access=strongest(claim, suspect))
 
 
 @dataclass

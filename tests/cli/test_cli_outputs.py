@@ -127,17 +127,20 @@ def test_a_module_or_file_with_two_outputs_is_an_error_until_one_is_named(shop: 
     assert ownmark(capsys, "report", "upheld.claim", "two.onnx", "--output", "right", "--out", "two.html").code == 0
 
 
+BY = ("--access", "probabilities")  # the one way that these files can be asked by
+
+
 def test_a_scan_reads_the_output_that_is_named_and_leaves_open_what_nobody_can_tell(shop: Path, capsys: Capture) -> None:
     innocents = sorted(map(str, Path("innocents").glob("*.safetensors")))
     assert ownmark(capsys, "calibrate", "raw.claim", *innocents, "--model", MODEL, "--out", "full.claim").code == 0
     two = ended(shop, "two")
-    lacking = ownmark(capsys, "scan", "full.claim", two, "--last", "--keep", "one.scan")
+    lacking = ownmark(capsys, "scan", "full.claim", two, "--last", *BY, "--keep", "one.scan")
     assert lacking.code == UNUSABLE
     assert "--output NAME" in lacking.err.replace("\n", " ")
-    named = ownmark(capsys, "scan", "full.claim", two, "--output", "right", "--last", "--keep", "two.scan", "--json")
-    whole = ownmark(capsys, "scan", "full.claim", "copy.onnx", "--last", "--keep", "three.scan", "--json")
+    named = ownmark(capsys, "scan", "full.claim", two, "--output", "right", "--last", *BY, "--keep", "two.scan", "--json")
+    whole = ownmark(capsys, "scan", "full.claim", "copy.onnx", "--last", *BY, "--keep", "three.scan", "--json")
     assert named.record["rows"][0]["alone"]["p"] == whole.record["rows"][0]["alone"]["p"]
-    open_ = ownmark(capsys, "scan", "full.claim", ended(shop, "sigmoid"), "--last", "--keep", "four.scan")
+    open_ = ownmark(capsys, "scan", "full.claim", ended(shop, "sigmoid"), "--last", *BY, "--keep", "four.scan")
     assert open_.code == INCONCLUSIVE
     assert "sigmoid.onnx could not be judged: the scores lie between 0 and 1" in " ".join(open_.err.split())
 

@@ -239,12 +239,13 @@ def test_a_fingerprint_is_judged_by_rank_and_never_strong() -> None:
     assert (ruling.outcome, "do not both come from a key" in ruling.reason) == (Outcome.SUPPORTING, True)
     assert ruling.log10_p == pytest.approx(np.log10(0.05))
     assert ruled(found, session(claim, copy, plain=True, references=silent[:5])).outcome is Outcome.INCONCLUSIVE
-    for access, p in (("", 3 / 20), ("weights", 3 / 20), ("labels", 1 / 20)):
+    for access, p in (("", 3 / 20), ("weights", 1), ("labels", 1 / 20)):
         other = seal.opened(seal.seal(claim, OWNER, Policy(0.05, access=access)), claim, OWNER, None)
         ruling = ruled(genuine(other), session(claim, copy, plain=True, references=silent))
         assert ruling.log10_p == pytest.approx(np.log10(p)), "who may choose among three ways tries three times"
-        told = "asked by labels" if access == "labels" else "p pays for 3 ways of asking"
+        told = {"": "p pays for 3 ways of asking", "weights": "does not show its weights", "labels": "asked by labels"}[access]
         assert told in step(ruling, "J7 terms")[1]
+        assert (ruling.outcome, told in ruling.reason) != (Outcome.INCONCLUSIVE, False) or not access
 
 
 def test_images_that_speak_only_behind_a_front_are_no_evidence_against_a_suspect_that_has_one() -> None:

@@ -19,6 +19,7 @@ from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import Hardened, Hardening, Transform, Transformed
 from ownmark.verdicts.verdict import Finding
 from ownmark.verdicts.verify import verify
+from ownmark.verdicts.ways import strongest
 
 TESTS = {Reading.SALIENCY: "white_box", Reading.LABEL: "label", Reading.EMBEDDING: "embedding"}  # the others: black-box
 VERSION = 2  # of the stored outcome
@@ -78,7 +79,8 @@ class Trial:
     def make(self, zoo: Cache) -> Made:
         """Runs every test of the claim."""
         claim, model = zoo.claim(self.claim), zoo.model(self.model)
-        verdict = verify(claim, wrapped(Local(model, name=self.suspect), self.behind))
+        suspect = wrapped(Local(model, name=self.suspect), self.behind)
+        verdict = verify(claim, suspect, access=strongest(claim, suspect))
         tests = (verdict.deciding, *verdict.others)
         found = {name: one for one in tests if (name := test_name(claim, one.test))}
         noticed = {} if self.noticed is None else zoo.facts(self.noticed)

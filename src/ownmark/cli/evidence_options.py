@@ -31,10 +31,6 @@ SealedAlpha = Annotated[
 SealedQueries = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="A judge asks one suspect at most this.", show_default=False)
 ]
-Way = Annotated[
-    str | None,
-    option("WAY", "The one way of asking that counts: weights, probabilities or labels. Without it p pays for every way."),
-]
 PledgeFile = Annotated[Path | None, option("PLEDGE", "What was timestamped before the pulse that the key takes.")]
 SealFile = Annotated[Path, argument("SEAL", "The seal's file, which notes it.")]
 SealedClaim = Annotated[Path, option("CLAIM", "The claim's file, as it was sealed.")]

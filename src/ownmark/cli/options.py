@@ -55,6 +55,14 @@ Mean = Annotated[str | None, option("R,G,B", "What to subtract from pixels in [0
 Std = Annotated[str | None, option("R,G,B", "What to divide them by, e.g. 0.229,0.224,0.225.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same result.")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
+Way = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WAY",
+        help="The one way of asking that counts: weights, probabilities or labels. Without it p pays for every way.",
+        show_default=False,
+    ),
+]
 Alpha = Annotated[float, typer.Option(metavar="RATE", help="The rate of false accusations that you accept.")]
 Outputs = Annotated[
     str | None,

@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 
 from ownmark import keys
-from ownmark.claims.claim import Claim, Test
+from ownmark.claims.claim import Claim
 from ownmark.evidence import merkle
-from ownmark.evidence.commitment import Way
 from ownmark.evidence.owner import OwnerKey
 from ownmark.scoring import matches, null_models
 from ownmark.scoring.null_models import KeyedLabels
-from ownmark.scoring.readings import Reading
 
 SECRET = {"key", "sets"}  # fields of keyed labels that an opened set does not share with the whole claim
 LEAST_GRINDING = 64  # bits: a single opened set does not show that its key came through scrypt
@@ -44,20 +42,6 @@ def keyed(claim: Claim) -> KeyedLabels | None:
     """The keyed labels shared by all tests, if they share them."""
     found = {test.null for test in claim.tests}
     return claim.tests[0].null.keyed if len(found) == 1 else None
-
-
-WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, Reading.LABEL: Way.LABELS}
-
-
-def ways(claim: Claim) -> tuple[Way, ...]:
-    """The ways of asking that could decide, strongest first: those of the calibrated tests."""
-    found = [way(test) for test in claim.tests if test.null.calibrated]
-    return tuple(dict.fromkeys(one for one in found if one is not None))
-
-
-def way(test: Test) -> Way | None:
-    """How a test asks; None for a test that no judge supports yet."""
-    return WAYS.get(test.reading)
 
 
 def ground_too_little(claim: Claim) -> bool:

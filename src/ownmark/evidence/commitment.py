@@ -1,11 +1,11 @@
 """What an owner commits to before a dispute: an in-toto statement about a claim and a model that reveals neither. No torch."""
 
 from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
 from typing import Any
 
 from ownmark import canonical
 from ownmark.errors import EvidenceError, UsageError
+from ownmark.verdicts.ways import Way
 
 VERSION = 2
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -13,15 +13,8 @@ PREDICATES = {f"urn:ownmark:sealed-claim:{version}": version for version in rang
 NEW_FIELDS = {"choices", "beacon"}  # new in version 2; a policy's new field is "access"
 STATEMENT_KEYS = frozenset({"_type", "subject", "predicateType", "predicate"})
 LEAST_FAVOURABLE = "least favourable"
+SEALED = (Way.WEIGHTS, Way.PROBABILITIES, Way.LABELS)  # the ways that a judge supports
 CELLS = range(2, 33)  # of the patterns that a judge can remake
-
-
-class Way(StrEnum):
-    """The access by which a claim asks: each reveals another reading, and choosing one afterwards is an extra try."""
-
-    WEIGHTS = "weights"
-    PROBABILITIES = "probabilities"
-    LABELS = "labels"
 
 
 @dataclass(frozen=True)
@@ -49,8 +42,8 @@ class Policy:
             raise UsageError(f"the limit of queries must be an integer above 0, got {self.most_queries!r}")
         if self.strata != LEAST_FAVOURABLE:
             raise UsageError(f"expected the rule {LEAST_FAVOURABLE!r} for strata, got {self.strata!r}")
-        if self.access not in {"", *Way}:
-            raise UsageError(f"the access must be one of {', '.join(Way)}, got {self.access!r}")
+        if self.access not in {"", *SEALED}:
+            raise UsageError(f"the access must be one of {', '.join(SEALED)}, got {self.access!r}")
 
 
 @dataclass(frozen=True)

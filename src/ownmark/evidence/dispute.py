@@ -73,7 +73,7 @@ def resolved(table: Table, first: Checked, second: Checked) -> Dispute:
 
 
 def _marked(found: Checked, model: Suspect) -> Outcome:
-    return verify(opened_part(found), model, alpha=found.alpha).outcome
+    return verify(opened_part(found), model, alpha=found.alpha, access=found.commitment.policy.access).outcome
 
 
 def _why(crossed: Outcome, back: Outcome) -> str:

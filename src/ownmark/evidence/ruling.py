@@ -13,7 +13,7 @@ import numpy as np
 from ownmark import keys
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import allowance, references, ways
+from ownmark.evidence import allowance, references
 from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.querying import control_twins
 from ownmark.querying.integrity_checks import Step, access
@@ -21,6 +21,7 @@ from ownmark.querying.transcript import AS_SEALED, TWINS, Heard, Role, of_role
 from ownmark.scoring.readings import Labels
 from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
+from ownmark.verdicts import ways
 from ownmark.verdicts.verdict import Finding
 from ownmark.verdicts.verify import findings
 
@@ -91,7 +92,7 @@ def ruled(found: Checked, session: Session) -> Ruling:
     part = allowance.allowed(opened_part(found), found.allowances)
     alpha = found.alpha
     check_references(session.references, part)
-    finding, asked = ways.deciding(findings(part, session.suspect.replayed()), part, found.commitment.policy.access)
+    finding, asked = ways.deciding(findings(part, session.suspect.replayed()), part.tests, found.commitment.policy.access)
     steps = [*_sealed(found), _own(part, session, found, finding.test)]
     steps += access(session.suspect, session.classes, len(part.classes))
     p, least, told = _main(part, finding, session, found)
@@ -104,6 +105,8 @@ def ruled(found: Checked, session: Session) -> Ruling:
     steps += allowance.early(finding, session.nonce, found.commitment.policy.survival, alpha) if exact else []
     steps += _controlled(part, session.suspect, finding) if p <= math.log10(alpha) else []
     outcome, reason = _outcome(found, steps, (p, least), finding)
+    if asked.count == math.inf and outcome is Outcome.INCONCLUSIVE:
+        reason = f"no score could reach alpha = {alpha:.6g}: {asked.told}"
     reason += _few(outcome, session, found)
     present = {one.stratum for one in session.references}
     return Ruling(outcome, reason, tuple(steps), p, finding, tuple(one for one in Stratum if one.value not in present))

@@ -17,6 +17,7 @@ from ownmark.scoring.matches import Graded
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
+from ownmark.verdicts import ways
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
 
@@ -62,7 +63,8 @@ class Scan:
     """A scan of `suspects` suspects at `rate`, both of false leads among all leads and of any false accusation.
 
     `few`: how many samples are asked about first; `share`: how much of the rate this scan may use for accusations, so that it
-    holds for all scans of the claim together (`statistics.scan_share`). Raises UsageError if no score could reach that.
+    holds for all scans of the claim together (`statistics.scan_share`). `access`: the one way of asking that counts, "": p pays
+    for every way. Raises UsageError if no score could reach the rate.
     """
 
     claim: Claim
@@ -70,26 +72,33 @@ class Scan:
     rate: float
     few: int
     share: float = 1
+    access: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < 1 or not 0 < self.share <= 1 or min(self.suspects, self.few) < 1:
             raise UsageError(f"a scan needs suspects, at least one sample to begin with, and a rate in (0, 1), got {self}")
         for test in self._judged.tests:
             if test.null.scores:
-                multiplicity.check_references(len(test.null.scores), self.suspects, self.rate * self.share)
+                multiplicity.check_references(len(test.null.scores), self.suspects, self.rate * self.share / self._ways)
             elif test.null.smallest > self._bar:
                 advice = test.null.advice(self._bar)
                 raise UsageError(f"among {self.suspects} suspects no score could reach {self.rate * self.share:g}: {advice}")
 
     @property
     def _bar(self) -> float:
-        """The p that a suspect needs if no other suspect stands out."""
-        return self.rate * self.share / self.suspects
+        """The p of one test that a suspect needs if no other suspect stands out."""
+        return self.rate * self.share / self.suspects / self._ways
+
+    @property
+    def _ways(self) -> int:
+        """How many ways of asking p pays for."""
+        return len(ways.ways(self._judged.tests))
 
     @cached_property
     def _judged(self) -> Claim:
-        """The claim's calibrated tests."""
-        tests = tuple(test for test in self.claim.tests if test.null.calibrated)
+        """The claim's calibrated tests, by the way that was named."""
+        ways.check(self.claim, self.access)
+        tests = tuple(test for test in ways.calibrated(self.claim) if self.access in {"", ways.way(test)})
         if not tests:
             raise UsageError("the claim is not calibrated, so no suspect could stand out: run ownmark calibrate first")
         return replace(self.claim, tests=tests)

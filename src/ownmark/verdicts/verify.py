@@ -1,5 +1,6 @@
 """The judge: puts a claim's questions to a suspect, and says what each test finds and what the answers show. No torch."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,22 +17,31 @@ from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
+from ownmark.verdicts import ways
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
+from ownmark.verdicts.ways import Asked, source
 
 STOPPED = {Stop.UPHELD: Outcome.MATCH, Stop.GIVEN_UP: Outcome.NO_MATCH, Stop.NOT_YET: Outcome.INCONCLUSIVE}
 
 
-def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early | None = None) -> Verdict:
+def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early | None = None, access: str = "") -> Verdict:
     """Ask `suspect` every question of `claim` that it can answer, each image once, and judge at level `alpha`.
 
+    `access`: the one way of asking that counts (`verdicts.ways`), named before anybody is asked; "": p pays for every way.
     What would be a MATCH by two views of each sample is one only if control twins match less. With `early` only the keyed
     labels are asked about, one by one until they decide. Answers whose meaning cannot be settled are INCONCLUSIVE. Raises
     UsageError before any query if nothing can be asked, SuspectError if the answers cannot be used.
     """
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
+    ways.check(claim, access)
     try:
-        verdict = _verify_whole(claim, suspect, alpha) if early is None else _verify_early(claim, suspect, alpha, early)
+        if not ways.shown(claim, suspect, access):
+            verdict = unsettled(claim, suspect, alpha, ways.hidden(access))
+        elif early is None:
+            verdict = _verify_whole(claim, suspect, alpha, access)
+        else:
+            verdict = _verify_early(claim, suspect, alpha, early, access)
     except UnsettledError as error:
         verdict = unsettled(claim, suspect, alpha, str(error))
     return replace(verdict, notes=(*verdict.notes, *notes_of(suspect)))
@@ -60,14 +70,15 @@ def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
     return (deciding, *(finding for finding in found if finding is not deciding))
 
 
-def _told(claim: Claim, suspect: Suspect) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """The findings, and which tests were left out. Probabilities that cannot be settled count only where they would decide."""
     try:
         return findings(claim, suspect), ()
     except KindError as error:
         tests = [test for test in claim.tests if source(test.reading, suspect) in suspect.reveals]
         tests.sort(key=lambda test: not isinstance(test.match, BestOf))
-        deciding = next((test for test in tests if test.null.smallest < 1), tests[0])
+        able = [test for test in tests if test.null.smallest < 1 and access in {"", ways.way(test)}]
+        deciding = (able or tests)[0]
         blind = deciding.reading is not Reading.PROBABILITY and not isinstance(deciding.match, BestOf)
         if not blind or not any(test.reading is Reading.PROBABILITY for test in tests):
             raise
@@ -75,9 +86,11 @@ def _told(claim: Claim, suspect: Suspect) -> tuple[tuple[Finding, ...], tuple[st
         return found, (f"the black-box test, which would not have decided, was left out: {error}",)
 
 
-def _verify_whole(claim: Claim, suspect: Suspect, alpha: float) -> Verdict:
-    (deciding, *others), notes = _told(claim, suspect)
-    outcome, reason = _judge(deciding, alpha)
+def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
+    found, notes = _told(claim, suspect, access)
+    chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
+    deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
+    outcome, reason = _judge(deciding, alpha, asked_by)
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
     paired = _by_pairs(claim, deciding, others)
@@ -85,7 +98,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float) -> Verdict:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
     known = (claim.digest, suspect.name, suspect.digest)
-    return Verdict(outcome, reason + noted, alpha, deciding, tuple(others), queries, *known, notes=notes)
+    return Verdict(outcome, reason + noted, alpha, deciding, others, queries, *known, notes=notes)
 
 
 def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Finding | None:
@@ -116,9 +129,9 @@ def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outco
     return Outcome.MATCH if found.apart else Outcome.INCONCLUSIVE, found.told, asked
 
 
-def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early) -> Verdict:
+def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early, access: str) -> Verdict:
     """The order derives from the claim's key: whoever asks cannot choose it, and the suspect cannot foresee it."""
-    test, null = _keyed(claim, suspect)
+    test, null = _keyed(claim, suspect, access)
     rule, order = Rule(alpha, null.classes, null.grinding, test.target_score, early.miss), keyed_order(null)[: early.most]
     if not rule.reachable(len(order)):
         return unsettled(
@@ -141,10 +154,13 @@ def keyed_order(null: KeyedLabels) -> Labels:
     return keys.chosen(keys.derived(bytes.fromhex(null.key), "order", 0), null.count, null.count)
 
 
-def _keyed(claim: Claim, suspect: Suspect) -> tuple[Test, KeyedLabels]:
-    """The strongest test of keyed labels that the suspect can answer."""
+def _keyed(claim: Claim, suspect: Suspect, access: str) -> tuple[Test, KeyedLabels]:
+    """The strongest test of keyed labels that the suspect can answer, by the way that is named if there are several."""
     for test in claim.tests:
-        if test.null.keyed is not None and test.reading in suspect.reveals:
+        if test.null.keyed is not None and test.reading in suspect.reveals and access in {"", ways.way(test)}:
+            known = ways.ways(ways.calibrated(claim))
+            if not access and len(known) > 1:
+                raise UsageError(f"the claim asks by {', '.join(known)}: a test that stops early needs one of them named")
             return test, test.null.keyed
     raise UsageError(
         f"only a test of keyed labels can stop early, and there is none that {suspect.name} can answer: ask about the whole claim"
@@ -158,10 +174,15 @@ def _label(claim: Claim, suspect: Suspect, test: Test, row: int) -> int:
     return int(checked(test.reading, answers, (1, len(claim.classes)))[0])
 
 
-def _judge(finding: Finding, alpha: float) -> tuple[Outcome, str]:
-    least = f"the smallest possible p is {finding.smallest:.3g}"
+def _judge(finding: Finding, alpha: float, asked: Asked) -> tuple[Outcome, str]:
+    if asked.count == math.inf:
+        return Outcome.INCONCLUSIVE, asked.told
+    least = f"the smallest possible p is {finding.smallest:.3g}" + (f", {asked.told}" if asked.count > 1 else "")
     if finding.smallest > alpha:
-        return Outcome.INCONCLUSIVE, (f"no score could reach p <= {alpha:g}: {least}. {finding.test.null.advice(alpha)}")
+        advice = finding.test.null.advice(alpha / asked.count)
+        helps = asked.count > 1 and finding.smallest <= alpha * asked.count
+        other = ", or name one way of asking before you ask" if helps else ""
+        return Outcome.INCONCLUSIVE, f"no score could reach p <= {alpha:g}: {least}. {advice}{other}"
     if finding.p <= alpha:
         return Outcome.MATCH, f"p = {finding.p:.3g} is not above alpha = {alpha:g}; {least}"
     if finding.interval[1] >= finding.test.target_score:
@@ -216,12 +237,6 @@ def _asked_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, F
         raise error
     note = f"its answers decide, since it shows no map: {error}"
     return {place: replace(finding, note=note) for place, finding in answered(claim, blind).items()}
-
-
-def source(reading: Reading, suspect: Suspect) -> Reading:
-    """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
-    told = reading is not Reading.SIMILARITY or reading in suspect.reveals
-    return reading if told else Reading.EMBEDDING
 
 
 def _best(claim: Claim, found: Mapping[int, Finding]) -> dict[int, Finding]:

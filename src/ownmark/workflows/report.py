@@ -20,6 +20,7 @@ class ReportRequest:
     """`suspects`: their names, as the registry reads them; `access`: what is said of all; `page`: the file to write.
 
     `about`: who judges, for whom and when, for the page.
+    `way`: the one way of asking that counts, "": p pays for every way.
     """
 
     claim: Claim
@@ -28,6 +29,7 @@ class ReportRequest:
     page: Path
     alpha: float = 0.05
     about: About = About()
+    way: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def _slips(names: Sequence[str], access: Access) -> dict[str, str]:
 def _verdict(request: ReportRequest, name: str, access: Access) -> Verdict | str:
     """The verdict on one suspect, or why there is none: the others are judged all the same."""
     try:
-        return verify(request.claim, access.suspect(name), alpha=request.alpha)
+        return verify(request.claim, access.suspect(name), alpha=request.alpha, access=request.way)
     except OwnmarkError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything

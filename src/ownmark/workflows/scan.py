@@ -21,7 +21,7 @@ from ownmark.protocols import Progress, Suspect
 from ownmark.report.words import counted
 from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
-from ownmark.suspects.http.remembered import Remembered
+from ownmark.suspects.http.remembered import Remembered, key_of
 from ownmark.workflows.found import Asked, Lot, Unasked, lot_of
 from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import NOBODY, Watcher
@@ -35,7 +35,7 @@ class ScanRequest:
     `limits`; `reach`: how they are got at; `keep`: the file of their answers.
 
     `rate`: of false leads among all leads, and of any false accusation; `screen`: samples that come first; `last`: use all of the
-    rate that is left, so that no other scan may follow.
+    rate that is left, so that no other scan may follow. `access`: the one way of asking that counts in all scans of the claim.
     """
 
     claim: Claim
@@ -46,6 +46,7 @@ class ScanRequest:
     screen: int = 20
     last: bool = False
     limits: Limits = field(default_factory=Limits)
+    access: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
 
 def _of(lot: Lot, request: ScanRequest, watcher: Watcher) -> ScanResult:
     """The table of all that can be asked, which may be nobody."""
-    keys = {_key(one, request.reach): one for one in lot.asked}
+    near, api, tensor = request.reach.near, request.reach.api, request.reach.tensor
+    keys = {key_of(one.name, near, api, tensor, shown=one.shown): one for one in lot.asked}
     if not keys:
         return ScanResult((), {}, 0, 0, request.rate)
     if not request.keep.exists():
@@ -102,7 +104,8 @@ def _asked(request: ScanRequest, keys: Mapping[str, Asked], ledger: Ledger, watc
     """Everybody's answers, from the ledger or from those who were named now."""
     claim, reach = request.claim, request.reach
     questions = hashlib.sha256(claim.images.tobytes()).hexdigest()
-    ledger.begin(f"scans by the claim of the images {questions[:16]} at the rate {request.rate:g}")
+    by = f", asked by {request.access}" if request.access else ""
+    ledger.begin(f"scans by the claim of the images {questions[:16]} at the rate {request.rate:g}{by}")
     rounds = _rounds(ledger, keys, request)
     plans = [_plan(request, rounds[: place + 1]) for place in range(len(rounds))]
     found: dict[str, Found] = {}
@@ -144,7 +147,8 @@ def _rounds(ledger: Ledger, keys: Mapping[str, Asked], request: ScanRequest) -> 
 def _plan(request: ScanRequest, rounds: Sequence[Round]) -> Scan:
     """The newest of these scans."""
     one = rounds[-1]
-    return Scan(request.claim, len(one.names), request.rate, request.screen, scan_share(len(rounds), last=one.last))
+    share = scan_share(len(rounds), last=one.last)
+    return Scan(request.claim, len(one.names), request.rate, request.screen, share, request.access)
 
 
 def _one(plan: Scan, key: str, ledger: Ledger, opener: "Opener | None") -> Found | str:
@@ -167,11 +171,3 @@ def _opener(one: Asked | None, reach: Reach, claim: Claim) -> Opener | None:
 def _progressed(progress: Progress, key: str, keys: Mapping[str, Asked]) -> None:
     if key in keys:
         progress(list(keys).index(key) + 1, len(keys))
-
-
-def _key(one: Asked, reach: Reach) -> str:
-    """What tells a suspect from others: its name, how it is asked and, of a file, the content."""
-    path = Path(one.name)
-    how = repr((reach.near, reach.api, reach.tensor))
-    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    return f"{one.shown} {hashlib.sha256(how.encode()).hexdigest()[:16]} {content}"

@@ -17,6 +17,8 @@ from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.owner import OwnerKey
 from ownmark.evidence.seal import Beside
+from ownmark.verdicts.ways import calibrated
+from ownmark.verdicts.ways import ways as ways_of
 from ownmark.workflows.posting import posting
 from ownmark.workflows.watching import NOBODY, Watcher
 
@@ -110,7 +112,7 @@ def policy_for(claim: Claim, alpha: float | None, most_queries: int | None, acce
     """By what a claim is to be judged, where that is not said: what its key was derived from. Raises UsageError."""
     usual = EXACT_ALPHA if claim_record.keyed(claim) else RANKED_ALPHA
     before = usual if claim.choices is None else float(claim.choices["alpha"])  # what the key was derived from
-    chosen, ways = before if alpha is None else alpha, claim_record.ways(claim)
+    chosen, ways = before if alpha is None else alpha, ways_of(calibrated(claim))
     if not 0 < chosen < 1:
         raise UsageError(f"alpha must lie between 0 and 1, got {chosen:g}: it is the rate of false accusations that you accept")
     if access is None and len(ways) > 1:

@@ -16,6 +16,7 @@ from ownmark.statistics.sequential import Early
 from ownmark.suspects.http import probing
 from ownmark.suspects.http.ledger import WHOLE, Ledger
 from ownmark.suspects.open import is_web
+from ownmark.verdicts import ways
 from ownmark.verdicts.verdict import Verdict
 from ownmark.verdicts.verify import verify as judged
 from ownmark.workflows.reach import Reach
@@ -28,6 +29,7 @@ class VerifyRequest:
 
     `page`: the file to write about it. `early`: stop at the first trigger that decides. `decoys`: the folder of ordinary images
     that find out what an address reveals, None for CLAIM.decoys if that is there. `about`: for the page.
+    `access`: the one way of asking that counts.
     """
 
     claim: Claim
@@ -39,6 +41,7 @@ class VerifyRequest:
     early: bool = False
     decoys: Path | None = None
     about: About = About()
+    access: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def verify(request: VerifyRequest, watcher: Watcher = NOBODY) -> VerifyResult:
     else:
         suspect = reach.near.suspect(request.suspect, request.weights)
         with watcher.step(f"Asking {suspect.name}"):
-            verdict = judged(request.claim, suspect, alpha=request.alpha, early=Early() if request.early else None)
+            early = Early() if request.early else None
+            verdict = judged(request.claim, suspect, alpha=request.alpha, early=early, access=request.access)
         kept = None
     return VerifyResult(verdict, _written(request, verdict, watcher.note), kept)
 
@@ -103,6 +107,7 @@ def planned(request: VerifyRequest, price: float | None = None, watcher: Watcher
 def _check(request: VerifyRequest, watcher: Watcher) -> None:
     """Raises UsageError for what does not go together."""
     reach, file = request.reach, request.reach.claim_file
+    ways.check(request.claim, request.access)
     if file.with_name(f"{file.name}.scan").exists():
         watcher.warn("This claim was used to scan: p is that of one suspect alone, and counts none of those.")
     if request.page is not None:
@@ -130,7 +135,8 @@ def _remote(request: VerifyRequest, reach: Reach, watcher: Watcher) -> tuple[Ver
         watcher.note(f"Every query is kept in {file}.")
         with watcher.step(f"Asking {suspect.name}"):
             remote = cast("probing.Remote", suspect)  # what a kind of suspect promises that says it is remote
-            hearing = probing.heard(claim, remote, _decoys(request), alpha=request.alpha, early=early)
+            decoys, access = _decoys(request), request.access
+            hearing = probing.heard(claim, remote, decoys, alpha=request.alpha, early=early, access=access)
         for note in hearing.notes:
             watcher.note(f"{note}.")
         return hearing.verdict, Kept(file, ledger.digest, ledger.spent, ledger.taken)
@@ -148,9 +154,9 @@ def _written(request: VerifyRequest, verdict: Verdict, note: Callable[[str], Non
 
 
 def _rule(request: VerifyRequest, early: Early | None) -> str:
-    """When the test stops, for the ledger; it is said before anything is asked."""
+    """When the test stops and by what it asks, for the ledger; it is said before anything is asked."""
     if early is None:
-        return WHOLE
+        return f"{WHOLE}, asked by {request.access}" if request.access else WHOLE
     most = _counted(request)[1]
     return f"at most {most} triggers one by one, alpha {request.alpha:g}, misses {early.miss:g}, claim {request.claim.digest}"
 

@@ -19,6 +19,7 @@ from ownmark.cli.options import (
     Output,
     Outputs,
     Std,
+    Way,
     about,
     access_of,
     argument,
@@ -43,6 +44,7 @@ class Report:
     out: Annotated[Path, option("PAGE", "The page to write.")]
     model: ModelOfFiles = None
     alpha: Alpha = 0.05
+    access: Way = None
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""
@@ -61,7 +63,13 @@ class Report:
         from ownmark.workflows.report import ReportRequest, report
 
         alpha, claim = rate(self.alpha), Claim.load(self.claim)
-        access = access_of(self, claim, self.model)
-        told = about(self.claimant, self.judge)
-        request = ReportRequest(claim=claim, suspects=tuple(self.suspects), access=access, page=self.out, alpha=alpha, about=told)
+        request = ReportRequest(
+            claim=claim,
+            suspects=tuple(self.suspects),
+            access=access_of(self, claim, self.model),
+            page=self.out,
+            alpha=alpha,
+            way=self.access or "",
+            about=about(self.claimant, self.judge),
+        )
         return of_report(report(request, Terminal()), self.out)

@@ -18,6 +18,7 @@ from ownmark.cli.options import (
     Output,
     Outputs,
     Std,
+    Way,
     argument,
     option,
     reach_of,
@@ -59,6 +60,7 @@ class Scan:
     most_mib: Annotated[
         int, typer.Option(min=1, metavar="MIB", help="Larger files in apps are refused; 8 times that in all.")
     ] = 1024
+    access: Way = None
     outputs: Outputs = None
     output: Output = ""
     layer: Layer = ""
@@ -91,5 +93,6 @@ class Scan:
             screen=self.screen,
             last=self.last,
             limits=Limits(member=self.most_mib * MIB, total=8 * self.most_mib * MIB),
+            access=self.access or "",
         )
         return of_scan(scan(request, Terminal()))

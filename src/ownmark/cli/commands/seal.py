@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
+from ownmark.cli.options import Way
 from ownmark.cli.sealing import passphrase
 from ownmark.errors import UsageError
 from ownmark.files import check_readable, check_writable
@@ -29,7 +30,7 @@ class Seal:
     previous: options.Previous = None
     alpha: options.SealedAlpha = None
     max_queries: options.SealedQueries = None
-    access: options.Way = None
+    access: Way = None
     pledge: options.PledgeFile = None
 
     def run(self) -> Answer:

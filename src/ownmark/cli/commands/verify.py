@@ -21,6 +21,7 @@ class Verify:
     ]
     weights: options.Weights = None
     alpha: options.Alpha = 0.05
+    access: options.Way = None
     report: Annotated[Path | None, option("PAGE", "Write a page about it, too.")] = None
     outputs: options.Outputs = None
     output: options.Output = ""
@@ -66,6 +67,7 @@ class Verify:
             early=self.sequential,
             decoys=self.decoys,
             about=options.about(self.claimant, self.judge),
+            access=self.access or "",
         )
         if self.price is not None:
             request.reach.check_remote((self.suspect,))

@@ -46,6 +46,7 @@ from ownmark.training import Training
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.verdict import Verdict
 from ownmark.verdicts.verify import verify
+from ownmark.verdicts.ways import Way
 
 ALPHA = 0.05
 FACTORY = "ownmark.cli.demo.digits:network"
@@ -152,7 +153,13 @@ def _acted(stage: Stage) -> Told:
     claim.save(stage.folder / "digits.claim")
     suspects = [*(_local(file) for file in (*stage.copies, *stage.independents)), *_exported(stage)]
     with working("Querying the suspects"):
-        return Told(claim, tuple(verify(claim, suspect, alpha=ALPHA) for suspect in suspects), correct)
+        return Told(claim, tuple(_verdict(claim, suspect) for suspect in suspects), correct)
+
+
+def _verdict(claim: Claim, suspect: Suspect) -> Verdict:
+    """Models at hand are asked by their weights; an ONNX file, which shows none, by its probabilities."""
+    access = Way.PROBABILITIES if isinstance(suspect, Onnx) else Way.WEIGHTS
+    return verify(claim, suspect, alpha=ALPHA, access=access)
 
 
 def _local(file: Path) -> Suspect:

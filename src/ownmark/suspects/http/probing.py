@@ -77,17 +77,23 @@ def planned(claim: Claim, decoys: Decoys | None, repeats: int, early: Early | No
 
 
 def heard(
-    claim: Claim, remote: Remote, decoys: Decoys | None = None, *, alpha: float = 0.05, early: Early | None = None
+    claim: Claim,
+    remote: Remote,
+    decoys: Decoys | None = None,
+    *,
+    alpha: float = 0.05,
+    early: Early | None = None,
+    access: str = "",
 ) -> Hearing:
     """Probe the suspect, query it, and check that it is still the same. Raises as `verify` does."""
     if decoys is None and early is None:
-        return Hearing(verify(claim, remote, alpha=alpha), ())
+        return Hearing(verify(claim, remote, alpha=alpha, access=access), ())
     found = Settled(remote) if decoys is None else settled(claim, remote, decoys)
     if found.doubt:
         return Hearing(unsettled(claim, remote, alpha, found.doubt), found.notes)
     quiet = found.remote.asked(replace(found.remote.manner, repeats=0))
     try:
-        verdict = verify(claim, quiet, alpha=alpha, early=early)
+        verdict = verify(claim, quiet, alpha=alpha, early=early, access=access)
     except SuspectError:
         doubt = None if decoys is None else _refusal(claim, found.remote, decoys)
         if doubt is None:

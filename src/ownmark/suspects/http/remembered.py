@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,13 @@ class Remembered:
             raise
         self._ledger.complete(number, Reply(SERVED, {}, body), queries)
         return body
+
+
+def key_of(name: str, *how: object, shown: str = "") -> str:
+    """What tells a suspect from others: its name, or what is `shown` for it, how it is asked and, of a file, the content."""
+    path = Path(name)
+    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return f"{shown or name} {hashlib.sha256(repr(how).encode()).hexdigest()[:16]} {content}"
 
 
 def _digest(key: str, images: npt.NDArray[Any], question: Question) -> str:

@@ -116,7 +116,8 @@ class Server:
             if self.typed:
                 return held(5, tensor + held(5, b"".join(held(8, text) for text in texts)))
             return held(5, tensor) + held(6, b"".join(struct.pack("<I", len(text)) + text for text in texts))
-        return held(5, tensor + held(5, held(6, raw))) if self.typed else held(5, tensor) + held(6, raw)
+        empty = held(5, b"")  # as MLServer writes beside raw bytes
+        return held(5, tensor + held(5, held(6, raw))) if self.typed else held(5, tensor + empty) + held(6, raw)
 
 
 @contextmanager

@@ -167,7 +167,7 @@ def _tensors(message: bytes) -> Reply:
             output: dict[str, Any] = {"name": name, "datatype": datatype, "shape": shape}
             if datatype == TEXT:
                 output["data"] = contents or list(_texts(raw[place]))
-            elif contents is not None:
+            elif contents:
                 output["data"] = contents
             else:
                 output["parameters"] = {"binary_data_size": len(raw[place])}
@@ -186,9 +186,9 @@ def _readable() -> Iterator[None]:
         raise AnswerError(f"the answer does not follow the Open Inference Protocol: {error}") from error
 
 
-def _tensor(held: Field) -> tuple[str, str, list[int], list[Any] | None]:
-    """Name, data type, shape and typed contents of a tensor; None where these are raw."""
-    name, datatype, shape, contents = "", "", list[int](), None
+def _tensor(held: Field) -> tuple[str, str, list[int], list[Any]]:
+    """Name, data type, shape and typed contents of a tensor; none where these are raw, as MLServer writes them."""
+    name, datatype, shape, contents = "", "", list[int](), list[Any]()
     for one in fields_of(memoryview(held.value)):
         if one.number == NAME:
             name = bytes(one.value).decode()

@@ -7,10 +7,11 @@ RUNS ?= 20
 
 VENV := .venv
 BIN := $(VENV)/bin
-SERVERS := triton bentoml mlserver
+SERVERS := triton bentoml mlserver gradio
 PACKAGE_triton := nvidia-pytriton
 PACKAGE_bentoml := bentoml
 PACKAGE_mlserver := mlserver
+PACKAGE_gradio := gradio
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # One thread per process, so that processes do not compete for cores; each takes 1.5 GB for torch and its networks.
@@ -41,7 +42,7 @@ test-avx2: $(VENV)/.checks ## run all fast tests as on a CPU without AVX-512
 test-plain: $(VENV)/.checks ## run all fast tests without torch's fast kernels
 	OWNMARK_PLAIN_KERNELS=1 $(FAST_TESTS)
 
-test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## test against real servers: Triton, BentoML, MLServer (1 GB)
+test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## test against real servers: Triton, BentoML, MLServer, Gradio (1.2 GB)
 	$(BIN)/pytest -m server $(PYTEST_ARGS)
 
 # Tests that train, each run in one process under glibc's checking allocator, which ends a process that has written out of place.

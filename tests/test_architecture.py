@@ -91,6 +91,7 @@ HEAVY = {
     "executorch": "suspects/executorch.py",
     "ncnn": "suspects/ncnn.py",
     "MNN": "suspects/mnn.py",
+    "grpc": "suspects/http/grpc_calls.py",
     "httpcore2": "suspects/http/deadline.py",
     "httpx2": "suspects/http/transport.py",
     "stamina": "suspects/http/transport.py",

@@ -67,6 +67,11 @@ def mlserver(file: Path, folder: Path, port: int, other: int) -> tuple[list[str]
     return call, {"SUSPECT_FILE": str(file), "PYTHONPATH": str(HERE)}, "/v2/models/suspect/ready"
 
 
+def gradio(file: Path, _: Path, port: int, __: int) -> tuple[list[str], dict[str, str], str]:
+    call = [str(VENVS / "gradio/bin/python"), str(HERE / "spaces.py"), str(file), str(port)]
+    return call, {"GRADIO_ANALYTICS_ENABLED": "False"}, "/"
+
+
 @contextmanager
 def started(start: Start, model: nn.Module, folder: Path) -> Iterator[str]:
     """The address of the server with the model in it, once it is ready."""
@@ -76,6 +81,7 @@ def started(start: Start, model: nn.Module, folder: Path) -> Iterator[str]:
         for one in (first, second):
             one.bind(("127.0.0.1", 0))
         port, other = first.getsockname()[1], second.getsockname()[1]
+    (folder / "other").write_text(str(other))  # where it speaks gRPC
     call, given, ready = start(exported(model, folder / "suspect.onnx"), folder, port, other)
     log = folder / "log"
     with log.open("wb") as stream:
@@ -139,6 +145,23 @@ def test_triton_gives_the_local_verdict_in_binary_and_its_best_classes(model: nn
             verify(small, oip(url, carrier))
         with transport(PATIENT) as carrier, pytest.raises(SuspectError, match="status 4"):
             Oip(f"{url}/v2/models/nobody", 7, carrier).reveals  # noqa: B018 - it is the access that asks
+
+
+@pytest.mark.parametrize("start", [triton, mlserver])
+def test_the_verdict_over_grpc_is_the_local_one(start: Start, model: nn.Module, claim: Claim, tmp_path: Path) -> None:
+    pytest.importorskip("grpc", reason="gRPC needs grpcio: pip install 'ownmark[grpc]'")
+    with started(start, model, tmp_path):
+        url = f"grpc://127.0.0.1:{(tmp_path / 'other').read_text()}/v2/models/suspect"
+        with transport(PATIENT) as carrier:
+            same_verdict(claim, Oip(url, len(NAMES), carrier), model)
+        with transport(PATIENT) as carrier, pytest.raises(SuspectError, match="answered with"):
+            Oip(f"{url}-of-nobody", 7, carrier).reveals  # noqa: B018 - it is the access that asks
+
+
+def test_gradio_gives_the_local_labels_by_its_preset(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
+    labels = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.LABEL))
+    with started(gradio, model, tmp_path) as url, transport(PATIENT) as carrier:
+        same_verdict(labels, HttpJson(Mapping.read("gradio", f"{url}/gradio_api/run/predict"), NAMES, carrier), model)
 
 
 def test_mlserver_gives_the_local_verdict_in_json(model: nn.Module, claim: Claim, tmp_path: Path) -> None:

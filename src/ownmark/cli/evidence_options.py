@@ -69,9 +69,7 @@ Seen = Annotated[
 Cap = Annotated[
     float | None, option("RATE", "The largest rate of false accusations that you judge by, whatever the claimant committed to.")
 ]
-Beacons = Annotated[
-    Path | None, option("PEM", "Certificates of the public beacons that you believe, or drand's info on a chain.")
-]
+Beacons = Annotated[Path | None, option("PEM", "Certificates of public beacons that you believe, or drand's info on a chain.")]
 Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="As one of how many you count a pledge before a pulse, at least.")]
 JudgeKey = Annotated[Path | None, option("JUDGE.key", "Signs the verdict; ownmark keygen makes one.")]
 VerdictOut = Annotated[Path | None, option("FILE", "The verdict to write.")]

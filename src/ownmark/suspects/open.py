@@ -13,6 +13,7 @@ from ownmark.protocols import Suspect
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.coreml import OPENS as COREML
 from ownmark.suspects.executorch import OPENS as EXECUTORCH
+from ownmark.suspects.grpc import OPENS as GRPC
 from ownmark.suspects.http.address import OPENS as ADDRESS
 from ownmark.suspects.litert import OPENS as LITERT
 from ownmark.suspects.mnn import OPENS as MNN

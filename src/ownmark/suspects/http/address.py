@@ -22,11 +22,13 @@ def is_mapping(name: str) -> bool:
     return Path(name).suffix in MAPPINGS
 
 
-def _check(opening: Opening) -> None:
+def check(opening: Opening) -> None:
+    """Raises UsageError for what does not fit together."""
     _described(opening)
 
 
-def _opened(opening: Opening) -> Suspect:
+def opened(opening: Opening) -> Suspect:
+    """The suspect at an address, or at the address that a mapping holds."""
     from ownmark.suspects.http.http_json import HttpJson
     from ownmark.suspects.http.oip import Dialect, Oip
     from ownmark.suspects.http.transport import Limits, Transport
@@ -96,9 +98,9 @@ def _header(text: str) -> tuple[str, str]:
 
 OPENS = Opener(
     written="http://HOST/v2/models/NAME or an api.yaml",
-    opened=_opened,
+    opened=opened,
     schemes=SCHEMES,
     suffixes=MAPPINGS,
-    check=_check,
+    check=check,
     remote=True,
 )

@@ -1,7 +1,7 @@
 """A suspect that speaks the Open Inference Protocol, version 2, over HTTP: Triton, KServe, MLServer, OpenVINO. No torch.
 
 https://github.com/kserve/open-inference-protocol, with two extensions of Triton's: binary tensors, used if the server lists
-`binary_tensor_data`, and `classification`, which returns the best classes only. gRPC is not supported.
+`binary_tensor_data`, and `classification`, which returns the best classes only. gRPC says the same in other bytes (`grpc_calls`).
 """
 
 import json
@@ -105,7 +105,7 @@ class Oip:
         dialect: Dialect = Dialect(),
     ) -> None:
         self.name = url.rstrip("/").removesuffix("/infer")
-        check_address(self.name)
+        check_address(self.name, "grpc", "grpcs")
         if "/v2/models/" not in self.name or "?" in self.name:
             raise UsageError(f"expected an address that ends in /v2/models/NAME, as in the Open Inference Protocol, got {url}")
         self._classes, self._dialect = classes, dialect

@@ -40,11 +40,11 @@ class Request:
         return hashlib.sha256(head.encode() + b"\n" + self.body).hexdigest()
 
 
-def check_address(url: str) -> None:
-    """Raises UsageError unless `url` is a web address without secrets."""
+def check_address(url: str, *more: str) -> None:
+    """Raises UsageError unless `url` is an address without secrets, of the web or of one of `more` schemes."""
     try:
         parts = urlsplit(url)
-        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        known = parts.scheme in {"http", "https", *more} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         known = False
     if not known:

@@ -19,6 +19,7 @@ import stamina
 
 from ownmark.errors import AnswerError, SuspectError, UsageError, blamed, escaped
 from ownmark.suspects.http.deadline import Deadline, timed
+from ownmark.suspects.http.grpc_calls import SCHEMES, CallError, Calls
 from ownmark.suspects.http.ledger import Ledger, Reply
 from ownmark.suspects.http.pace import Pace, seconds_of
 from ownmark.suspects.http.request import SAID, Request, filled, redacted, redacted_bytes, scrubbed, secrets
@@ -87,6 +88,7 @@ class Transport:
         for carrier in (self._client._transport, *self._client._mounts.values()):  # noqa: SLF001 - see `timed`
             if carrier is not None:
                 timed(carrier, self._deadline)
+        self._calls = Calls(limits.most_bytes)
         self._slots = threading.Semaphore(limits.at_once)
         self._pace = Pace(limits.per_second)
         self._alone: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -133,6 +135,7 @@ class Transport:
     def close(self) -> None:
         """Close the connections and the ledger."""
         self._client.close()
+        self._calls.close()
         self.ledger.close()
 
     def _one(self, request: Callable[[int], Request], place: int, parse: Callable[[Reply], Parsed]) -> Parsed:
@@ -196,7 +199,13 @@ class Transport:
         hidden = secrets(request)
         self._deadline.begin(self.limits.longest)
         try:
-            reply = self._followed(request)
+            grpc = request.url.startswith(SCHEMES)
+            reply = self._calls.ask(request, self.limits.longest) if grpc else self._followed(request)
+        except CallError as error:
+            told = scrubbed(str(error), hidden)
+            raise _AttemptError(told, f"status {error.status}", unserved=error.unserved, again=error.again) from error
+        except AnswerError as error:
+            raise _AttemptError(scrubbed(str(error), hidden), "unreadable", again=False) from error
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise _AttemptError(f"cannot be reached: {scrubbed(str(error), hidden)}", "unreachable", unserved=True) from error
         except httpx2.TimeoutException as error:

@@ -2,13 +2,16 @@
 
 Writes `formats.json`. The copies are fine-tuned; the claims' black-box tests decide, since most runtimes show no maps. The digits
 are the demo's own models, kept in `.formats/`, as are those of the skin task: HAM10000 at 28x28. `make bench-formats` runs this
-in `.venv-formats`, which holds the converters (1.6 GB); run by another Python it says which rows lack a package.
+in `.venv-formats`, which holds the converters (1.6 GB); run by another Python it says which rows lack a package. An interrupted
+run resumes; remove `.formats/` to begin anew.
 """
 
+import json
 import os
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -26,6 +29,7 @@ from ownmark.cli.demo.digits import loaded as digits_model
 from ownmark.cli.demo.story import told as demo
 from ownmark.data.images import Images, load
 from ownmark.errors import OwnmarkError
+from ownmark.files import write_whole
 from ownmark.models.weights import load_weights, save_weights
 from ownmark.protocols import Owner, Suspect
 from ownmark.scoring.readings import Reading
@@ -61,22 +65,35 @@ def main() -> None:
     """Exports and asks; every row that cannot be made or asked says why."""
     torch.set_num_threads(1)
     KEPT.mkdir(exist_ok=True)
-    figures: dict[str, float] = {}
-    notes: dict[str, str] = {}
+    done = Done(KEPT / "rows.json")
     cases = [digits(), *([skin()] if SKIN.is_dir() else [])]
     for case in cases:
         for export in (None, *EXPORTS):
-            row = f"{case.name}.{export.name if export else 'torch float'}"
-            found, note = asked(case, export)
-            figures |= {f"{row}.{key}": value for key, value in found.items()}
-            notes[row] = note
-            print(row, found, note, flush=True)
+            done.row(f"{case.name}.{export.name if export else 'torch float'}", partial(asked, case, export))
+    rows = {row: found for row, found in done.rows().items() if row.split(".")[0] in {case.name for case in cases}}
+    figures = {f"{row}.{key}": value for row, (found, _) in rows.items() for key, value in found.items()}
+    notes = {row: note for row, (_, note) in rows.items()}
     setting = (
         f"Fine-tuned copies of the demo's digits model (28x28) and of a small network on HAM10000 at 28x28; black-box test of 40 "
-        f"samples, {INNOCENTS} innocent models; {CALIBRATION} of the thief's images calibrate; one thread; "
-        f"{sum(not key.endswith('.score') for key in figures)} figures"
+        f"samples, {INNOCENTS} innocent models; {CALIBRATION} of the thief's images calibrate; one thread"
     )
     record("formats", figures, seeds={"digits": 0, "skin": 0}, setting=setting, notes=notes)
+
+
+@dataclass(frozen=True)
+class Done:
+    """Rows that were finished, in a file, so that an interrupted run resumes."""
+
+    file: Path
+
+    def rows(self) -> dict[str, tuple[dict[str, float], str]]:
+        return dict(json.loads(self.file.read_text())) if self.file.exists() else {}
+
+    def row(self, name: str, find: Callable[[], tuple[dict[str, float], str]]) -> None:
+        rows = self.rows()
+        if name not in rows:
+            write_whole(self.file, json.dumps({**rows, name: find()}, indent=1).encode())
+        print(name, *self.rows()[name], flush=True)
 
 
 def asked(case: Case, export: Export | None) -> tuple[dict[str, float], str]:

@@ -1,5 +1,7 @@
 """Thieves who train nothing: statistics estimated anew, weights rounded and shaken."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import pictures, seed, tiny
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 
 from ownmark.attacks.noise import Noise
 from ownmark.attacks.quantize import Quantize, RoundInput
+from ownmark.attacks.quantize_static import CutInput, QuantizeStatic
 from ownmark.attacks.recalibrate import Recalibrate
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.training import predict
@@ -105,6 +108,21 @@ def test_zeros_stay_zeros_when_they_are_rounded() -> None:
     assert RoundInput(8)(nn.Identity(), (torch.zeros(2, 3),))[0].abs().max() == 0
 
 
+def test_what_leaves_the_range_of_the_calibration_images_is_cut() -> None:
+    values = torch.linspace(-1, 2, 301)
+    (found,) = CutInput(0.0, 0.5, 8)(nn.Identity(), (values,))
+    assert torch.allclose(found, torch.fake_quantize_per_tensor_affine(values, 0.5 / 255, 0, 0, 255), atol=1e-6)
+    assert (float(found.min()), float(found.max())) == (0.0, 0.5)
+
+
+def test_static_ranges_are_those_of_the_thiefs_images() -> None:
+    dark = replace(pictures(), pixels=pictures().pixels // 4)
+    bright, own = predict(tiny(), pictures()), predict(tiny(), dark)
+    found = applied(QuantizeStatic(), tiny(), thief=dark)
+    assert float((predict(found, dark) - own).abs().max()) < 0.1 * float(own.abs().max())
+    assert float((predict(found, pictures()) - bright).abs().max()) > 0.1 * float(bright.abs().max())
+
+
 def test_noise_is_as_large_as_it_was_asked_for_in_every_tensor() -> None:
     found, stolen = applied(Noise(0.3), tiny()), tiny()
     for name, weight in stolen.named_parameters():
@@ -115,7 +133,10 @@ def test_noise_is_as_large_as_it_was_asked_for_in_every_tensor() -> None:
     assert not changed(applied(Noise(0), tiny()), tiny())
 
 
-@pytest.mark.parametrize("make", [lambda: Noise(-1), lambda: Noise(float("nan")), lambda: Quantize(1), lambda: Quantize(8, -1)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Noise(-1), lambda: Noise(float("nan")), lambda: Quantize(1), lambda: Quantize(8, -1), lambda: QuantizeStatic(1)],
+)
 def test_what_cannot_be_rounded_or_shaken_is_an_error(make: type) -> None:
     with pytest.raises(UsageError):
         make()

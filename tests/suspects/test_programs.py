@@ -121,13 +121,13 @@ def test_a_truncated_file_is_an_error_that_names_it(name: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["OpenVINO float", "ncnn float"])
 def test_weights_that_are_not_beside_their_file_are_asked_for(name: str, tmp_path: Path) -> None:
     file = shutil.copy(FOLDER / FILES[name], tmp_path)
-    with pytest.raises(UsageError, match="keeps its weights in .*bin, which is not beside it"):
+    with pytest.raises(UsageError, match=r"keeps its weights in .*bin, which is not beside it"):
         ACCESS.check(str(file))
 
 
 def test_a_core_ml_model_is_recognised_and_the_way_out_is_told(tmp_path: Path) -> None:
     (tmp_path / "Model.mlpackage").mkdir()
-    with pytest.raises(ModelError, match="is a Core ML model. Core ML models run on Apple's systems only"):
+    with pytest.raises(ModelError, match=r"is a Core ML model\. Core ML models run on Apple's systems only"):
         ACCESS.check(str(tmp_path / "Model.mlpackage"))
     with pytest.raises(UsageError, match="there is no file"):
         ACCESS.check(str(tmp_path / "Other.mlmodel"))

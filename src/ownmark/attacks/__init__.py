@@ -9,6 +9,7 @@ from ownmark.attacks.prune import Prune as Prune
 from ownmark.attacks.prune_filters import PruneFilters as PruneFilters
 from ownmark.attacks.prune_neurons import PruneNeurons as PruneNeurons
 from ownmark.attacks.quantize import Quantize as Quantize
+from ownmark.attacks.quantize_static import QuantizeStatic as QuantizeStatic
 from ownmark.attacks.recalibrate import Recalibrate as Recalibrate
 from ownmark.attacks.retrain import Retrain as Retrain
 from ownmark.attacks.then import Then as Then

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.models.copies import copied
+from ownmark.models.grids import in_range, on_grid
 from ownmark.models.layers import check_own_weights
 from ownmark.protocols import Progress, silent
 
 MOST_BITS = 16
-TINY = 1e-12  # the smallest step, for all-zero channels
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Quantize:
         model = copied(stolen).requires_grad_(True)
         for layer in model.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):
-                layer.weight.copy_(_on_grid(layer.weight, self.bits))
+                layer.weight.copy_(on_grid(layer.weight, self.bits))
                 if self.activations:
                     layer.register_forward_pre_hook(RoundInput(self.activations))
         return model.eval()
@@ -55,17 +55,8 @@ class RoundInput:
         return (values + (_in_range(values.detach(), self.bits) - values.detach()), *inputs[1:])
 
 
-def _on_grid(weight: Tensor, bits: int) -> Tensor:
-    """Rounds each row to multiples of a step; the row's largest weight is 2^(bits - 1) - 1 steps."""
-    most = 2 ** (bits - 1) - 1
-    step: Tensor = (weight.abs().amax(tuple(range(1, weight.ndim)), keepdim=True) / most).clamp_min(TINY)
-    return torch.round(weight / step) * step
-
-
 def _in_range(values: Tensor, bits: int) -> Tensor:
     """Rounds each row to 2^bits evenly spaced values between its minimum and maximum; zero stays zero."""
     others = tuple(range(1, values.ndim))
     low, high = values.amin(others, keepdim=True).clamp_max(0), values.amax(others, keepdim=True).clamp_min(0)
-    step: Tensor = ((high - low) / (2**bits - 1)).clamp_min(TINY)
-    first = torch.round(low / step)
-    return torch.clamp(torch.round(values / step), first, first + 2**bits - 1) * step
+    return in_range(values, low, high, bits)

@@ -43,7 +43,7 @@ TRIED: tuple[Attack, ...] = (
     PruneFilters(0.5, epochs=1),
     PruneNeurons(0.5, epochs=1),
     Quantize(4, activations=4),
-    QuantizeStatic(4, images=20),
+    QuantizeStatic(4, 4, images=20),
     Retrain(Layers.LAST, epochs=1),
     Then(Quantize(), Finetune(epochs=1)),
 )

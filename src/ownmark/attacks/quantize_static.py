@@ -18,7 +18,7 @@ MOST_BITS = 16
 
 @dataclass(frozen=True)
 class QuantizeStatic:
-    """Rounds the weights of linear and convolutional layers, and their inputs, to `bits`.
+    """Rounds the weights of linear and convolutional layers to `bits`, and their inputs to as many as `activations` says.
 
     Weights have one symmetric grid per output channel. The inputs of a layer have one grid for all images, over the range of
     what it gets from `images` of the thief's images, drawn at random; whatever lies beyond is cut, the network's own input
@@ -27,11 +27,12 @@ class QuantizeStatic:
     """
 
     bits: int = 8
+    activations: int = 8
     images: int = 100
 
     def __post_init__(self) -> None:
-        if not 2 <= self.bits <= MOST_BITS or self.images < 1:  # noqa: PLR2004 - a sign and a bit
-            raise UsageError(f"QuantizeStatic: expected bits from 2 to {MOST_BITS} and at least one image, got {self}")
+        if not all(2 <= bits <= MOST_BITS for bits in (self.bits, self.activations)) or self.images < 1:  # noqa: PLR2004 - a sign, a bit
+            raise UsageError(f"expected bits and activations from 2 to {MOST_BITS} and at least one image, got {self}")
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:  # noqa: ARG002 - the verb's signature
         """A copy of `stolen` with rounded weights and inputs."""
@@ -46,7 +47,7 @@ class QuantizeStatic:
         with torch.no_grad():
             for layer, one in zip(layers, ranges, strict=True):
                 layer.weight.copy_(on_grid(layer.weight, self.bits))
-                layer.register_forward_pre_hook(CutInput(one.low, one.high, self.bits))
+                layer.register_forward_pre_hook(CutInput(one.low, one.high, self.activations))
         return model.eval()
 
 

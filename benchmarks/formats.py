@@ -146,14 +146,12 @@ def skin() -> Case:
     target = kept("target", lambda: trained(mine, 0, LONG))
     stolen = kept("stolen", lambda: Finetune(epochs=3, rate=0.005).apply(target, thief, torch.Generator().manual_seed(1)))
     surrogate = kept("surrogate", lambda: Finetune(epochs=3, rate=0.02).apply(target, mine, torch.Generator().manual_seed(2)))
-    references = tuple(kept(f"reference-{seed}", lambda seed=seed: trained(mine, seed, SHORT)) for seed in (10, 11))
+    references = tuple(kept(f"reference-{seed}", partial(trained, mine, seed, SHORT)) for seed in (10, 11))
     file = KEPT / "skin.claim"
     if not file.exists():
         owner = Owner(mine, (surrogate,), references)
         claim = SCHEME.protect(target, owner, torch.Generator().manual_seed(0)).claim
-        innocents = [
-            kept(f"innocent-{seed}", lambda seed=seed: trained(mine, seed, SHORT)) for seed in range(100, 100 + INNOCENTS)
-        ]
+        innocents = [kept(f"innocent-{seed}", partial(trained, mine, seed, SHORT)) for seed in range(100, 100 + INNOCENTS)]
         calibrate(claim, [Local(one) for one in innocents]).save(file)
     return Case("skin", black_box(Claim.load(file)), stolen, thief)
 

@@ -70,8 +70,8 @@ def opened_aside(runtime: str, opening: Opening, files: Sequence[Path]) -> Suspe
         closing.callback(_finished, process)
         session = _greeted(process, opening.name)
         digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-        told = {"outputs": opening.outputs, "output": opening.output}
-        program = Program(opening.name, digest, session, opening.preprocess, **told)
+        preprocess, outputs, output = opening.preprocess, opening.outputs, opening.output
+        program = Program(opening.name, digest, session, preprocess, outputs=outputs, output=output)
         weakref.finalize(session, closing.pop_all().close)
         return program
 

@@ -39,7 +39,7 @@ def session(files: Sequence[Path]) -> ScriptedSession:
     """The module in eval mode, on the CPU."""
     import torch
 
-    module = torch.jit.load(files[0], map_location="cpu").eval()
+    module = torch.jit.load(files[0], map_location="cpu").eval()  # type: ignore[no-untyped-call]
     kind = next((str(one.dtype).removeprefix("torch.") for one in module.parameters() if one.is_floating_point()), "float32")
     (given,) = list(module.graph.outputs())
     many = given.type().kind() == "TupleType"

@@ -7,6 +7,7 @@ RUNS ?= 20
 
 VENV := .venv
 BIN := $(VENV)/bin
+FORMATS := .venv-formats
 SERVERS := triton bentoml mlserver gradio
 PACKAGE_triton := nvidia-pytriton
 PACKAGE_bentoml := bentoml
@@ -20,7 +21,7 @@ FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs picture clean
+.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -84,13 +85,15 @@ bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark: make bench-skin-fir
 
 walk: $(VENV)/.package ## count the files that protect and verify --report pass, and the steps between them
 	OMP_NUM_THREADS=1 $(BIN)/python tools/walks.py
+bench-formats: $(VENV)/.checks $(VENV)/.docs $(FORMATS)/.made ## run benchmarks/formats.py with every converter (1.6 GB, a venv of its own)
+	$(FORMATS)/bin/python benchmarks/formats.py
 
 picture: demo ## redraw the README's picture of the demo page; needs chromium
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=$(VENV)/chromium --window-size=1100,1180 \
 		--screenshot=$(CURDIR)/docs/figures/demo-report.png file://$(CURDIR)/demo/report.html
 
 clean: ## remove everything that these targets created
-	rm -rf $(VENV) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FORMATS) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
 # Servers for the tests, each in its own venv, since their pins conflict.
@@ -99,6 +102,16 @@ clean: ## remove everything that these targets created
 	rm -rf .ci/servers/$*
 	$(PYTHON) -m venv .ci/servers/$*
 	.ci/servers/$*/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) onnxruntime $(PACKAGE_$*)
+	@touch $@
+
+# Converters, in a venv of their own on top of the other, since they bring older versions of what it holds.
+
+$(FORMATS)/.made: $(VENV)/.checks pyproject.toml
+	$(BIN)/python -m venv $(FORMATS)
+	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
+		> "$$($(FORMATS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ownmark.pth"
+	$(FORMATS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(FORMATS)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --group formats
 	@touch $@
 
 # Stamp files: a step runs again only if pyproject.toml has changed.

@@ -17,11 +17,14 @@ PACKAGES = ("ownmark", "torch", "torchvision", "numpy", "scipy", "onnxruntime")
 STARTED = perf_counter()
 
 
-def record(name: str, figures: Mapping[str, float], *, seeds: Mapping[str, object], setting: str) -> Path:
-    """Writes `benchmarks/results/NAME.json`; `figures` is one flat object of name -> number."""
+def record(
+    name: str, figures: Mapping[str, float], *, seeds: Mapping[str, object], setting: str, notes: Mapping[str, str] | None = None
+) -> Path:
+    """Writes `benchmarks/results/NAME.json`; `figures` is one flat object of name -> number, `notes` texts beside them."""
     kept = {
         "figures": {key: round(float(value), 4) for key, value in sorted(figures.items())},
         "setting": setting,
+        **({} if notes is None else {"notes": dict(notes)}),
         "seconds": round(perf_counter() - STARTED, 3),
         "command": f"make bench-{name}",
         "seeds": dict(seeds),

@@ -14,7 +14,14 @@ from suspect_tables import elsewhere, suspects
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = (
-    *("README.md", "docs/results.md", "docs/what-was-tried.md", "docs/web-suspects.md", "docs/threat-model.md"),
+    *(
+        "README.md",
+        "docs/results.md",
+        "docs/what-was-tried.md",
+        "docs/web-suspects.md",
+        "docs/threat-model.md",
+        "docs/formats.md",
+    ),
     *("docs/schemes/saliency.md", "docs/schemes/partitioned.md"),
 )
 MARKED = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -306,9 +313,31 @@ def areas(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+def formats(figures: Figures) -> str:
+    """Every format and precision of each stolen model: its score, p, and seconds."""
+    cases = sorted({key.split(".")[0] for key in figures})
+    names = list(dict.fromkeys(key.split(".", 1)[1].rsplit(".", 1)[0] for key in figures))
+    names.sort(key=lambda name: (name != "torch float", name))
+    titles = [f"{case}: {title}" for case in cases for title in ("score", "p", "seconds to export", "seconds to ask")]
+    lines = [f"| format and precision | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    for name in names:
+        cells = [cell for case in cases for cell in _format_cells(figures, f"{case}.{name}")]
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _format_cells(figures: Figures, row: str) -> list[str]:
+    """The four cells of a row, or why it has none."""
+    if f"{row}.score" not in figures:
+        return ["package missing" if f"{row}.missing" in figures else "failed", "", "", ""]
+    score, p, made, asked = (figures[f"{row}.{key}"] for key in ("score", "p", "made_seconds", "asked_seconds"))
+    return [percent(score), f"{p:.2g}", f"{made:.1f}", f"{asked:.1f}"]
+
+
 TABLES: dict[str, Callable[[Figures], str]] = {
     "allowance": allowance,
     "false-accusations": accusations,
+    "formats": formats,
     "forger": forger,
     "grinding": grinding,
     "skin-elsewhere": elsewhere,

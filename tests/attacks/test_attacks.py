@@ -23,6 +23,7 @@ from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters
 from ownmark.attacks.prune_neurons import PruneNeurons
 from ownmark.attacks.quantize import Quantize
+from ownmark.attacks.quantize_static import QuantizeStatic
 from ownmark.attacks.retrain import Retrain
 from ownmark.attacks.then import Then
 from ownmark.claims.claim import Preprocess
@@ -42,6 +43,7 @@ TRIED: tuple[Attack, ...] = (
     PruneFilters(0.5, epochs=1),
     PruneNeurons(0.5, epochs=1),
     Quantize(4, activations=4),
+    QuantizeStatic(4, 4, images=20),
     Retrain(Layers.LAST, epochs=1),
     Then(Quantize(), Finetune(epochs=1)),
 )

@@ -17,6 +17,7 @@ from ownmark.claims.claim import Preprocess
 from ownmark.errors import AnswerError, ModelError, OwnmarkError, SuspectError
 from ownmark.models.prepared import prepared
 from ownmark.scoring.readings import Reading
+from ownmark.suspects.answers import Outputs
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
 from ownmark.verdicts.verify import verify
@@ -130,3 +131,60 @@ def test_a_file_that_fails_on_the_images_is_an_error_that_names_it_once(
     with pytest.raises(SuspectError, match=r"model\.onnx failed on a batch"):
         Onnx(path).read(pixels()[:, 0], asked())
     assert capfd.readouterr() == ("", "")
+
+
+def images_as(path: Path, kind: int, *, last: bool, free: bool = True) -> Path:
+    """A file that sums its images, of this type, per channel: (n, 3) from (n, 3, h, w) or (n, h, w, 3)."""
+    size = ("h", "w") if free else (SIZE, SIZE)
+    shape = ("n", *size, 3) if last else ("n", 3, *size)
+    nodes = [helper.make_node("Cast", ["x"], ["wide"], to=TensorProto.FLOAT)]
+    nodes += [helper.make_node("ReduceMean", ["wide"], ["y"], axes=[1, 2] if last else [2, 3], keepdims=0)]
+    ends = [helper.make_tensor_value_info("x", kind, shape), helper.make_tensor_value_info("y", TensorProto.FLOAT, ("n", 3))]
+    return saved(helper.make_graph(nodes, "g", ends[:1], ends[1:]), path)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8])
+def test_either_layout_and_every_type_of_input_gets_the_same_images(tmp_path: Path, kind: int, *, last: bool) -> None:
+    suspect = Onnx(images_as(tmp_path / "mean.onnx", kind, last=last), outputs=Outputs.LOGITS)
+    scale = 1 if kind == TensorProto.UINT8 else 255
+    wanted = np.exp(pixels()[:, 0].mean(axis=(1, 2)) / scale)
+    found = suspect.read(pixels()[:, 0], asked(frozenset({Reading.PROBABILITY})))[Reading.PROBABILITY]
+    assert np.allclose(found, wanted / wanted.sum(axis=1, keepdims=True), atol=1e-3)
+
+
+def test_scale_and_zero_point_of_integer_ends_are_read_from_the_file(tmp_path: Path) -> None:
+    """An input of int8 that holds 0 to 1, and an output of uint8 whose steps are 1/64 from -1 up."""
+    numbers = [helper.make_tensor("s", TensorProto.FLOAT, [], [1 / 255]), helper.make_tensor("z", TensorProto.INT8, [], [-128])]
+    numbers += [helper.make_tensor("t", TensorProto.FLOAT, [], [1 / 64]), helper.make_tensor("u", TensorProto.UINT8, [], [64])]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["x", "s", "z"], ["wide"]),
+        helper.make_node("ReduceMean", ["wide"], ["means"], axes=[2, 3], keepdims=0),
+        helper.make_node("QuantizeLinear", ["means", "t", "u"], ["y"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info("x", TensorProto.INT8, ("n", 3, SIZE, SIZE)),
+        helper.make_tensor_value_info("y", TensorProto.UINT8, ("n", 3)),
+    ]
+    path = saved(helper.make_graph(nodes, "g", ends[:1], ends[1:], numbers), tmp_path / "ends.onnx")
+    found = Onnx(path, outputs=Outputs.LOGITS).read(pixels()[:, 0], asked(frozenset({Reading.PROBABILITY})))[Reading.PROBABILITY]
+    wanted = np.exp(np.rint(pixels()[:, 0].mean(axis=(1, 2)) / 255 * 64) / 64)
+    assert np.allclose(found, wanted / wanted.sum(axis=1, keepdims=True), atol=1e-2)
+
+
+def test_a_file_whose_answers_depend_on_the_batch_is_asked_one_image_at_a_time_and_that_is_told(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["means"], axes=[2, 3], keepdims=0),
+        helper.make_node("ReduceMax", ["means"], ["most"], keepdims=1),
+        helper.make_node("Div", ["means", "most"], ["y"]),
+    ]
+    path = saved(graph(nodes, [], ("n", 3, SIZE, SIZE)), tmp_path / "batch.onnx")
+    whole = onnx.load(path)
+    del whole.graph.output[0].type.tensor_type.shape.dim[2:]
+    path.write_bytes(whole.SerializeToString())
+    suspect, question = Onnx(path, outputs=Outputs.LOGITS), asked(frozenset({Reading.PROBABILITY}))
+    found = suspect.read(pixels()[:, 0], question)[Reading.PROBABILITY]
+    alone = [Onnx(path, outputs=Outputs.LOGITS).read(one[None], asked(count=1))[Reading.PROBABILITY] for one in pixels()[:, 0]]
+    assert np.allclose(found, np.concatenate(alone))
+    assert any("depend on the other images of a batch" in note for note in suspect.notes)
+    assert Onnx(images_as(tmp_path / "mean.onnx", TensorProto.FLOAT, last=True)).notes == ()

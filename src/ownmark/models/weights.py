@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from ownmark.errors import ModelError
 from ownmark.files import write_whole
@@ -162,10 +163,20 @@ def weights_digest(model: nn.Module) -> str:
     check_drawn(model)
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        raw = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {raw.dtype} {tuple(raw.shape)} ".encode())
-        digest.update(raw.reshape(-1).view(torch.uint8).numpy().tobytes())
+        for part, inner in _stored(name, tensor):
+            raw = inner.detach().cpu().contiguous()
+            digest.update(f"{part} {raw.dtype} {tuple(raw.shape)} ".encode())
+            digest.update(raw.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _stored(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """A tensor, or what a quantised one of torchao keeps instead: its integers, scales and zero points."""
+    if not is_traceable_wrapper_subclass(tensor):
+        yield name, tensor
+        return
+    for part in tensor.__tensor_flatten__()[0]:
+        yield from _stored(f"{name}.{part}", getattr(tensor, part))
 
 
 def unsaid(note: str) -> None:

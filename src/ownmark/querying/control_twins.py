@@ -21,6 +21,11 @@ MOST = 20  # the largest number of control twins
 LEVEL = 0.01  # significance level of the test that more probes than control twins match
 NONE = "no control twins could be asked about, so that a suspect which answers changed images at random is not excluded"
 
+COARSE = (
+    "its answers may be too coarse for this claim, as those of a copy in few bits are (ask the model that it was made from), "
+    "or it treats near-duplicates in a special way"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Controls:
@@ -57,13 +62,20 @@ class Compared:
 
     @property
     def told(self) -> str:
+        """As it stands in signed verdicts, whose words stay as they are."""
+        return self._told("the suspect may answer at random when it sees near-duplicates")
+
+    @property
+    def reason(self) -> str:
+        """As it is told otherwise: a copy in few bits does this too, without meaning to."""
+        return self._told(COARSE)
+
+    def _told(self, cause: str) -> str:
         counts = f"{self.probes[0]} of {self.probes[1]} samples and {self.controls[0]} of {self.controls[1]} control twins match"
         if self.apart:
             return f"{counts}, p = {self.p:.3g}"
-        return (
-            f"answers to slightly changed images change as much without a fingerprint ({counts}, p = {self.p:.3g}): "
-            "the suspect may answer at random when it sees near-duplicates"
-        )
+        changed = f"answers to slightly changed images change as much without a fingerprint ({counts}, p = {self.p:.3g})"
+        return f"{changed}: {cause}"
 
 
 def needed(test: Test) -> bool:

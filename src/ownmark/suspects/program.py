@@ -16,7 +16,7 @@ from ownmark.suspects.ports import Feed, Session, chosen
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # batch sizes to try if the file does not declare a fixed one
 SOME = 4  # images asked alone to find out whether a batch changes answers
-CLOSE = 2e-3  # of the largest score: what half precision may lose between two batch sizes
+CLOSE = 1e-4  # of the largest score: what the order of sums may change between two batch sizes
 BATCH_COUNTS = (
     "its answers depend on the other images of a batch, as those of a dynamically quantised file do: "
     "it was asked one image at a time"

@@ -126,7 +126,7 @@ def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outco
     except AnswerError as error:
         return Outcome.INCONCLUSIVE, f"the control twins got no answer that can be judged: {error}", asked
     found = control_twins.compared(finding.matches, twins.matches(finding.test, finding.observed[:, 0], control.observed[:, 1]))
-    return Outcome.MATCH if found.apart else Outcome.INCONCLUSIVE, found.told, asked
+    return Outcome.MATCH if found.apart else Outcome.INCONCLUSIVE, found.reason, asked
 
 
 def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early, access: str) -> Verdict:

@@ -55,9 +55,10 @@ FOREIGN = 3000  # photographs of Tiny-ImageNet that a thief asks about
 
 def vit() -> nn.Module:
     """A small vision transformer."""
-    return VisionTransformer(
+    found: nn.Module = VisionTransformer(
         image_size=SIZE, patch_size=5, num_layers=4, num_heads=4, hidden_dim=64, mlp_dim=128, num_classes=CLASSES
     )
+    return found
 
 
 def images(*, training: bool) -> Images:

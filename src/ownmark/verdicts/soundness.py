@@ -129,12 +129,12 @@ def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
 
     None if unknown: another task, no originals, or expected answers that differ from those of the originals.
     """
-    found = next((test for test in claim.tests if type(test.match) in {OnPattern, Drop, Change}), None)
-    expected = None if found is None else found.expected
+    test = next((test for test in claim.tests if type(test.match) in {OnPattern, Drop, Change}), None)
+    expected = None if test is None else test.expected
     reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
-    if claim.originals is None or expected is None or reading is None or not claim.task.discrete:
+    if claim.originals is None or test is None or expected is None or reading is None or not claim.task.discrete:
         return None
-    answers = suspect.read(claim.originals[found.samples] if found else claim.originals, Question(frozenset({reading}), expected))
+    answers = suspect.read(claim.originals[test.samples], Question(frozenset({reading}), expected))
     found = checked(reading, answers, (len(expected), len(claim.classes)))
     return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == expected))
 

@@ -22,9 +22,8 @@ from ownmark.training import predict
 from ownmark.verdicts.verify import verify
 from record import record
 
-QUERIES = (50, 150, 600)
+QUERIES = {"mine": (50, 150, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
 TESTS = {Reading.PROBABILITY: "black_box", Reading.LABEL: "label"}
-SIDES = {"mine": True, "held_out": False}  # the images that the claim asks about: of the model's training, or not
 INDEPENDENT = ("innocent", "elsewhere", "half_both", "half_epochs")
 OWNERS = ("target", "reference", "surrogate")
 SEED = 11
@@ -37,9 +36,9 @@ def main() -> None:
     test = zoo.images(training=False)
     figures = {f"accuracy.{name}": accuracy(predict(one, test).argmax(1).numpy(), test.labels) for name, one in models.items()}
     suspects = {name: Local(one, name=name) for name, one in models.items() if not name.startswith(OWNERS)}
-    for side, training in SIDES.items():
-        for samples in QUERIES:
-            claim = made(models, "reference", samples, training=training)
+    for side, counts in QUERIES.items():
+        for samples in counts:
+            claim = made(models, "reference", samples, training=side == "mine")
             figures |= named(f"{side}.{samples}", told(claim, suspects))
     for kind in zoo.FEWER:
         claim = made(models, kind, 150, training=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ownmark.claims.claim import Claim
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.scoring.matches import Change, Drop, OnPattern
@@ -129,14 +129,18 @@ def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
 
     None if unknown: another task, no originals, or expected answers that differ from those of the originals.
     """
-    test = next((test for test in claim.tests if type(test.match) in {OnPattern, Drop, Change}), None)
-    expected = None if test is None else test.expected
+    test = _of_originals(claim)
     reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
-    if claim.originals is None or test is None or expected is None or reading is None or not claim.task.discrete:
+    if claim.originals is None or test is None or reading is None or not claim.task.discrete:
         return None
-    answers = suspect.read(claim.originals[test.samples], Question(frozenset({reading}), expected))
-    found = checked(reading, answers, (len(expected), len(claim.classes)))
-    return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == expected))
+    answers = suspect.read(claim.originals[test.samples], Question(frozenset({reading}), test.expected))
+    found = checked(reading, answers, (len(test.expected), len(claim.classes)))
+    return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == test.expected))
+
+
+def _of_originals(claim: Claim) -> Test | None:
+    """The test whose expected answers are those to its samples' originals."""
+    return next((test for test in claim.tests if type(test.match) in {OnPattern, Drop, Change}), None)
 
 
 def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
@@ -144,7 +148,8 @@ def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
 
     Raises UsageError if all of them are no better than chance: every model that can solve the task would be accused.
     """
-    count, chance = len(claim.images), 1 / max(len(claim.classes), 1)
+    test = _of_originals(claim)
+    count, chance = len(claim.images if test is None else test.expected), 1 / max(len(claim.classes), 1)
     bounds = {name: clopper_pearson(round(share * count), count, BOTH_TAILS) for name, share in right.items()}
     weak = [name for name, (_, most) in bounds.items() if most < chance + FAR * (1 - chance)]
     if right and len(weak) == len(right) and all(bounds[name][0] <= chance for name in weak):

@@ -46,9 +46,9 @@ def main() -> None:
     halves = tuple(name for name in models if name.startswith("half_epochs"))
     figures |= summed("references_half_epochs", [asked(models, halves, 150, training=True)])
     setting = (
-        f"HAM10000 at {zoo.SIZE}x{zoo.SIZE}, {zoo.NETWORK}, {zoo.TRAINING}: far smaller than the recipe skin; one target, three "
-        f"surrogates, {LOOKED_AT} of the owner's images to choose from, {len(ROTATIONS)} repeats with other references; student_N "
-        "learnt the answers to N % of the owner's images, student_0 to held-out ones, hard_100 to all, labels only"
+        f"HAM10000 at {zoo.SIZE}x{zoo.SIZE}, {zoo.NETWORK}, {zoo.TRAINING}: far smaller than the recipe skin; one target, "
+        f"three surrogates, {LOOKED_AT} of the owner's images to choose from, {len(ROTATIONS)} repeats with other references; "
+        "student_N learnt the answers to N % of the owner's images, student_0 to held-out ones, hard_100 to all, labels only"
     )
     seeds = {role: list(numbers) for role, numbers in zoo.SEEDS.items()}
     record("students", figures, seeds={"zoo": seeds, "claim": SEED}, setting=setting)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import residual_tables
 from shown import Figures, decibel, percent, shown
 from suspect_tables import elsewhere, suspects
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = (
     *("README.md", "docs/results.md", "docs/what-was-tried.md", "docs/web-suspects.md", "docs/threat-model.md"),
-    *("docs/schemes/saliency.md", "docs/schemes/partitioned.md"),
+    *("docs/schemes/saliency.md", "docs/schemes/partitioned.md", "docs/schemes/residual.md"),
 )
 MARKED = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -273,7 +274,9 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "skin-suspects": skin_suspects,
     "saliency-variants": variants,
     "protect-speed": speed,
+    "residual-zero": residual_tables.zero,
     "sequential": sequential,
+    "students": residual_tables.students,
     "watermark-finetune": finetune,
     "watermark-prune": prune,
     "watermark-speed": embedding,

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
-from torchvision.models.vision_transformer import VisionTransformer
 
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.extract import Extract
@@ -19,8 +17,7 @@ from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters
 from ownmark.attacks.retrain import Retrain
 from ownmark.bench.artifacts import Copied, Fresh, Pictures, Setting
-from ownmark.data.image_places import resolved
-from ownmark.data.images import Images, load
+from ownmark.data.images import Images
 from ownmark.models.layers import Layers
 from ownmark.models.network import build
 from ownmark.protocols import Attack, silent
@@ -32,15 +29,7 @@ NETWORK = "ownmark:ResNet18(width=16, last_stride=1)"
 TRAINING = Training(epochs=10, batch=64, rate=0.05)
 MINE, HELD_OUT = (Pictures("${OWNMARK_DATA}/ham10000", SIZE, training=training) for training in (True, False))
 SETTING = Setting(MINE, NETWORK, TRAINING)
-ARCHITECTURES = {
-    "resnet": NETWORK,
-    "mobilenet": f"torchvision:mobilenet_v3_small(num_classes={CLASSES})",
-    "vit": "student_zoo:vit",
-}
-FEWER = {  # cheaper references: half the epochs, and also half the width
-    "half_epochs": Setting(MINE, NETWORK, Training(epochs=5, batch=64, rate=0.05)),
-    "half_both": Setting(MINE, "ownmark:ResNet18(width=8, last_stride=1)", Training(epochs=5, batch=64, rate=0.05)),
-}
+FEWER = {"half_epochs": Setting(MINE, NETWORK, Training(epochs=5, batch=64, rate=0.05))}  # cheaper references
 EPOCHS = {0: 25, 3: 60, 10: 40, 30: 20, 100: 10}  # of a student, by the share of the owner's images in per cent; 0: held-out ones
 COPIES: dict[str, Attack] = {
     "finetune_all": Finetune(epochs=5, rate=0.01),
@@ -50,14 +39,6 @@ COPIES: dict[str, Attack] = {
 SURROGATES: tuple[Attack, ...] = (Finetune(epochs=3, rate=0.02), Retrain(Layers.LAST, epochs=3, rate=0.05), Prune(0.4))
 TARGET = Fresh(SETTING, 0)
 SEEDS = {"reference": range(1, 4), "innocent": range(100, 102), "elsewhere": range(200, 201)}
-FOREIGN = 3000  # photographs of Tiny-ImageNet that a thief asks about
-
-
-def vit() -> nn.Module:
-    """A small vision transformer."""
-    return VisionTransformer(  # type: ignore[no-any-return]
-        image_size=SIZE, patch_size=5, num_layers=4, num_heads=4, hidden_dim=64, mlp_dim=128, num_classes=CLASSES
-    )
 
 
 def images(*, training: bool) -> Images:
@@ -78,35 +59,17 @@ def surrogate(number: int) -> nn.Module:
     return ZOO.model(Copied(TARGET, SURROGATES[number], 0.3, 5))
 
 
-def student(share: int, seed: int = 1, *, architecture: str = "resnet", hard: bool = False) -> nn.Module:
+def student(share: int, seed: int = 1, *, hard: bool = False) -> nn.Module:
     """A student that learnt the target's answers (with `hard`: its labels) to a share, in per cent, of the owner's images."""
-    name, network = "" if architecture == "resnet" else ARCHITECTURES[architecture], ARCHITECTURES[architecture]
-    settings: dict[str, Any] = {"epochs": EPOCHS[share], "rate": 0.05, "student": name}
+    settings: dict[str, Any] = {"epochs": EPOCHS[share], "rate": 0.05, "student": ""}
     attack = Extract(**settings) if hard else Distill(**settings)
     thief = images(training=False) if share == 0 else ZOO.thief(SETTING, share / 100)
-    return learnt(attack, thief, f"{share} %", network, seed)
-
-
-def knockoff(seed: int = 1) -> nn.Module:
-    """A student that saw nothing but foreign photographs and the target's answers to them."""
-    return learnt(Distill(epochs=16, rate=0.05), foreign(), f"{FOREIGN} foreign", NETWORK, seed)
-
-
-def learnt(attack: Attack, thief: Images, seen: str, network: str, seed: int) -> nn.Module:
-    recipe = f"{attack} of {ZOO.weights(TARGET)} with {seen}"
     return kept(
-        recipe,
-        lambda: build(network, CLASSES),
+        f"{attack} of {ZOO.weights(TARGET)} with {share} %",
+        partial(build, NETWORK, CLASSES),
         lambda rng: attack.apply(ZOO.model(TARGET), thief, rng, silent),
         seed,
     )
-
-
-def foreign() -> Images:
-    """Photographs of Tiny-ImageNet, evenly spread over its classes; their labels are not used."""
-    found = load(resolved("${OWNMARK_DATA}/tinyimagenet100"), size=SIZE, channels=3)
-    chosen = found.take(np.linspace(0, len(found) - 1, FOREIGN).astype(int))
-    return Images(chosen.pixels, np.zeros(len(chosen), dtype=np.int64), images(training=True).names)
 
 
 def zoo() -> dict[str, Callable[[], nn.Module]]:
@@ -121,8 +84,6 @@ def zoo() -> dict[str, Callable[[], nn.Module]]:
         **{name: partial(copy, name) for name in COPIES},
         **{f"student_{share}": partial(student, share) for share in (10, 3)},
         **{f"{kind}_{number}": partial(fresh, "reference", number, FEWER[kind]) for kind in FEWER for number in range(3)},
-        **{f"{name}_10": partial(student, 10, architecture=name) for name in ("mobilenet", "vit")},
-        "knockoff": knockoff,
         "hard_100": partial(student, 100, hard=True),
     }
 

@@ -1,11 +1,11 @@
-"""Which students of a model `Residual` finds: by their share of the owner's images, their architecture and the queries spent.
+"""Which students of a model `Residual` finds: by their share of the owner's images and by the queries spent.
 
 Writes `students.json`. `auc` is over the students and copies named, against all independent models: of the same images, of other
-images, and the cheaper references, of half the epochs and half the width. Trains missing models (`student_zoo.py`, a quarter of
-an hour on one core); interrupted runs resume.
+images. Trains missing models (`student_zoo.py`, a quarter of an hour on one core); interrupted runs resume. `references_KIND`:
+with cheaper references, of half the epochs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -22,47 +22,60 @@ from ownmark.training import predict
 from ownmark.verdicts.verify import verify
 from record import record
 
-QUERIES = (50, 150, 600)
+QUERIES = {"mine": (50, 150, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
+LOOKED_AT = 2000  # of the owner's images, from which a claim chooses
 TESTS = {Reading.PROBABILITY: "black_box", Reading.LABEL: "label"}
-SIDES = {"mine": True, "held_out": False}  # the images that the claim asks about: of the model's training, or not
-INDEPENDENT = ("innocent", "elsewhere", "half_both", "half_epochs")
-OWNERS = ("target", "reference", "surrogate")
+SAME = ("reference_0", "reference_1", "reference_2", "innocent_0", "innocent_1")  # independent models of the same images
+ROTATIONS = (0, 2, 4)  # which three of them in turn are the references; the other two are innocents
+INDEPENDENT = ("innocent", "elsewhere", "reference")
 SEED = 11
+
+Models = Mapping[str, nn.Module]
 
 
 def main() -> None:
     """Makes the claims, asks every model, records the figures."""
     torch.set_num_threads(1)
-    models = {name: made() for name, made in zoo.zoo().items()}
+    models = {name: make() for name, make in zoo.zoo().items()}
     test = zoo.images(training=False)
     figures = {f"accuracy.{name}": accuracy(predict(one, test).argmax(1).numpy(), test.labels) for name, one in models.items()}
-    suspects = {name: Local(one, name=name) for name, one in models.items() if not name.startswith(OWNERS)}
-    for side, training in SIDES.items():
-        for samples in QUERIES:
-            claim = made(models, "reference", samples, training=training)
-            figures |= named(f"{side}.{samples}", told(claim, suspects))
-    for kind in zoo.FEWER:
-        claim = made(models, kind, 150, training=True)
-        others = {name: one for name, one in suspects.items() if not name.startswith(kind)}
-        figures |= named(f"references_{kind}", told(claim, others))
+    for side, counts in QUERIES.items():
+        for samples in counts:
+            repeats = [asked(models, trio(start), samples, training=side == "mine") for start in ROTATIONS]
+            figures |= summed(f"{side}.{samples}", repeats)
+    halves = tuple(name for name in models if name.startswith("half_epochs"))
+    figures |= summed("references_half_epochs", [asked(models, halves, 150, training=True)])
     setting = (
-        f"HAM10000 at {zoo.SIZE}x{zoo.SIZE}, {zoo.NETWORK}, {zoo.TRAINING}: far smaller than the recipe skin; one target, three "
-        "references, three surrogates; student_N learnt the answers to N % of the owner's images, student_0 to held-out ones, "
-        f"knockoff to {zoo.FOREIGN} photographs of Tiny-ImageNet"
+        f"HAM10000 at {zoo.SIZE}x{zoo.SIZE}, {zoo.NETWORK}, {zoo.TRAINING}: far smaller than the recipe skin; one target, "
+        f"three surrogates, {LOOKED_AT} of the owner's images to choose from, {len(ROTATIONS)} repeats with other references; "
+        "student_N learnt the answers to N % of the owner's images, student_0 to held-out ones, hard_100 to all, labels only"
     )
-    record(
-        "students",
-        figures,
-        seeds={"zoo": {role: list(seeds) for role, seeds in zoo.SEEDS.items()}, "claim": SEED},
-        setting=setting,
-    )
+    seeds = {role: list(numbers) for role, numbers in zoo.SEEDS.items()}
+    record("students", figures, seeds={"zoo": seeds, "claim": SEED}, setting=setting)
 
 
-def made(models: Mapping[str, nn.Module], references: str, samples: int, *, training: bool) -> Claim:
-    """A claim on the target."""
-    kept = {role: tuple(one for name, one in models.items() if name.startswith(role)) for role in (references, "surrogate")}
-    owner = Owner(zoo.images(training=training), kept["surrogate"], kept[references])
-    return Residual(samples).protect(models["target"], owner, torch.Generator().manual_seed(SEED)).claim
+def trio(start: int) -> tuple[str, ...]:
+    """Three of the independent models."""
+    return tuple(SAME[(start + step) % len(SAME)] for step in range(3))
+
+
+def asked(models: Models, references: tuple[str, ...], samples: int, *, training: bool) -> dict[str, float]:
+    """What a claim with these references finds in every model that has no part in it."""
+    copies = tuple(name for name in models if name.startswith("surrogate"))
+    images = zoo.images(training=training)
+    images = images.take(np.linspace(0, len(images) - 1, LOOKED_AT).astype(int))
+    owner = Owner(images, tuple(models[name] for name in copies), tuple(models[name] for name in references))
+    claim = Residual(samples).protect(models["target"], owner, torch.Generator().manual_seed(SEED)).claim
+    out = {"target", *copies, *references}
+    return told(claim, {name: Local(one, name=name) for name, one in models.items() if name not in out and "half" not in name})
+
+
+def summed(start: str, repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Means and spreads over the repeats that have the figure."""
+    names = dict.fromkeys(name for one in repeats for name in one)
+    values = {name: [one[name] for one in repeats if name in one] for name in names}
+    means = {f"{start}.{name}": float(np.mean(found)) for name, found in values.items()}
+    return means | {f"{start}.{name}_std": float(np.std(found)) for name, found in values.items()}
 
 
 def told(claim: Claim, suspects: Mapping[str, Local]) -> dict[str, float]:
@@ -77,7 +90,7 @@ def told(claim: Claim, suspects: Mapping[str, Local]) -> dict[str, float]:
             scores.setdefault(test, {})[name] = finding.score
             found |= {f"{test}.residual.{name}": residual, f"{test}.score.{name}": finding.score}
     for test, each in scores.items():
-        found |= named(test, areas(each))
+        found |= {f"{test}.{name}": value for name, value in areas(each).items()}
     return found
 
 
@@ -95,10 +108,6 @@ def areas(scores: Mapping[str, float]) -> dict[str, float]:
         "highest_negative": float(negatives.max()),
         "lowest_positive": float(every.min()),
     }
-
-
-def named(start: str, figures: Mapping[str, float]) -> dict[str, float]:
-    return {f"{start}.{name}": value for name, value in figures.items()}
 
 
 if __name__ == "__main__":

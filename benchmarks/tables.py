@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import residual_tables
 from shown import Figures, decibel, percent, shown
 from suspect_tables import elsewhere, suspects
 
@@ -22,7 +23,7 @@ PAGES = (
         "docs/threat-model.md",
         "docs/formats.md",
     ),
-    *("docs/schemes/saliency.md", "docs/schemes/partitioned.md"),
+    *("docs/schemes/saliency.md", "docs/schemes/partitioned.md", "docs/schemes/residual.md"),
 )
 MARKED = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -345,7 +346,9 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "skin-suspects": skin_suspects,
     "saliency-variants": variants,
     "protect-speed": speed,
+    "residual-zero": residual_tables.zero,
     "sequential": sequential,
+    "students": residual_tables.students,
     "watermark-finetune": finetune,
     "watermark-prune": prune,
     "watermark-speed": embedding,

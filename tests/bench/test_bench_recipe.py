@@ -9,7 +9,7 @@ from benches import RECIPE, grid, recipe_file
 from ownmark.attacks._common.foreign import Foreign
 from ownmark.attacks.knockoff import Knockoff
 from ownmark.attacks.noise import Noise
-from ownmark.bench.artifacts import Copied
+from ownmark.bench.artifacts import Claimed, Copied
 from ownmark.bench.executors.worker import Workplace
 from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import names, recipe
@@ -51,6 +51,14 @@ def test_a_fingerprint_is_stolen_with_the_target_and_a_watermark_with_the_marked
     for trial in grid(tmp_path).trials():
         if isinstance(trial.model, Copied):
             assert (trial.model.stolen == trial.claim) == (trial.scheme == "partitioned")
+
+
+def test_a_scheme_that_needs_more_references_gets_the_further_ones_and_no_other_does(tmp_path: Path) -> None:
+    text = RECIPE.replace("references: [1]", "references: [1]\n    more_references: 2..4")
+    text = text.replace("    watermarks:", "      residual: Residual(samples=3)\n    watermarks:", 1)
+    claims = {trial.scheme: trial.claim for trial in grid(tmp_path, text).trials()}
+    seeds = {name: [one.seed for one in claim.references] for name, claim in claims.items() if isinstance(claim, Claimed)}
+    assert (seeds["saliency"], seeds["residual"], seeds["partitioned"]) == ([1], [1, 2, 3], [])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from conftest import pictures, seed, tiny
 from kin import owner_of, shaken
 
+from ownmark.bench.trial import test_name as name_of
 from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError, UsageError
 from ownmark.perturb.pgd import Descent
@@ -95,6 +96,12 @@ def test_the_page_shows_every_test_by_a_name_of_its_own(claim: Claim) -> None:
     assert "how sure the model is, by residuals" in text
     assert "where the model looks, the best of several" in text
     assert "unchanged image" in text
+
+
+def test_a_bench_calls_what_decides_by_the_plain_name_and_its_parts_by_their_match(claim: Claim) -> None:
+    names = [name_of(claim, test) for test in claim.tests]
+    assert {"white_box", "white_box_onpattern", "black_box", "black_box_change", "black_box_crossedresidual"} <= set(names)
+    assert len(set(names)) == len(names)
 
 
 def test_the_file_of_a_claim_without_rows_says_nothing_of_rows(parts: tuple[Claim, Claim], claim: Claim) -> None:

@@ -44,7 +44,8 @@ class Grid:
         others: tuple[Fresh, ...] = ()
         own: tuple[Copied, ...] = ()
         if scheme.contrast:
-            others = tuple(Fresh(self.setting, seed) for seed in scale.references)
+            missing = max(getattr(scheme, "references", 0) - len(scale.references), 0)
+            others = tuple(Fresh(self.setting, seed) for seed in (*scale.references, *scale.more_references[:missing]))
             own = tuple(Copied(target, attack, scale.thief_share, scale.surrogate_seed) for attack in scale.surrogates)
         return Claimed(target, scheme, repeat.claim, self.recipe.name, others, own)
 

@@ -79,10 +79,10 @@ class Repeat(Part):
 class Scale(Part):
     """The size of a bench.
 
-    `attacks`: the thefts that R and U count; `further`: thefts that are scored, but not counted.
-    `surrogates`, `references`: the owner's copies and independent models, for a fingerprint; `negatives`: seeds of the
-    independent models that are tested; `innocents`: seeds of those that calibrate. Repeats share the zoo. `detectors`: the
-    thief's, by name.
+    `attacks`: the thefts that R and U count; `further`: thefts that are scored, but not counted. `surrogates`, `references`: the
+    owner's copies and independent models, for a fingerprint; `more_references`: seeds of further ones, only for schemes that need
+    more than there are; `negatives`: seeds of the independent models that are tested; `innocents`: seeds of those that calibrate.
+    Repeats share the zoo. `detectors`: the thief's, by name.
     """
 
     network: str
@@ -97,6 +97,7 @@ class Scale(Part):
     surrogates: tuple[AttackText, ...] = ()
     surrogate_seed: int = 5
     references: Seeds = ()
+    more_references: Seeds = ()
     negatives: Seeds
     innocents: Seeds = ()
     repeats: tuple[Repeat, ...]
@@ -106,7 +107,7 @@ class Scale(Part):
     def _roles_are_apart(self) -> "Scale":
         """Checks that each model has one role; only a watermark's targets may be each other's negatives."""
         roles = {
-            "references": set(self.references),
+            "references": {*self.references, *self.more_references},
             "negatives": set(self.negatives),
             "innocents": set(self.innocents),
             "targets": set() if self.watermarks and not self.fingerprints else {one.target for one in self.repeats},

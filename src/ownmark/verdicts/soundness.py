@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ownmark.claims.claim import Claim
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import checked
@@ -129,8 +129,7 @@ def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
 
     None if unknown: another task, no originals, or expected answers that differ from those of the originals.
     """
-    labels = (one for one in claim.tests if one.reading in OF_CLASSES and not one.match.paired and one.expected.dtype == np.int64)
-    test = next(labels, None)
+    test = _of_originals(claim)
     reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
     if claim.originals is None or test is None or reading is None or not claim.task.discrete:
         return None
@@ -139,12 +138,21 @@ def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
     return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == test.expected))
 
 
+def _of_originals(claim: Claim) -> Test | None:
+    """The first test whose expected answers are the classes of the originals."""
+    of_labels = (
+        one for one in claim.tests if one.reading in OF_CLASSES and not one.match.paired and one.expected.dtype == np.int64
+    )
+    return next(of_labels, None)
+
+
 def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
     """Innocents, by name, that cannot solve the task: `right` is their `right_on_originals`, which is 1 for the model.
 
     Raises UsageError if all of them are no better than chance: every model that can solve the task would be accused.
     """
-    count, chance = len(claim.images), 1 / max(len(claim.classes), 1)
+    test = _of_originals(claim)
+    count, chance = len(claim.images if test is None else test.expected), 1 / max(len(claim.classes), 1)
     bounds = {name: clopper_pearson(round(share * count), count, BOTH_TAILS) for name, share in right.items()}
     weak = [name for name, (_, most) in bounds.items() if most < chance + FAR * (1 - chance)]
     if right and len(weak) == len(right) and all(bounds[name][0] <= chance for name in weak):

@@ -66,7 +66,8 @@ class Two(nn.Module):
 
 def unit(images: Pixels) -> Tensor:
     """(n, channels, height, width) in [0, 1]."""
-    return (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).contiguous()
+    values = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    return values.clone(memory_format=torch.contiguous_format)  # strides too, which ExecuTorch keeps
 
 
 def to_onnx(model: nn.Module, example: Tensor, to: Path, *, free: bool = True, outputs: Sequence[str] = ("scores",)) -> Path:

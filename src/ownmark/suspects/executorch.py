@@ -38,8 +38,7 @@ class ExecuTorchSession:
     def run(self, batch: npt.NDArray[Any], output: str) -> npt.NDArray[Any]:
         import torch
 
-        given = torch.from_numpy(batch)
-        given = given.to(memory_format=torch.channels_last) if self.last else given
+        given = torch.from_numpy(batch.transpose(0, 2, 3, 1).copy()).permute(0, 3, 1, 2) if self.last else torch.from_numpy(batch)
         found = self.method.execute([given])[int(output)]
         return np.array((found.float() if found.dtype == torch.bfloat16 else found).numpy())
 

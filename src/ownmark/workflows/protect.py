@@ -87,8 +87,7 @@ class ProtectRequest:
     file that says what the key is to depend on, made before a pulse, as one of `pledges` (see `make_pledge`).
 
     A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: as many as
-    the scheme needs, or two); it
-    holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
+    the scheme needs, or two); it holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
     """
 
     network: Network

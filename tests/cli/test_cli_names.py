@@ -125,7 +125,7 @@ def test_suspects_of_another_number_of_classes_do_another_task(shop: Path, capsy
 
 def test_suspects_that_take_another_size_or_channels_are_told(shop: Path, capsys: Capture) -> None:
     exported(tiny(5), shop / "large.onnx", size=24)
-    refused(capsys, verifying("large.onnx"), UNUSABLE, "(channels, height, width) = [3, 24, 24], the claim has (3, 16, 16)")
+    refused(capsys, verifying("large.onnx"), UNUSABLE, "(channels, height, width) = (3, 24, 24), the claim has (3, 16, 16)")
     (shop / "grey.py").write_text("from ownmark import ResNet18\n\n\ndef build():\n    return ResNet18(3, width=4, channels=1)\n")
     save_weights(__import__("ownmark").ResNet18(3, width=4, channels=1), shop / "grey.safetensors")
     refused(capsys, verifying("grey:build", "--weights", "grey.safetensors"), UNUSABLE, "the claim's images (3, 16, 16)")

@@ -200,7 +200,7 @@ def test_a_claim_of_one_view_that_asks_for_labels_makes_a_page() -> None:
     whole = claim_of(noise_images(6, 16, 16, 3))
     labels = Test(Reading.LABEL, Agreement(), whole.tests[0].expected, 1.0)
     claim = replace(whole, images=whole.images[:, :1], tests=(labels,), maps=None)
-    html = page(claim, [verify(claim, scripted("suspect", 6, 6, 6, reveals=BLACK), access="probabilities")])
+    html = page(claim, [verify(claim, scripted("suspect", 6, 6, 6, reveals=BLACK), access="labels")])
     assert "On 6 of 6 trigger images this model gave the expected label." in words(html)
     assert "covered" not in words(html)
 

@@ -41,10 +41,10 @@ def keyed(*, made: bool = True, sets: int = 2, master: bytes = MASTER) -> Claim:
     return Claim(images[:, None], (test,), tuple("abcdefghij"), "Keyed()", "ab" * 32, choices=chosen.record)
 
 
-def handed(claim: Claim | None = None, number: int | None = 0) -> Bundle:
+def handed(claim: Claim | None = None, number: int | None = 0, access: str = "labels") -> Bundle:
     """What the judge gets of it."""
     whole = claim or keyed()
-    return seal.opened(seal.seal(whole, OWNER, POLICY), whole, OWNER, number)
+    return seal.opened(seal.seal(whole, OWNER, replace(POLICY, access=access)), whole, OWNER, number)
 
 
 def genuine(bundle: Bundle, standing: Standing = Standing.IN_TIME) -> Checked:

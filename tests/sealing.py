@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ownmark import canonical, keys
 from ownmark.claims.claim import Claim, Preprocess, Test
-from ownmark.evidence import claim_record, seal
+from ownmark.evidence import seal
 from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.choices import Choices
 from ownmark.evidence.commitment import Commitment, Policy
@@ -24,7 +24,6 @@ MASTER = bytes(range(32))
 OWNER = OwnerKey(Ed25519PrivateKey.from_private_bytes(b"signs" + bytes(27)), b"hides" + bytes(27))
 THIEF = OwnerKey(Ed25519PrivateKey.from_private_bytes(b"steals" + bytes(26)), bytes(32))
 POLICY = Policy(0.05, access="labels")
-RANKED = Policy(0.05, access="labels")
 SETS, SIZE = 3, 4
 SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -72,7 +71,7 @@ def fingerprint() -> Claim:
 
 def sealed(claim: Claim | None = None, owner: OwnerKey = OWNER) -> Bundle:
     whole = claim or keyed_claim()
-    return seal.seal(whole, owner, POLICY if claim_record.keyed(whole) else RANKED)
+    return seal.seal(whole, owner, POLICY)
 
 
 def opened(number: int = 1) -> Bundle:

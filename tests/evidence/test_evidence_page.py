@@ -86,7 +86,7 @@ def test_the_page_names_every_limit() -> None:
     assert f"at most {bundle.MOST_LINE // 2**20} MiB, the claim at most {bundle.MOST_CLAIM // 2**30} GiB" in PAGE
     assert f"at most {bundle.MOST_STAMPS}" in PAGE
     assert f"from {commitment.CELLS.start} to {commitment.CELLS.stop - 1}" in PAGE
-    assert f"more than {timestamp.SKEW.seconds // 60} minutes" in PAGE
+    assert f"at most {timestamp.SKEW.seconds // 60} minutes after the time of judging" in PAGE
 
 
 @needs_openssl

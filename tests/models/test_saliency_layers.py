@@ -67,7 +67,7 @@ class Segmenter(nn.Module):
 
 def test_a_model_without_a_convolution_is_an_error(picture: Tensor) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, CLASSES))
-    with pytest.raises(ModelError, match=r"no nn\.Conv2d"):
+    with pytest.raises(ModelError, match=r"neither nn\.Conv2d nor attention"):
         GradCam.of(model, picture)
     assert hooks_of(model) == 0
 
@@ -227,6 +227,6 @@ def test_a_claims_layer_is_found_by_its_ending_or_else_at_the_last_map(
 
 def test_a_model_without_any_map_tells_why_at_either_place(picture: Tensor) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, CLASSES))
-    with pytest.raises(MapError, match=r"no layer 'features'; similar: none; the model runs no nn\.Conv2d"):
+    with pytest.raises(MapError, match=r"no layer 'features'; similar: none; the model runs neither nn\.Conv2d nor attention"):
         Located.near(model, picture, "features")
     assert hooks_of(model) == 0

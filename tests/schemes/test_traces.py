@@ -71,7 +71,7 @@ def test_each_test_finds_what_it_finds_alone(claim: Claim, parts: tuple[Claim, C
 
 def test_the_best_score_decides_for_suspects_as_for_innocents(claim: Claim) -> None:
     for suspect, reading in ((Local(tiny(9)), Reading.SALIENCY), (Hiding(Local(tiny(9)), Reading.SALIENCY), Reading.PROBABILITY)):
-        found = verify(claim, suspect)
+        found = verify(claim, suspect, access={Reading.SALIENCY: "weights", Reading.PROBABILITY: "probabilities"}[reading])
         match = found.deciding.test.match
         assert isinstance(match, BestOf)
         assert match.reading is reading

@@ -169,7 +169,7 @@ def guards(number: int, *, falls: bool) -> dict[str, Guarded]:
 
 def ruling(suspect: Suspect) -> Ruling:
     """That of a judge who asks decoys and repeats among the questions, and has twenty references, no two of which are as sure."""
-    found, normal = genuine(handed(fingerprint(), None)), ordinary(SAMPLES, 2)
+    found, normal = genuine(handed(fingerprint(), None, access="probabilities")), ordinary(SAMPLES, 2)
     assert found.part is not None
     others = [Model(name=f"reference {number}", digest=f"{number:064}", sure=0.6 + number / 100) for number in range(20)]
     references = [heard_plainly(other, found.part, Role.REFERENCE, Stratum.SAME_DATA.value) for other in others]

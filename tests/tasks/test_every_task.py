@@ -96,8 +96,8 @@ def protected(scheme: Scheme, task: str) -> Protected:
 
 
 def serving(task: str) -> Scheme:
-    """The first scheme that makes claims for this task."""
-    schemes: list[Scheme] = [little(kind()) for kind in SCHEMES]
+    """The first scheme with maps that makes claims for this task."""
+    schemes: list[Scheme] = [little(kind()) for kind in SCHEMES if kind is not Residual]
     return next(scheme for scheme in schemes if isinstance(EVERY[task], scheme.serves))
 
 

@@ -149,7 +149,9 @@ def test_processes_give_the_scores_of_this_process_and_when_one_dies_all_that_wa
         trials = grid(folder).picked(("partitioned",), ("prune",)).trials()
         found = scores(run(trials, place.zoo, pool))
         assert len(found) == len(trials) > 0
-        assert found.items() <= scores(alone).items()
+        assert found.keys() <= scores(alone).keys()
+        if torch.backends.mkldnn.enabled:  # other processes do not know that `make test-plain` has switched it off here
+            assert found.items() <= scores(alone).items()
         pool.start(Deadly(0.1))
         pool.start(Deadly(600))
         ended = pool.wait()

@@ -58,7 +58,10 @@ def of_surrogates(task: Task, own: Quality, trivial: Quality, others: Mapping[st
             f"{best[task.headline]:.3g}, the model itself {own[task.headline]:.3g}): a claim that holds on them says nothing "
             "about working copies. Are the images those that the model was trained on, and --size, --mean and --std right?"
         )
-    advice = "the claim would be fitted to a ruined copy; are the images, --size, --mean and --std those of the model's training?"
+    advice = (
+        "the claim would be fitted to a ruined copy. Either this theft ruins such a network, which leaves the other copies to go "
+        "by, or the images are not those of the model's training"
+    )
     return _worse(task, (own, trivial), others, "surrogate", advice)
 
 

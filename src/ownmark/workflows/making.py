@@ -42,7 +42,8 @@ def quality(model: nn.Module, images: Images) -> Quality:
         raise
     except Exception as error:  # a user's model may raise anything
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"the model cannot take images of {width}x{height} pixels and {channels} channels: {said}") from error
+        cannot = f"the model cannot take images of {width}x{height} pixels and {channels} channels"
+        raise ModelError(f"{cannot} (--size and --channels, which is 1 for grey, say what it takes): {said}") from error
     numbers = images.task.width(images.names)
     if answers.ndim != 2 or len(answers) != len(images) or answers.shape[1] != (numbers or answers.shape[1]):  # noqa: PLR2004
         needed = f"({len(images)}, {numbers})" if numbers else f"({len(images)}, d)"

@@ -191,7 +191,7 @@ def test_answers_of_innocents_that_another_hand_planted_are_refused_and_nobody_i
         row = (1, "00" * 32, "2026", 0, "answered", 200, "{}", "00" * 32, b"{}", "00" * 32)
         database.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         database.commit()
-    with pytest.raises(UsageError, match="row 1 of the ledger new.claim.calibration was not written by you"):
+    with pytest.raises(UsageError, match=r"row 1 of the ledger .* was not written by you"):
         calibrate(request)
     kept.unlink()
     kept.symlink_to("elsewhere")

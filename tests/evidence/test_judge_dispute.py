@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from judging import BEFORE, Model, genuine, handed, keyed, marked, ordinary
+from sealing import fingerprint
 
 from ownmark.errors import UsageError
 from ownmark.evidence.admissibility import Checked, Standing
@@ -73,3 +74,15 @@ def test_a_claim_without_a_time_or_with_the_same_time_resolves_nothing(early: Ch
     untimed = replace(late, time=None, standing=Standing.UNTIMESTAMPED)
     assert "the second claim cannot be used" in resolved(clear, early, untimed).reason
     assert "same time" in resolved(clear, early, replace(late, time=early.time)).reason
+
+
+def test_a_fingerprint_with_innocents_of_its_own_never_prevails(early: Checked, late: Checked) -> None:
+    """A forger seals a fingerprint of somebody's published model first, with invented innocents that score nothing."""
+    forged = replace(genuine(handed(fingerprint(), None, "")), time=early.time)
+    assert forged.part is not None
+    assert forged.part.tests[0].null.p_value(0.01) == 1 / 20, "whatever scores above nothing is a match"
+    clear = Table(FOUND, NOT, FOUND, NOT)
+    found = resolved(clear, forged, late)
+    assert (found.prevails, "its own claimant chose" in found.reason) == (Prevails.UNRESOLVED, True)
+    later = replace(forged, time=late.time)
+    assert resolved(clear, early, later).prevails is Prevails.FIRST, "whoever comes later cannot spoil a keyed claim by its kind"

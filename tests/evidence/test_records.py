@@ -108,7 +108,7 @@ def test_what_is_no_match_is_a_counter_claim_and_names_no_ancestor(capsys: Captu
 
 
 def test_an_attestation_is_signed_by_the_judge_and_about_the_file(court: Path, capsys: Capture) -> None:
-    assert ownmark(capsys, *JUDGE, "--suspect", "b.onnx", *WANTED).code == 0
+    assert ownmark(capsys, *JUDGE, "--suspect", "b.onnx", "--alpha", "1e-7", *WANTED).code == 0
     signed = envelope.from_record(read("model.intoto.json"))
     signed.check(owner.public_key(court / "JUDGE.pub"))
     statement = json.loads(signed.payload)
@@ -117,6 +117,7 @@ def test_an_attestation_is_signed_by_the_judge_and_about_the_file(court: Path, c
     assert canonical.sha256((court / "b.onnx").read_bytes()) in digests
     assert statement["predicate"]["verdict"] == canonical.sha256((court / "verdict.json").read_bytes())
     assert statement["predicate"]["outcome"] == "MATCH (strong)"
+    assert statement["predicate"]["alpha"] == "1e-07", "what was judged by, not what the claimant wished"
     oracle = pytest.importorskip("securesystemslib.dsse").Envelope.from_dict(read("model.intoto.json"))
     assert oracle.pae().endswith(signed.payload)
 
@@ -178,6 +179,11 @@ def test_the_accused_gets_the_judges_verdict_on_the_model_that_is_named_and_a_pa
     assert ownmark(capsys, "judge", "a.opened", "--offline", "answer.json", "--page", "again.html").code == 1
     again = Path("again.html").read_text(encoding="utf-8")
     assert again == page
+    offline = ["judge", "a.opened", "--offline", "answer.json", "--cyclonedx", "bom.json", "--spdx", "ai.spdx.json"]
+    assert ownmark(capsys, *offline).code == 1
+    assert read("bom.json")["declarations"]["assessors"][0]["thirdParty"] is False
+    names = [one["name"] for one in read("ai.spdx.json")["@graph"] if one["type"] == "Agent"]
+    assert names[0].startswith("the accused of the key"), "no record makes a judge of an accused"
     refused(capsys, [*words[:3], "http://127.0.0.1:1/v2/models/x", *words[4:]], 2, "name the model itself")
 
 

@@ -1,6 +1,7 @@
 """What the judge's commands do can be done from Python: requests go in, results come out, and nothing is printed."""
 
-from contextlib import nullcontext
+import sqlite3
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,7 @@ from ownmark.protocols import Progress, Question, Suspect, silent
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects import open as registry
+from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.open import Access
 from ownmark.suspects.opener import Opener, Opening
 from ownmark.verdicts.verdict import Outcome
@@ -174,3 +176,25 @@ def test_innocents_calibrate_a_claim_that_is_written_and_can_be_inspected() -> N
     assert shown.claim.digest == found.claim.digest
     assert np.array_equal(shown.claim.images, plain.images)
     assert shown.doubts == found.doubts
+
+
+def test_answers_of_innocents_that_another_hand_planted_are_refused_and_nobody_is_asked() -> None:
+    plain = replace(KEYED, tests=tuple(replace(one, null=Uncalibrated()) for one in KEYED.tests), choices=None)
+    kept = Path("new.claim.calibration")
+    request = CalibrateRequest(claim=plain, innocents=("other.share",), access=Access.to(plain), out=Path("new.claim"))
+    Ledger(kept, bytes(32)).close()
+    with pytest.raises(UsageError, match="was not started by you"):
+        calibrate(request)
+    kept.unlink()
+    Ledger(kept).close()
+    with closing(sqlite3.connect(kept)) as database:
+        row = (1, "00" * 32, "2026", 0, "answered", 200, "{}", "00" * 32, b"{}", "00" * 32)
+        database.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        database.commit()
+    with pytest.raises(UsageError, match=r"row 1 of the ledger .* was not written by you"):
+        calibrate(request)
+    kept.unlink()
+    kept.symlink_to("elsewhere")
+    with pytest.raises(UsageError, match="is a symbolic link"):
+        calibrate(request)
+    assert not Path("new.claim").exists()

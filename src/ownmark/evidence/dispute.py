@@ -1,7 +1,8 @@
 """Two claimants and one suspect: whose mark is in whose model (posed by Fan, Ng, Chan 2019, arXiv:1909.07830). No torch.
 
 Time alone decides nothing: a forger may hold the older seal. The earlier claim prevails only if its mark is in the other's model
-and not the other way round.
+and not the other way round, and only if its labels and images come from a key: here no judge's references stand against innocents
+that a claimant may have invented.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from ownmark.evidence.ruling import opened_part
 from ownmark.protocols import Suspect
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
+
+OWN_INNOCENTS = "the earlier claim's p follows from innocents that its own claimant chose, so that its matches settle nothing"
 
 
 class Prevails(StrEnum):
@@ -63,6 +66,8 @@ def resolved(table: Table, first: Checked, second: Checked) -> Dispute:
     if first.time == second.time:
         return Dispute(table, Prevails.UNRESOLVED, "both were sealed at the same time")
     earlier = first.time is not None and second.time is not None and first.time < second.time
+    if not (first if earlier else second).exact:
+        return Dispute(table, Prevails.UNRESOLVED, OWN_INNOCENTS)
     if earlier:
         crossed, back, there, winner = table.first_in_second, table.second_in_first, table.first_in_suspect, Prevails.FIRST
     else:

@@ -53,4 +53,5 @@ def _file(suspect: str | None) -> Path | None:
 
 
 def _indented(record: Mapping[str, Any]) -> bytes:
-    return (json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    """ASCII alone, so that no name in it steers a terminal that shows the file."""
+    return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()

@@ -16,6 +16,7 @@ from loopback import HASTY, Asked, Said, said, serving, transport
 
 from ownmark.errors import AnswerError, SuspectError, UsageError
 from ownmark.suspects.http.ledger import Ledger, Reply
+from ownmark.suspects.http.remembered import key_of
 from ownmark.suspects.http.request import Request
 
 ANSWER = Reply(200, {"content-type": "application/json"}, b"[1, 2]")
@@ -235,3 +236,14 @@ def test_a_killed_run_goes_on_where_it_was(file: Path) -> None:
             answers = carrier.ask(40, lambda place: Request("POST", server.url, str(place).encode(), queries=1), lambda r: r.body)
         assert answers == [hashlib.sha256(str(place).encode()).hexdigest().encode() for place in range(40)]
         assert len(server.asked) - before == 40 - known, "only what was not answered is asked again"
+
+
+@pytest.mark.parametrize("name", ["a.xml", "a.param"])
+def test_a_model_whose_weights_lie_beside_it_is_another_one_when_they_change(name: str, tmp_path: Path) -> None:
+    """Otherwise a scan told the earlier model's answers as those of the new one."""
+    (tmp_path / name).write_text("the graph")
+    (tmp_path / "a.bin").write_bytes(b"weights")
+    before = key_of(str(tmp_path / name), "how")
+    assert key_of(str(tmp_path / name), "how") == before
+    (tmp_path / "a.bin").write_bytes(b"others")
+    assert key_of(str(tmp_path / name), "how") != before

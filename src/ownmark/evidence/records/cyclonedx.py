@@ -87,12 +87,13 @@ def _declarations(facts: Facts) -> dict[str, Any]:
     }
     held: dict[str, Any] = {"claims": [CLAIM]} if facts.supports else {"counterClaims": [CLAIM]}
     alpha = facts.found.judged.bundle.commitment.policy.alpha
+    terms = f"the claimant committed to alpha = {alpha:g}, {facts.alpha:g} was judged by"
     held["conformance"] = {
         "score": 1.0 if facts.supports else 0.0,
         "rationale": f"1 for a match, 0 for anything else. {facts.summary}",
     }
-    held["confidence"] = {"rationale": f"log10 p = {facts.ruling['log10_p']}; the claimant committed to alpha = {alpha:g}"}
-    organisation = {"name": f"the {'accused' if facts.accused else 'judge'} of the key {facts.found.judge}"}
+    held["confidence"] = {"rationale": f"log10 p = {facts.ruling['log10_p']}; {terms}"}
+    organisation = {"name": f"the {facts.signer} of the key {facts.found.judge}"}
     return {
         "assessors": [{"bom-ref": JUDGE, "thirdParty": not facts.accused, "organization": organisation}],
         "attestations": [{"summary": facts.summary, "assessor": JUDGE, "map": [held]}],

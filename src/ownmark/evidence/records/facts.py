@@ -88,6 +88,17 @@ class Facts:
         return "signed_by" in self.found.judged.environment
 
     @property
+    def signer(self) -> str:
+        """Who signed it, in a word."""
+        return "accused" if self.accused else "judge"
+
+    @property
+    def alpha(self) -> float:
+        """The rate of false accusations that was judged by: the smaller of the claimant's and the judge's."""
+        theirs, cap = self.found.judged.bundle.commitment.policy.alpha, self.found.judged.trust.alpha
+        return min(theirs, 1.0 if cap is None else cap)
+
+    @property
     def owner(self) -> str:
         """The claimant's public key."""
         return self.found.judged.bundle.commitment.owner

@@ -35,7 +35,7 @@ def statement(facts: Facts) -> dict[str, Any]:
         "reason": facts.ruling["reason"],
         "log10_p": facts.ruling["log10_p"],
         "score": facts.ruling["score"],
-        "alpha": f"{policy.policy.alpha:g}",
+        "alpha": f"{facts.alpha:g}",
         "judge": facts.found.judge,
         "judged": facts.time,
         "first_seen": facts.seen,

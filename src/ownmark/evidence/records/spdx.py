@@ -17,7 +17,12 @@ def record(facts: Facts) -> dict[str, Any]:
     base = f"urn:ownmark:verdict:{facts.verdict}"
     judge, unknown, suspect, protected = (f"{base}#{name}" for name in ("judge", "unknown", "suspect", "protected-model"))
     elements = [
-        {"type": "Agent", "spdxId": judge, "creationInfo": CREATION, "name": f"the judge of the key {facts.found.judge}"},
+        {
+            "type": "Agent",
+            "spdxId": judge,
+            "creationInfo": CREATION,
+            "name": f"the {facts.signer} of the key {facts.found.judge}",
+        },
         {"type": "Agent", "spdxId": unknown, "creationInfo": CREATION, "name": "unknown"},
         _package(suspect, facts.name, facts.file, unknown, facts) | {"comment": f"First seen {facts.seen}. {facts.not_shown}"},
         _package(protected, "protected model", facts.protected, unknown, facts),

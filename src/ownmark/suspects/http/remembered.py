@@ -16,6 +16,7 @@ from ownmark.querying import transcript
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.http.ledger import Ledger, Reply
 
+WEIGHTS_BESIDE = {".xml", ".param"}  # OpenVINO and ncnn keep a model's weights in a .bin of the same name
 SERVED = 200  # the status of answers by your own model
 
 
@@ -85,7 +86,8 @@ class Remembered:
 def key_of(name: str, *how: object, shown: str = "") -> str:
     """What tells a suspect from others: its name, or what is `shown` for it, how it is asked and, of a file, the content."""
     path = Path(name)
-    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    files = [path, path.with_suffix(".bin")] if path.suffix in WEIGHTS_BESIDE else [path]
+    content = "".join(hashlib.sha256(one.read_bytes()).hexdigest() for one in files if one.is_file())
     return f"{shown or name} {hashlib.sha256(repr(how).encode()).hexdigest()[:16]} {content}"
 
 

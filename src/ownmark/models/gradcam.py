@@ -22,8 +22,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ownmark.errors import MapError, ModelError
 from ownmark.models.layers import namesake
-from ownmark.models.map_layers import last_map
-from ownmark.models.token_grids import SPATIAL, TOKENS, Grid
+from ownmark.models.map_layers import SPATIAL, TOKENS, last_map
+from ownmark.models.token_grids import Grid
 from ownmark.tasks import Classification, Task
 
 LINEAR_NODES = {

@@ -103,18 +103,19 @@ def _covers(last: Output, first: list[Output]) -> bool:
     return len(last.shape) != TOKENS or not first or len(first[-1].shape) != TOKENS or last.shape[1] <= first[-1].shape[1]
 
 
-def attended(model: nn.Module, example: Tensor) -> Tensor | None:
-    """The input of the model's first attention, None if it has none."""
-    inputs = [inputs[-1].name for _, inputs in traced(model, example).inputs if inputs]
+def attended(model: nn.Module, *examples: Tensor) -> list[Tensor]:
+    """The input of the model's first attention for each of the examples, which are alike in shape; empty if it has none."""
+    inputs = [inputs[-1].name for _, inputs in traced(model, examples[0]).inputs if inputs]
     if not inputs:
-        return None
+        return []
     seen: list[Tensor] = []
     handle = model.get_submodule(inputs[0]).register_forward_hook(lambda _, __, output: seen.append(output.clone()))
     try:
-        model(example)
+        for example in examples:
+            model(example)
     finally:
         handle.remove()
-    return seen[0]
+    return seen
 
 
 @torch.no_grad()

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ownmark.errors import ModelError
-from ownmark.models.map_layers import attended
-
-SPATIAL, TOKENS = 4, 3  # dimensions of a feature map and of a sequence of tokens
+from ownmark.models.map_layers import SPATIAL, TOKENS, attended
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def _fits(height: int, width: int, ratio: float) -> bool:
 @torch.no_grad()
 def _patches(model: nn.Module, example: Tensor, count: int) -> tuple[int, ...]:
     """Which of `count` tokens depend on the image at the first attention's input; all if their number is another."""
-    first, second = (attended(model, images) for images in (example, 1 - example))
-    if first is None or second is None or first.ndim != TOKENS or first.shape[1] != count:
+    seen = attended(model, example, 1 - example)
+    if not seen or seen[0].ndim != TOKENS or seen[0].shape[1] != count:
         return tuple(range(count))
-    return tuple((first != second).any(dim=2).any(dim=0).nonzero().flatten().tolist())
+    return tuple((seen[0] != seen[1]).any(dim=2).any(dim=0).nonzero().flatten().tolist())

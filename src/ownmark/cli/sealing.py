@@ -18,13 +18,3 @@ def passphrase(*, twice: bool = False) -> str:
     if not sys.stdin.isatty():
         raise UsageError(f"a key needs its passphrase: set {PASSPHRASE} in the environment, or type it in a terminal")
     return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True))
-
-
-def show_facts(title: str, rows: dict[str, str], as_json: bool) -> None:  # noqa: FBT001 - one of two ways to say the same
-    from ownmark.cli.console import emit, facts, show
-
-    if as_json:
-        emit({name.replace(" ", "_"): value for name, value in rows.items()})
-        return
-    show(title, "bold")
-    facts(rows)

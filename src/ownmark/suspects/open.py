@@ -131,9 +131,9 @@ def _may_show_maps(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Suspects(Sequence[Suspect]):
-    """Several suspects, each built when it is its turn, so that one model at a time is in memory."""
+    """Several suspects, each `built` when it is its turn, so that one model at a time is in memory."""
 
-    access: Access
+    built: Callable[[str], Suspect]
     names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -146,7 +146,7 @@ class Suspects(Sequence[Suspect]):
     def __getitem__(self, place: int | slice) -> Suspect | Sequence[Suspect]:
         if isinstance(place, slice):
             return replace(self, names=self.names[place])
-        return self.access.suspect(self.names[place])
+        return self.built(self.names[place])
 
     def __iter__(self) -> Iterator[Suspect]:
-        return map(self.access.suspect, self.names)
+        return map(self.built, self.names)

@@ -3,11 +3,10 @@
 What an innocent answered is kept until the claim is written, so that a calibration which was cut short asks nobody twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import overload
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError
@@ -16,7 +15,7 @@ from ownmark.protocols import Suspect
 from ownmark.report.words import counted
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered, key_of
-from ownmark.suspects.open import Access
+from ownmark.suspects.open import Access, Suspects
 from ownmark.verdicts import soundness
 from ownmark.verdicts.calibrate import calibration
 from ownmark.verdicts.soundness import Doubt
@@ -48,50 +47,20 @@ class CalibrateResult:
 
 
 @dataclass(frozen=True)
-class Kept(Sequence[Suspect]):
-    """Innocents whose answers are in the ledger, or come into it; each is built when something of it is lacking."""
+class Asking:
+    """How innocents are asked: about the claim, and about its unchanged images. Their answers are in the ledger, or come into it.
 
+    `right`: by name, the share of these that each answered like the protected model; it fills as they are asked.
+    """
+
+    claim: Claim
     access: Access
-    names: tuple[str, ...]
     ledger: Ledger
+    right: dict[str, float] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @overload
-    def __getitem__(self, place: int) -> Suspect: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Suspect]: ...
-    def __getitem__(self, place: int | slice) -> Suspect | Sequence[Suspect]:
-        if isinstance(place, slice):
-            return replace(self, names=self.names[place])
-        name = self.names[place]
-        return Remembered(key_of(name, self.access), self.ledger, lambda: self.access.suspect(name))
-
-
-class Measured(Sequence[Suspect]):
-    """Suspects that also answer the claim's unchanged images when it is their turn: `right` keeps what came of it, by name."""
-
-    def __init__(self, claim: Claim, suspects: Sequence[Suspect]) -> None:
-        self.claim, self.suspects = claim, suspects
-        self.right: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self.suspects)
-
-    @overload
-    def __getitem__(self, place: int) -> Suspect: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Suspect]: ...
-    def __getitem__(self, place: int | slice) -> Suspect | Sequence[Suspect]:
-        if isinstance(place, slice):
-            return Measured(self.claim, self.suspects[place])
-        return self._asked(self.suspects[place])
-
-    def __iter__(self) -> Iterator[Suspect]:
-        return map(self._asked, self.suspects)
-
-    def _asked(self, suspect: Suspect) -> Suspect:
+    def innocent(self, name: str) -> Suspect:
+        """The innocent of that name, which is built only if an answer of it is lacking."""
+        suspect = Remembered(key_of(name, self.access), self.ledger, lambda: self.access.suspect(name))
         share = soundness.right_on_originals(self.claim, suspect)
         if share is not None:
             self.right[suspect.name] = share
@@ -112,10 +81,10 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
     if file.exists():
         watcher.note(f"Going on from what {file} holds.")
     with _answers(file) as ledger:
-        measured = Measured(claim, Kept(access, names, ledger))
+        asking = Asking(claim, access, ledger)
         with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:
-            made = calibration(claim, measured, progress)
-        doubts = (*soundness.of_innocents(claim, measured.right), *soundness.of_claim(made.claim))
+            made = calibration(claim, Suspects(asking.innocent, names), progress)
+        doubts = (*soundness.of_innocents(claim, asking.right), *soundness.of_claim(made.claim))
     made.claim.save(request.out)
     file.unlink()
     return CalibrateResult(made.claim, made.groups, soundness.warned(watcher.warn, doubts))

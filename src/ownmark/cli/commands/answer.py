@@ -4,11 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import typer
-
 from ownmark.cli import answer
 from ownmark.cli import evidence_options as options
-from ownmark.cli.options import AllowExternal, Layer, Output, Outputs
+from ownmark.cli.options import AllowExternal, Layer, Output, Outputs, option
 from ownmark.cli.sealing import passphrase
 from ownmark.errors import UsageError
 from ownmark.files import check_writable
@@ -27,15 +25,11 @@ class Answer:
         "--seen 2026-05-01 --key MY.key --out answer.json --page answer.html"
     )
     bundle: options.Opened
-    model: Annotated[
-        str, typer.Option(metavar="MODEL", help="Your model: an ONNX file, module:factory, or weights.", show_default=False)
-    ]
-    key: Annotated[Path, typer.Option(metavar="MY.key", help="Signs the answer; ownmark keygen makes one.", show_default=False)]
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The signed answer to write.", show_default=False)]
+    model: Annotated[str, option("MODEL", "Your model: an ONNX file, module:factory, or weights.")]
+    key: Annotated[Path, option("MY.key", "Signs the answer; ownmark keygen makes one.")]
+    out: Annotated[Path, option("FILE", "The signed answer to write.")]
     page: options.Page = None
-    network: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="The network that files of weights belong to.", show_default=False)
-    ] = None
+    network: Annotated[str | None, option("MODEL", "The network that files of weights belong to.")] = None
     reference: options.References = None
     decoys: options.Decoys = None
     outputs: Outputs = None

@@ -17,6 +17,7 @@ from ownmark.keys import KEY_BYTES
 from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Progress
+from ownmark.querying.outputs import unfit
 from ownmark.report.words import percent
 from ownmark.tasks import DEFAULT, Quality
 from ownmark.training import Training, predict, seeded, train
@@ -46,6 +47,8 @@ def quality(model: nn.Module, images: Images) -> Quality:
         raise ModelError(f"{cannot} (--size and --channels, which is 1 for grey, say what it takes): {said}") from error
     numbers = images.task.width(images.names)
     if answers.ndim != 2 or len(answers) != len(images) or answers.shape[1] != (numbers or answers.shape[1]):  # noqa: PLR2004
+        if why := unfit(answers.shape):
+            raise ModelError(f"the model cannot be asked: {why}")
         needed = f"({len(images)}, {numbers})" if numbers else f"({len(images)}, d)"
         raise ModelError(
             f"the model answers {tuple(answers.shape)} to these images, needed are {needed}: one number "

@@ -42,9 +42,10 @@ from ownmark.evidence.owner import OwnerKey, opened
 from ownmark.files import check_readable, check_writable
 from ownmark.models.layers import Layers
 from ownmark.models.network import Network, draws_weights
-from ownmark.models.prepared import told
+from ownmark.models.prepared import told, unended
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
+from ownmark.querying.outputs import MULTI_LABEL
 from ownmark.report.words import counted
 from ownmark.schemes._common.triggers import Keyed, chosen_by
 from ownmark.schemes.saliency.scheme import Saliency
@@ -352,11 +353,16 @@ def _check_images(request: ProtectRequest, network: Network, images: Images) -> 
 
 
 def _check_logits(model: nn.Module, images: Images) -> None:
-    """Raises ModelError for a classifier that ends in a softmax: what is learnt and explained here is logits."""
+    """Raises ModelError for a classifier that ends in a softmax or in sigmoids: what is learnt and explained here is logits."""
     if not images.task.discrete:
         return
     few = images.take(np.arange(min(len(images), ENOUGH)))
-    if surely(predict(model, few).double().numpy()) is Outputs.PROBABILITIES:
+    with unended(model) as ending:
+        predict(model, few)
+    kind = surely(predict(model, few).double().numpy())
+    if ending.off and kind is None:
+        raise ModelError(f"the model ends in a sigmoid per class: {MULTI_LABEL}")
+    if kind is Outputs.PROBABILITIES:
         raise ModelError(
             "the model answers probabilities, but a claim is made on logits: let it end before its softmax, "
             "and put the softmax behind it where you publish it; suspects may end in one"

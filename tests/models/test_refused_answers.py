@@ -39,7 +39,9 @@ def test_protect_refuses_what_answers_no_single_class_and_says_what_would_serve(
 
 @pytest.mark.parametrize("name", ["segmenting", "segmenting_by_name", "encoding"])
 def test_a_suspect_of_another_kind_is_no_innocent_but_an_error_that_says_what_would_serve(
-    name: str, shop: Path, capsys: Capture  # noqa: ARG001
+    name: str,
+    shop: Path,  # noqa: ARG001
+    capsys: Capture,
 ) -> None:
     ran = ownmark(capsys, "verify", "upheld.claim", f"oddities:{name}")
     assert ran.code in {2, 5}

@@ -93,14 +93,14 @@ class Workspace:
         whole = f"{recipe} {self.network} seed={self.seed} torch={torch.__version__}"
         file = self.folder / f"model-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.safetensors"
         with suppress(ModelError):
-            return load_weights(self.network.blank(), file)
+            return load_weights(self.network.blank(own=False), file)
         self.folder.mkdir(exist_ok=True)
         with self.watcher.step(title) as progress:
             made = make(progress)
         if not all(bool(tensor.isfinite().all()) for tensor in made.state_dict().values()):
             raise ModelError(f"{title}: the training diverged, so that its weights are NaN or infinite; are the images in order?")
         save_weights(made, file)
-        return load_weights(self.network.blank(), file)
+        return load_weights(self.network.blank(own=False), file)
 
     def drawn_key(self, purpose: str) -> bytes:
         """A random key (32 bytes) for one purpose, kept in the folder until the claim is made, for the owner's eyes only."""

@@ -146,9 +146,7 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, source.library, None)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(
-        UsageError, match=rf"needs {source.library}, which is not installed: .*ownmark\[{source.extra}\]'"
-    ):
+    with pytest.raises(UsageError, match=rf"needs {source.library}, which is not installed: .*ownmark\[{source.extra}\]'"):
         build(f"{source.place}:{tmp_path}")
 
 

@@ -37,7 +37,7 @@ from zoo import ZOO, kept
 
 SIZE, CLASSES = 28, 10
 MINE, HELD_OUT = (Pictures("${OWNMARK_DATA}/cifar10", SIZE, training=training) for training in (True, False))
-TRAINED_ON, TESTED_ON, THIEF = 8000, 2000, 2400  # images
+TRAINED_ON, TESTED_ON, THIEF = 6000, 2000, 1800  # images
 SHIFTED = Training(shift=2)
 CNN = "ownmark:ResNet18(width=16, stem='cifar', last_stride=1)"  # of a student
 
@@ -73,13 +73,13 @@ def mobilenet() -> nn.Module:
 
 BLOCKS = ((16, 64, 32, 2), (32, 96, 32, 1), (32, 96, 48, 1))
 COMMON: dict[str, Attack] = {
-    "finetune_all": Finetune(epochs=5, rate=0.01),
-    "retrain_all": Retrain(epochs=5, rate=0.02),
-    "retrain_last": Retrain(Layers.LAST, epochs=5, rate=0.02),
+    "finetune_all": Finetune(epochs=3, rate=0.01),
+    "retrain_all": Retrain(epochs=3, rate=0.02),
+    "retrain_last": Retrain(Layers.LAST, epochs=3, rate=0.02),
     "prune_0.3": Prune(0.3),
 }
 OF_TRANSFORMERS: dict[str, Attack] = {
-    "finetune_last": Finetune(Layers.LAST, epochs=5, rate=0.01),
+    "finetune_last": Finetune(Layers.LAST, epochs=3, rate=0.01),
     "prune_0.5": Prune(0.5, epochs=2),
     "heads": PruneHeads(heads=0.3, channels=0.0),
     "heads_and_channels": PruneHeads(heads=0.3, channels=0.25, epochs=2),
@@ -102,10 +102,10 @@ class Kind:
 
 
 KINDS = {
-    "vit": Kind(vit, 4, 3e-3, 8, COMMON | OF_TRANSFORMERS, students=True),
-    "swin": Kind(swin, 4, 4e-3, 8, COMMON | OF_TRANSFORMERS, students=True),
-    "convnext": Kind(convnext, 5, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
-    "mobilenet": Kind(mobilenet, 5, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
+    "vit": Kind(vit, 3, 3e-3, 8, COMMON | OF_TRANSFORMERS, students=True),
+    "swin": Kind(swin, 3, 4e-3, 8, COMMON | OF_TRANSFORMERS, students=True),
+    "convnext": Kind(convnext, 3, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
+    "mobilenet": Kind(mobilenet, 3, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
 }
 TARGET, REFERENCES, FIRST = 0, (1, 2), 100  # seeds
 
@@ -167,7 +167,7 @@ def copy(name: str, attack: Attack, seed: int = 1) -> nn.Module:
 def student(name: str, *, back: bool) -> nn.Module:
     """A CNN that learnt the target's answers to the owner's images, or a network of the target's kind that learnt the CNN's."""
     target, mine = fresh(name, TARGET), images(training=True)
-    attack = Distill(epochs=5, rate=0.05, student=CNN)
+    attack = Distill(epochs=3, rate=0.05, student=CNN)
     recipe = f"{attack} of {weights_digest(target)}"
     first = kept(recipe, partial(build, CNN, CLASSES), lambda rng: attack.apply(target, mine, rng, silent), 1)
     if not back:

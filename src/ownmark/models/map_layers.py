@@ -23,11 +23,12 @@ SPATIAL, TOKENS = 4, 3  # dimensions of a feature map and of a sequence of token
 
 @dataclass(frozen=True)
 class Output:
-    """What a module returned: its name, whether it is a convolution, and the shape."""
+    """What a module returned: its name, whether it is a convolution, the shape, and whether the module has no parts."""
 
     name: str
     convolves: bool
     shape: torch.Size
+    leaf: bool = True
 
     @property
     def placed(self) -> bool:
@@ -140,7 +141,7 @@ def _hooked(model: nn.Module, trace: Trace) -> Iterator[None]:
         def done(_: nn.Module, __: object, output: object) -> None:
             trace.running.pop()
             if isinstance(output, Tensor):
-                trace.outputs.append(Output(name, convolves, output.shape))
+                trace.outputs.append(Output(name, convolves, output.shape, not has_parts))
 
         handles.extend((module.register_forward_pre_hook(begun), module.register_forward_hook(done)))
 

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from ownmark.attacks.finetune import Finetune
@@ -41,6 +42,7 @@ from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.owner import OwnerKey, opened
 from ownmark.files import check_readable, check_writable
 from ownmark.models.layers import Layers
+from ownmark.models.memory import bytes_per_image
 from ownmark.models.network import Network, draws_weights
 from ownmark.models.prepared import told, unended
 from ownmark.models.weights import save_weights, weights_digest
@@ -48,7 +50,7 @@ from ownmark.protocols import Attack, Owner, Protected, Scheme
 from ownmark.querying.outputs import MULTI_LABEL
 from ownmark.report.words import counted
 from ownmark.schemes._common.triggers import Keyed, chosen_by
-from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.saliency.scheme import Saliency, batch_size
 from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
@@ -90,6 +92,7 @@ class ProtectRequest:
 
     A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: as many as
     the scheme needs, or two); it holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
+    It changes `batch` images at once, None: as many as suit the device and its memory.
     """
 
     network: Network
@@ -106,6 +109,7 @@ class ProtectRequest:
     training: Training = Training(epochs=20, rate=0.05)
     surrogates: Mapping[str, Attack] = field(default_factory=lambda: SURROGATES)
     seed: int = 0
+    batch: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -245,7 +249,7 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
     doubts: tuple[Doubt, ...] = ()
     if work.used:
         work.watcher.note(f"Going on from what {work.folder} holds.")
-    owner = Owner(begun.split.mine, workspace=work.folder)
+    owner = Owner(begun.split.mine, workspace=work.folder, batch=_batch(begun))
     if request.scheme.contrast:
         wanted = wanted_references(request.scheme) if request.references is None else request.references
         others = Others(wanted, request.training, request.surrogates)
@@ -255,6 +259,17 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.scheme.marks else "Making the fingerprint") as progress:
         return request.scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress), doubts
+
+
+def _batch(begun: _Begun) -> int | None:
+    """How many images are changed at once, which is shown; None for a scheme that does not go by batches."""
+    request, images = begun.request, begun.split.mine
+    if not getattr(request.scheme, "batched", False):
+        return None
+    found = request.batch or batch_size(images, begun.model)
+    needs = found * bytes_per_image(begun.model, images.batch(torch.arange(1), next(begun.model.parameters()).device)) / 2**30
+    begun.work.watcher.note(f"Images are changed {found} at a time, in about {needs:.1g} GiB (--batch).")
+    return found
 
 
 @contextmanager

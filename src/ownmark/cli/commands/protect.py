@@ -35,6 +35,7 @@ class Protect:
     references: owners.References = None
     reference: owners.ReferenceFiles = None
     training: owners.TrainingText = "Training(epochs=20, rate=0.05)"
+    batch: owners.Batch = None
     seed: options.Seed = 0
     device: options.Device = "auto"
     output: options.Output = ""
@@ -75,4 +76,5 @@ class Protect:
             references=tuple(self.reference) if self.reference else self.references,
             training=read(self.training, (Training,)),
             seed=self.seed,
+            batch=self.batch,
         )

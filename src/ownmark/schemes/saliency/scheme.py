@@ -20,6 +20,7 @@ from torch import nn
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images
 from ownmark.errors import DataError, UsageError
+from ownmark.models.memory import bytes_per_image, free_bytes
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
@@ -36,6 +37,7 @@ from ownmark.training import predict
 
 POOL = 10  # images considered per candidate, so that rare classes are included
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger batches exceed the cache
+SHARE_OF_MEMORY = 0.5  # of what is free, for the activations of one model
 
 Make = Callable[[torch.Generator, Progress], Made]
 
@@ -52,6 +54,7 @@ class Saliency:
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
+    batched: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     samples: int = 100
     descent: Descent = Descent(bound=0.06)
@@ -161,8 +164,9 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator,
     def passing(made: Made, first: Made) -> npt.NDArray[np.bool_]:
         return draft.passes(made, draft.threshold(first))
 
-    search = Gathering(candidates, draft.scheme.samples, batch, passing, batch_size(owner.images, model))
-    found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed), progress)
+    together = owner.batch or batch_size(owner.images, model)
+    search = Gathering(candidates, draft.scheme.samples, batch, passing, together)
+    found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed, together), progress)
     return found, draft.threshold(first)
 
 
@@ -192,10 +196,12 @@ def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generato
 
 
 def batch_size(images: Images, model: nn.Module) -> int:
-    """The batch size that suits the device, counting both views of each image."""
+    """The batch size that suits the device: as many as its cache holds, both views of each image counted, and its memory."""
     height, width, _ = images.size
-    most = PIXELS_AT_ONCE.get(next(model.parameters()).device.type, PIXELS_AT_ONCE["cuda"])
-    return int(np.clip(most // (height * width), 1, 256))
+    device = next(model.parameters()).device
+    most = PIXELS_AT_ONCE.get(device.type, PIXELS_AT_ONCE["cuda"])
+    fits = free_bytes(device) * SHARE_OF_MEMORY / bytes_per_image(model, images.batch(torch.arange(1), device))
+    return int(np.clip(min(most // (height * width), fits), 1, 256))
 
 
 def _claim(draft: Draft, model: nn.Module, owner: Owner, made: Made, threshold: float) -> Claim:

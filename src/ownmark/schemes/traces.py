@@ -17,7 +17,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes.residual import LEAST, Residual
-from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.saliency.scheme import Saliency, fitted
 from ownmark.scoring.matches import BestOf, CrossedResidual
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import TASKS, Task
@@ -45,8 +45,8 @@ class Traces:
                 f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}"
             )
         first = self.residual.protect(model, owner, rng, silent).claim  # it takes seconds, and may say at once that there is none
-        second = self.saliency.protect(model, owner, rng, progress).claim
-        return Protected(model, replace(joined(second, first), scheme=repr(self)))
+        saliency, second = fitted(self.saliency, model, owner, rng, progress)
+        return Protected(model, replace(joined(second, first), scheme=repr(replace(self, saliency=saliency))))
 
 
 def joined(pairs: Claim, plain: Claim) -> Claim:

@@ -6,7 +6,7 @@ for both, fixed before anybody is asked: the best score of all tests that a susp
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -68,9 +68,7 @@ def joined(pairs: Claim, plain: Claim) -> Claim:
 
 def _folded(test: Test, views: int, rows: tuple[int, int]) -> Test:
     """The same test with `views` of its images to a sample."""
-    if not isinstance(test.match, CrossedResidual):
-        raise UsageError(f"expected residuals, got {test.match}")
-    match, expected = replace(test.match, views=views), test.expected.reshape(rows[1] - rows[0], -1)
+    match, expected = replace(cast(CrossedResidual, test.match), views=views), test.expected.reshape(rows[1] - rows[0], -1)
     return replace(test, match=match, expected=np.ascontiguousarray(expected), rows=rows)
 
 

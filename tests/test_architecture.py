@@ -26,7 +26,7 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 # Each line may import the lines above it and nothing else; a new scheme, attack, detector or suspect needs no entry.
 ORDER = (
     ("errors", "registries"),
-    ("canonical", "files", "keys", "metrics", "method_strings", "statistics"),
+    ("canonical", "files", "keys", "metrics", "method_strings", "processes", "statistics"),
     ("scoring",),
     ("tasks",),
     ("claims",),

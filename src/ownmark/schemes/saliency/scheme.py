@@ -60,7 +60,7 @@ class Saliency:
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     samples: int = 100
-    descent: Descent = Descent(bound=0.06)
+    descent: Descent = Descent(bound=0.06, steps=30, step=0.2)
     cells: tuple[tuple[int, int], ...] = ((0, 0),)
     layer: str = ""
     objective: Objective = Contrast()

@@ -24,7 +24,7 @@ from ownmark.verdicts.verify import verify
 from record import record
 from zoo import ZOO, measured
 
-SCHEME = Saliency(samples=30)
+SCHEME = Saliency(samples=40)
 TESTS = {Reading.SALIENCY: "white_box", Reading.PROBABILITY: "black_box"}
 SEED = 11
 Figures = dict[str, float]

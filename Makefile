@@ -22,7 +22,7 @@ FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats bench-networks picture clean
+.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats bench-network-matrix picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -89,8 +89,8 @@ walk: $(VENV)/.package ## count the files that protect and verify --report pass,
 bench-formats: $(VENV)/.checks $(VENV)/.docs $(FORMATS)/.made ## run benchmarks/formats.py with every converter (1.6 GB, a venv of its own)
 	$(FORMATS)/bin/python benchmarks/formats.py
 
-bench-networks: $(VENV)/.checks $(VENV)/.docs $(NETWORKS)/.made ## run benchmarks/networks.py with timm and transformers (a venv of its own)
-	HF_HUB_OFFLINE=1 $(NETWORKS)/bin/python benchmarks/networks.py
+bench-network-matrix: $(VENV)/.checks $(VENV)/.docs $(NETWORKS)/.made ## run benchmarks/network_matrix.py with timm and transformers (a venv of its own)
+	HF_HUB_OFFLINE=1 $(NETWORKS)/bin/python benchmarks/network_matrix.py
 
 picture: demo ## redraw the README's picture of the demo page; needs chromium
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=$(VENV)/chromium --window-size=1100,1180 \

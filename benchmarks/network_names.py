@@ -88,4 +88,4 @@ TRANSFORMERS = (
 def rows(folder: Path) -> list[Callable[[], Row]]:
     """Every network; those of transformers are made when it is their turn."""
     named = [lambda row=row: row for row in (*TORCHVISION, *TIMM)]
-    return [*named, *(lambda one=one: one.made(folder) for one in TRANSFORMERS)]  # type: ignore[misc]
+    return [*named, *(lambda one=one: one.made(folder) for one in TRANSFORMERS)]

@@ -37,7 +37,7 @@ WAYS = ("ours", "plain")
 
 def vit_small() -> nn.Module:
     """ViT-S/16, whose last layer torchvision would leave at zero."""
-    model = VisionTransformer(SIZE, 16, 12, 6, 384, 1536, num_classes=CLASSES)
+    model: nn.Module = VisionTransformer(SIZE, 16, 12, 6, 384, 1536, num_classes=CLASSES)
     nn.init.normal_(model.get_parameter("heads.head.weight"), std=0.02)
     return model
 

@@ -339,7 +339,7 @@ def _format_cells(figures: Figures, row: str) -> list[str]:
     return [percent(score), f"{p:.2g}", f"{made:.1f}", f"{asked:.1f}"]
 
 
-NOTED = {"networks": network_tables.networks}  # tables that show texts, too
+NOTED = {"network-matrix": network_tables.networks}  # tables that show texts, too
 TABLES: dict[str, Callable[[Figures], str]] = {
     "allowance": allowance,
     "false-accusations": accusations,

@@ -6,7 +6,7 @@ trained here by AdamW with mirrored and shifted images. Every model is kept in t
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,14 +45,16 @@ CNN = "ownmark:ResNet18(width=16, stem='cifar', last_stride=1)"  # of a student
 def vit() -> nn.Module:
     """Four blocks of width 48 behind a stem of two convolutions (Xiao et al. 2021, arXiv:2106.14881)."""
     stem = [ConvStemConfig(24, 3, 2), ConvStemConfig(48, 3, 2)]
-    model = VisionTransformer(SIZE, 4, 4, 3, 48, 96, num_classes=CLASSES, conv_stem_configs=stem)
+    model: nn.Module = VisionTransformer(SIZE, 4, 4, 3, 48, 96, num_classes=CLASSES, conv_stem_configs=stem)
     nn.init.trunc_normal_(model.get_parameter("heads.head.weight"), std=0.02)  # torchvision's are all zeros
     return model
 
 
 def swin() -> nn.Module:
     """Two blocks of width 24 on 14x14 patches, two of width 48 on 7x7."""
-    return SwinTransformer([2, 2], 24, [2, 2], [2, 4], [7, 7], mlp_ratio=2.0, stochastic_depth_prob=0.0, num_classes=CLASSES)
+    options = {"mlp_ratio": 2.0, "stochastic_depth_prob": 0.0, "num_classes": CLASSES}
+    model: nn.Module = SwinTransformer([2, 2], 24, [2, 2], [2, 4], [7, 7], **options)
+    return model
 
 
 def convnext() -> nn.Module:
@@ -60,7 +62,8 @@ def convnext() -> nn.Module:
     blocks = [CNBlockConfig(24, 48, 2), CNBlockConfig(48, None, 2)]
     model = ConvNeXt(blocks, stochastic_depth_prob=0.0, layer_scale=0.2, num_classes=CLASSES)
     model.features[0][0] = nn.Conv2d(3, 24, 4, 2, 1)
-    return model
+    made: nn.Module = model
+    return made
 
 
 def mobilenet() -> nn.Module:
@@ -68,7 +71,8 @@ def mobilenet() -> nn.Module:
     block = partial(InvertedResidualConfig, width_mult=1.0, dilation=1)
     first = block(16, 3, 32, 16, use_se=False, activation="RE", stride=1)
     rest = [block(at, 3, wide, to, use_se=True, activation="HS", stride=step) for at, wide, to, step in BLOCKS]
-    return MobileNetV3([first, *rest], 128, num_classes=CLASSES, dropout=0.0)
+    model: nn.Module = MobileNetV3([first, *rest], 128, num_classes=CLASSES, dropout=0.0)
+    return model
 
 
 BLOCKS = ((16, 64, 32, 2), (32, 96, 32, 1), (32, 96, 48, 1))
@@ -175,7 +179,7 @@ def student(name: str, *, back: bool) -> nn.Module:
     return kept(f"back to {name} from {weights_digest(first)}", KINDS[name].built, partial(_taught, KINDS[name], first), 1)
 
 
-def suspects(name: str) -> dict[str, Callable[[], nn.Module]]:
+def suspects(name: str) -> Mapping[str, Callable[[], nn.Module]]:
     """Every model that is judged, by name; copies first, then students, then independent models."""
     kind = KINDS[name]
     copies = {f"copy.{word}": partial(copy, name, attack) for word, attack in kind.copies.items()}

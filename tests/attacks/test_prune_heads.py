@@ -15,14 +15,15 @@ from ownmark.protocols import silent
 
 def vit() -> nn.Module:
     torch.manual_seed(0)
-    model = VisionTransformer(16, 4, 2, 4, 16, 24, num_classes=3)
+    model: nn.Module = VisionTransformer(16, 4, 2, 4, 16, 24, num_classes=3)
     nn.init.normal_(model.get_parameter("heads.head.weight"))
     return model.eval()
 
 
 def swin() -> nn.Module:
     torch.manual_seed(0)
-    return SwinTransformer([4, 4], 8, [2], [2], [4, 4], mlp_ratio=2, stochastic_depth_prob=0.0, num_classes=3).eval()
+    model: nn.Module = SwinTransformer([4, 4], 8, [2], [2], [4, 4], mlp_ratio=2, stochastic_depth_prob=0.0, num_classes=3)
+    return model.eval()
 
 
 def pruned(model: nn.Module, attack: PruneHeads) -> nn.Module:

@@ -49,7 +49,8 @@ class Fitting:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Fitting":
         """The fitting of that JSON data. Raises an error for data that is none."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in record.items()})
+        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+        return cls(**values)
 
 
 def _is_side(side: object) -> bool:

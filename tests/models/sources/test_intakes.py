@@ -180,7 +180,7 @@ def test_another_size_cuts_off_as_large_a_share() -> None:
     "wrong", [{"size": (0, 2)}, {"scaled": ()}, {"scaled": (1, 2, 3)}, {"size": (2.0, 2)}, {"interpolation": "magic"}]
 )
 def test_a_fitting_that_cannot_be_is_no_claims(wrong: dict[str, Any]) -> None:
-    right = {"size": (2, 2), "scaled": (3,)}
+    right: dict[str, Any] = {"size": (2, 2), "scaled": (3,)}
     assert Fitting.from_record(Fitting(**right).record()) == Fitting(**right)
     with pytest.raises(ClaimError):
         Fitting(**right | wrong)

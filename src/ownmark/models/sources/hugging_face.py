@@ -129,7 +129,8 @@ def intake_of(config: Mapping[str, Any], origin: str) -> Intake:
 def _preprocess(config: Mapping[str, Any]) -> Preprocess:
     """(pixel * factor - mean) / std, as (pixel / 255 - mean) / std."""
     factor = float(config.get("rescale_factor") or 1 / 255) if config.get("do_rescale", True) else 1.0
-    mean, std = (1.0,) if config.get("rescale_offset") else (0.0,), (1.0,)
+    mean: tuple[float, ...] = (1.0,) if config.get("rescale_offset") else (0.0,)
+    std: tuple[float, ...] = (1.0,)
     if config.get("do_normalize", True) and config.get("image_mean") and config.get("image_std"):
         less = mean[0]
         mean, std = (tuple(map(float, config[key])) for key in ("image_mean", "image_std"))

@@ -54,11 +54,11 @@ def _intake(name: str) -> Intake:
 
     call = _read(name)
     if call.name.startswith(HUBS):
-        config = _built(Asked(name, own=False)).pretrained_cfg
+        config: Any = _built(Asked(name, own=False)).pretrained_cfg
     else:
         known = timm.get_pretrained_cfg(call.name)
         config = {} if known is None else known.to_dict()
-    return intake_of(config, call.options, f"timm's pretrained_cfg of {call.name}")  # type: ignore[arg-type]
+    return intake_of(config, call.options, f"timm's pretrained_cfg of {call.name}")
 
 
 def intake_of(config: Mapping[str, Any], options: Mapping[str, Any], origin: str) -> Intake:

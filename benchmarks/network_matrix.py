@@ -1,8 +1,8 @@
 """What works on which network: a map's layer, `protect`, `attack`, and `verify` by weights and by ONNX, with random weights.
 
-Writes `networks.json` and the table of `docs/networks.md`. Every cell runs the command that a user types, in this process, and
-holds 1 if it ended in a result; otherwise its last line stands in the notes. A traceback stops the benchmark. `make
-bench-networks` runs it in `.venv-networks`, which holds timm and transformers. What is finished is kept in `.networks/`.
+Writes `network-matrix.json` and the table of `docs/networks.md`. Every cell runs the command that a user types, in this process,
+and holds 1 if it ended in a result; otherwise its last line stands in the notes. A traceback stops the benchmark. `make
+bench-network-matrix` runs it in `.venv-networks`, which holds timm and transformers. What is finished is kept in `.networks/`.
 """
 
 import io
@@ -56,7 +56,7 @@ def main() -> None:
     figures |= {f"{name}|seconds": float(told["seconds"]) for name, told in cells.items()}
     notes = {f"{name}|{cell}": told[cell] for name, told in cells.items() for cell in (*CELLS, "named") if told.get(cell)}
     setting = f"random weights, {IMAGES} images of noise in {CLASSES} classes, 2 samples of 2 steps"
-    record("networks", figures, seeds={"weights": 0}, setting=setting, notes=notes)
+    record("network-matrix", figures, seeds={"weights": 0}, setting=setting, notes=notes)
 
 
 @dataclass(frozen=True)

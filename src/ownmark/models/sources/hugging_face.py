@@ -149,7 +149,7 @@ def _fitting(config: Mapping[str, Any]) -> Fitting | None:
     share = config.get("crop_pct")
     if share is not None and len(size) == 1 and config.get("do_resize", True):  # ConvNeXT's own rule
         whole = size * 2
-        return Fitting(whole, (int(size[0] / share),) if size[0] < LARGE else whole, interpolation)  # type: ignore[arg-type]
+        return Fitting(whole, (int(size[0] / share),) if size[0] < LARGE else whole, interpolation)
     if not config.get("do_resize", True) or not size:
         return None
     if config.get("do_center_crop", False) and cut:

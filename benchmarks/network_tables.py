@@ -40,7 +40,7 @@ def speed(figures: Figures) -> str:
     lines.append("|---|---|---|---|---|")
     for key, title in NETWORKS.items():
         ratios = [f"{figures[f'{key}.{what}_over_plain']:.2f}" for what in ("seconds_per_step", "peak_mib")]
-        sizes = [f"{figures[f'{key}.ours.{what}']:.0f} MiB" for what in ("peak_mib", "estimated_mib")]
+        sizes = [f"{figures[f'{key}.{what}']:.0f} MiB" for what in ("ours.peak_mib", "estimated_mib")]
         lines.append(f"| {title} | {' | '.join(ratios + sizes)} |")
     return "\n".join(lines) + "\n"
 

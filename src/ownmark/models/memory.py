@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ownmark.models.map_layers import traced
 
-KEPT = 2  # tensors kept for the gradient per output of a module, as measured on networks of all kinds: make bench-network-speed
+KEPT = 1.5  # tensors kept for the gradient per output of a module, at most: make bench-network-speed
 VIEWS = 2  # of each image
 UNKNOWN = 2**62  # bytes, where a system does not say
 
@@ -16,7 +16,7 @@ UNKNOWN = 2**62  # bytes, where a system does not say
 def bytes_per_image(model: nn.Module, example: Tensor) -> int:
     """What the activations of one image in both views take while its gradient is computed; `example` (1, channels, h, w)."""
     outputs = traced(model, example).outputs
-    return max(1, VIEWS * KEPT * example.element_size() * sum(one.shape.numel() for one in outputs if one.leaf))
+    return max(1, int(VIEWS * KEPT * example.element_size() * sum(one.shape.numel() for one in outputs if one.leaf)))
 
 
 def free_bytes(device: torch.device) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ from record import ROOT, record
 KEPT = ROOT / ".networks"
 CELLS = ("layer", "protect", "attack", "weights", "onnx")
 SCHEME = "Saliency(samples=2, descent=Descent(bound=0.02, steps=2), objective=Published(), map_threshold=0.0, masked=Change(0.0))"
-CLASSES, IMAGES = 3, 6
+CLASSES, IMAGES = 3, 15
 OUTCOMES = {0, 1, 3}  # exit codes of a verdict
 Found = dict[str, str]  # by cell: "" if it works, else what is said
 
@@ -96,12 +97,15 @@ class Bench:
             model._forward_pre_hooks.pop(module)  # noqa: SLF001
         example = torch.rand(2, 3, self.row.size, self.row.size)
         axes = {"images": {0: "n"}, "logits": {0: "n"}}
+        names: dict[str, Any] = {"input_names": ["images"], "output_names": ["logits"]}
         try:
-            torch.onnx.export(
-                model, (example,), "copy.onnx", input_names=["images"], output_names=["logits"], dynamic_axes=axes, dynamo=False
-            )
-        except Exception as error:  # noqa: BLE001 - torch's exporter raises anything
-            return f"torch cannot export it: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+            torch.onnx.export(model, (example,), "copy.onnx", **names, dynamic_axes=axes, dynamo=False)
+        except Exception:  # noqa: BLE001 - torch's exporters raise anything; what the older cannot, the newer may
+            names |= {"dynamic_shapes": ({0: torch.export.Dim("n")},), "external_data": False, "verbose": False}
+            try:
+                torch.onnx.export(model, (example,), "copy.onnx", **names)
+            except Exception as error:  # noqa: BLE001 - likewise
+                return f"torch cannot export it: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
         return self.run("verify", "a.claim", "copy.onnx", "--access", "probabilities")
 
     @property

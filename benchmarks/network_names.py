@@ -42,7 +42,7 @@ TIMM = (
     Row("timm:mobilevit_xxs", 64),
     Row("timm:levit_128s", 224),
     Row("timm:poolformer_s12", 64),
-    Row("timm:mixer_s32_224(img_size=64, num_blocks=4)", 64),
+    Row("timm:mixer_s32_224(img_size=64)", 64),
 )
 
 

@@ -78,9 +78,10 @@ def last_map(model: nn.Module, example: Tensor) -> str:
     """Name of the module whose output is the model's last map for `example` (n, channels, height, width).
 
     Behind the last convolution it is the last module in the unbroken run of modules that output its height and width: the input
-    of global pooling. The run includes normalisation, the sum with a shortcut, concatenated branches and the ReLU, but not
-    pooling. A convolution on a single position counts only if there is no other. If an attention follows, it is the last module
-    that finished before an attention over all positions. Raises ModelError for a model that has neither.
+    of global pooling. The run includes normalisation, the sum with a shortcut, concatenated branches and the ReLU, also where
+    channels lie last for a while as in ConvNeXt, but not pooling. A convolution on a single position counts only if there is no
+    other. If an attention follows, it is the last module that finished before an attention over all positions. Raises ModelError
+    for a model that has neither.
     """
     trace = traced(model, example)
     convolutions = [(one.placed, place) for place, one in enumerate(trace.outputs) if one.convolves]
@@ -95,7 +96,7 @@ def last_map(model: nn.Module, example: Tensor) -> str:
             "the model runs neither nn.Conv2d nor attention, so it has no Grad-CAM; name a layer that outputs (n, channels, h, w)"
         )
     size = trace.outputs[last].shape[2:]
-    run = takewhile(lambda one: len(one.shape) == SPATIAL and one.shape[2:] == size, trace.outputs[last:])
+    run = takewhile(lambda one: len(one.shape) == SPATIAL and size in {one.shape[2:], one.shape[1:3]}, trace.outputs[last:])
     return list(run)[-1].name
 
 

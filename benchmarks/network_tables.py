@@ -47,13 +47,18 @@ def speed(figures: Figures) -> str:
 
 def transformers(figures: Figures) -> str:
     """The lowest copy and the highest independent model, per kind of network and test."""
-    head = "| network | test | accuracy of the target | lowest copy | highest independent model | lowest student | apart |"
+    head = "| network | accuracy of the target | test | lowest copy | highest independent model | lowest student | apart |"
     lines = [head, "|---|---|---|---|---|---|---|"]
     for key, title in TITLES.items():
         for test, word in TESTS.items():
             if f"{key}.{test}.separated" not in figures:
                 continue
-            groups = [figures.get(f"{key}.{test}.{group}") for group in ("lowest_copy", "highest_independent", "lowest_student")]
-            cells = ["" if value is None else percent(value) for value in (figures[f"{key}.accuracy.target"], *groups)]
-            lines.append(f"| {title} | {word} | {' | '.join(cells)} | {'yes' if figures[f'{key}.{test}.separated'] else 'no'} |")
+            start = f"{key}.{test}"
+            copy, other = (
+                f"{percent(figures[f'{start}.{which}'])} of {figures[f'{start}.{count}']:.0f}"
+                for which, count in (("lowest_copy", "copies"), ("highest_independent", "independents"))
+            )
+            student = figures.get(f"{start}.lowest_student")
+            cells = [percent(figures[f"{key}.accuracy.target"]), word, copy, other, "" if student is None else percent(student)]
+            lines.append(f"| {title} | {' | '.join(cells)} | {'yes' if figures[f'{start}.separated'] else 'no'} |")
     return "\n".join(lines) + "\n"

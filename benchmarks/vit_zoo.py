@@ -180,12 +180,12 @@ def student(name: str, *, back: bool) -> nn.Module:
 
 
 def suspects(name: str) -> Mapping[str, Callable[[], nn.Module]]:
-    """Every model that is judged, by name; copies first, then students, then independent models."""
+    """Every model that is judged, by name; copies first, then independent models, then students."""
     kind = KINDS[name]
     copies = {f"copy.{word}": partial(copy, name, attack) for word, attack in kind.copies.items()}
     students = {"student.cnn": partial(student, name, back=False), "student.back": partial(student, name, back=True)}
     others = {f"independent.{number}": partial(fresh, name, FIRST + number) for number in range(kind.independent)}
-    return copies | (students if kind.students else {}) | others
+    return copies | others | (students if kind.students else {})
 
 
 if __name__ == "__main__":

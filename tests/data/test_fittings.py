@@ -44,7 +44,7 @@ def test_a_folder_of_pictures_is_brought_to_size(tmp_path: Path) -> None:
 
 
 def fitted_claim() -> Claim:
-    """A claim on images of 8x8 whose pictures were scaled to 10x10 before."""
+    """A claim on tiny images whose pictures were scaled to 10x10 before."""
     return dataclasses.replace(small_claim(), fitting=Fitting(small_claim().images.shape[2:4], (10, 10), "nearest"))
 
 
@@ -53,7 +53,7 @@ def test_a_claim_keeps_how_pictures_were_brought_to_size_and_one_without_has_the
     assert Claim.from_bytes(claim.to_bytes()) == claim
     assert Claim.from_bytes(claim.to_bytes()).fitting == claim.fitting
     assert b"fitting" not in small_claim().to_bytes()
-    assert of_claim(claim, tmp_path)["fitting"] == {"size": [8, 8], "scaled": [10, 10], "interpolation": "nearest"}
+    assert of_claim(claim, tmp_path)["fitting"] == {"size": [2, 2], "scaled": [10, 10], "interpolation": "nearest"}
 
 
 def test_decoys_are_brought_to_size_as_the_owners_pictures_were(tmp_path: Path) -> None:

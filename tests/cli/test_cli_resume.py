@@ -70,13 +70,13 @@ def test_after_ctrl_c_no_batch_is_made_twice_and_the_claim_is_the_same(
             stopped = ownmark(capsys, *protecting("my.claim", "--scheme", SLOW))
             assert stopped.code == INTERRUPTED
             assert not (shop / "my.claim").exists()
-            assert "What is finished lies in my.claim.work: the same command goes on from there" in stopped.err
+            assert "Finished work is kept in my.claim.work: the same command resumes there" in stopped.err
             assert 0 < len(before) < len(undisturbed) - len(done)
             done += before
     after = counted(monkeypatch)
     ran = ownmark(capsys, *protecting("my.claim", "--scheme", SLOW))
     assert ran.code == 0, ran.err
-    assert "Going on from what my.claim.work holds" in ran.err
+    assert "Resuming from my.claim.work" in ran.err
     assert done + after == undisturbed
     assert (shop / "my.claim").read_bytes() == (shop / "whole.claim").read_bytes()
     assert not (shop / "my.claim.work").exists()

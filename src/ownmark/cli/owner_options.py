@@ -30,7 +30,7 @@ Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="As one of how ma
 References = Annotated[
     int | None,
     typer.Option(
-        min=0, metavar="N", help="Other models to train on the images, for contrast (2 if not said).", show_default=False
+        min=0, metavar="N", help="Models to train on the images as references (2 by default).", show_default=False
     ),
 ]
 ReferenceFiles = Annotated[

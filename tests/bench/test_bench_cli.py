@@ -68,9 +68,7 @@ def test_a_local_ray_gives_the_scores_of_this_process(tmp_path: Path) -> None:
     assert scored(tmp_path, "--ray", "local", "--workers", "2") == alone
 
 
-def test_progress_goes_to_stderr_and_the_summary_to_stdout(
-    bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_goes_to_stderr_and_the_summary_to_stdout(bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made in this process, since another one would need seconds to load torch."""
     monkeypatch.setattr("ownmark.bench.executors.pool.Processes", lambda place, _: nullcontext(Here(place)))
     ran = ownmark(capsys, "bench", bench.name, "--scheme", "saliency", "--attack", "prune", "--workers", 1)

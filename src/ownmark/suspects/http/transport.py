@@ -80,10 +80,11 @@ class Transport:
 
     def __init__(self, limits: Limits = Limits(), ledger: Ledger | None = None) -> None:
         self.limits, self.ledger = limits, ledger or Ledger()
-        direct = {f"all://{host}": httpx2.HTTPTransport() for host in ("127.0.0.1", "localhost", "[::1]")}
+        trust = httpx2.create_ssl_context()  # reading the certificates takes longest, so it is done once
+        direct = {f"all://{host}": httpx2.HTTPTransport(verify=trust) for host in ("127.0.0.1", "localhost", "[::1]")}
         pool = httpx2.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once)
         timeout = httpx2.Timeout(limits.silence, pool=None)
-        self._client = httpx2.Client(timeout=timeout, limits=pool, mounts=direct)
+        self._client = httpx2.Client(verify=trust, timeout=timeout, limits=pool, mounts=direct)
         self._deadline = Deadline()
         for carrier in (self._client._transport, *self._client._mounts.values()):  # noqa: SLF001 - see `timed`
             if carrier is not None:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from asking import NAMES, claim_on
 from hypothesis import settings
 from torch import nn
 
+from ownmark import keys
 from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.data.images import Images
 from ownmark.models.resnet import ResNet18
@@ -166,6 +168,14 @@ def trained() -> nn.Module:
 def same_random_numbers() -> None:
     """Every test starts from the same global numbers, whichever tests ran before."""
     seeded(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_key_is_stretched_twice() -> Iterator[None]:
+    """The same secret in the same context gives the same key, and scrypt takes half a second, as it should."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "stretched", cache(keys.stretched))
+        yield
 
 
 @pytest.fixture

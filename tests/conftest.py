@@ -50,7 +50,7 @@ def seed(number: int) -> torch.Generator:
 def seeded(number: int) -> None:
     """The global random numbers begin anew. `torch.manual_seed` takes a millisecond, since it keeps a trace for GPUs to come."""
     torch.default_generator.manual_seed(number)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(number)
 
 

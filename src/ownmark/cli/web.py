@@ -55,7 +55,7 @@ PerSecond = Annotated[
 ]
 AtOnce = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Concurrent requests.", rich_help_panel=PANEL)]
 Repeats = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Images queried twice, to check that the suspect did not change.", rich_help_panel=PANEL)
+    int, typer.Option(min=0, metavar="N", help="Images queried twice, to see whether answers change.", rich_help_panel=PANEL)
 ]
 DecoyFolder = Annotated[
     Path | None,
@@ -67,7 +67,7 @@ DecoyFolder = Annotated[
     ),
 ]
 BlueFirst = Annotated[bool, typer.Option("--blue-first", help="Send blue, green, red.", rich_help_panel=PANEL)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Query nothing; print how many queries are needed.", rich_help_panel=PANEL)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Query nothing; print how many it takes.", rich_help_panel=PANEL)]
 Price = Annotated[
     float | None,
     typer.Option(min=0, metavar="N", help="Price of 1000 queries, for --dry-run.", show_default=False, rich_help_panel=PANEL),

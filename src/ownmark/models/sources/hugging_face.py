@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ownmark.claims.claim import Preprocess
 from ownmark.claims.fitting import FILTERS, Fitting
 from ownmark.errors import ModelError
 from ownmark.models.sources.source import Asked, Intake, Source, where
@@ -16,6 +15,8 @@ from ownmark.querying.outputs import MULTI_LABEL
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from ownmark.claims.claim import Preprocess
 
 WRITTEN = "hf:FOLDER"
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
@@ -126,8 +127,10 @@ def intake_of(config: Mapping[str, Any], origin: str) -> Intake:
         raise ModelError(f"{origin} cannot be read, say --size, --mean and --std yourself: {error!r}") from error
 
 
-def _preprocess(config: Mapping[str, Any]) -> Preprocess:
+def _preprocess(config: Mapping[str, Any]) -> "Preprocess":
     """(pixel * factor - mean) / std, as (pixel / 255 - mean) / std."""
+    from ownmark.claims.claim import Preprocess
+
     factor = float(config.get("rescale_factor") or 1 / 255) if config.get("do_rescale", True) else 1.0
     mean: tuple[float, ...] = (1.0,) if config.get("rescale_offset") else (0.0,)
     std: tuple[float, ...] = (1.0,)

@@ -1,7 +1,10 @@
 """What a place that networks come from says about itself, and how a name is taken apart. No torch.
 
-A place's file holds one `NETWORKS = Source(...)`, and imports its own libraries only inside functions.
+A place's file holds one `NETWORKS = Source(...)`, and imports its own libraries, and what needs numpy, only inside functions,
+since the help of every command names all places.
 """
+
+from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
@@ -11,13 +14,14 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
-from ownmark.claims.claim import Preprocess
 from ownmark.claims.fitting import Fitting
 from ownmark.errors import ModelError
 from ownmark.method_strings import nearest
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from ownmark.claims.claim import Preprocess
 
 NEAR = 8  # suggestions in an error message
 
@@ -63,7 +67,7 @@ class Source:
 
     place: str
     written: str
-    built: Callable[[Asked], "nn.Module"]
+    built: Callable[[Asked], nn.Module]
     intake: Callable[[str], Intake] = as_it_is
     extra: str = "torch"
     library: str = "torch"
@@ -78,7 +82,7 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, text: str, written: str) -> "Call":
+    def read(cls, text: str, written: str) -> Call:
         """The parts of the text. Raises ModelError that shows how such a name is `written`."""
         name, bracket, arguments = text.partition("(")
         try:

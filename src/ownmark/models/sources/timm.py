@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ownmark.claims.claim import Preprocess
 from ownmark.claims.fitting import Fitting
 from ownmark.errors import ModelError
 from ownmark.models.sources.source import Asked, Call, Intake, Source, called, near
@@ -66,6 +65,8 @@ def intake_of(config: Mapping[str, Any], options: Mapping[str, Any], origin: str
 
     Raises ModelError for a configuration that frames images, which nobody here does.
     """
+    from ownmark.claims.claim import Preprocess
+
     if not config.get("mean") or not config.get("input_size"):
         return Intake()
     mean, std = (tuple(float(value) for value in config[key]) for key in ("mean", "std"))

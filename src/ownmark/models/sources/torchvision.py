@@ -5,7 +5,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ownmark.claims.claim import Preprocess
 from ownmark.claims.fitting import Fitting
 from ownmark.errors import ModelError
 from ownmark.models.sources.source import Asked, Call, Intake, Source, called, near
@@ -58,6 +57,8 @@ def _intake(name: str) -> Intake:
 
 def intake_of(transforms: Any, origin: str) -> Intake:  # noqa: ANN401 - torchvision is not typed
     """How a preset of torchvision's, `ImageClassification`, brings images to a network."""
+    from ownmark.claims.claim import Preprocess
+
     cut, scaled = transforms.crop_size[0], tuple(transforms.resize_size)
     fitting = Fitting((cut, cut), scaled, transforms.interpolation.value)
     return Intake(Preprocess(tuple(transforms.mean), tuple(transforms.std)), fitting, f"torchvision's {origin}")

@@ -12,7 +12,7 @@ from courtroom import JUDGE, OTHER, WORDS, Memory, furnish
 from judging import SHAPE, keyed
 from workshop import RUN, ownmark, refused
 
-from exports import quiet
+from ownmark.attacks._common.converting import quiet
 from ownmark.claims.claim import Preprocess
 from ownmark.cli.hearings import at_layer
 from ownmark.suspects.open import Access

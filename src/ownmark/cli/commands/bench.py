@@ -60,6 +60,8 @@ class Bench:
             device=str(device(self.device)),
         )
         _make(asked.folder)
+        for name, reason in asked.grid.skipped.items():
+            tell(f"{name} is skipped: {reason}.")
         tell(f"What is made is kept in {asked.store.root}: if this stops, the same command goes on.")
         return bench_answer(redrawn(asked, Told))
 

@@ -234,13 +234,11 @@ def test_bentoml_gives_the_local_verdict_for_an_image_in_a_form(model: nn.Module
         same_verdict(claim, HttpJson(Mapping.read(text, f"{url}/picture"), NAMES, carrier), model)
 
 
-def test_litserve_and_ray_serve_give_the_local_verdict(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", [litserve, rayserve], ids=["litserve", "rayserve"])
+def test_a_server_of_nested_lists_gives_the_local_verdict(start: Start, model: nn.Module, claim: Claim, tmp_path: Path) -> None:
     text = 'body: {image: "{{tensor}}"}\nscores: scores\noutputs: logits'
-    (tmp_path / "lit").mkdir()
-    (tmp_path / "ray").mkdir()
-    for start, folder in ((litserve, "lit"), (rayserve, "ray")):
-        with started(start, model, tmp_path / folder) as url, transport(PATIENT) as carrier:
-            same_verdict(claim, HttpJson(Mapping.read(text, f"{url}/predict"), NAMES, carrier), model)
+    with started(start, model, tmp_path) as url, transport(PATIENT) as carrier:
+        same_verdict(claim, HttpJson(Mapping.read(text, f"{url}/predict"), NAMES, carrier), model)
 
 
 def test_kserve_gives_the_local_verdict_in_json_in_bytes_that_it_does_not_list_and_over_grpc(

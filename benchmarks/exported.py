@@ -37,8 +37,8 @@ def main() -> None:
             figures[f"{outcome.trial.scheme}.accuracy.{name}"] = worth
     notes = {f"{one.trial.scheme}.{one.trial.suspect}": one.error for one in outcomes if one.error is not None}
     setting = (
-        f"recipe digits at the scale exports: {grid.scale.network}, {grid.scale.training}; 40 samples (60 residuals, 20 negatives); "
-        f"the thief has {grid.scale.thief_share:.0%} of the images, up to 256 of which calibrate; the most of 3 independents"
+        f"recipe digits at the scale exports: {grid.scale.network}, {grid.scale.training}; 40 samples (60 residuals, 10 negatives); "
+        f"up to 256 of the {grid.scale.thief_share:.0%} of the images that the thief has calibrate; the most of 3 independents"
     )
     record("exported", figures, seeds={"target": 0, "claim": 11, "negatives": [100, 101, 102]}, setting=setting, notes=notes)
 

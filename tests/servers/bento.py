@@ -20,5 +20,5 @@ class Suspect:
 
     @bentoml.api  # type: ignore[untyped-decorator]
     def picture(self, image: Image.Image) -> list[float]:
-        values = np.asarray(image.convert("RGB"), np.float32) / 255
-        return [float(score) for score in self.classify(values.transpose(2, 0, 1)[None])[0]]
+        values = (np.asarray(image.convert("RGB"), np.float32) / 255).transpose(2, 0, 1)[None]
+        return [float(score) for score in self.session.run(None, {self.session.get_inputs()[0].name: values})[0][0]]

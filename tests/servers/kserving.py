@@ -17,7 +17,7 @@ class Suspect(kserve.Model):  # type: ignore[misc]
         scores = np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: images})[0])
         output = kserve.InferOutput("scores", list(scores.shape), "FP32")
         output.set_data_from_numpy(scores, binary_data=False)
-        return kserve.InferResponse(payload.id, self.name, [output])
+        return kserve.InferResponse(payload.id or "0", self.name, [output])
 
 
 if __name__ == "__main__":

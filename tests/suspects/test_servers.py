@@ -250,6 +250,16 @@ def test_kserve_gives_the_local_verdict_in_json_in_bytes_that_it_does_not_list_a
                 suspect = oip(url, carrier, Dialect(input="images", datatype="FP32", layout=Layout.NCHW, binary=binary))
                 assert suspect._wire.binary is bool(binary)
                 same_verdict(claim, suspect, model)
+        halves = Dialect(input="images", datatype="FP16", layout=Layout.NCHW, binary=True)
+        with transport(PATIENT) as carrier:
+            assert verify(claim, oip(url, carrier, halves)).outcome is Outcome.MATCH
+        with transport(PATIENT) as carrier, pytest.raises(SuspectError):
+            verify(claim, oip(url, carrier, replace(halves, binary=False)))
+        pytest.importorskip("grpc", reason="gRPC needs grpcio: pip install 'ownmark[grpc]'")
+        far = f"grpc://127.0.0.1:{(tmp_path / 'other').read_text()}/v2/models/suspect"
+        with transport(PATIENT) as carrier:
+            dialect = Dialect(input="images", datatype="FP32", layout=Layout.NCHW)
+            same_verdict(claim, Oip(far, len(NAMES), carrier, dialect=dialect), model)
 
 
 def test_mlflow_sees_black_where_its_signature_is_whole_and_is_asked_in_pixels(

@@ -36,16 +36,17 @@ def main() -> None:
         if worth is not None and outcome.trial.role is not Role.NEGATIVE:
             figures[f"{outcome.trial.scheme}.accuracy.{name}"] = worth
     notes = {f"{one.trial.scheme}.{one.trial.suspect}": one.error for one in outcomes if one.error is not None}
+    scale = grid.scale
     setting = (
-        f"recipe digits at the scale exports: {grid.scale.network}, {grid.scale.training}; 40 samples (60 residuals, 10 negatives); "
-        f"up to 256 of the {grid.scale.thief_share:.0%} of the images that the thief has calibrate; the most of 3 independents"
+        f"recipe digits at the scale exports: {scale.network}, {scale.training}; 40 samples (60 residuals, 10 negatives); up to "
+        f"256 of the {scale.thief_share:.0%} of the images that the thief has calibrate; the most of 3 independents"
     )
     record("exported", figures, seeds={"target": 0, "claim": 11, "negatives": [100, 101, 102]}, setting=setting, notes=notes)
 
 
 def scores(outcome: Outcome) -> dict[str, float]:
     """By the test that a file answers."""
-    return {test: score for test, score in outcome.scores.items() if test in outcome.open_tests and test != MAPS}
+    return {test: score for test, score in outcome.scores.items() if test in outcome.open_tests and not test.startswith(MAPS)}
 
 
 if __name__ == "__main__":

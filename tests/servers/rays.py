@@ -9,7 +9,6 @@ import onnxruntime
 from ray import serve
 
 
-@serve.deployment  # type: ignore[untyped-decorator]
 class Suspect:
     def __init__(self, file: str) -> None:
         self.session = onnxruntime.InferenceSession(file)
@@ -23,5 +22,6 @@ class Suspect:
 
 if __name__ == "__main__":
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[2])})
-    serve.run(Suspect.bind(sys.argv[1]), route_prefix="/predict")
+    deployed: Any = serve.deployment(Suspect)
+    serve.run(deployed.bind(sys.argv[1]), route_prefix="/predict")
     signal.pause()

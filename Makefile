@@ -9,15 +9,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 FORMATS := .venv-formats
 SERVERS := triton bentoml mlserver gradio kserve litserve mlflow rayserve fastapi
-PACKAGE_triton := nvidia-pytriton
-PACKAGE_bentoml := bentoml pillow
-PACKAGE_mlserver := mlserver
-PACKAGE_gradio := gradio
-PACKAGE_kserve := kserve
-PACKAGE_litserve := litserve pillow
-PACKAGE_mlflow := mlflow onnx
-PACKAGE_rayserve := "ray[serve]" pillow
-PACKAGE_fastapi := fastapi uvicorn python-multipart pillow
+PACKAGE_triton := nvidia-pytriton==0.7.0
+PACKAGE_bentoml := bentoml==1.4.40 pillow
+PACKAGE_mlserver := mlserver==1.7.1
+PACKAGE_gradio := gradio==6.31.0
+PACKAGE_kserve := kserve==0.21.0
+PACKAGE_litserve := litserve==0.2.19
+PACKAGE_mlflow := mlflow==3.17.2 onnx
+PACKAGE_rayserve := "ray[serve]==2.60.0"
+PACKAGE_fastapi := fastapi==0.165.0 uvicorn==0.54.0 python-multipart==0.0.34 pillow
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # One thread per process, so that processes do not compete for cores; each takes 1.5 GB for torch and its networks. Python keeps

@@ -11,7 +11,7 @@ from pathlib import Path
 import network_tables
 import residual_tables
 from shown import Figures, decibel, percent, shown
-from suspect_tables import elsewhere, suspects
+from suspect_tables import elsewhere, exported, suspects
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -343,6 +343,7 @@ NOTED = {"network-matrix": network_tables.networks}  # tables that show texts, t
 TABLES: dict[str, Callable[[Figures], str]] = {
     "allowance": allowance,
     "false-accusations": accusations,
+    "exported": exported,
     "formats": formats,
     "forger": forger,
     "grinding": grinding,

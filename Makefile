@@ -8,6 +8,7 @@ RUNS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
 FORMATS := .venv-formats
+NETWORKS := .venv-networks
 SERVERS := triton bentoml mlserver gradio kserve litserve mlflow rayserve fastapi
 PACKAGE_triton := nvidia-pytriton==0.7.0
 PACKAGE_bentoml := bentoml==1.4.40 pillow
@@ -27,7 +28,7 @@ FAST_TESTS = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n logical
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats bench-exported picture clean
+.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats bench-exported bench-network-matrix picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -95,6 +96,9 @@ walk: $(VENV)/.package ## count the files that protect and verify --report pass,
 bench-formats: $(VENV)/.checks $(VENV)/.docs $(FORMATS)/.made ## run benchmarks/formats.py with every converter (1.6 GB, a venv of its own)
 	$(FORMATS)/bin/python benchmarks/formats.py
 
+bench-network-matrix: $(VENV)/.checks $(VENV)/.docs $(NETWORKS)/.made ## run benchmarks/network_matrix.py with timm and transformers (a venv of its own)
+	HF_HUB_OFFLINE=1 $(NETWORKS)/bin/python benchmarks/network_matrix.py
+
 bench-exported: $(VENV)/.checks $(VENV)/.docs $(FORMATS)/.made ## run benchmarks/exported.py, every scheme in other formats, with the same venv
 	$(FORMATS)/bin/python benchmarks/exported.py
 
@@ -103,7 +107,7 @@ picture: demo ## redraw the README's picture of the demo page; needs chromium
 		--screenshot=$(CURDIR)/docs/figures/demo-report.png file://$(CURDIR)/demo/report.html
 
 clean: ## remove everything that these targets created
-	rm -rf $(VENV) $(FORMATS) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FORMATS) $(NETWORKS) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
 # Servers for the tests, each in its own venv, since their pins conflict.
@@ -122,6 +126,16 @@ $(FORMATS)/.made: $(VENV)/.checks pyproject.toml
 		> "$$($(FORMATS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ownmark.pth"
 	$(FORMATS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(FORMATS)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --group formats
+	@touch $@
+
+# timm and transformers, likewise, so that most tests run as where neither is installed.
+
+$(NETWORKS)/.made: $(VENV)/.checks pyproject.toml
+	$(BIN)/python -m venv $(NETWORKS)
+	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
+		> "$$($(NETWORKS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ownmark.pth"
+	$(NETWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(NETWORKS)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --group networks
 	@touch $@
 
 # Stamp files: a step runs again only if pyproject.toml has changed.

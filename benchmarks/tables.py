@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import network_tables
 import residual_tables
 from shown import Figures, decibel, percent, shown
 from suspect_tables import elsewhere, exported, suspects
@@ -22,6 +23,7 @@ PAGES = (
         "docs/web-suspects.md",
         "docs/threat-model.md",
         "docs/formats.md",
+        "docs/networks.md",
     ),
     *("docs/schemes/saliency.md", "docs/schemes/partitioned.md", "docs/schemes/residual.md"),
 )
@@ -36,7 +38,9 @@ def filled(page: str) -> str:
         if not file.exists():
             return found[0]
         kept = json.loads(file.read_text())
-        return f"{found[1]}\n{TABLES[found[2]](kept['figures'])}\n{found[4]}"
+        noted = NOTED.get(found[2])
+        text = TABLES[found[2]](kept["figures"]) if noted is None else noted(kept["figures"], kept["notes"])
+        return f"{found[1]}\n{text}\n{found[4]}"
 
     return MARKED.sub(table, page)
 
@@ -335,6 +339,7 @@ def _format_cells(figures: Figures, row: str) -> list[str]:
     return [percent(score), f"{p:.2g}", f"{made:.1f}", f"{asked:.1f}"]
 
 
+NOTED = {"network-matrix": network_tables.networks}  # tables that show texts, too
 TABLES: dict[str, Callable[[Figures], str]] = {
     "allowance": allowance,
     "false-accusations": accusations,
@@ -346,10 +351,12 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "skin-first": skin_first,
     "skin-suspects": skin_suspects,
     "saliency-variants": variants,
+    "network-speed": network_tables.speed,
     "protect-speed": speed,
     "residual-zero": residual_tables.zero,
     "sequential": sequential,
     "students": residual_tables.students,
+    "vit": network_tables.transformers,
     "watermark-finetune": finetune,
     "watermark-prune": prune,
     "watermark-speed": embedding,

@@ -97,6 +97,8 @@ HEAVY = {
     "stamina": "suspects/http/transport.py",
     "rfc3161_client": "evidence/timestamp.py",
     "rfc8785": "canonical.py",
+    "timm": "models/sources/timm.py",
+    "transformers": "models/sources/hugging_face.py",
     "ray": "bench/executors/ray_cluster.py",
     "torch_pruning": "attacks/prune_filters.py",
     "cv2": "detectors/feature_squeezing.py",

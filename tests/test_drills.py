@@ -109,6 +109,26 @@ OPENS = Opener(opened=_opened, written="FILE.parrot", suffixes=(".parrot",))
 '''
 
 
+NETWORK = '''"""Networks that are one convolution: `single:3`, of so many channels."""
+
+from ownmark.claims.claim import Preprocess
+from ownmark.models.sources.source import Asked, Intake, Source
+
+
+def _built(asked: Asked):
+    from torch import nn
+
+    return nn.Sequential(nn.Conv2d(int(asked.rest), asked.classes or 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def _intake(name: str) -> Intake:
+    return Intake(Preprocess((0.5,), (0.5,)), None, "its name")
+
+
+NETWORKS = Source(place="single", written="single:CHANNELS", built=_built, intake=_intake)
+'''
+
+
 ATTACK_USE = """
 attack = read("Then(Temper(temperature=3), Finetune(epochs=1))", ownmark.attacks.ATTACKS)
 copy = attack.first.apply(tiny(), pictures(), seed(0), silent)
@@ -156,6 +176,14 @@ from ownmark.scoring.readings import Reading
 claim = small_claim(4)
 replace(claim, tests=(Test(Reading.LABEL, Agreement(), np.array([2, 2, 2, 0]), 1.0),)).save("some.claim")
 main(["verify", "some.claim", "one.parrot", "--json"])
+"""
+NETWORK_USE = """
+import torch
+from ownmark.models.network import Network
+from ownmark.models.prepared import preprocess_of
+from ownmark.suspects.open import opener_of
+blank = Network("single:3", 4).blank()
+print(blank(torch.rand(2, 3, 8, 8)).shape, preprocess_of(blank).mean, "single:CHANNELS" in opener_of("single:3").written)
 """
 MATCH_USE = """
 import sys
@@ -223,6 +251,10 @@ DRILLS = {
     "suspect": Drill(
         *("suspects/parrot.py", SUSPECT, "suspects/open.py", "from ownmark.suspects.parrot import OPENS as PARROT", SUSPECT_USE),
     ),
+    "network": Drill(
+        *("models/sources/single.py", NETWORK, "models/sources/open.py"),
+        *("from ownmark.models.sources.single import NETWORKS as SINGLE", NETWORK_USE),
+    ),
     "match": Drill(
         *("scoring/matches/after.py", MATCH, "scoring/matches/__init__.py"),
         *("from ownmark.scoring.matches.after import After as After", MATCH_USE),
@@ -280,3 +312,7 @@ def test_a_new_task_is_known_from_one_line(said: dict[str, str]) -> None:
 
 def test_a_new_kind_of_suspect_is_known_from_one_line(said: dict[str, str]) -> None:
     assert '"score": 0.75' in said["suspect"]
+
+
+def test_a_new_place_that_networks_come_from_is_known_from_one_line(said: dict[str, str]) -> None:
+    assert said["network"] == "torch.Size([2, 4]) (0.5,) True\n"

@@ -20,7 +20,8 @@ from ownmark.attacks.retrain import Retrain
 from ownmark.errors import ModelError, UsageError
 from ownmark.method_strings import nearest, read
 from ownmark.models.layers import Layers
-from ownmark.models.network import Named, build, draws_weights
+from ownmark.models.network import build, draws_weights
+from ownmark.models.sources.python import Named
 from ownmark.perturb.pgd import Descent, Norm
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.saliency.objectives import Contrast, Published

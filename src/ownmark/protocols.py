@@ -86,7 +86,8 @@ class Owner:
     the claim later. Interrupted work resumes from the folder `workspace`. `key`: 32 secret bytes from which a watermark's key is
     derived, last of all, together with every choice that could bias it; random by default. `public`: the public key of the future
     sealer, "" if not known yet; `alpha`: the rate of false accusations at which the claim is to be judged; `pulse`: the output of
-    a public beacon, drawn after everything else was timestamped, b"" if none.
+    a public beacon, drawn after everything else was timestamped, b"" if none; `batch`: how many images a fingerprint changes at
+    once, None: as many as suit the device.
     """
 
     images: Images
@@ -97,6 +98,7 @@ class Owner:
     public: str = ""
     alpha: float = 1e-6
     pulse: bytes = b""
+    batch: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from claim_files import arrays_of, canonical, forged, opened, resealed
 from conftest import CLASSES, small_claim
 
 from ownmark.claims.claim import Claim, Preprocess, Test
+from ownmark.claims.fitting import Fitting
 from ownmark.errors import ClaimError
 from ownmark.scoring.matches import Agreement, Change, Drop, Fall, OnPattern
 from ownmark.scoring.null_models import Innocents
@@ -91,10 +92,10 @@ def test_the_digest_covers_every_field() -> None:
         {"classes": (*CLASSES[:2], "other")},
         {"scheme": "other"},
         {"model": "other"},
-        {"preprocess": Preprocess((0.5,), (0.5,))},
-        {"preprocess": Preprocess((0.25,), (0.25,))},
+        *({"preprocess": Preprocess((share,), (share,))} for share in (0.5, 0.25)),
         {"built_with": ()},
         {"choices": {"alpha": 0.05}},
+        {"fitting": Fitting((8, 8), (9,))},
         {"originals": None},
         {"originals": claim.images[:, 1]},
         {"maps": None},

@@ -138,3 +138,13 @@ def test_images_that_are_too_small_to_train_on_are_named_with_their_size() -> No
 def test_a_weight_that_every_pass_computes_anew_is_not_changed_in_vain(attack: Attack) -> None:
     with pytest.raises(ModelError, match=r"layer 0 is recomputed on every pass.*remove_weight_norm"):
         attack.apply(oddities.weight_normed(), pictures(4), seed(0), silent)
+
+
+@pytest.mark.parametrize("attack", [Prune(0.5, epochs=1), PruneNeurons(0.5, epochs=1)])
+def test_a_pruned_transformer_is_trained_on_and_what_was_pruned_stays_zero(attack: Attack) -> None:
+    """torch's pruning works by hooks on layers, and an attention takes the weights of its last layer without running it."""
+    found = attack.apply(oddities.transformer().eval(), pictures(8), seed(0), silent)
+    zeros = {name: int((weight == 0).sum()) for name, weight in found.named_parameters() if weight.ndim == 2}
+    assert zeros["encoder.layers.encoder_layer_0.mlp.0.weight"] == 32 * 64 // 2
+    if isinstance(attack, Prune):
+        assert zeros["encoder.layers.encoder_layer_0.self_attention.out_proj.weight"] == 32 * 32 // 2

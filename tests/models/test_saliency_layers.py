@@ -6,6 +6,7 @@ from conftest import seed
 from networks import CLASSES, TARGETS, assert_close, captum_maps, hooks_of, tiny_network, torchvision_model
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
 from ownmark.errors import MapError, ModelError
 from ownmark.models.gradcam import GradCam, Located, normalised
@@ -230,3 +231,9 @@ def test_a_model_without_any_map_tells_why_at_either_place(picture: Tensor) -> N
     with pytest.raises(MapError, match=r"no layer 'features'; similar: none; the model runs neither nn\.Conv2d nor attention"):
         Located.near(model, picture, "features")
     assert hooks_of(model) == 0
+
+
+def test_the_run_goes_on_where_a_block_puts_its_channels_last_for_a_while() -> None:
+    """Behind its depthwise convolution a block of ConvNeXt works with channels last, and its shortcut goes around all of that."""
+    model: nn.Module = ConvNeXt([CNBlockConfig(8, None, 2)], num_classes=3).eval()
+    assert last_map(model, torch.rand(1, 3, 32, 32)) == "features"

@@ -18,6 +18,7 @@ from conftest import same_weights, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torchvision.models import mnasnet0_5
 
 from ownmark.errors import ModelError, UsageError
 from ownmark.models.weights import load_weights, save_weights, weights_digest
@@ -242,3 +243,10 @@ def test_the_count_of_batches_may_be_missing_as_in_files_of_old(tmp_path: Path) 
     weights = {name: tensor for name, tensor in tiny(1).state_dict().items() if "num_batches" not in name}
     safetensors.torch.save_file(weights, path)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in load_weights(tiny(2), path).named_parameters())
+
+
+def test_a_network_that_asks_for_the_version_of_its_weights_is_loaded(tmp_path: Path) -> None:
+    """A safetensors file holds none, and torchvision's MNASNet raises a ValueError without one."""
+    model, other = (mnasnet0_5(num_classes=3).eval() for _ in range(2))
+    save_weights(model, tmp_path / "mnasnet.safetensors")
+    assert same_weights(load_weights(other, tmp_path / "mnasnet.safetensors"), model)

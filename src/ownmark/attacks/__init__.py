@@ -15,6 +15,7 @@ from ownmark.attacks.overwrite import Overwrite as Overwrite
 from ownmark.attacks.permute import Permute as Permute
 from ownmark.attacks.prune import Prune as Prune
 from ownmark.attacks.prune_filters import PruneFilters as PruneFilters
+from ownmark.attacks.prune_heads import PruneHeads as PruneHeads
 from ownmark.attacks.prune_neurons import PruneNeurons as PruneNeurons
 from ownmark.attacks.quantize import Quantize as Quantize
 from ownmark.attacks.quantize_static import QuantizeStatic as QuantizeStatic

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.models.layers import check_own_weights
+from ownmark.models.layers import check_own_weights, held_at_zero
 from ownmark.models.memory_format import laid_plain
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
@@ -37,10 +37,12 @@ class Prune:
         model = laid_plain(copied(stolen).requires_grad_(True))  # torch's pruning supports no other layout
         check_own_weights(model)
         layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-        for layer in layers:
-            prune.l1_unstructured(layer, "weight", amount=self.fraction)  # type: ignore[no-untyped-call]
-        if self.epochs:
-            train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)
-        for layer in layers:
-            prune.remove(layer, "weight")  # type: ignore[no-untyped-call]
+        with held_at_zero([(layer.weight, self._mask(layer.weight.detach())) for layer in layers]):
+            if self.epochs:
+                train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)
         return model.eval()
+
+    def _mask(self, weight: Tensor) -> Tensor:
+        """Ones, with zeros at the smallest weights; torch's own hooks would not run in an attention's last layer."""
+        chosen: Tensor = prune.L1Unstructured(self.fraction).compute_mask(weight, torch.ones_like(weight))  # type: ignore[no-untyped-call]
+        return chosen

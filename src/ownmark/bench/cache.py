@@ -12,7 +12,7 @@ from ownmark.bench.store import Entry, Store
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images, shares
 from ownmark.models.memory_format import laid_out
-from ownmark.models.network import build
+from ownmark.models.network import Network
 from ownmark.models.weights import load_weights
 
 MOST_RUNNING = 32  # copies that are kept as they run, since converting one may take a quarter of a minute
@@ -76,9 +76,9 @@ class Zoo:
         return dict(self.entry(making).facts)
 
     def blank(self, setting: Setting) -> nn.Module:
-        """The setting's network with the weights that its factory gives it."""
+        """The setting's network with the weights that its source gives it; it normalises images if its name says how."""
         names = tuple(self.facts(setting.pictures)["names"])
-        return build(setting.network, setting.pictures.task.width(names)).to(self.device)
+        return Network(setting.network, setting.pictures.task.width(names), device=self.device).blank()
 
     def thief(self, setting: Setting, share: float) -> Images:
         """The thief's share of the training images."""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from safetensors import numpy as container
 
 from ownmark import tasks
+from ownmark.claims.fitting import Fitting
 from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
 from ownmark.scoring import matches
@@ -140,7 +141,8 @@ class Claim:
     (a repr), `originals` (n, height, width, channels) and `maps` (n, h, w) are for the record and the report; control twins are
     made from the originals, which decide nothing else. `task`: what the model does; for similarity the last view is the paired
     image, and there are no `classes`; for regression the only class is the name of the number. `choices`: JSON data of what was
-    committed to before the key of its labels was drawn (`evidence.choices`).
+    committed to before the key of its labels was drawn (`evidence.choices`); `fitting`: how the model's makers bring pictures to
+    its size, if they say it, for the record and for decoys.
     """
 
     images: npt.NDArray[np.uint8]
@@ -154,6 +156,7 @@ class Claim:
     maps: npt.NDArray[np.float32] | None = None
     task: Task = Classification()
     choices: Mapping[str, Any] | None = None
+    fitting: Fitting | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != PIXELS or not self.images.size:
@@ -256,8 +259,7 @@ class Claim:
         """Read a file. Raises ClaimError that names the path if the file cannot be trusted."""
         path = Path(path)
         try:
-            data = _read_at_most(path, MOST_BYTES)
-            return cls.from_bytes(data)
+            return cls.from_bytes(_read_at_most(path, MOST_BYTES))
         except OSError as error:
             raise ClaimError(f"cannot read the claim {path}: {error.strerror or error}") from error
         except ClaimError as error:
@@ -353,6 +355,7 @@ def _described(claim: Claim, arrays: Arrays) -> dict[str, Any]:
     """Everything except the arrays, as JSON data."""
     told = {} if claim.task == tasks.DEFAULT else {"task": tasks.to_record(claim.task)}
     told |= {} if claim.choices is None else {"choices": dict(claim.choices)}
+    told |= {} if claim.fitting is None else {"fitting": claim.fitting.record()}
     return told | {
         "version": VERSION,
         "scheme": claim.scheme,
@@ -392,6 +395,6 @@ def _restored(described: Mapping[str, Any], arrays: Arrays) -> Claim:
     kept: dict[str, Any] = {name: arrays[name] for name in ("originals", "maps") if name in arrays}
     kept |= {"task": tasks.from_record(described["task"])} if "task" in described else {}
     kept |= {"choices": dict(described["choices"])} if "choices" in described else {}
-    names = tuple(described["classes"])
-    built_with = tuple(described["built_with"])
+    kept |= {"fitting": Fitting.from_record(described["fitting"])} if "fitting" in described else {}
+    names, built_with = tuple(described["classes"]), tuple(described["built_with"])
     return Claim(arrays["images"], tests, names, described["scheme"], described["model"], preprocess, built_with, **kept)

@@ -8,6 +8,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from ownmark.errors import UsageError
+from ownmark.models.sources.open import written
 from ownmark.registries import homes
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 Member = TypeVar("Member", bound=Enum)
+Default = TypeVar("Default")
 
 
 def option(metavar: str, said: str, *names: str, panel: str | None = None) -> OptionInfo:
@@ -31,7 +33,7 @@ def argument(metavar: str, said: str) -> ArgumentInfo:
 
 
 ClaimFile = Annotated[Path, argument("CLAIM", "The claim's file.")]
-Model = Annotated[str, argument("MODEL", "module:factory, 'module:factory(width=16)' or torchvision:resnet18.")]
+Model = Annotated[str, argument("MODEL", f"{written()}.")]
 ModelOfFiles = Annotated[str | None, option("MODEL", "The network that weights files belong to, e.g. mymodel:build.", "--model")]
 Weights = Annotated[Path | None, option("FILE", "The model's weights: safetensors or a state dict.")]
 Data = Annotated[
@@ -106,7 +108,7 @@ def rate(alpha: float) -> float:
     return alpha
 
 
-def normalisation(mean: str | None, std: str | None, default: "Preprocess", channels: int) -> "Preprocess":
+def normalisation(mean: str | None, std: str | None, default: Default, channels: int) -> "Preprocess | Default":
     """`--mean` and `--std` for images of so many channels; `default` where neither is given."""
     from ownmark.claims.claim import Preprocess
 
@@ -212,6 +214,7 @@ def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Acces
         output=asked.output,
         external=asked.allow_external,
         code=asked.allow_code,
+        said=asked.mean is not None,
     )
 
 

@@ -37,3 +37,7 @@ ReferenceFiles = Annotated[
 TrainingText = Annotated[
     str, typer.Option(metavar="TRAINING", help="How other models are trained; see `ownmark methods Training`.")
 ]
+Batch = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Change so many images at once (by the device's memory).", show_default=False),
+]

@@ -46,6 +46,7 @@ def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
         "classes": list(claim.classes),
         "mean": list(claim.preprocess.mean),
         "std": list(claim.preprocess.std),
+        "fitting": None if claim.fitting is None else claim.fitting.record(),
         "psnr_db": None if originals is None else psnr(originals, claim.images[:, 0]),
         "calibrated": claim.calibrated,
         "tests": [_of_test(test) for test in claim.tests],
@@ -86,6 +87,8 @@ def tell_claim(claim: Claim, path: Path) -> None:
         "classes": f"{len(claim.classes)}: {', '.join(claim.classes)}",
         "preprocessing": f"mean {_joined(claim.preprocess.mean)}, std {_joined(claim.preprocess.std)}",
     }
+    if claim.fitting is not None:
+        rows["pictures"] = str(claim.fitting)
     if record["psnr_db"] is not None:
         rows["PSNR"] = f"{record['psnr_db']:.1f} dB between fingerprint and original"
     show(str(path), "bold")

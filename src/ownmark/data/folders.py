@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from ownmark.claims.fitting import BOTH, Fitting
 from ownmark.errors import DataError
 
 MODES = {1: "L", 3: "RGB"}
 Size = tuple[int, int]  # height, width
 
 
-def read_picture(file: Path, size: Size | None, channels: int) -> npt.NDArray[np.uint8]:
+def read_picture(file: Path, size: Size | Fitting | None, channels: int) -> npt.NDArray[np.uint8]:
     """Pixels (height, width, channels) of a file with at most 8 bits per channel, EXIF-rotated, then `fitted`.
 
     Raises DataError that names the file.
@@ -37,11 +38,35 @@ def read_picture(file: Path, size: Size | None, channels: int) -> npt.NDArray[np
     return fitted(image, size, channels)
 
 
-def fitted(image: Image.Image, size: Size | None, channels: int) -> npt.NDArray[np.uint8]:
-    """Pixels (height, width, channels), scaled to cover the size, then centre-cropped."""
-    if size is not None:
+def fitted(image: Image.Image, size: Size | Fitting | None, channels: int) -> npt.NDArray[np.uint8]:
+    """Pixels (height, width, channels), scaled to cover the size, then centre-cropped; or as a `Fitting` says it."""
+    if isinstance(size, Fitting):
+        image = _cut_out(_scaled(image, size), size.size)
+    elif size is not None:
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC)
     return np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
+
+
+def _scaled(image: Image.Image, fitting: Fitting) -> Image.Image:
+    """Scaled as torchvision's Resize scales a picture: the longer side is rounded down."""
+    if len(fitting.scaled) == BOTH:
+        height, width = fitting.scaled
+    else:
+        height, width = (int(fitting.scaled[0] * side / min(image.size)) for side in (image.height, image.width))
+    if (height, width) == (image.height, image.width):
+        return image
+    return image.resize((width, height), Image.Resampling[fitting.interpolation.upper()])
+
+
+def _cut_out(image: Image.Image, size: Size) -> Image.Image:
+    """The middle, as torchvision's CenterCrop takes it: half a pixel goes to the even one, and what is missing is black."""
+    top, left = _start(image.height, size[0]), _start(image.width, size[1])
+    return image.crop((left, top, left + size[1], top + size[0]))
+
+
+def _start(side: int, cut: int) -> int:
+    """Where a centred cut begins; before the picture if that is smaller."""
+    return round((side - cut) / 2) if side >= cut else -((cut - side) // 2)
 
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}

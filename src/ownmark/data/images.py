@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ownmark.claims.fitting import Fitting
 from ownmark.data.folders import MODES, SPLITS, TABLE, Row, fitted, found, in_order, read_picture, unzipped
 from ownmark.errors import DataError, UsageError
 from ownmark.tasks import Classification, Task
@@ -112,8 +113,10 @@ def shares(images: Images, parts: tuple[float, ...], rng: torch.Generator) -> li
     return [images.take(np.flatnonzero(np.isin(of, part))) for part in chosen]
 
 
-def load(place: str, *, size: int | None = None, train: bool = True, channels: int = 3, task: Task = Classification()) -> Images:
-    """Images from the named place, scaled so that the shorter side is `size`, then centre-cropped.
+def load(
+    place: str, *, size: int | Fitting | None = None, train: bool = True, channels: int = 3, task: Task = Classification()
+) -> Images:
+    """Images from the named place, scaled so that the shorter side is `size`, then centre-cropped; or as a `Fitting` says it.
 
     Without `size` all images must have the same size. `train` picks the split if the place has splits. `channels` is 3
     (colour) or 1 (grey); the digits are always grey. Raises DataError that names the file at fault.
@@ -121,12 +124,12 @@ def load(place: str, *, size: int | None = None, train: bool = True, channels: i
     Only folders and zips support every `task`: for regression the column `value` or `age` of `metadata.csv` is the label,
     and a column `person` names the person; for similarity each class folder, or each `person`, is a person.
     """
-    if channels not in {1, 3} or (size is not None and size < 1):
+    if channels not in {1, 3} or (isinstance(size, int) and size < 1):
         raise DataError(f"expected 1 or 3 channels and a size of at least 1, got channels={channels}, size={size}")
     if not task.discrete and (place == "digits" or place.startswith("torchvision:") or place.endswith(".npz")):
         raise DataError(f"{place} holds classes; for {task.name} name a folder of images")
     if place == "digits":
-        return digits(train=train, size=size or 28)
+        return digits(train=train, size=size.size[0] if isinstance(size, Fitting) else size or 28)
     if place.startswith("torchvision:"):
         return _torchvision(place.removeprefix("torchvision:"), size, channels, train=train)
     path = Path(place)
@@ -160,7 +163,7 @@ def _digits() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     return np.round(bunch.images * (255 / 16)).astype(np.uint8), bunch.target.astype(np.int64)
 
 
-def _folder(folder: Path, size: int | None, channels: int, task: Task, *, train: bool) -> Images:
+def _folder(folder: Path, size: int | Fitting | None, channels: int, task: Task, *, train: bool) -> Images:
     """A folder of class folders or of images with metadata.csv, optionally in splits, which share their classes."""
     places = found(folder, task.columns)
     wanted = SPLITS[0 if train else 1]
@@ -203,7 +206,7 @@ def _people(rows: list[Row]) -> npt.NDArray[np.int64] | None:
     return np.unique([row.person for row in rows], return_inverse=True)[1].astype(np.int64)
 
 
-def _stacked(files: list[Path], size: int | None, channels: int) -> npt.NDArray[np.uint8]:
+def _stacked(files: list[Path], size: int | Fitting | None, channels: int) -> npt.NDArray[np.uint8]:
     pixels = [read_picture(file, _square(size), channels) for file in files]
     odd = next((file for file, one in zip(files, pixels, strict=True) if one.shape != pixels[0].shape), None)
     if odd is not None:
@@ -211,11 +214,11 @@ def _stacked(files: list[Path], size: int | None, channels: int) -> npt.NDArray[
     return np.stack(pixels)
 
 
-def _square(size: int | None) -> tuple[int, int] | None:
-    return None if size is None else (size, size)
+def _square(size: int | Fitting | None) -> tuple[int, int] | Fitting | None:
+    return (size, size) if isinstance(size, int) else size
 
 
-def _torchvision(name: str, size: int | None, channels: int, *, train: bool) -> Images:
+def _torchvision(name: str, size: int | Fitting | None, channels: int, *, train: bool) -> Images:
     """A torchvision data set by class name, downloaded to `$OWNMARK_DATA` or ~/.cache/ownmark if missing."""
     import os
 
@@ -235,7 +238,7 @@ def _torchvision(name: str, size: int | None, channels: int, *, train: bool) -> 
     return Images(np.stack(pixels), labels, names)
 
 
-def _medmnist(path: Path, size: int | None, channels: int, *, train: bool) -> Images:
+def _medmnist(path: Path, size: int | Fitting | None, channels: int, *, train: bool) -> Images:
     """MedMNIST's layout: `train_images` (n, h, w[, 3]) uint8 and `train_labels` (n, 1), likewise `test_`."""
     split = SPLITS[0 if train else 1]
     try:
@@ -276,7 +279,7 @@ class Split:
         return cls(images, images, "all that are given")
 
     @classmethod
-    def of(cls, place: str, size: int | None, channels: int, task: Task = Classification()) -> "Split":
+    def of(cls, place: str, size: int | Fitting | None, channels: int, task: Task = Classification()) -> "Split":
         """The images of a place and its own test split or, without one, a held-out fifth."""
         mine = load(place, size=size, channels=channels, task=task)
         other = load(place, size=size, channels=channels, train=False, task=task)
@@ -288,13 +291,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Place:
-    """Where images lie and how they are read: `name`, `size` (pixels) and `channels` as `load` takes them.
+    """Where images lie and how they are read: `name`, `size` (pixels, or a `Fitting`) and `channels` as `load` takes them.
 
     A `Split` made of images in memory serves wherever a place does.
     """
 
     name: str
-    size: int | None = None
+    size: int | Fitting | None = None
     channels: int = 3
     task: Task = Classification()
 

@@ -10,7 +10,7 @@ may also output tokens or have its channels last, as in transformers (`token_gri
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -90,10 +90,7 @@ class GradCam:
                 weights = self.weights[self.task.output_of(target)]
         else:
             tap = _copied if images.requires_grad else _cut
-            twice = (
-                sdpa_kernel(SDPBackend.MATH) if images.requires_grad else nullcontext()
-            )  # fused kernels support only one derivative
-            with torch.enable_grad(), twice, _watched(self.model, self.layer, tap) as seen:
+            with torch.enable_grad(), _twice(images.requires_grad, tap) as ready, _watched(self.model, self.layer, ready) as seen:
                 logits = self.model(images)
                 counted = None if evidence is None else evidence(logits.detach())
                 scalar = (self.task.scalar(logits, target) if counted is None else logits * counted).sum()
@@ -162,6 +159,18 @@ def _copied(output: Tensor) -> Tensor:
 def _cut(output: Tensor) -> Tensor:
     """A new leaf: the graph below the layer is not kept for a backward pass."""
     return output.detach().clone().requires_grad_()
+
+
+@contextmanager
+def _twice(needed: bool, tap: Callable[[Tensor], Tensor]) -> Iterator[Callable[[Tensor], Tensor]]:  # noqa: FBT001 - as it is asked
+    """The tap; from where it is used on, attention is computed plainly, since fused kernels support only one derivative."""
+    with ExitStack() as kernels:
+
+        def plainly(output: Tensor) -> Tensor:
+            kernels.enter_context(sdpa_kernel(SDPBackend.MATH))
+            return tap(output)
+
+        yield plainly if needed else tap
 
 
 @contextmanager

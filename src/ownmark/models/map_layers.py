@@ -23,11 +23,12 @@ SPATIAL, TOKENS = 4, 3  # dimensions of a feature map and of a sequence of token
 
 @dataclass(frozen=True)
 class Output:
-    """What a module returned: its name, whether it is a convolution, and the shape."""
+    """What a module returned: its name, whether it is a convolution, the shape, and whether the module has no parts."""
 
     name: str
     convolves: bool
     shape: torch.Size
+    leaf: bool = True
 
     @property
     def placed(self) -> bool:
@@ -77,9 +78,10 @@ def last_map(model: nn.Module, example: Tensor) -> str:
     """Name of the module whose output is the model's last map for `example` (n, channels, height, width).
 
     Behind the last convolution it is the last module in the unbroken run of modules that output its height and width: the input
-    of global pooling. The run includes normalisation, the sum with a shortcut, concatenated branches and the ReLU, but not
-    pooling. A convolution on a single position counts only if there is no other. If an attention follows, it is the last module
-    that finished before an attention over all positions. Raises ModelError for a model that has neither.
+    of global pooling. The run includes normalisation, the sum with a shortcut, concatenated branches and the ReLU, also where
+    channels lie last for a while as in ConvNeXt, but not pooling. A convolution on a single position counts only if there is no
+    other. If an attention follows, it is the last module that finished before an attention over all positions. Raises ModelError
+    for a model that has neither.
     """
     trace = traced(model, example)
     convolutions = [(one.placed, place) for place, one in enumerate(trace.outputs) if one.convolves]
@@ -94,7 +96,7 @@ def last_map(model: nn.Module, example: Tensor) -> str:
             "the model runs neither nn.Conv2d nor attention, so it has no Grad-CAM; name a layer that outputs (n, channels, h, w)"
         )
     size = trace.outputs[last].shape[2:]
-    run = takewhile(lambda one: len(one.shape) == SPATIAL and one.shape[2:] == size, trace.outputs[last:])
+    run = takewhile(lambda one: len(one.shape) == SPATIAL and size in {one.shape[2:], one.shape[1:3]}, trace.outputs[last:])
     return list(run)[-1].name
 
 
@@ -140,7 +142,7 @@ def _hooked(model: nn.Module, trace: Trace) -> Iterator[None]:
         def done(_: nn.Module, __: object, output: object) -> None:
             trace.running.pop()
             if isinstance(output, Tensor):
-                trace.outputs.append(Output(name, convolves, output.shape))
+                trace.outputs.append(Output(name, convolves, output.shape, not has_parts))
 
         handles.extend((module.register_forward_pre_hook(begun), module.register_forward_hook(done)))
 

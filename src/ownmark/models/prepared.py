@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError, blamed
-from ownmark.querying.outputs import LOGITS, missing, several, used
+from ownmark.querying.outputs import LOGITS, missing, several, unfit, used
 
 NARROW = {torch.float16, torch.bfloat16}
 ENDINGS = {
@@ -80,7 +80,8 @@ class Plain:
     """A forward hook that selects the main tensor, in float32 if less precise. `output`: its name, "" to find it.
 
     From an object or dictionary it selects `logits`, from a tuple the first tensor, otherwise the only tensor with one row per
-    image. Raises ModelError if several fit or none has that name; an output without a tensor is passed through.
+    image. Raises ModelError if several fit, if none has that name, or if all that there are have more than one row per image, as
+    in segmentation; an output without a tensor is passed through.
     """
 
     def __init__(self, output: str = "") -> None:
@@ -98,6 +99,7 @@ class Plain:
         parts = _parts(answered)
         name = self.output or _name(answered, [name for name, part in parts.items() if _fits(part, inputs)])
         if not name:
+            _check_rows(parts)
             return None
         chosen = parts.get(name)
         if not isinstance(chosen, Tensor):
@@ -155,6 +157,13 @@ def _fits(part: object, inputs: tuple[Any, ...]) -> bool:
     """Whether it has the form of a model output for these images: floating point, (n,) or (n, k)."""
     count = len(inputs[0]) if inputs and isinstance(inputs[0], Tensor) else 0
     return isinstance(part, Tensor) and part.is_floating_point() and part.ndim in {1, 2} and len(part) == count
+
+
+def _check_rows(parts: Mapping[str, object]) -> None:
+    """Raises ModelError, which says what would serve, for an output whose tensors have more than one row per image."""
+    told = (unfit(part.shape) for part in parts.values() if isinstance(part, Tensor) and part.is_floating_point())
+    if why := next(filter(None, told), ""):
+        raise ModelError(f"the model answers {', '.join(parts)}: {why}")
 
 
 def _name(answered: object, fitting: list[str]) -> str:

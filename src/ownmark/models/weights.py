@@ -201,7 +201,7 @@ def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None]
             f"{path} does not fit the model: expected {odd[0]} as {_kind(own[odd[0]])}, got {_kind(weights[odd[0]])}"
         )
     try:
-        copied(model).load_state_dict(weights)  # torch loads the fitting tensors before it raises
+        _fill(copied(model), weights)  # torch loads the fitting tensors before it raises
     except RuntimeError as error:
         lines = "; ".join(textwrap.shorten(line, 160, placeholder=" ...") for line in str(error).splitlines()[1:4])
         hint = " (it is one of several shards: name their index, which ends in .safetensors.index.json)" if is_shard(path) else ""
@@ -209,10 +209,20 @@ def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None]
     broken = [name for name, tensor in weights.items() if not _is_finite(tensor)]
     if broken:
         raise ModelError(f"{path} contains NaN or infinity in {', '.join(broken[:3])}: the weights are corrupt")
-    model.load_state_dict(weights)
+    _fill(model, weights)
     for note in _notes(part, rivals):
         told(f"{path}: {note}.")
     return model.eval()
+
+
+def _fill(model: nn.Module, weights: Weights) -> None:
+    """Loads the weights; a module that asks for their version, as torchvision's MNASNet does, is told its own."""
+    try:
+        model.load_state_dict(weights)
+    except ValueError:
+        versioned = OrderedDict(weights)
+        versioned._metadata = model.state_dict()._metadata  # type: ignore[attr-defined]  # noqa: SLF001 - torch's own place for it
+        model.load_state_dict(versioned)
 
 
 def _chosen(parts: Sequence[Part], own: Weights) -> tuple[Part, tuple[Part, ...]]:

@@ -34,7 +34,8 @@ def _decoys(folder: Path, claim: Claim) -> Decoys:
     turns = sorted((turn, name, file) for name, group in groups.items() for turn, file in enumerate(group))
     chosen = turns[: claim.images.shape[0] * claim.images.shape[1]]
     height, width, channels = claim.images.shape[2:]
-    pixels = np.stack([read_picture(file, (height, width), channels) for _, _, file in chosen])
+    fitting = claim.fitting if claim.fitting is not None and claim.fitting.size == (height, width) else (height, width)
+    pixels = np.stack([read_picture(file, fitting, channels) for _, _, file in chosen])
     numbers = {name: number for number, name in enumerate(claim.classes)}
     return Decoys(pixels, np.array([numbers.get(name, -1) for _, name, _ in chosen], dtype=np.int64))
 

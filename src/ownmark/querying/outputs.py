@@ -5,6 +5,12 @@ from collections.abc import Iterable
 from ownmark.errors import ModelError
 
 LOGITS = "logits"  # name of the main output in Hugging Face and torchvision
+PER_PIXEL, PER_PLACE = 4, 3  # dimensions of answers (n, k, height, width) and (n, places, k)
+MULTI_LABEL = (
+    "a model that says yes or no to each class (multi-label), while a claim asks which one class an image shows. What serves: "
+    "where each image shows exactly one class, let it end before its sigmoids; otherwise protect one label, with a module that "
+    "answers two logits, 0 and that label's"
+)
 
 
 def used(name: str, outputs: Iterable[str]) -> str:
@@ -20,3 +26,20 @@ def several(whose: str, fitting: Iterable[str]) -> ModelError:
 def missing(whose: str, name: str, outputs: Iterable[str]) -> ModelError:
     """The error where no output has the name that was given."""
     return ModelError(f"{whose} has no output {name!r}; its outputs are: {', '.join(outputs) or 'a single unnamed one'}")
+
+
+def unfit(shape: Iterable[int]) -> str:
+    """What a model does whose answers have more than one row per image, and what would serve; "" for other shapes."""
+    size = tuple(shape)
+    if len(size) == PER_PIXEL:
+        return (
+            f"answers of shape {size} are scores for every pixel (segmentation), and no task here covers them. What serves: a "
+            "module that ends in one row per image, such as the scores' mean over the pixels (classification), or the encoder "
+            "with its features pooled (--task similarity)"
+        )
+    if len(size) == PER_PLACE:
+        return (
+            f"answers of shape {size} have a row for every place in an image (an encoder's tokens, or a class per pixel), and a "
+            "claim needs one row per image. What serves: a module that pools them, with --task similarity"
+        )
+    return ""

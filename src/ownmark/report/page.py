@@ -64,6 +64,7 @@ def _claim(claim: Claim) -> tuple[Entry, ...]:
         *([] if claim.task == DEFAULT else [Entry("Task", repr(claim.task))]),
         *([Entry("Classes", f"{len(claim.classes)}: {', '.join(claim.classes)}")] if claim.classes else []),
         Entry("Preprocessing", f"pixel / 255, mean {_numbers(claim.preprocess.mean)}, std {_numbers(claim.preprocess.std)}"),
+        *(() if claim.fitting is None else (Entry("Pictures", str(claim.fitting)),)),
         Entry(
             "Models that helped to build it",
             f"{len(claim.built_with)}; they must not be used to calibrate it" if claim.built_with else "none",

@@ -29,6 +29,7 @@ class Traces:
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
+    batched: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
     saliency: Saliency = Saliency()

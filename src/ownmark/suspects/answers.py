@@ -10,6 +10,7 @@ from scipy.special import logit, softmax
 
 from ownmark.errors import AnswerError, KindError, UnsettledError
 from ownmark.protocols import Question
+from ownmark.querying.outputs import unfit
 from ownmark.scoring.readings import Answers, Labels, Reading
 
 TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie
@@ -114,7 +115,9 @@ def labels(scores: Floats, target: Labels) -> Labels:
 def _checked(raw: Floats) -> Floats:
     """Scores (n, classes) as float64. Raises AnswerError for anything a classifier cannot return."""
     if raw.ndim != 2 or raw.shape[1] < 2:  # noqa: PLR2004 - (n, classes), two or more
-        raise AnswerError(f"expected a classifier's answers (n, classes) with at least two classes, got {raw.shape}")
+        why = unfit(raw.shape)
+        told = f"expected a classifier's answers (n, classes) with at least two classes, got {raw.shape}"
+        raise AnswerError(f"{told}; {why}" if why else told)
     if raw.dtype.kind not in "iuf":
         raise AnswerError(f"expected numbers from a classifier, got {raw.dtype}")
     if not np.all(np.isfinite(raw)):

@@ -19,6 +19,7 @@ from ownmark.models.prepared import Ending, copied, plain, told, unended
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question
 from ownmark.querying.answering import Told
+from ownmark.querying.outputs import unfit
 from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.answers import Outputs, readings, surely
 
@@ -135,8 +136,10 @@ class Local:
         classes = outputs.shape[-1] if isinstance(outputs, Tensor) and outputs.ndim == 2 else 0  # noqa: PLR2004 - (n, classes)
         if classes <= question.target.max():
             shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+            why = unfit(outputs.shape) if isinstance(outputs, Tensor) else ""
             raise AnswerError(
                 f"the claim asks about class {question.target.max()}, but {self.name} returns {shape}: a different task"
+                + (f"; {why}" if why else "")
             )
         if Reading.SALIENCY not in question.readings:
             return None

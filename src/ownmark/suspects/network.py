@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError, UsageError
 from ownmark.models.kinds import Kind, kind_of
+from ownmark.models.sources import open as sources
 from ownmark.protocols import Suspect
 from ownmark.suspects.opener import Opener, Opening, check_file
 
@@ -34,19 +36,31 @@ def _check(opening: Opening) -> None:
         raise UsageError(f"{name} holds weights only; name their network: --model MODEL, or verify CLAIM MODEL --weights FILE")
 
 
+def _taken(opening: Opening, name: str) -> Preprocess:
+    """What the judge says of normalisation; else what the network's own name says; else what the claim does."""
+    said = sources.intake(name)
+    if opening.said or said.preprocess is None:
+        return opening.preprocess
+    if said.preprocess != opening.preprocess:
+        opening.note(
+            f"{name} normalises images by itself, as {said.origin} says, not as the claim does; --mean and --std change that."
+        )
+    return said.preprocess
+
+
 def _opened(opening: Opening) -> Suspect:
     from ownmark.models.network import Network, device
     from ownmark.suspects.local import Local
 
     own = opening.model is not None and holds_weights(opening.name)
     name, weights = (str(opening.model), Path(opening.name)) if own else (opening.name, opening.weights)
-    network = Network(name, opening.classes or None, opening.preprocess, device(opening.device), opening.output)
+    network = Network(name, opening.classes or None, _taken(opening, name), device(opening.device), opening.output)
     model = network.loaded(weights, opening.note)
     return Local(model, name=name if weights is None else str(weights), outputs=opening.outputs, layer=opening.layer)
 
 
 OPENS = Opener(
-    written="module:factory or torchvision:resnet18",
+    written=sources.written(),
     opened=_opened,
     suffixes=WEIGHTS,
     other=_named,

@@ -79,6 +79,7 @@ class Access:
     output: str = ""
     external: bool = False
     code: bool = field(default=False, repr=False)
+    said: bool = field(default=False, repr=False)
     note: Callable[[str], None] = field(default=unheard, repr=False, compare=False)
 
     @classmethod
@@ -100,6 +101,7 @@ class Access:
             output=self.output,
             external=self.external,
             code=self.code,
+            said=self.said,
             note=self.note,
         )
 

@@ -47,9 +47,9 @@ class Opening:
 
     `classes`: how many the claim knows, 0 where that is not said, and `names`, what they are called. `weights`: a file of them,
     for a network that is named itself; `model`: the network that a file of weights belongs to. `outputs`, `layer` and `output`
-    are as in `Local`, `external` as in `Onnx`; `code`: whether a file may run code of its own, in a process of its own. `note`
-    hears what a judge must know about how it was opened. `ledger`: where every query is kept, and `closing`: where the opener
-    leaves what must be closed.
+    are as in `Local`, `external` as in `Onnx`; `code`: whether a file may run code of its own, in a process of its own; `said`:
+    whether the judge himself said how to normalise, so that a network's own name does not. `note` hears what a judge must know
+    about how it was opened. `ledger`: where every query is kept, and `closing`: where the opener leaves what must be closed.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Opening:
     output: str = ""
     external: bool = False
     code: bool = False
+    said: bool = False
     note: Callable[[str], None] = unheard
     wire: Wire = Wire()
     ledger: Ledger | None = None

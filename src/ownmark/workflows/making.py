@@ -17,6 +17,7 @@ from ownmark.keys import KEY_BYTES
 from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Progress
+from ownmark.querying.outputs import unfit
 from ownmark.report.words import percent
 from ownmark.tasks import DEFAULT, Quality
 from ownmark.training import Training, predict, seeded, train
@@ -47,6 +48,8 @@ def quality(model: nn.Module, images: Images) -> Quality:
         raise ModelError(f"{cannot} (--size and --channels, which is 1 for grey, say what it takes): {said}") from error
     numbers = images.task.width(images.names)
     if answers.ndim != 2 or len(answers) != len(images) or answers.shape[1] != (numbers or answers.shape[1]):  # noqa: PLR2004
+        if why := unfit(answers.shape):
+            raise ModelError(f"the model cannot be asked: {why}")
         needed = f"({len(images)}, {numbers})" if numbers else f"({len(images)}, d)"
         raise ModelError(
             f"the model answers {tuple(answers.shape)} to these images, expected {needed}: one number "
@@ -91,14 +94,14 @@ class Workspace:
         """What `make` gives, from the folder if the same recipe was finished there before. Raises ModelError if it diverged."""
         file = self.file(recipe)
         with suppress(ModelError):
-            return load_weights(self.network.blank(), file)
+            return load_weights(self.network.blank(own=False), file)
         self.folder.mkdir(exist_ok=True)
         with self.watcher.step(title) as progress:
             made = make(progress)
         if not all(bool(tensor.isfinite().all()) for tensor in made.state_dict().values()):
             raise ModelError(f"{title}: the training diverged, so that its weights are NaN or infinite; are the images in order?")
         save_weights(made, file)
-        return load_weights(self.network.blank(), file)
+        return load_weights(self.network.blank(own=False), file)
 
     def file(self, recipe: str) -> Path:
         """Where the model of that recipe lies once it is made."""

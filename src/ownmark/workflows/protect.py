@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from ownmark.attacks.finetune import Finetune
@@ -42,19 +43,22 @@ from ownmark.evidence.owner import OwnerKey, opened
 from ownmark.files import check_readable, check_writable
 from ownmark.method_strings import differences, read
 from ownmark.models.layers import Layers
+from ownmark.models.memory import bytes_per_image
 from ownmark.models.network import Network, draws_weights
-from ownmark.models.prepared import told
+from ownmark.models.prepared import told, unended
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
+from ownmark.querying.outputs import MULTI_LABEL
 from ownmark.report.words import counted
 from ownmark.schemes._common.triggers import Keyed, chosen_by
-from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.saliency.scheme import Saliency, batch_size
 from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows.making import Others, Workspace, quality, shown
+from ownmark.workflows.placing import fitting_of, placed
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
@@ -89,6 +93,7 @@ class ProtectRequest:
 
     A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: as many as
     the scheme needs, or two); it holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
+    It changes `batch` images at once, None: as many as suit the device and its memory.
     """
 
     network: Network
@@ -105,6 +110,7 @@ class ProtectRequest:
     training: Training = Training(epochs=20, rate=0.05)
     surrogates: Mapping[str, Attack] = field(default_factory=lambda: SURROGATES)
     seed: int = 0
+    batch: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -177,6 +183,7 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     started = time.monotonic()
     with _kept(begun.work):
         found, doubts = _made(begun)
+    found = replace(found, claim=replace(found.claim, fitting=fitting_of(begun.request.data)))
     seconds, mark = time.monotonic() - started, None
     if found.model is not begun.model:
         save_weights(found.model, request.weights)
@@ -210,6 +217,7 @@ def make_pledge(request: ProtectRequest, watcher: Watcher = NOBODY) -> PledgeRes
 def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     """Check all that would fail only after hours, and say how good the model is."""
     _check(request)
+    request = replace(request, data=placed(request.data, request.network, watcher))
     key = request.owner
     owner = opened(key.file, key.passphrase()) if isinstance(key, KeyFile) else key
     split = _split(request)
@@ -242,7 +250,7 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
     doubts: tuple[Doubt, ...] = ()
     if work.used:
         work.watcher.note(f"Resuming from {work.folder}.")
-    owner = Owner(begun.split.mine, workspace=work.folder)
+    owner = Owner(begun.split.mine, workspace=work.folder, batch=_batch(begun))
     if request.scheme.contrast:
         wanted = wanted_references(request.scheme) if request.references is None else request.references
         others = Others(wanted, request.training, request.surrogates)
@@ -256,6 +264,17 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
         changed = differences(request.scheme, read(found.claim.scheme, (type(request.scheme),)))
         work.watcher.note(f"Too few samples held with the default corner and change, so the claim has {', '.join(changed)}.")
     return found, doubts
+
+
+def _batch(begun: _Begun) -> int | None:
+    """How many images are changed at once, which is shown; None for a scheme that does not go by batches."""
+    request, images = begun.request, begun.split.mine
+    if not getattr(request.scheme, "batched", False):
+        return None
+    found = request.batch or batch_size(images, begun.model)
+    needs = found * bytes_per_image(begun.model, images.batch(torch.arange(1), next(begun.model.parameters()).device)) / 2**30
+    begun.work.watcher.note(f"Images are changed {found} at a time, in about {needs:.1g} GiB (--batch).")
+    return found
 
 
 @contextmanager
@@ -357,11 +376,16 @@ def _check_images(request: ProtectRequest, network: Network, images: Images) -> 
 
 
 def _check_logits(model: nn.Module, images: Images) -> None:
-    """Raises ModelError for a classifier that ends in a softmax: what is learnt and explained here is logits."""
+    """Raises ModelError for a classifier that ends in a softmax or in sigmoids: what is learnt and explained here is logits."""
     if not images.task.discrete:
         return
     few = images.take(np.arange(min(len(images), ENOUGH)))
-    if surely(predict(model, few).double().numpy()) is Outputs.PROBABILITIES:
+    with unended(model) as ending:
+        predict(model, few)
+    kind = surely(predict(model, few).double().numpy())
+    if ending.off and kind is None:
+        raise ModelError(f"the model ends in a sigmoid per class: {MULTI_LABEL}")
+    if kind is Outputs.PROBABILITIES:
         raise ModelError(
             "the model answers probabilities, but a claim is made on logits: let it end before its softmax, "
             "and put the softmax behind it where you publish it; suspects may end in one"

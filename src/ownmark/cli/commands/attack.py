@@ -50,7 +50,6 @@ class Attack:
 
     def run(self) -> Answer:
         from ownmark.attacks import ATTACKS
-        from ownmark.claims.claim import Preprocess
         from ownmark.cli.console import Terminal
         from ownmark.cli.render import of_attack
         from ownmark.data.images import Place
@@ -59,7 +58,7 @@ class Attack:
         from ownmark.tasks import TASKS
         from ownmark.workflows.attack import AttackRequest, attack
 
-        preprocess = normalisation(self.mean, self.std, Preprocess(), self.channels)
+        preprocess = normalisation(self.mean, self.std, None, self.channels)
         request = AttackRequest(
             network=Network(self.model, None, preprocess, device(self.device), self.output),
             model=self.weights,

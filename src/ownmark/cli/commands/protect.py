@@ -35,6 +35,7 @@ class Protect:
     references: owners.References = None
     reference: owners.ReferenceFiles = None
     training: owners.TrainingText = "Training(epochs=20, rate=0.05)"
+    batch: owners.Batch = None
     seed: options.Seed = 0
     device: options.Device = "auto"
     output: options.Output = ""
@@ -49,7 +50,6 @@ class Protect:
         return render.of_protect(protect(self._request(), Terminal()), self.model)
 
     def _request(self) -> "ProtectRequest":
-        from ownmark.claims.claim import Preprocess
         from ownmark.cli.sealing import passphrase
         from ownmark.data.images import Place
         from ownmark.method_strings import read
@@ -61,7 +61,7 @@ class Protect:
 
         if self.reference and self.references is not None:
             raise UsageError("give either --references N, to train them, or --reference FILE, to name them")
-        preprocess = options.normalisation(self.mean, self.std, Preprocess(), self.channels)
+        preprocess = options.normalisation(self.mean, self.std, None, self.channels)
         return ProtectRequest(
             network=Network(self.model, None, preprocess, device(self.device), self.output),
             model=self.weights,
@@ -76,4 +76,5 @@ class Protect:
             references=tuple(self.reference) if self.reference else self.references,
             training=read(self.training, (Training,)),
             seed=self.seed,
+            batch=self.batch,
         )

@@ -20,6 +20,7 @@ from ownmark.cli.options import (
     chosen,
     normalisation,
 )
+from ownmark.models.sources.open import written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Serve:
     """Serve a model by the Open Inference Protocol until Ctrl-C, to try `verify` on an address; no server for the public."""
 
     example: ClassVar[str] = "ownmark serve suspect.onnx --port 8000 --harden round"
-    model: Annotated[str, argument("MODEL", "suspect.onnx, module:factory or torchvision:resnet18.")]
+    model: Annotated[str, argument("MODEL", f"suspect.onnx, {written()}.")]
     weights: Weights = None
     classes: Annotated[
         int | None, typer.Option(min=2, metavar="N", help="Its classes; an ONNX file knows them.", show_default=False)
@@ -65,6 +66,7 @@ class Serve:
                 device=self.device,
                 output=self.output,
                 external=self.allow_external,
+                said=self.mean is not None,
             ),
             weights=self.weights,
             channels=self.channels,

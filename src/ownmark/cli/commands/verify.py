@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from ownmark.cli import options, web
 from ownmark.cli.answer import Answer
 from ownmark.cli.options import argument, option, reach_of
+from ownmark.models.sources.open import written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,7 @@ class Verify:
     claim: options.ClaimFile
     suspect: Annotated[
         str,
-        argument("SUSPECT", "suspect.onnx, module:factory, torchvision:resnet18, http://HOST/v2/models/NAME or an api.yaml."),
+        argument("SUSPECT", f"suspect.onnx, {written()}, http://HOST/v2/models/NAME or an api.yaml."),
     ]
     weights: options.Weights = None
     alpha: options.Alpha = 0.05

@@ -52,9 +52,9 @@ class Resume:
         return cls(owner.workspace / identity(scheme, model, owner, start), rng)
 
     @classmethod
-    def seeded(cls, scheme: object, model: nn.Module, owner: Owner, seed: int) -> "Resume":
-        """For batches with one generator each, from `seed` and the batch number."""
-        return cls(owner.workspace and owner.workspace / identity(scheme, model, owner, seed))
+    def seeded(cls, scheme: object, model: nn.Module, owner: Owner, seed: int, together: int) -> "Resume":
+        """For batches with one generator each, from `seed` and the batch number, of so many images `together`."""
+        return cls(owner.workspace and owner.workspace / identity(scheme, model, owner, f"{seed} by {together}"))
 
     def batch(self, number: int, make: Callable[[], Made]) -> Made:
         """The result of `make` for batch `number`, read from its file if stored; a corrupt file is remade."""

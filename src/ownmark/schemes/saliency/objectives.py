@@ -32,8 +32,13 @@ class Look:
     def at(cls, views: list[Tensor], cam: GradCam, target: Tensor, pattern: Pattern, other: Tensor | None = None) -> "Look":
         """Runs the model of `cam` on all `views`, each (n, channels, height, width), in one pass.
 
-        With `other` answers (n,) the map shows the evidence for `target` and against them.
+        With `other` answers (n,) the map shows the evidence for `target` and against them. In a transformer the first view, whose
+        map is wanted, has a pass of its own: what is differentiated twice there takes several times the memory of a plain pass.
         """
+        if cam.grid.size is not None and len(views) > 1:
+            first = cls.at(views[:1], cam, target, pattern, other)
+            rest = [cam.model(view).unsqueeze(0) for view in views[1:]]
+            return cls(torch.cat([first.outputs, *rest]), first.maps, target, pattern, cam.task)
         every = torch.cat([target] * len(views))
         against = None if other is None else partial(cam.task.evidence, every, torch.cat([other] * len(views)))
         outputs, maps = cam(torch.cat(views), every, against)

@@ -21,6 +21,7 @@ from torch import nn
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ProtectError, UsageError
+from ownmark.models.memory import bytes_per_image, free_bytes
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
@@ -42,6 +43,7 @@ HOPELESS = 0.125  # share of the first batch below which a search with the defau
 TRIAL = 16  # candidates made with each wider corner
 ENOUGH = 0.5  # share of them that must hold
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger batches exceed the cache
+SHARE_OF_MEMORY = 0.5  # of what is free, for the activations of one model
 
 Make = Callable[[torch.Generator, Progress], Made]
 
@@ -58,6 +60,7 @@ class Saliency:
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
+    batched: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     samples: int = 100
     descent: Descent = Descent(bound=0.06, steps=30, step=0.2)
@@ -227,8 +230,9 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: flo
     def passing(made: Made, first: Made) -> npt.NDArray[np.bool_]:
         return draft.passes(made, draft.threshold(first))
 
-    search = Gathering(candidates, draft.scheme.samples, batch, passing, batch_size(owner.images, model), least)
-    found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed), progress)
+    together = owner.batch or batch_size(owner.images, model)
+    search = Gathering(candidates, draft.scheme.samples, batch, passing, together, least)
+    found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed, together), progress)
     return found, draft.threshold(first)
 
 
@@ -258,10 +262,12 @@ def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generato
 
 
 def batch_size(images: Images, model: nn.Module) -> int:
-    """The batch size that suits the device, counting both views of each image."""
+    """The batch size that suits the device: as many as its cache holds, both views of each image counted, and its memory."""
     height, width, _ = images.size
-    most = PIXELS_AT_ONCE.get(next(model.parameters()).device.type, PIXELS_AT_ONCE["cuda"])
-    return int(np.clip(most // (height * width), 1, 256))
+    device = next(model.parameters()).device
+    most = PIXELS_AT_ONCE.get(device.type, PIXELS_AT_ONCE["cuda"])
+    fits = free_bytes(device) * SHARE_OF_MEMORY / bytes_per_image(model, images.batch(torch.arange(1), device))
+    return int(np.clip(min(most // (height * width), fits), 1, 256))
 
 
 def _claim(draft: Draft, model: nn.Module, owner: Owner, made: Made, threshold: float) -> Claim:

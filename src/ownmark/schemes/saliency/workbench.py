@@ -1,6 +1,7 @@
 """Makes samples of a saliency fingerprint batch by batch, against a model, its surrogates and its references."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +20,8 @@ from ownmark.schemes._common.sampling import Made, frozen
 from ownmark.schemes.saliency.objectives import Look, Objective, Own
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.tasks import Classification, Task
+
+Judge = Callable[[Look], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +105,33 @@ class Workbench:
         objective = self.objective
         views = [changed, self.pattern.cover(changed, aim.clean, self.fill)][: objective.views]
         views = objective.shaken(views, rng) if isinstance(objective, Own) else views
-        look = Look.at(views, self.own, aim.targets[0], self.pattern, aim.wrong)
-        loss, copies = objective.hold(look), 1 + len(self.surrogates)
+        loss, kept = self._alone(views, self.own, aim.targets[0], aim.wrong, objective.hold)
+        copies = 1 + len(self.surrogates)
         for cams, targets, judge in (
             (self.surrogates, aim.targets[1:copies], objective.hold),
             (self.references, aim.targets[copies:], objective.quiet),
         ):
             if cams and objective.tested:
                 turn = step % len(cams)
-                loss = loss + judge(Look.at(views, cams[turn], targets[turn], self.pattern, aim.wrong))
-        return loss, look.margin.detach() > 0 if aim.wrong is None else None
+                loss = loss + self._alone(views, cams[turn], targets[turn], aim.wrong, judge)[0]
+        return loss, kept
+
+    def _alone(
+        self, views: list[Tensor], cam: GradCam, target: Tensor, wrong: Tensor | None, judge: Judge
+    ) -> tuple[Tensor, Tensor | None]:
+        """What `judge` says of one model (n,), with the gradient of `views`, and whether its answer is kept (n,).
+
+        The gradient is taken at once, so that the activations of one model at a time are in memory.
+        """
+        leaves = [view.detach().requires_grad_() for view in views]
+        look = Look.at(leaves, cam, target, self.pattern, wrong)
+        loss = judge(look)
+        slopes = torch.autograd.grad(loss.sum(), leaves, allow_unused=True)
+        found = loss.detach()
+        for view, slope in zip(views, slopes, strict=True):
+            if slope is not None:
+                found = found + ((view - view.detach()) * slope).flatten(1).sum(dim=1)
+        return found, look.margin.detach() > 0 if wrong is None else None
 
 
 def frozen_cam(model: nn.Module, example: Tensor, layer: str, task: Task = Classification()) -> GradCam:

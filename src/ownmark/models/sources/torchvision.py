@@ -1,0 +1,67 @@
+"""Classifiers of torchvision: `torchvision:resnet18`; with weights of theirs, images are taken as those weights say.
+
+`torchvision:resnet18(weights='IMAGENET1K_V1')` with a file of weights fetches none, but takes images as those weights do.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ownmark.claims.fitting import Fitting
+from ownmark.errors import ModelError
+from ownmark.models.sources.source import Asked, Call, Intake, Source, called, near
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WRITTEN = "torchvision:resnet18"
+
+
+def _built(asked: Asked) -> "nn.Module":
+    from torchvision import models
+
+    call = _read(asked.name)
+    options = dict(call.options)
+    if asked.classes is not None and not call.positional:
+        options.setdefault("num_classes", asked.classes)
+    if not asked.own:
+        options.pop("weights", None)
+    model: nn.Module = called(f"torchvision:{call.name}", models.get_model_builder(call.name), call.positional, options)  # type: ignore[assignment]
+    return model
+
+
+def _read(name: str) -> Call:
+    """The parts of the name. Raises ModelError for a classifier that torchvision does not have."""
+    from torchvision import models
+
+    call = Call.read(name.partition(":")[2], WRITTEN)
+    known = models.list_models(module=models)
+    if call.name not in known:
+        raise ModelError(f"torchvision has no classifier {call.name!r}; similar: {near(call.name, known)}")
+    return call
+
+
+def _intake(name: str) -> Intake:
+    """As the weights that are named say it; nothing if none are named."""
+    from torchvision import models
+
+    call = _read(name)
+    wanted = call.options.get("weights")
+    if wanted is None:
+        return Intake()
+    kinds = models.get_model_weights(call.name)
+    found = {one.name: one for one in kinds} | {"DEFAULT": kinds.DEFAULT}
+    word = str(wanted).rpartition(".")[2]
+    if word not in found:
+        raise ModelError(f"torchvision:{call.name} has no weights {wanted!r}; there are: {', '.join(found)}")
+    return intake_of(found[word].transforms(), str(found[word]))
+
+
+def intake_of(transforms: Any, origin: str) -> Intake:  # noqa: ANN401 - torchvision is not typed
+    """How a preset of torchvision's, `ImageClassification`, brings images to a network."""
+    from ownmark.claims.claim import Preprocess
+
+    cut, scaled = transforms.crop_size[0], tuple(transforms.resize_size)
+    fitting = Fitting((cut, cut), scaled, transforms.interpolation.value)
+    return Intake(Preprocess(tuple(transforms.mean), tuple(transforms.std)), fitting, f"torchvision's {origin}")
+
+
+NETWORKS = Source(place="torchvision", written=WRITTEN, built=_built, intake=_intake, library="torchvision")

@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ownmark.errors import MapError, ModelError
 from ownmark.models.layers import namesake
-from ownmark.models.map_layers import SPATIAL, TOKENS, last_map
+from ownmark.models.map_layers import SPATIAL, TOKENS, backbone_map, last_map
 from ownmark.models.token_grids import Grid
 from ownmark.tasks import Classification, Task
 
@@ -69,10 +69,13 @@ class GradCam:
     def of(cls, model: nn.Module, example: Tensor, layer: str | None = None, task: Task = Classification()) -> "GradCam":
         """Traces `model` on `example` (1 or more, channels, height, width); the default layer is `last_map(model, example)`.
 
+        Of a detector it is `backbone_map(model, example)`.
+
         Raises ModelError if the layer does not exist, does not output a feature map, or does not affect the outputs.
         """
-        name = last_map(model, example) if layer is None else layer
-        weights, grid = _linear_head(model, name, example)
+        default = backbone_map if task.located else last_map
+        name = default(model, example) if layer is None else layer
+        weights, grid = _linear_head(model, name, example, task)
         return cls(model, name, None if task.output_of(torch.zeros(1)) is None else weights, task, grid)
 
     def __call__(self, images: Tensor, target: Tensor, evidence: Evidence | None = None) -> tuple[Tensor, Tensor]:
@@ -190,18 +193,19 @@ def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> I
 
 
 @torch.enable_grad()
-def _linear_head(model: nn.Module, layer: str, example: Tensor) -> tuple[Tensor | None, Grid]:
+def _linear_head(model: nn.Module, layer: str, example: Tensor, task: Task) -> tuple[Tensor | None, Grid]:
     """`w` of every class (classes, channels) if the logits are linear in the output of `layer`, else None; and how it is read."""
     with _watched(model, layer, _cut) as seen:
         logits = model(example[:1])
-    if not isinstance(logits, Tensor) or logits.ndim != 2:  # noqa: PLR2004 - (n, classes)
+    if not isinstance(logits, Tensor) or logits.ndim != (3 if task.located else 2):
         got = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ModelError(f"the model outputs {got}; Grad-CAM needs outputs (n, k): one per class, one number or an embedding")
+        needed = "boxes, labels and scores" if task.located else "outputs (n, k): one per class, one number or an embedding"
+        raise ModelError(f"the model outputs {got}; Grad-CAM needs {needed}")
     features = seen[-1]
     if not logits.requires_grad or torch.autograd.grad(logits.sum(), features, retain_graph=True, allow_unused=True)[0] is None:
         raise ModelError(f"the logits do not depend on layer {layer!r}; name one that every image passes through")
     grid = Grid.of(model, example[:1], layer, features)
-    if _degree(logits.grad_fn, features) != 1:
+    if task.located or _degree(logits.grad_fn, features) != 1:
         return None, grid
     slopes = (torch.autograd.grad(logit, features, retain_graph=True)[0] for logit in logits[0])
     return torch.cat([grid.maps(slope).mean(dim=(2, 3)) for slope in slopes]), grid

@@ -51,7 +51,17 @@ def namesake(model: nn.Module, layer: str) -> str | None:
 def open_layers(model: nn.Module, layers: Layers) -> None:
     """Makes only the chosen layers trainable."""
     model.requires_grad_(layers is Layers.ALL)
-    last_layer(model).requires_grad_(True)
+    for layer in answering_layers(model):
+        layer.requires_grad_(True)
+
+
+def answering_layers(model: nn.Module) -> list[nn.Module]:
+    """The last layer or, of a detector as torchvision builds them, the last one of each part that tells classes."""
+    named = [name for name, _ in model.named_modules() if name.rpartition(".")[2] in CLASSIFIES]
+    return [last_layer(model.get_submodule(name)) for name in named] or [last_layer(model)]
+
+
+CLASSIFIES = ("classification_head", "cls_score")
 
 
 @contextmanager

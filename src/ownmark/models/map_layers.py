@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from ownmark.errors import ModelError
+from ownmark.models.detections import reaches_all
 
 ATTENTION = {"scaled_dot_product_attention", "multi_head_attention_forward", "_native_multi_head_attention"}
 SPATIAL, TOKENS = 4, 3  # dimensions of a feature map and of a sequence of tokens
@@ -96,6 +97,26 @@ def last_map(model: nn.Module, example: Tensor) -> str:
     size = trace.outputs[last].shape[2:]
     run = takewhile(lambda one: len(one.shape) == SPATIAL and one.shape[2:] == size, trace.outputs[last:])
     return list(run)[-1].name
+
+
+def backbone_map(model: nn.Module, example: Tensor) -> str:
+    """Name of the last map of a detector's backbone that the scores of all its candidates depend on.
+
+    Behind it lie a feature pyramid, which is left out, and heads, each of which sees a part of the candidates. Raises ModelError.
+    """
+    prefix = next((f"{name}." for name, _ in model.named_modules() if name.rpartition(".")[2] == BACKBONE), "")
+    pyramids = tuple(f"{name}." for name, part in model.named_modules() if type(part).__name__ == PYRAMID)
+    every = [one for one in traced(model, example).outputs if one.name.startswith(prefix) and not one.name.startswith(pyramids)]
+    maps = [one for one in every if len(one.shape) == SPATIAL and one.shape[0] == len(example) and one.placed]
+    found = next((one.name for one in reversed(maps) if reaches_all(model, model.get_submodule(one.name), example)), None)
+    if found is None:
+        raise ModelError(
+            "no map of the detector's backbone reaches all of its detections; name a layer that outputs (n, channels, h, w)"
+        )
+    return found
+
+
+BACKBONE, PYRAMID = "backbone", "FeaturePyramidNetwork"  # as torchvision names them
 
 
 def _covers(last: Output, first: list[Output]) -> bool:

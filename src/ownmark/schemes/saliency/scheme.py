@@ -8,7 +8,7 @@ images that only the model gets wrong (`Own`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ from ownmark.schemes._common.sampling import TRIES, Gathering, Made, Resume, Row
 from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.schemes.saliency.workbench import Workbench, frozen_cam
-from ownmark.scoring.matches import Change, Drop, OnPattern, OnPatternAgainst, Turn
+from ownmark.scoring.matches import Area, Change, Drop, OnPattern, OnPatternAgainst, Turn
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import TASKS, Task, check_served
 from ownmark.training import predict
@@ -42,7 +42,7 @@ Make = Callable[[torch.Generator, Progress], Made]
 
 @dataclass(frozen=True)
 class Saliency:
-    """Fingerprint of a classifier, a regressor or an embedder by its saliency maps.
+    """Fingerprint of a classifier, a regressor, an embedder or a detector by its saliency maps.
 
     `samples`: N. `descent`: the bound xi, its norm and the steps. `cells`: where the pattern P is 1. `layer`: of the map, ""
     for the last convolution. `fill`: covers the region in the masked view. `map_threshold`: t_wb, or None for the paper's
@@ -111,6 +111,7 @@ class Saliency:
         grid = own(example, own.anchor(example, example, label))[1].shape[1:]
         pattern, means = Pattern(self.cells, (grid[0], grid[1])), (self.descent, self.objective, self.fill)
         draft = Draft(self, Workbench(own, tuple(surrogates), tuple(references), pattern, *means))
+        owner = replace(owner, images=_aimed(model, images, pattern)) if task.located else owner
         made, threshold = _collect(draft, model, owner, rng, progress)
         return Protected(model, _claim(draft, model, owner, made, threshold))
 
@@ -176,6 +177,12 @@ def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator) ->
         _candidates(model, images, most, rng),
         lambda rows: partial(draft.bench.make, images.take(rows), images.pixels[images.partners(rows)]),
     )
+
+
+def _aimed(model: nn.Module, images: Images, pattern: Pattern) -> Images:
+    """The images with the labels that samples with this pattern are about."""
+    area = Area(pattern.cells, pattern.grid)
+    return replace(images, labels=images.task.aimed(predict(model, images).numpy(), images.labels, area))
 
 
 def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generator) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ that are missing, of which each takes a few minutes on one core.
 
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
@@ -42,7 +43,7 @@ ATTACKS: dict[str, Attack] = {
     "prune_0.5": Prune(0.5, epochs=2),
     "prune_filters_0.25": PruneFilters(0.25, epochs=5),
     "quantize_8": Quantize(8),
-    "distill": Distill(epochs=28, rate=0.02, batch=8),
+    "distill": Distill(epochs=28, rate=0.02, batch=8),  # as long as the model itself was trained
 }
 SURROGATES: dict[str, Attack] = {
     "finetune_all": Finetune(epochs=3, rate=0.02),
@@ -56,8 +57,13 @@ def images(*, training: bool) -> Images:
     return load(str(Path(os.environ["OWNMARK_DATA"]) / "bccd"), size=SIZE, train=training, task=TASK)
 
 
+def raw() -> nn.Module:
+    """As torchvision's own code would use it."""
+    return small_retina(len(images(training=True).names) + TASK.first, size=SIZE)
+
+
 def blank() -> nn.Module:
-    return prepared(small_retina(TASK.width(images(training=True).names), size=SIZE), Preprocess())
+    return prepared(raw(), Preprocess())
 
 
 def _trained(rng: torch.Generator) -> nn.Module:
@@ -81,10 +87,25 @@ def as_images(pixels: npt.NDArray[np.uint8]) -> Images:
     return Images(pixels, np.zeros((len(pixels), 1, whole.labels.shape[2])), whole.names, TASK)
 
 
+def every() -> Iterator[str]:
+    """Makes each detector that is missing, those first that a claim needs; its name when it is there."""
+    for role in ("target", "reference"):
+        for number in range(len(SEEDS[role])):
+            model(role, number)
+            yield f"{role} {number}"
+    for name in SURROGATES:
+        copy(name, SURROGATES, seed=5)
+        yield f"surrogate {name}"
+    for name in ATTACKS:
+        copy(name)
+        yield f"copy {name}"
+    for number in range(len(SEEDS["trial"])):
+        model("trial", number)
+        yield f"trial {number}"
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    every = [(role, number) for role in SEEDS for number in range(len(SEEDS[role]))]
-    for role, number in every:
-        model(role, number)
-        sys.stdout.write(f"{role} {number}\n")
+    for done in every():
+        sys.stdout.write(f"{done}\n")
         sys.stdout.flush()

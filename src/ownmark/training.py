@@ -111,8 +111,9 @@ def fit(
 
 
 def _learnt(model: nn.Module, batch: Tensor, beside: tuple[object, ...]) -> Tensor:
-    """The outputs that the loss sees, of a model that is shown the batch and what its task shows `beside` it. In train mode some networks append the outputs of auxiliary heads to the main one.
+    """The outputs that the loss sees, of a model that is shown the batch and what its task shows `beside` it.
 
+    In train mode some networks append the outputs of auxiliary heads to the main one.
     Raises ModelError if the model cannot process such images in train mode: an auxiliary head may need larger ones.
     """
     with blamed(ModelError, f"the model cannot be trained on images of {batch.shape[3]}x{batch.shape[2]} pixels"):

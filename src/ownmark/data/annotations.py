@@ -2,11 +2,11 @@
 
 import json
 import math
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ def annotated(folder: Path, *, train: bool) -> Annotated:
         if found is not None:
             return found
     raise DataError(
-        f"{chosen} holds no boxes: expected COCO's JSON (images, annotations, categories), Pascal VOC's XML files, one per image, "
+        f"{chosen} holds no boxes: expected COCO's JSON (images, annotations, categories), Pascal VOC's XML files, "
         "or YOLO's text files in labels/ with their classes in data.yaml or classes.txt"
     )
 
@@ -99,7 +99,7 @@ def _from_voc(file: Path, folder: Path) -> tuple[Path, tuple[Thing, ...]]:
     text = _bytes(file)
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         raise DataError("it declares a document type, which Pascal VOC has not")
-    root = ElementTree.fromstring(text)  # noqa: S314 - without a document type there are no entities to expand
+    root = ET.fromstring(text)  # noqa: S314 - without a document type there are no entities to expand
     wide, high = (float(_text(root, f"size/{side}")) for side in ("width", "height"))
     things: list[Thing] = []
     for one in root.iter("object"):
@@ -108,7 +108,7 @@ def _from_voc(file: Path, folder: Path) -> tuple[Path, tuple[Thing, ...]]:
     return _image(folder, _text(root, "filename"), file), tuple(things)
 
 
-def _text(root: ElementTree.Element, path: str) -> str:
+def _text(root: ET.Element, path: str) -> str:
     found = root.findtext(path)
     if found is None:
         raise DataError(f"it has no {path}")
@@ -206,7 +206,7 @@ def _named(file: Path, read: Callable[[], Read]) -> Read:
         return read()
     except DataError as error:
         raise DataError(str(error) if str(file) in str(error) else f"{file}: {error}") from error
-    except (ElementTree.ParseError, yaml.YAMLError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ET.ParseError, yaml.YAMLError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{file} is not in its format: {type(error).__name__} {error}") from error
 
 

@@ -18,7 +18,7 @@ OPEN = {  # torchvision's thresholds, and what lets everything pass
     "score_thresh": 0.0,
     "nms_thresh": 1.0,
     "detections_per_img": CANDIDATES,
-    "topk_candidates": 400,  # per level: suppression takes the square of their number
+    "topk_candidates": 300,  # per level: suppression takes the square of their number
 }
 PARTS = ("boxes", "labels", "scores")
 
@@ -52,25 +52,3 @@ def _rows(told: Mapping[str, Any], height: int, width: int) -> Tensor:
     rows = torch.cat([labels.to(box.dtype)[:, None], shares, scores.to(box.dtype)[:, None]], 1)
     rows = rows[scores.argsort(descending=True, stable=True)[:CANDIDATES]]
     return torch.cat([rows, rows.new_zeros(CANDIDATES - len(rows), boxes.COLUMNS)])
-
-
-FEW = 0.1  # candidates that are the same by chance
-
-
-@torch.no_grad()
-def reaches_all(model: nn.Module, layer: nn.Module, example: Tensor) -> bool:
-    """Whether every candidate depends on the layer's output: none stays the same to the last bit when that is emptied."""
-    before = model(example)
-    handle = layer.register_forward_hook(lambda _, __, output: torch.zeros_like(output))
-    try:
-        after = model(example)
-    finally:
-        handle.remove()
-    rows, changed = (_numbered(found) for found in (before, after))
-    return bool(len(rows)) and float(torch.isin(rows, changed).double().mean()) < FEW
-
-
-def _numbered(rows: Tensor) -> Tensor:
-    """One number per candidate of rows (n, q, 6), from its box and score."""
-    found = rows[rows[..., boxes.SCORE] > 0][:, 1:].double()
-    return found @ torch.arange(1, boxes.COLUMNS, dtype=torch.float64, device=rows.device).sqrt()

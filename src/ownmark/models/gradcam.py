@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 
 from ownmark.errors import MapError, ModelError
 from ownmark.models.layers import namesake
@@ -93,10 +95,8 @@ class GradCam:
                 weights = self.weights[self.task.output_of(target)]
         else:
             tap = _copied if images.requires_grad else _cut
-            twice = (
-                sdpa_kernel(SDPBackend.MATH) if images.requires_grad else nullcontext()
-            )  # fused kernels support only one derivative
-            with torch.enable_grad(), twice, _watched(self.model, self.layer, tap) as seen:
+            twice = images.requires_grad
+            with torch.enable_grad(), _twice() if twice else nullcontext(), _watched(self.model, self.layer, tap) as seen:
                 logits = self.model(images)
                 counted = None if evidence is None else evidence(logits.detach())
                 scalar = (self.task.scalar(logits, target) if counted is None else logits * counted).sum()
@@ -165,6 +165,24 @@ def _copied(output: Tensor) -> Tensor:
 def _cut(output: Tensor) -> Tensor:
     """A new leaf: the graph below the layer is not kept for a backward pass."""
     return output.detach().clone().requires_grad_()
+
+
+class _Steps(TorchFunctionMode):
+    """Computes a hard sigmoid, whose second derivative torch lacks, by functions that have one."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> object:
+        if getattr(func, "__name__", "") in {"hardsigmoid", "hardsigmoid_"}:
+            return functional.relu6(args[0] + 3) / 6
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _twice() -> Iterator[None]:
+    """Inside, whatever the model computes can be differentiated twice; fused kernels of attention cannot."""
+    with sdpa_kernel(SDPBackend.MATH), _Steps():
+        yield
 
 
 @contextmanager

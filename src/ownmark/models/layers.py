@@ -55,13 +55,25 @@ def open_layers(model: nn.Module, layers: Layers) -> None:
         layer.requires_grad_(True)
 
 
+CLASSES, PLACES = ("cls_logits", "cls_score"), ("bbox_reg", "bbox_ctrness", "bbox_pred")  # as torchvision names last layers
+CLASS_LEVELS, PLACE_LEVELS = "classification_head.module_list", "regression_head.module_list"  # of an SSD, a layer per level
+
+
 def answering_layers(model: nn.Module) -> list[nn.Module]:
-    """The last layer or, of a detector as torchvision builds them, the last one of each part that tells classes."""
-    named = [name for name, _ in model.named_modules() if name.rpartition(".")[2] in CLASSIFIES]
-    return [last_layer(model.get_submodule(name)) for name in named] or [last_layer(model)]
+    """The last layer or, of a detector as torchvision builds them, those that tell classes."""
+    return _named(model, CLASSES, (CLASS_LEVELS,)) or [last_layer(model)]
 
 
-CLASSIFIES = ("classification_head", "cls_score")
+def last_layers(model: nn.Module) -> list[nn.Module]:
+    """The last layer or, of a detector, those that tell classes and those that tell boxes."""
+    found = _named(model, (*CLASSES, *PLACES), (CLASS_LEVELS, PLACE_LEVELS))
+    return found if _named(model, CLASSES, (CLASS_LEVELS,)) else [last_layer(model)]
+
+
+def _named(model: nn.Module, words: tuple[str, ...], levels: tuple[str, ...]) -> list[nn.Module]:
+    """The last layers of the parts of these names, and of each part inside of a list of levels."""
+    parts = [(name.rpartition("."), part) for name, part in model.named_modules()]
+    return [last_layer(part) for (place, _, word), part in parts if word in words or place.endswith(levels)]
 
 
 @contextmanager

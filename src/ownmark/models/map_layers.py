@@ -16,7 +16,6 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from ownmark.errors import ModelError
-from ownmark.models.detections import reaches_all
 
 ATTENTION = {"scaled_dot_product_attention", "multi_head_attention_forward", "_native_multi_head_attention"}
 SPATIAL, TOKENS = 4, 3  # dimensions of a feature map and of a sequence of tokens
@@ -100,23 +99,40 @@ def last_map(model: nn.Module, example: Tensor) -> str:
 
 
 def backbone_map(model: nn.Module, example: Tensor) -> str:
-    """Name of the last map of a detector's backbone that the scores of all its candidates depend on.
+    """Name of the last map of a detector's backbone that all of its detections depend on; without a backbone, of `last_map`.
 
-    Behind it lie a feature pyramid, which is left out, and heads, each of which sees a part of the candidates. Raises ModelError.
+    That is the last one in front of a feature pyramid, whose top reaches every level. Without a pyramid each level sees the ones
+    before it alone, so that it is the last map as large as the first level. Raises ModelError.
     """
-    prefix = next((f"{name}." for name, _ in model.named_modules() if name.rpartition(".")[2] == BACKBONE), "")
-    pyramids = tuple(f"{name}." for name, part in model.named_modules() if type(part).__name__ == PYRAMID)
-    every = [one for one in traced(model, example).outputs if one.name.startswith(prefix) and not one.name.startswith(pyramids)]
-    maps = [one for one in every if len(one.shape) == SPATIAL and one.shape[0] == len(example) and one.placed]
-    found = next((one.name for one in reversed(maps) if reaches_all(model, model.get_submodule(one.name), example)), None)
-    if found is None:
-        raise ModelError(
-            "no map of the detector's backbone reaches all of its detections; name a layer that outputs (n, channels, h, w)"
-        )
-    return found
+    name = next((name for name, _ in model.named_modules() if name.rpartition(".")[2] == BACKBONE), "")
+    if not name:
+        return last_map(model, example)
+    backbone, sizes = model.get_submodule(name), list[int]()
+    handle = backbone.register_forward_hook(lambda _, __, output: sizes.extend(map(_positions, _levels(output))))
+    try:
+        outputs = traced(model, example).outputs
+    finally:
+        handle.remove()
+    pyramids = tuple(f"{name}.{inner}." for inner, part in backbone.named_modules() if type(part).__name__ == PYRAMID)
+    inside = [one for one in outputs if one.name.startswith(f"{name}.") and not f"{one.name}.".startswith(pyramids or " ")]
+    maps = [one for one in inside if len(one.shape) == SPATIAL and one.placed]
+    fitting = maps if pyramids else [one for one in maps if one.shape[2:].numel() == max(sizes, default=0)]
+    if not fitting:
+        raise ModelError("the detector's backbone has no map that reaches all detections; name a layer of (n, channels, h, w)")
+    return fitting[-1].name
 
 
 BACKBONE, PYRAMID = "backbone", "FeaturePyramidNetwork"  # as torchvision names them
+
+
+def _levels(output: object) -> list[Tensor]:
+    """The maps that a backbone hands to the heads, whether one or several."""
+    found = output.values() if isinstance(output, Mapping) else output if isinstance(output, list | tuple) else [output]
+    return [one for one in found if isinstance(one, Tensor)]
+
+
+def _positions(level: Tensor) -> int:
+    return level.shape[2:].numel()
 
 
 def _covers(last: Output, first: list[Output]) -> bool:

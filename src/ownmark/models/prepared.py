@@ -83,7 +83,8 @@ class Plain:
     """A forward hook that selects the main tensor, in float32 if less precise. `output`: its name, "" to find it.
 
     From an object or dictionary it selects `logits`, from a tuple the first tensor, otherwise the only tensor with one row per
-    image. Boxes, labels and scores become rows. Raises ModelError if several fit or none has that name; an output without a tensor is passed through.
+    image. Boxes, labels and scores become rows. Raises ModelError if several fit or none has that name; an output without a
+    tensor is passed through.
     """
 
     def __init__(self, output: str = "") -> None:

@@ -1,7 +1,7 @@
 """RetinaNet for small images on small machines (Lin et al. 2017, arXiv:1708.02002), with torchvision's heads, anchors and loss.
 
-Differs from the paper: a residual backbone of four blocks and three levels of the pyramid, batch norm in the heads, square anchors
-of two sizes per level.
+Differs from the paper: a residual backbone of four blocks, three levels of the pyramid, batch norm in the heads, and square
+anchors of two sizes per level.
 """
 
 from torch import Tensor, nn

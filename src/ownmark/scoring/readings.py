@@ -21,8 +21,9 @@ class Reading(StrEnum):
 
     LABEL (n, views) int; PROBABILITY (n, views, classes) in [0, 1]; VALUE (n, views): a number, such as an age;
     SIMILARITY (n, views): the similarity of each view to the last view, the paired image; EMBEDDING (n, views, d), from which
-    similarities are computed; SCORE (n, views) in [0, 1]: of the detection that fits the expected box, 0 if none does; SALIENCY (n, views, h, w) in [0, 1]: Grad-CAM of the expected class, of the value or of the
-    similarity, divided by its L2 norm, which requires the suspect's weights.
+    similarities are computed; SCORE (n, views) in [0, 1]: of the detection that fits the expected box, 0 if none does; SALIENCY
+    (n, views, h, w) in [0, 1]: Grad-CAM of the expected class, of the value, of the similarity or of the score, divided by its L2
+    norm, which requires the suspect's weights.
     """
 
     LABEL = "label"

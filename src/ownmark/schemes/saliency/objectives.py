@@ -20,7 +20,10 @@ from ownmark.tasks import Classification, Task
 
 @dataclass(frozen=True)
 class Look:
-    """`outputs` (views, n, k), of a detector (views, n, q, 6), and unnormalised `maps` (n, h, w) of the first view, for a task's `target`."""
+    """`outputs` (views, n, k), of a detector (views, n, q, 6); `maps` (n, h, w) of the first view, for a task's `target`.
+
+    The maps are not normalised.
+    """
 
     outputs: Tensor
     maps: Tensor

@@ -74,10 +74,9 @@ class Detection:
 
     def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the model's own boxes count
         """(n, m, 6): the model's own detections, first the one nearest to the area that does not touch it; zeros without one."""
-        own = boxes.suppressed(outputs, self.least).astype(np.float64)
+        own = self._counted(outputs).astype(np.float64)
         free = boxes.clear_of(own, area) & (own[..., boxes.SCORE] > 0)
         away = np.where(free, boxes.distance_to(own, area), np.inf)
-        own[..., boxes.LABEL] -= self.first * (own[..., boxes.SCORE] > 0)
         own = np.take_along_axis(own, np.argsort(away, axis=1, kind="stable")[..., None], 1)
         own[~free.any(1)] = 0
         return own[:, : max(int((own[..., boxes.SCORE] > 0).sum(1).max(initial=0)), 1)]
@@ -121,9 +120,7 @@ class Detection:
         """The detections that count, as labels."""
         from torch import from_numpy
 
-        found = boxes.suppressed(outputs, self.least)
-        found[..., boxes.LABEL] -= self.first * (found[..., boxes.SCORE] > 0)
-        return from_numpy(found)
+        return from_numpy(self._counted(outputs))
 
     def divergence(self, outputs: Array, answers: Array) -> Array:
         return self.loss(outputs, answers)
@@ -208,6 +205,13 @@ class Detection:
 
     def trivial(self, labels: Labels) -> Quality:  # noqa: ARG002 - without a detection there is no precision
         return {"map_50": 0.0, "map": 0.0}
+
+    def _counted(self, outputs: Array) -> Labels:
+        """(n, MOST, 6) numpy: the detections that count, as labels, which end at the image's edges."""
+        found: Labels = boxes.suppressed(outputs, self.least)
+        found[..., boxes.LABEL] -= self.first * (found[..., boxes.SCORE] > 0)
+        found[..., boxes.BOX] = found[..., boxes.BOX].clip(0, 1)
+        return found
 
     def _best(self, outputs: Array, target: Array) -> Array:
         """(n,): the highest score of a detection that fits the first box of the target (n, m, 6), or its only one (n, 5)."""

@@ -1,0 +1,114 @@
+"""A saliency fingerprint of a detector: it holds on the model and its copies by maps and by scores, and not on a stranger."""
+
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import seed
+from spotter import CELL, NAMES, SIZE, TASK, Spotter, spotter, squares
+
+from ownmark.attacks.quantize import Quantize
+from ownmark.claims.claim import Claim
+from ownmark.errors import AnswerError, ProtectError
+from ownmark.perturb.pgd import Descent
+from ownmark.protocols import Owner, Protected
+from ownmark.report.page import page
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.scoring.matches import Fall, OnPattern
+from ownmark.scoring.readings import Reading
+from ownmark.suspects.local import Local
+from ownmark.suspects.onnx import Onnx
+from ownmark.tasks import boxes
+from ownmark.verdicts.verify import verify
+
+SAMPLES = 6
+
+
+@cache
+def protected() -> Protected:
+    scheme = Saliency(samples=SAMPLES, descent=Descent(bound=0.25, steps=30), map_threshold=0.3)
+    return scheme.protect(spotter(), Owner(squares(64, 3), references=(spotter(1),)), seed(0))
+
+
+@pytest.fixture
+def claim() -> Claim:
+    return Claim.from_bytes(protected().claim.to_bytes())
+
+
+def test_a_claim_on_a_detector_asks_for_maps_and_for_the_score_of_one_box_per_sample(claim: Claim) -> None:
+    white, black = claim.tests
+    assert isinstance(white.match, OnPattern)
+    assert black.match == Fall(0.1, Reading.SCORE)
+    assert (white.target_score, black.target_score) == (1.0, 1.0)
+    assert white.expected.shape == (SAMPLES, 5)
+    assert set(white.expected[:, boxes.LABEL]) <= {0, 1}
+    assert claim.classes == NAMES
+    assert claim.task == TASK
+
+
+def test_the_box_of_a_sample_lies_outside_of_the_covered_corner(claim: Claim) -> None:
+    corner = CELL / SIZE
+    _, left, top, _, _ = claim.tests[0].expected.T
+    assert ((left >= corner - 1e-6) | (top >= corner - 1e-6)).all()
+    differ = (claim.images[:, 0] != claim.images[:, 1]).any(axis=(0, 3))
+    assert differ[:CELL, :CELL].any()
+    assert not differ[CELL:].any()
+    assert not differ[:, CELL:].any()
+
+
+def test_the_same_boxes_stay_on_every_sample(claim: Claim) -> None:
+    assert claim.originals is not None
+    images = (torch.from_numpy(one).permute(0, 3, 1, 2) / 255 for one in (claim.originals, claim.images[:, 0]))
+    with torch.no_grad():
+        before, after = (boxes.suppressed(spotter()(one), TASK.least) for one in images)
+    there = before[..., boxes.SCORE] > 0
+    assert (there.sum(1) == (after[..., boxes.SCORE] > 0).sum(1)).all()
+    assert (boxes.best(after, before, TASK.overlap)[there] > 0).all()
+
+
+def test_the_model_and_a_copy_match_in_both_tests_and_a_stranger_does_not(claim: Claim) -> None:
+    copy = Quantize(8).apply(spotter(), squares(2), seed(0))
+    scores = {}
+    for name, model in {"own": spotter(), "copy": copy, "stranger": spotter(1)}.items():
+        verdict = verify(claim, Local(model))
+        scores[name] = [one.score for one in sorted((verdict.deciding, *verdict.others), key=lambda one: one.test.reading)]
+    assert scores["own"] == [1.0, 1.0]
+    assert min(scores["copy"]) >= 0.8
+    assert max(scores["stranger"]) <= 0.5
+
+
+def test_an_onnx_file_with_boxes_labels_and_scores_is_asked_like_the_model(claim: Claim, tmp_path: Path) -> None:
+    raw = Spotter()
+    raw.load_state_dict(spotter().state_dict())
+    names = ["boxes", "labels", "scores"]
+    with warnings.catch_warnings(action="ignore"):
+        example = torch.zeros(1, 3, SIZE, SIZE)
+        torch.onnx.export(raw.eval(), (example,), tmp_path / "one.onnx", dynamo=False, output_names=names)
+    onnx = verify(claim, Onnx(tmp_path / "one.onnx")).deciding
+    (own,) = verify(claim, Local(spotter())).others
+    assert onnx.test.reading is Reading.SCORE
+    assert np.allclose(onnx.observed, own.observed, atol=1e-5)
+    assert onnx.score == 1.0
+
+
+def test_a_classifier_is_no_answer_to_a_claim_on_a_detector(claim: Claim) -> None:
+    classifier = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    with pytest.raises(AnswerError, match="performs another task"):
+        verify(claim, Local(classifier))
+
+
+def test_the_report_draws_the_box_and_names_its_class(claim: Claim) -> None:
+    text = page(claim, [verify(claim, Local(spotter()))])
+    assert "The box is the object that was asked about." in text
+    assert f"asked about: {claim.classes[int(claim.tests[0].expected[0, 0])]}" in text
+    left, top = claim.tests[0].expected[0, 1:3] * SIZE
+    assert f"M{left:.1f} {top:.1f}H" in text
+
+
+def test_a_detector_that_finds_nothing_outside_of_the_corner_yields_no_claim() -> None:
+    empty = squares(8)
+    with pytest.raises(ProtectError, match="only 0 of 0 candidates"):
+        Saliency(samples=2).protect(spotter(), Owner(type(empty)(empty.pixels * 0, empty.labels, NAMES, TASK)), seed(0))

@@ -20,7 +20,7 @@ from skin_first import asked, stealth
 
 SAMPLES, SEED, COPY_SEED, SURROGATE_SEED = 24, 21, 2, 5
 COPIES = ("finetune_all", "finetune_last", "prune_0.3", "prune_0.5", "retrain_all", "retrain_last")
-DEFAULT = Saliency(samples=SAMPLES)
+DEFAULT = Saliency(samples=SAMPLES, descent=Descent(0.06))
 VARIANTS = {
     "default": DEFAULT,
     "no_references": DEFAULT,

@@ -14,6 +14,7 @@ import skin_zoo as zoo
 from figures import strips
 from ownmark.claims.claim import Claim
 from ownmark.metrics import accuracy, balanced_accuracy, majority_accuracy, psnr
+from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.scoring.readings import Reading
@@ -25,7 +26,7 @@ from record import ROOT, record
 HARD = ("retrain_all", "retrain_last", "distill")  # reported separately
 TESTS = {Reading.SALIENCY: "white_box", Reading.PROBABILITY: "black_box"}
 SEED = 11
-SCHEMES = {"": Saliency(), "as_published.": Saliency.as_published()}
+SCHEMES = {"": Saliency(descent=Descent(bound=0.06)), "as_published.": Saliency.as_published()}
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ one of its named constructors (`Saliency.as_published()`). Class names are case-
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from difflib import SequenceMatcher
 from enum import Enum, StrEnum
 from importlib import import_module
@@ -49,6 +49,17 @@ def read(text: str, kinds: Sequence[type[Kind]]) -> Kind:
     if isinstance(found, type):
         found = _made(found, found, [], {})
     return found
+
+
+def differences(first: object, second: object, name: str = "") -> list[str]:
+    """What `second` has otherwise than `first`, a method of the same class: `descent.bound=0.1`, one text per value."""
+    if first == second:
+        return []
+    if not is_dataclass(first) or type(first) is not type(second):
+        return [f"{name}={second!r}"]
+    within = f"{name}." if name else ""
+    pairs = ((f"{within}{part.name}", getattr(first, part.name), getattr(second, part.name)) for part in fields(first))
+    return [said for part, one, other in pairs for said in differences(one, other, part)]
 
 
 @dataclass(frozen=True)

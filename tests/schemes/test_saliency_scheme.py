@@ -18,6 +18,7 @@ from ownmark.attacks.prune import Prune
 from ownmark.data.images import Images
 from ownmark.errors import AnswerError, ClaimError, DataError, ModelError, ProtectError, UsageError
 from ownmark.evidence.claim_record import leaves
+from ownmark.method_strings import differences, read
 from ownmark.metrics import psnr
 from ownmark.models.prepared import prepared
 from ownmark.models.weights import weights_digest
@@ -26,7 +27,7 @@ from ownmark.protocols import Owner, Question
 from ownmark.querying.transcript import AS_SEALED, Decoys, Plan, Role, heard, heard_plainly
 from ownmark.schemes.saliency.objectives import Contrast, Own
 from ownmark.schemes.saliency.pattern import Fill
-from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.saliency.scheme import Saliency, widenings
 from ownmark.scoring.matches import Change, OnPatternAgainst, Turn
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.local import Local
@@ -141,6 +142,40 @@ def test_too_few_samples_that_hold_is_an_error_that_says_what_to_change(cast: Ca
     impossible = Saliency(samples=6, descent=Descent(0.002, steps=4), objective=Contrast(), map_threshold=0.999)
     with pytest.raises(ProtectError, match=r"only 0 of 24 .*bound"):
         impossible.protect(cast.model, Owner(IMAGES), seed(0))
+
+
+class Blinkered(nn.Module):
+    """Does not see the outermost corner, one cell of its map."""
+
+    def __init__(self, model: nn.Module) -> None:
+        nn.Module.__init__(self)
+        self.model = model
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        seen = images.clone()
+        seen[:, :, :8, :8] = 0
+        return self.model(seen)  # type: ignore[no-any-return]
+
+
+def test_where_the_default_corner_cannot_hold_a_wider_one_is_taken_and_the_claim_says_so() -> None:
+    blind, asked = Blinkered(learnt("large")).eval(), replace(QUICK, samples=2, descent=Descent(steps=12, bound=0.06))
+    claim = asked.protect(blind, Owner(IMAGES), seed(5)).claim
+    made = read(claim.scheme, (Saliency,))
+    assert len(made.cells) == 4
+    assert differences(asked, made)[-1] == "cells=((0, 0), (0, 1), (1, 0), (1, 1))"
+    assert [test.target_score for test in claim.tests] == [1.0, 1.0]
+    with pytest.raises(ProtectError, match="only 0 of"):
+        replace(QUICK, samples=1).protect(blind, Owner(IMAGES), seed(5))  # its bound was chosen, so nothing is widened
+
+
+def test_wider_corners_stay_below_a_fifth_of_the_map_and_what_somebody_chose_is_kept() -> None:
+    def sizes(grid: tuple[int, int]) -> list[tuple[int, float]]:
+        return [(len(one.cells), one.descent.bound) for one in widenings(Saliency(), grid)]
+
+    assert sizes((7, 7)) == [(1, 0.1), (4, 0.06), (4, 0.1), (9, 0.06), (9, 0.1)]
+    assert sizes((4, 4)) == [(1, 0.1)]
+    chosen = (Saliency(cells=((1, 1),)), QUICK, Saliency.own(), Saliency.as_published())
+    assert [widenings(one, (7, 7)) for one in chosen] == [[]] * 4
 
 
 def test_images_of_one_class_are_refused(cast: Cast) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ownmark.claims.claim import Claim
 from ownmark.protocols import Alarm, Question
-from ownmark.scoring.matches import BestOf
+from ownmark.scoring.matches import Combining
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.suspects.wrappers.guarded import SEEN, Guarded
 from ownmark.verdicts.verdict import Finding
@@ -36,7 +36,7 @@ class Replayed:
 
 def behind(claim: Claim, found: Finding, alarms: Mapping[str, Mapping[str, Any]]) -> dict[str, Finding]:
     """The finding of `found`'s test behind each of the `alarms` (as in `Noticed`); empty for tests without labels."""
-    if found.test.reading not in SEEN or not len(found.matches) or isinstance(found.test.match, BestOf):
+    if found.test.reading not in SEEN or not len(found.matches) or isinstance(found.test.match, Combining):
         return {}
     kept = found.test.samples
     claim = claim if found.test.rows is None else claim.about(found.test)

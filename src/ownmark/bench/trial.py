@@ -13,7 +13,7 @@ from ownmark.bench.stealth import Noticed
 from ownmark.bench.store import Entry, Made, Specification
 from ownmark.claims.claim import Claim, Test
 from ownmark.protocols import Suspect
-from ownmark.scoring.matches import BestOf, Graded, from_record, to_record
+from ownmark.scoring.matches import Combining, Graded, from_record, to_record
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import Hardened, Hardening, Transform, Transformed
@@ -158,7 +158,7 @@ def test_name(claim: Claim, test: Test) -> str:
     """
     name = TESTS.get(test.reading, "black_box")
     same = [one for one in claim.tests if TESTS.get(one.reading, "black_box") == name]
-    if len(same) == 1 or isinstance(test.match, BestOf):
+    if len(same) == 1 or isinstance(test.match, Combining):
         return name
     return f"{name}_{type(test.match).__name__.lower()}"
 
@@ -180,7 +180,7 @@ def _transforms(wrapper: Wrapper) -> bool:
 
 def answered(finding: Finding) -> dict[str, Any]:
     """A finding as plain data with the value of each sample, so that other thresholds need no new queries."""
-    best = isinstance(finding.test.match, BestOf)  # of tests whose values are kept, too
+    best = isinstance(finding.test.match, Combining)  # of tests whose values are kept, too
     values = [] if best else [round(float(value), 6) for value in sample_values(finding)]
     matches = "" if best else "".join("1" if match else "0" for match in finding.matches)
     return {"score": finding.score, "p": finding.p, "match": to_record(finding.test.match), "matches": matches, "values": values}

@@ -22,7 +22,7 @@ from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
 from ownmark.scoring import matches
 from ownmark.scoring import null_models as nulls
-from ownmark.scoring.matches import BestOf, Graded, Match
+from ownmark.scoring.matches import Combining, Graded, Match
 from ownmark.scoring.null_models import Null, Uncalibrated
 from ownmark.scoring.readings import Expected, Reading, is_number
 from ownmark.tasks import Classification, Task
@@ -295,7 +295,7 @@ def _read_at_most(path: Path, limit: int) -> bytes:
 def _check_tests(claim: Claim) -> None:
     if not claim.tests:
         raise ClaimError("a claim needs at least one test")
-    asked = [test for test in claim.tests if not isinstance(test.match, BestOf)]
+    asked = [test for test in claim.tests if not isinstance(test.match, Combining)]
     if sum(test.reading is Reading.SALIENCY for test in asked) > 1:
         raise ClaimError("a claim can ask for at most one saliency map")
     for test in claim.tests:
@@ -312,9 +312,9 @@ def _check_tests(claim: Claim) -> None:
 
 
 def _check_expected(claim: Claim, test: Test) -> None:
-    if isinstance(test.match, BestOf):
+    if isinstance(test.match, Combining):
         parts = [claim.tests[place] for place in test.match.tests if place < len(claim.tests)]
-        if len(parts) < len(test.match.tests) or any(isinstance(part.match, BestOf) for part in parts):
+        if len(parts) < len(test.match.tests) or any(isinstance(part.match, Combining) for part in parts):
             raise ClaimError(f"the best of the tests {test.match.tests} needs them in the claim, and each a test of its own")
     if isinstance(test.match, Graded):
         test.match.check(test.expected, len(claim.classes))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ownmark.claims.claim import Claim
 from ownmark.report.words import asks_labels, image, letter, pattern
-from ownmark.scoring.matches import BestOf, Graded
+from ownmark.scoring.matches import Combining, Graded
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.tasks import boxes
 from ownmark.verdicts.verdict import Finding, Verdict
@@ -162,7 +162,7 @@ def title(claim: Claim) -> str:
 def saliency(verdict: Verdict) -> Finding | None:
     """The finding that contains the suspect's maps, if it gave any."""
     found = (verdict.deciding, *verdict.others)
-    mapped = (one for one in found if one.test.reading is Reading.SALIENCY and not isinstance(one.test.match, BestOf))
+    mapped = (one for one in found if one.test.reading is Reading.SALIENCY and not isinstance(one.test.match, Combining))
     return next(mapped, None)
 
 
@@ -234,7 +234,7 @@ def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample:
 def _place(finding: Finding, sample: int) -> int | None:
     """Where a sample of the claim stands among those of the finding's test; None if it is not about it or asks nothing."""
     place = sample - (finding.test.rows or (0, 0))[0]
-    inside = 0 <= place < len(finding.matches) and not isinstance(finding.test.match, BestOf)
+    inside = 0 <= place < len(finding.matches) and not isinstance(finding.test.match, Combining)
     return place if inside else None
 
 

@@ -6,7 +6,7 @@ for both, fixed before anybody is asked: the best score of all tests that a susp
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes.residual import LEAST, Residual
-from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.saliency.scheme import Saliency, fitted
 from ownmark.scoring.matches import BestOf, CrossedResidual
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import TASKS, Task
@@ -45,8 +45,8 @@ class Traces:
                 f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}"
             )
         first = self.residual.protect(model, owner, rng, silent).claim  # it takes seconds, and may say at once that there is none
-        second = self.saliency.protect(model, owner, rng, progress).claim
-        return Protected(model, replace(joined(second, first), scheme=repr(self)))
+        saliency, second = fitted(self.saliency, model, owner, rng, progress)
+        return Protected(model, replace(joined(second, first), scheme=repr(replace(self, saliency=saliency))))
 
 
 def joined(pairs: Claim, plain: Claim) -> Claim:
@@ -68,9 +68,7 @@ def joined(pairs: Claim, plain: Claim) -> Claim:
 
 def _folded(test: Test, views: int, rows: tuple[int, int]) -> Test:
     """The same test with `views` of its images to a sample."""
-    if not isinstance(test.match, CrossedResidual):
-        raise UsageError(f"expected residuals, got {test.match}")
-    match, expected = replace(test.match, views=views), test.expected.reshape(rows[1] - rows[0], -1)
+    match, expected = replace(cast(CrossedResidual, test.match), views=views), test.expected.reshape(rows[1] - rows[0], -1)
     return replace(test, match=match, expected=np.ascontiguousarray(expected), rows=rows)
 
 

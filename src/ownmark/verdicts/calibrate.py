@@ -8,7 +8,7 @@ import numpy as np
 from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
 from ownmark.protocols import Progress, Question, Suspect, silent
-from ownmark.scoring.matches import BestOf
+from ownmark.scoring.matches import Combining
 from ownmark.scoring.null_models import Innocents, Null
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts import duplicates
@@ -68,7 +68,7 @@ def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress =
 def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers:
     """What tells an innocent from others: its answers to all images, and its probabilities even if no test asks for them."""
     answers: dict[Reading, Floats] = {
-        finding.test.reading: finding.observed for finding in found if not isinstance(finding.test.match, BestOf)
+        finding.test.reading: finding.observed for finding in found if not isinstance(finding.test.match, Combining)
     }
     if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
         return answers

@@ -12,7 +12,7 @@ from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, Usa
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
 from ownmark.querying.answering import Hiding, Told, answers_of, checked
-from ownmark.scoring.matches import BestOf, Score, scored
+from ownmark.scoring.matches import Combining, Score, scored
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
@@ -65,7 +65,7 @@ def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
 
     The first calibrated one decides, but the best of several comes before these.
     """
-    found = sorted(answered(claim, suspect).values(), key=lambda finding: not isinstance(finding.test.match, BestOf))
+    found = sorted(answered(claim, suspect).values(), key=lambda finding: not isinstance(finding.test.match, Combining))
     deciding = next((finding for finding in found if finding.smallest < 1), found[0])
     return (deciding, *(finding for finding in found if finding is not deciding))
 
@@ -76,10 +76,10 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
         return findings(claim, suspect), ()
     except KindError as error:
         tests = [test for test in claim.tests if source(test.reading, suspect) in suspect.reveals]
-        tests.sort(key=lambda test: not isinstance(test.match, BestOf))
+        tests.sort(key=lambda test: not isinstance(test.match, Combining))
         able = [test for test in tests if test.null.smallest < 1 and access in {"", ways.way(test)}]
         deciding = (able or tests)[0]
-        blind = deciding.reading is not Reading.PROBABILITY and not isinstance(deciding.match, BestOf)
+        blind = deciding.reading is not Reading.PROBABILITY and not isinstance(deciding.match, Combining)
         if not blind or not any(test.reading is Reading.PROBABILITY for test in tests):
             raise
         found = findings(claim, Hiding(suspect, Reading.PROBABILITY))
@@ -107,7 +107,7 @@ def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Fin
     The best of several tests rests on it if all others score less, unless the suspect yields maps.
     """
     match = deciding.test.match
-    if not isinstance(match, BestOf):
+    if not isinstance(match, Combining):
         return deciding if control_twins.needed(deciding.test) else None
     parts = [one for one in others if any(one.test is claim.tests[place] for place in match.tests)]
     best = max(parts, key=lambda part: (part.score, not control_twins.needed(part.test)))
@@ -199,7 +199,7 @@ CONFIDENCE = 0.95  # of the interval around a score
 
 def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     """Findings by the place of their test, for every test that the suspect can answer; all views in one go."""
-    asked = {place: test for place, test in enumerate(claim.tests) if not isinstance(test.match, BestOf)}
+    asked = {place: test for place, test in enumerate(claim.tests) if not isinstance(test.match, Combining)}
     tests = {place: test for place, test in asked.items() if source(test.reading, suspect) in suspect.reveals}
     if not tests:
         needed = ", ".join(test.reading for test in claim.tests)
@@ -243,7 +243,7 @@ def _best(claim: Claim, found: Mapping[int, Finding]) -> dict[int, Finding]:
     """For every test that is the best of others, all of which were answered: what they found, by its own null."""
     best: dict[int, Finding] = {}
     for place, test in enumerate(claim.tests):
-        if isinstance(test.match, BestOf) and set(test.match.tests) <= set(found):
+        if isinstance(test.match, Combining) and set(test.match.tests) <= set(found):
             parts = [found[one] for one in test.match.tests]
             score = test.match.of([Score(part.score, part.interval) for part in parts])
             chief = max(parts, key=lambda part: part.score)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,8 @@ from ownmark.tasks import DEFAULT, Quality
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.watching import Watcher
+from ownmark.workflows import side_by_side
+from ownmark.workflows.watching import NOBODY, Watcher
 
 
 def correct(model: nn.Module, images: Images) -> float:
@@ -79,6 +80,7 @@ def shown(found: Quality, headline: str) -> str:
     return said.get(headline, f"{percent(value)} of the same accepted where 1 in 1,000 others is")
 
 
+LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network
 KEY_SUFFIX = ".key"  # of a random key
 
 
@@ -103,8 +105,7 @@ class Workspace:
 
     def kept(self, recipe: str, title: str, make: Callable[[Progress], nn.Module]) -> nn.Module:
         """What `make` gives, from the folder if the same recipe was finished there before. Raises ModelError if it diverged."""
-        whole = f"{recipe} {self.network} seed={self.seed} torch={torch.__version__}"
-        file = self.folder / f"model-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.safetensors"
+        file = self.file(recipe)
         with suppress(ModelError):
             return load_weights(self.network.blank(), file)
         self.folder.mkdir(exist_ok=True)
@@ -114,6 +115,11 @@ class Workspace:
             raise ModelError(f"{title}: the training diverged, so that its weights are NaN or infinite; are the images in order?")
         save_weights(made, file)
         return load_weights(self.network.blank(), file)
+
+    def file(self, recipe: str) -> Path:
+        """Where the model of that recipe lies once it is made."""
+        whole = f"{recipe} {self.network} seed={self.seed} torch={torch.__version__}"
+        return self.folder / f"model-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.safetensors"
 
     def drawn_key(self, purpose: str) -> bytes:
         """A random key (32 bytes) for one purpose, kept in the folder until the claim is made, for the owner's eyes only."""
@@ -180,7 +186,8 @@ class Others:
         """The owner's other models, given or trained now; each must take the same images."""
         if isinstance(self.references, int):
             names = [f"reference {place} of {self.references}" for place in range(1, self.references + 1)]
-            found = [self._trained(work, images, digest, name) for name in names]
+            self._train_ahead(work, images, digest, names)
+            found = [self.trained(work, images, digest, name) for name in names]
         else:
             given = enumerate(self.references, start=1)
             names = [str(one) if isinstance(one, Path) else f"reference {place}" for place, one in given]
@@ -189,14 +196,33 @@ class Others:
             work.watcher.note(f"  {name}: {shown(_measured(name, model, images), images.task.headline)}")
         return tuple(found)
 
-    def _trained(self, work: Workspace, images: Images, digest: str, name: str) -> nn.Module:
+    def _train_ahead(self, work: Workspace, images: Images, digest: str, names: Sequence[str]) -> None:
+        """Trains what is missing side by side, where that takes long enough to be worth it; `trained` then finds it."""
+        missing = [name for name in names if not work.file(self._recipe(digest, name)).exists()]
+        long = images.pixels.size * self.training.epochs >= LONG
+        if long and work.network.device.type == "cpu" and side_by_side.workers(len(missing)) > 1:
+            quiet = replace(work, watcher=NOBODY)
+            jobs = [partial(_trained_aside, self, quiet, images, digest, name) for name in missing]
+            side_by_side.run(jobs, work.watcher, f"Training {len(missing)} references side by side")
+
+    def _recipe(self, digest: str, name: str) -> str:
+        return f"{name.partition(' of ')[0]} {self.training} on {digest}"
+
+    def trained(self, work: Workspace, images: Images, digest: str, name: str) -> nn.Module:
+        """One reference, kept in the workspace."""
+
         def make(progress: Progress) -> nn.Module:
             rng = work.generator(name)
             with seeded(rng):
                 model = work.network.blank()
             return train(model, images, self.training, rng, progress)
 
-        return work.kept(f"{name.partition(' of ')[0]} {self.training} on {digest}", f"Training {name}", make)
+        return work.kept(self._recipe(digest, name), f"Training {name}", make)
+
+
+def _trained_aside(others: Others, work: Workspace, images: Images, digest: str, name: str, watcher: Watcher) -> None:
+    """In a process of its own: leaves the model in the workspace's folder."""
+    others.trained(replace(work, watcher=watcher), images, digest, name)
 
 
 def _measured(name: str, model: nn.Module, images: Images) -> Quality:

@@ -40,6 +40,7 @@ from ownmark.evidence import pledge as pledges
 from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.owner import OwnerKey, opened
 from ownmark.files import check_readable, check_writable
+from ownmark.method_strings import differences, read
 from ownmark.models.layers import Layers
 from ownmark.models.network import Network, draws_weights
 from ownmark.models.prepared import told
@@ -250,7 +251,11 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
     if request.scheme.marks:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.scheme.marks else "Making the fingerprint") as progress:
-        return request.scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress), doubts
+        found = request.scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)
+    if found.claim.scheme != repr(request.scheme):
+        changed = differences(request.scheme, read(found.claim.scheme, (type(request.scheme),)))
+        work.watcher.note(f"Too few samples held with the default corner and change, so the claim has {', '.join(changed)}.")
+    return found, doubts
 
 
 @contextmanager

@@ -1,16 +1,14 @@
 """A pool of processes on this machine, each with its own models in memory and one thread by default."""
 
-import os
 from concurrent.futures import FIRST_COMPLETED, Future
 from types import TracebackType
 from typing import Any, Self
 
-from joblib.externals.loky import ProcessPoolExecutor, wait
+from joblib.externals.loky import wait
 
 from ownmark.bench.artifacts import Making
-from ownmark.bench.executors.worker import Done, Workplace, become_worker
-
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+from ownmark.bench.executors.worker import Done, Workplace
+from ownmark.processes import cores, pool
 
 
 class Processes:
@@ -41,13 +39,7 @@ class Processes:
         return [_answer(future, self._running.pop(future)) for future in ended]
 
     def _fresh(self) -> Any:  # noqa: ANN401 - joblib is not typed
-        threads = dict.fromkeys(THREADS, str(self._place.threads))
-        return ProcessPoolExecutor(self.workers, initializer=become_worker, initargs=(os.getpid(),), env=threads)
-
-
-def cores() -> int:
-    """The cores available to this process."""
-    return len(os.sched_getaffinity(0)) if "sched_getaffinity" in dir(os) else os.cpu_count() or 1
+        return pool(self.workers, self._place.threads)
 
 
 def _answer(future: Future[Done], making: Making) -> Done:

@@ -6,8 +6,8 @@ from typing import Self
 import ray
 
 from ownmark.bench.artifacts import Making
-from ownmark.bench.executors.processes import THREADS
 from ownmark.bench.executors.worker import Done, Workplace
+from ownmark.processes import THREADS
 
 LOCAL = "local"
 

@@ -1,8 +1,5 @@
 """Work of one bench process: makes one artifact at a time, and returns errors as values."""
 
-import os
-import signal
-import threading
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -68,18 +65,6 @@ class Here:
 
     def wait(self) -> list[Done]:
         return [self._place.work(self._next.pop(0))]
-
-
-def become_worker(parent: int) -> None:
-    """Leaves Ctrl-C to the parent process, and exits when the parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
-
-
-def _outlive_nobody(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 def kind_of(making: Making) -> str:

@@ -142,6 +142,7 @@ class Gathering:
 
     `make` turns candidates into named arrays with one row per sample; its number is the index of the first candidate.
     `passing` returns which samples of a batch (n,) pass; it also receives the first batch, which may set thresholds.
+    `least`: the share of the first batch that must pass, so that a hopeless search ends early.
     """
 
     candidates: Rows
@@ -149,6 +150,7 @@ class Gathering:
     make: Callable[[Rows, int, Progress], Made]
     passing: Callable[[Made, Made], npt.NDArray[np.bool_]]
     together: int
+    least: float = 0.0
 
     def run(self, resume: Resume, progress: Progress = silent) -> tuple[Made, Made]:
         """The samples, and the first batch; batches stored in `resume` are reused.
@@ -167,6 +169,8 @@ class Gathering:
             passed = self.passing(made, first)
             parts.append({name: array[passed] for name, array in made.items()})
             tried, found = tried + len(batch), found + int(passed.sum())
+            if made is first and passed.mean() < self.least:
+                break
         if found < self.wanted:
             raise ProtectError(
                 f"expected {self.wanted} samples, but only {found} of {tried} candidates hold on the model itself "

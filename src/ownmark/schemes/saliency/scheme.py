@@ -10,6 +10,7 @@ images that only the model gets wrong (`Own`).
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import nn
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images
-from ownmark.errors import DataError, UsageError
+from ownmark.errors import DataError, ProtectError, UsageError
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
@@ -29,12 +30,17 @@ from ownmark.schemes._common.sampling import TRIES, Gathering, Made, Resume, Row
 from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.schemes.saliency.workbench import Workbench, frozen_cam
-from ownmark.scoring.matches import Area, Change, Drop, OnPattern, OnPatternAgainst, Turn
+from ownmark.scoring.matches import Change, Drop, OnPattern, OnPatternAgainst, Turn
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import TASKS, Task, check_served
 from ownmark.training import predict
 
 POOL = 10  # images considered per candidate, so that rare classes are included
+PAPERS_BOUND = 0.1  # xi of the paper, the largest bound that is tried where the default is too small
+WIDEST = 0.2  # largest share of the map that a widened corner covers
+HOPELESS = 0.125  # share of the first batch below which a search with the default corner and bound ends
+TRIAL = 16  # candidates made with each wider corner
+ENOUGH = 0.5  # share of them that must hold
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger batches exceed the cache
 
 Make = Callable[[torch.Generator, Progress], Made]
@@ -54,7 +60,7 @@ class Saliency:
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     samples: int = 100
-    descent: Descent = Descent(bound=0.06)
+    descent: Descent = Descent(bound=0.06, steps=30, step=0.2)
     cells: tuple[tuple[int, int], ...] = ((0, 0),)
     layer: str = ""
     objective: Objective = Contrast()
@@ -98,22 +104,7 @@ class Saliency:
         Raises DataError if the owner's images show only one class, ModelError if the model has no feature map, and
         ProtectError if fewer samples than requested hold on the model itself.
         """
-        images, task = owner.images, owner.images.task
-        if isinstance(self.objective, Own):
-            check_served(self.objective, tuple(kind for kind in TASKS if kind.own_answers), task)
-        if len(np.unique(images.labels)) < task.least_kinds:
-            raise DataError("the owner's images show only one class; a fingerprint of a classifier needs at least two")
-        device = next(model.parameters()).device
-        example = images.batch(torch.arange(1), device)
-        own, *surrogates = (frozen_cam(one, example, self.layer, task) for one in (model, *owner.surrogates))
-        references = [frozen_cam(one, example, "", task) for one in owner.references]
-        label = torch.from_numpy(images.labels[:1]).to(device)
-        grid = own(example, own.anchor(example, example, label))[1].shape[1:]
-        pattern, means = Pattern(self.cells, (grid[0], grid[1])), (self.descent, self.objective, self.fill)
-        draft = Draft(self, Workbench(own, tuple(surrogates), tuple(references), pattern, *means))
-        owner = replace(owner, images=_aimed(model, images, pattern)) if task.located else owner
-        made, threshold = _collect(draft, model, owner, rng, progress)
-        return Protected(model, _claim(draft, model, owner, made, threshold))
+        return Protected(model, fitted(self, model, owner, rng, progress)[1])
 
 
 @dataclass(frozen=True)
@@ -122,6 +113,32 @@ class Draft:
 
     scheme: Saliency
     bench: Workbench
+
+    @classmethod
+    def of(cls, scheme: Saliency, model: nn.Module, owner: Owner) -> "Draft":
+        """The models frozen, and the pattern on the grid of the model's map."""
+        images, task = owner.images, owner.images.task
+        device = next(model.parameters()).device
+        example = images.batch(torch.arange(1), device)
+        own, *surrogates = (frozen_cam(one, example, scheme.layer, task) for one in (model, *owner.surrogates))
+        references = [frozen_cam(one, example, "", task) for one in owner.references]
+        label = torch.from_numpy(images.labels[:1]).to(device)
+        grid = own(example, own.anchor(example, example, label))[1].shape[1:]
+        pattern, means = Pattern(scheme.cells, (grid[0], grid[1])), (scheme.descent, scheme.objective, scheme.fill)
+        return cls(scheme, Workbench(own, tuple(surrogates), tuple(references), pattern, *means))
+
+    def with_scheme(self, scheme: Saliency) -> "Draft":
+        """The same models, and the corner and the bound of another scheme."""
+        pattern = Pattern(scheme.cells, self.bench.pattern.grid)
+        return Draft(scheme, replace(self.bench, pattern=pattern, descent=scheme.descent))
+
+    def aimed(self, model: nn.Module, owner: Owner) -> Owner:
+        """The owner, whose images are labelled by what samples with this pattern are about: with boxes, those of the model."""
+        images, pattern = owner.images, self.bench.pattern
+        if not images.task.located:
+            return owner
+        outputs = predict(model, images).numpy()
+        return replace(owner, images=replace(images, labels=images.task.aimed(outputs, images.labels, pattern.area)))
 
     def tests(self, made: Made, threshold: float) -> tuple[Test, Test]:
         """The white-box and the black-box test, each with the model's own score."""
@@ -151,9 +168,66 @@ class Draft:
         return np.asarray(held & made["kept"])
 
 
-def _collect(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> tuple[Made, float]:
-    """The requested number of passing samples, and t_wb."""
-    seed = int(torch.randint(2**62, (), generator=rng))
+def fitted(
+    scheme: Saliency, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent
+) -> tuple[Saliency, Claim]:
+    """The claim, and the scheme that it was made with: wider than `scheme` where too few samples hold with its defaults.
+
+    Only the default corner and bound are widened; the choice depends on the owner's models and images alone.
+    """
+    _check(scheme, owner.images)
+    draft, seed = Draft.of(scheme, model, owner), int(torch.randint(2**62, (), generator=rng))
+    wider = [draft.with_scheme(one) for one in widenings(scheme, draft.bench.pattern.grid)]
+    try:
+        made, threshold = _collect(draft, model, owner, seed, HOPELESS if wider else 0.0, progress)
+    except ProtectError:
+        if not wider:
+            raise
+        draft = _widened(wider, model, owner, seed, progress)
+        made, threshold = _collect(draft, model, owner, seed, 0.0, progress)
+    return draft.scheme, _claim(draft, model, owner, made, threshold)
+
+
+def _check(scheme: Saliency, images: Images) -> None:
+    if isinstance(scheme.objective, Own):
+        check_served(scheme.objective, tuple(kind for kind in TASKS if kind.own_answers), images.task)
+    if len(np.unique(images.labels)) < images.task.least_kinds:
+        raise DataError("the owner's images show only one class; a fingerprint of a classifier needs at least two")
+
+
+def widenings(scheme: Saliency, grid: tuple[int, int]) -> list[Saliency]:
+    """What is tried where too few samples hold, least visible first: larger square corners, each also with the paper's bound.
+
+    None for a scheme whose corner, bound or objective somebody chose.
+    """
+    default = (Saliency.cells, Saliency.descent.bound, Saliency.objective)
+    if (scheme.cells, scheme.descent.bound, scheme.objective) != default:
+        return []
+    sides = [side for side in (1, 2, 3) if side == 1 or side**2 <= WIDEST * grid[0] * grid[1]]
+    bounds = (scheme.descent.bound, PAPERS_BOUND)
+    tried = [
+        replace(scheme, cells=tuple(product(range(side), range(side))), descent=replace(scheme.descent, bound=bound))
+        for side in sides
+        for bound in bounds
+    ]
+    return tried[1:]
+
+
+def _widened(drafts: list[Draft], model: nn.Module, owner: Owner, seed: int, progress: Progress) -> Draft:
+    """The first of `drafts` with which at least half of `TRIAL` candidates hold, or that with which most do."""
+    shares: list[float] = []
+    for draft in drafts:
+        candidates, make = _work(draft, model, draft.aimed(model, owner), torch.Generator().manual_seed(seed))
+        made = make(candidates[:TRIAL])(torch.Generator().manual_seed(seed), progress)
+        shares.append(float(draft.passes(made, draft.threshold(made)).mean()))
+        if shares[-1] >= ENOUGH:
+            break
+    return drafts[int(np.argmax(shares))]
+
+
+def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: float, progress: Progress) -> tuple[Made, float]:
+    """The requested number of passing samples, and t_wb; `least`: the share of the first batch that must pass."""
+    owner = draft.aimed(model, owner)
     candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
 
     def batch(rows: Rows, number: int, tell: Progress) -> Made:
@@ -162,7 +236,7 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator,
     def passing(made: Made, first: Made) -> npt.NDArray[np.bool_]:
         return draft.passes(made, draft.threshold(first))
 
-    search = Gathering(candidates, draft.scheme.samples, batch, passing, batch_size(owner.images, model))
+    search = Gathering(candidates, draft.scheme.samples, batch, passing, batch_size(owner.images, model), least)
     found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed), progress)
     return found, draft.threshold(first)
 
@@ -177,12 +251,6 @@ def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator) ->
         _candidates(model, images, most, rng),
         lambda rows: partial(draft.bench.make, images.take(rows), images.pixels[images.partners(rows)]),
     )
-
-
-def _aimed(model: nn.Module, images: Images, pattern: Pattern) -> Images:
-    """The images with the labels that samples with this pattern are about."""
-    area = Area(pattern.cells, pattern.grid)
-    return replace(images, labels=images.task.aimed(predict(model, images).numpy(), images.labels, area))
 
 
 def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generator) -> npt.NDArray[np.int64]:

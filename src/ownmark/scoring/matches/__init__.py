@@ -8,6 +8,7 @@ from ownmark.errors import ClaimError
 from ownmark.registries import kinds
 from ownmark.scoring.matches.agreement import Agreement as Agreement
 from ownmark.scoring.matches.base import Area as Area
+from ownmark.scoring.matches.base import Combining as Combining
 from ownmark.scoring.matches.base import Graded as Graded
 from ownmark.scoring.matches.base import Match as Match
 from ownmark.scoring.matches.base import Score as Score

@@ -74,6 +74,16 @@ class Graded(Protocol):
         """Raises ClaimError for expected answers (n, ...) that it cannot use."""
 
 
+@runtime_checkable
+class Combining(Protocol):
+    """What a match has more if it asks nothing itself and combines the scores of other tests of its claim."""
+
+    tests: tuple[int, ...]  # their places in the claim
+
+    def of(self, scores: list[Score]) -> Score:
+        """The score that these tests' scores give, and its interval."""
+
+
 def scored(match: Match, observed: Floats, expected: Expected, confidence: float) -> tuple[Bools, Score]:
     """Which samples match, and the score: of a graded match by its own rule, else their share with its exact interval."""
     matches = match(observed, expected)

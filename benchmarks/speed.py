@@ -1,0 +1,144 @@
+"""Time of `protect` and of its search compared with an earlier commit, and what each claim tells apart, in turns on one machine.
+
+Writes `speed.json`. `python benchmarks/speed.py FOLDER` compares with the code in FOLDER/src instead.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import mean, median
+from time import perf_counter
+from typing import Any
+
+import torch
+
+BEFORE = "958858ccd0cff43b80efb1c14e88add3018eed70"
+PAIRS, SEEDS, SAMPLES = 2, (3, 4, 5), 100
+HERE = Path(__file__).resolve()
+COMMAND = "import sys; from ownmark.cli import main; sys.exit(main())"
+TESTS = ("white_box", "black_box")
+TRIALS = ("half_epochs", "one_reference", "steps_20")  # cheaper still, for today's build
+
+
+def main() -> None:
+    """Runs both builds in turns and records the ratios."""
+    import student_zoo as zoo
+    from ownmark.models.weights import save_weights
+    from record import ROOT, record
+
+    cheaper = [partial(zoo.fresh, "reference", number, zoo.FEWER["half_epochs"]) for number in (0, 1)]
+    for make in (*list(zoo.zoo().values())[:14], *cheaper):
+        make()
+    with tempfile.TemporaryDirectory() as holder:
+        folder = Path(holder)
+        before = Path(sys.argv[1]).resolve() if sys.argv[1:] else archived(ROOT, folder / "before")
+        builds = {"before": before, "now": ROOT}
+        weights = folder / "target.safetensors"
+        save_weights(zoo.ZOO.model(zoo.TARGET), weights)
+        asked = [*((name, code, "") for name, code in builds.items()), *((trial, ROOT, trial) for trial in TRIALS)]
+        searches = {name: json.loads(child(code, [str(HERE), "--search", trial])) for name, code, trial in asked}
+        seconds: dict[str, list[float]] = {name: [] for name in builds}
+        for turn in range(PAIRS):
+            for name, code in builds.items():
+                seconds[name].append(protected(code, weights, folder / f"{name}-{turn}.claim"))
+                sys.stderr.write(f"{name}: protect {seconds[name][-1]:.1f} s\n")
+    figures = {
+        "protect_over_before": median(now / old for old, now in zip(seconds["before"], seconds["now"], strict=True)),
+        "search_over_before": searches["now"]["seconds"] / searches["before"]["seconds"],
+        "seconds.protect": median(seconds["now"]),
+        "seconds.protect.before": median(seconds["before"]),
+        "load": max(os.getloadavg()),
+    }
+    for name, found in searches.items():
+        after = "" if name == "now" else ".before"
+        for test in TESTS:
+            figures |= {f"{test}.{figure}{after}": value for figure, value in gaps(found["scores"][test]).items()}
+    setting = (
+        f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims; `ownmark protect` trains two "
+        f"references of 10 epochs and makes three copies, with {torch.get_num_threads()} threads; before: {BEFORE[:7]}"
+    )
+    record("speed", figures, seeds={"claims": list(SEEDS)}, setting=setting)
+
+
+def archived(root: Path, folder: Path) -> Path:
+    """The earlier commit, unpacked."""
+    found = subprocess.run(["git", "archive", BEFORE, "src"], cwd=root, capture_output=True, check=True)  # noqa: S603, S607 - git as it is found
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as files:
+        files.extractall(folder, filter="data")
+    return folder
+
+
+def child(code: Path, words: list[str]) -> str:
+    """What a process prints that uses the code in the folder."""
+    environment = os.environ | {"PYTHONPATH": f"{code / 'src'}{os.pathsep}{HERE.parent}"}
+    ran = subprocess.run([sys.executable, *words], env=environment, stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603 - our own words
+    return ran.stdout
+
+
+def protected(code: Path, weights: Path, out: Path) -> float:
+    """Seconds of `ownmark protect` as a person runs it, references and copies included."""
+    data = Path(os.environ["OWNMARK_DATA"]) / "ham10000" / "train"
+    words = ["-c", COMMAND, "protect", "ownmark:ResNet18(width=16, last_stride=1)", "--weights", str(weights)]
+    words += ["--data", str(data)]
+    words += ["--size", "40", "--training", "Training(epochs=10, batch=64, rate=0.05)", "--out", str(out)]
+    started = perf_counter()
+    child(code, words)
+    return perf_counter() - started
+
+
+def search(trial: str) -> dict[str, Any]:
+    """CPU seconds of the search alone, one thread, and the mean score of every suspect in both tests; for one build.
+
+    `trial`: what is made cheaper, one of `TRIALS`, or "".
+    """
+    from time import process_time
+
+    import student_zoo as zoo
+    from ownmark.protocols import Owner
+    from ownmark.schemes.saliency.scheme import Saliency
+    from ownmark.suspects.local import Local
+    from ownmark.verdicts.verify import verify
+
+    torch.set_num_threads(1)
+    kind = [zoo.FEWER[trial]] if trial in zoo.FEWER else []
+    references = tuple(zoo.fresh("reference", number, *kind) for number in range(1 if trial == "one_reference" else 2))
+    scheme = Saliency(samples=SAMPLES)
+    if trial == "steps_20":
+        scheme = replace(scheme, descent=replace(scheme.descent, steps=20, step=0.3))
+    owner = Owner(zoo.images(training=True), tuple(zoo.surrogate(number) for number in range(3)), references)
+    independent = {f"innocent_{number}": zoo.fresh("innocent", number) for number in (0, 1)}
+    independent |= {"innocent_2": zoo.fresh("reference", 2), "innocent_elsewhere": zoo.fresh("elsewhere", 0)}
+    suspects = {name: zoo.copy(name) for name in zoo.COPIES} | independent
+    scores: dict[str, dict[str, list[float]]] = {test: {name: [] for name in suspects} for test in TESTS}
+    seconds = 0.0
+    for seed in SEEDS:
+        started = process_time()
+        claim = scheme.protect(zoo.ZOO.model(zoo.TARGET), owner, torch.Generator().manual_seed(seed)).claim
+        seconds += process_time() - started
+        for name, model in suspects.items():
+            verdict = verify(claim, Local(model, name=name))
+            for test, finding in zip(TESTS, (verdict.deciding, *verdict.others), strict=True):
+                scores[test][name].append(finding.score)
+    means = {test: {name: mean(one) for name, one in each.items()} for test, each in scores.items()}
+    return {"seconds": seconds, "scores": means}
+
+
+def gaps(scores: dict[str, float]) -> dict[str, float]:
+    """How far apart copies and independent models are: the least from the most, and on average."""
+    innocent = [score for name, score in scores.items() if name.startswith("innocent")]
+    copies = [score for name, score in scores.items() if not name.startswith("innocent")]
+    return {"least_copy_minus_most_innocent": min(copies) - max(innocent), "mean_gap": mean(copies) - mean(innocent)}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--search"]:
+        print(json.dumps(search(sys.argv[2])))
+    else:
+        main()

@@ -51,6 +51,8 @@ LINEAR_NODES = {
     "AdaptiveAvgPool2DBackward0",
 }
 
+LEAK = 0.1  # a detection's map is mostly empty: while it is changed, places below 0 must have a slope to rise along
+
 Evidence = Callable[[Tensor], Tensor]
 
 
@@ -102,7 +104,8 @@ class GradCam:
                 scalar = (self.task.scalar(logits, target) if counted is None else logits * counted).sum()
             (slope,) = torch.autograd.grad(scalar, seen[-1], create_graph=images.requires_grad)
             weights = self.grid.maps(slope).mean(dim=(2, 3))
-        maps = functional.relu(torch.einsum("nchw,nc->nhw", self.grid.maps(seen[-1]), weights))
+        sums = torch.einsum("nchw,nc->nhw", self.grid.maps(seen[-1]), weights)
+        maps = functional.leaky_relu(sums, LEAK) if self.task.located and images.requires_grad else functional.relu(sums)
         return (logits, maps) if images.requires_grad else (logits.detach(), maps.detach())
 
     @torch.no_grad()

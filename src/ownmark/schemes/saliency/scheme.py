@@ -218,6 +218,9 @@ def _widened(drafts: list[Draft], model: nn.Module, owner: Owner, seed: int, pro
     shares: list[float] = []
     for draft in drafts:
         candidates, make = _work(draft, model, draft.aimed(model, owner), torch.Generator().manual_seed(seed))
+        if not len(candidates):
+            shares.append(0.0)
+            continue
         made = make(candidates[:TRIAL])(torch.Generator().manual_seed(seed), progress)
         shares.append(float(draft.passes(made, draft.threshold(made)).mean()))
         if shares[-1] >= ENOUGH:

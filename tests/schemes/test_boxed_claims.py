@@ -99,7 +99,7 @@ def test_an_onnx_file_with_boxes_labels_and_scores_is_asked_like_the_model(claim
 
 def test_a_classifier_is_no_answer_to_a_claim_on_a_detector(claim: Claim) -> None:
     classifier = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-    with pytest.raises(AnswerError, match="performs another task"):
+    with pytest.raises(AnswerError, match="performs a different task"):
         verify(claim, Local(classifier))
 
 

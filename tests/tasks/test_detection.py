@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import seed
-from spotter import NAMES, SIZE, TASK, Spotter, spotter, squares
+from spotter import KNOW_NO_BOXES, NAMES, SIZE, TASK, Spotter, spotter, squares
 from thieves import EXAMPLES
 from torch import Tensor, nn
 from torchvision import ops
@@ -22,8 +22,6 @@ from ownmark.scoring.readings import Reading
 from ownmark.tasks import Detection, boxes, from_record, to_record
 from ownmark.tasks.average_precision import average_precision
 from ownmark.training import Moves, Training, predict, train
-
-REFUSE = {"AdversarialTrain", "Knockoff", "Transfer", "Unlearn", "WRK"}
 
 
 def some(count: int = 40, number: int = 0) -> Tensor:
@@ -95,7 +93,7 @@ def test_a_detector_learns_by_its_own_loss() -> None:
 @pytest.mark.parametrize("attack", EXAMPLES, ids=lambda one: type(one).__name__)
 def test_an_attack_serves_detectors_or_says_so_before_any_work(attack: Any) -> None:
     rng, images = seed(0), squares(16)
-    if type(attack).__name__ not in REFUSE:
+    if type(attack).__name__ not in KNOW_NO_BOXES:
         assert predict(attack.apply(spotter(), images, rng, silent), images).shape == (16, 1000, boxes.COLUMNS)
         return
     before = rng.get_state()
@@ -145,7 +143,7 @@ def test_detections_that_no_detector_returns_are_an_error_and_no_answer() -> Non
     for said, change in wrong.items():
         with pytest.raises(AnswerError, match=said):
             TASK.decoded(row + change, None, target)
-    with pytest.raises(AnswerError, match="performs another task"):
+    with pytest.raises(AnswerError, match="performs a different task"):
         TASK.decoded(np.zeros((4, 3)), None, np.zeros((4, 5)))
 
 

@@ -231,7 +231,7 @@ class Detection:
         """Raises AnswerError for what is no detections."""
         if raw.ndim != 3 or raw.shape[2] != boxes.COLUMNS:  # noqa: PLR2004 - (n, q, 6)
             raise AnswerError(
-                f"expected a detector's boxes, labels and scores, got {raw.shape}: the suspect performs another task"
+                f"expected a detector's boxes, labels and scores, got {raw.shape}: the suspect performs a different task"
             )
         rows = raw[raw[..., boxes.SCORE] != 0]
         labels, scores = rows[:, boxes.LABEL], rows[:, boxes.SCORE]

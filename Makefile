@@ -15,8 +15,9 @@ PACKAGE_mlserver := mlserver
 PACKAGE_gradio := gradio
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# One thread per process, so that processes do not compete for cores; each takes 1.5 GB for torch and its networks.
-FAST_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal -m "not slow" $(PYTEST_ARGS)
+# One thread per process, so that processes do not compete for cores; each takes 1.5 GB for torch and its networks. Python keeps
+# what it compiles, whatever the environment says: the tests start processes that would compile the package anew.
+FAST_TESTS = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal -m "not slow" $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

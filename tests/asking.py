@@ -1,7 +1,9 @@
 """Questions, claims and files to ask suspects with."""
 
 import warnings
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -22,16 +24,24 @@ BOTH = frozenset({Reading.LABEL, Reading.PROBABILITY})
 
 def exported(model: nn.Module, path: Path, *, batch: int | None = None, modern: bool = False, size: int = SIZE) -> Path:
     """The model as an ONNX file of a free or fixed batch, by torch's older or newer exporter."""
-    example = torch.rand(batch or 2, 3, size, size)
-    with warnings.catch_warnings():
+    path.write_bytes(_onnx(model, weights_digest(model), batch, modern, size))
+    return path
+
+
+@lru_cache(maxsize=64)
+def _onnx(model: nn.Module, _: str, batch: int | None, modern: bool, size: int) -> bytes:  # noqa: FBT001
+    """The bytes of its file; a model that was not changed since is exported once, which takes up to seconds."""
+    example = torch.rand(batch or 2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        path = Path(folder) / "model.onnx"
         if modern:
             shapes = None if batch else ({0: torch.export.Dim("n", max=1024)},)
             torch.onnx.export(model, (example,), path, dynamo=True, dynamic_shapes=shapes, external_data=False, verbose=False)
         else:
             axes = None if batch else {"images": {0: "n"}}
             torch.onnx.export(model, (example,), path, dynamo=False, input_names=["images"], dynamic_axes=axes)
-    return path
+        return path.read_bytes()
 
 
 def pixels(count: int = COUNT, size: int = SIZE) -> npt.NDArray[np.uint8]:

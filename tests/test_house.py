@@ -82,7 +82,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def trained() -> list[torch.nn.Module]:
     """A target and two references on digits, and a barely trained innocent, for a build() of MY_MODEL's shape."""
-    images, preprocess = digits().take(range(600)), Preprocess((0.5,) * 3, (0.25,) * 3)
+    images, preprocess = digits().take(range(300)), Preprocess((0.5,) * 3, (0.25,) * 3)
     colour = type(images)(np.repeat(images.pixels, 3, axis=3), images.labels, images.names)
     models = []
     for number in range(3):

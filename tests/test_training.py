@@ -9,6 +9,7 @@ import torch
 from conftest import pictures, same_weights, seed, tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thieves import changed
 from torch import Tensor, nn
 
 from ownmark.data.images import Images
@@ -64,8 +65,7 @@ def test_frozen_batch_norm_keeps_its_statistics_and_open_batch_norm_does_not() -
     frozen = tiny()
     open_layers(frozen, Layers.LAST)
     train(frozen, pictures(), QUICK, seed(0))
-    changed = {name for name, tensor in frozen.state_dict().items() if not torch.equal(tensor, tiny().state_dict()[name])}
-    assert changed == {"head.weight", "head.bias"}
+    assert changed(frozen, tiny()) == {"head.weight", "head.bias"}
     opened = train(tiny(), pictures(), QUICK, seed(0))
     assert not torch.equal(opened.state_dict()["stem.norm.running_mean"], tiny().state_dict()["stem.norm.running_mean"])
 

@@ -63,7 +63,8 @@ def applied(attack: Attack, stolen: nn.Module, number: int = 0, thief: Images | 
 
 def changed(found: nn.Module, stolen: nn.Module) -> set[str]:
     """The names of the tensors that differ."""
-    return {name for name, tensor in found.state_dict().items() if not torch.equal(tensor, stolen.state_dict()[name])}
+    before = stolen.state_dict()
+    return {name for name, tensor in found.state_dict().items() if not torch.equal(tensor, before[name])}
 
 
 def surer(model: ResNet18, factor: float) -> ResNet18:

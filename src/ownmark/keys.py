@@ -7,6 +7,7 @@ enters last: changing any committed choice changes all labels. Only integer arit
 
 import hashlib
 import hmac
+from collections.abc import Iterator
 from itertools import count as counter
 
 import numpy as np
@@ -18,7 +19,8 @@ from ownmark.errors import UsageError
 
 Pixels = npt.NDArray[np.uint8]
 KEY_BYTES = 32
-WORD = 2**32
+WORD_BYTES = 4
+WORD = 2 ** (8 * WORD_BYTES)
 SCRYPT_COST = 2**17  # about a second and 128 MiB per secret that a forger tries
 FRACTION = 2**16  # of a cell, in the fixed-point arithmetic of `patterns`
 
@@ -106,13 +108,16 @@ def _blended(grid: npt.NDArray[np.int64], length: int, cells: int) -> npt.NDArra
 def _uniform(key: bytes, purpose: str, number: int, below: int) -> int:
     """An integer in [0, below), uniformly distributed."""
     limit = WORD - WORD % below
-    words = (word for block in counter() for word in _words(key, purpose, number, block))
-    return next(word for word in words if word < limit) % below
+    return next(word for word in _words(key, purpose, number) if word < limit) % below
 
 
-def _words(key: bytes, purpose: str, number: int, block: int) -> list[int]:
-    digest = hmac.digest(_check_key(key), _named(purpose, number) + block.to_bytes(4, "big"), "sha256")
-    return [int.from_bytes(bytes(part), "big") for part in zip(*[iter(digest)] * 4, strict=True)]
+def _words(key: bytes, purpose: str, number: int) -> Iterator[int]:
+    """Random words without end; nearly always the first is enough."""
+    named = _named(purpose, number)
+    for block in counter():
+        digest = hmac.digest(_check_key(key), named + block.to_bytes(4, "big"), "sha256")
+        for place in range(0, len(digest), WORD_BYTES):
+            yield int.from_bytes(digest[place : place + WORD_BYTES], "big")
 
 
 def _named(purpose: str, number: int) -> bytes:

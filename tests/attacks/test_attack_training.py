@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, same_weights, seed, small_claim, tiny
+from learnt import learnt
 from thieves import Bump, applied, changed, surer
 from torch import Tensor, nn
 
@@ -26,7 +27,7 @@ from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.models.resnet import ResNet18
 from ownmark.protocols import Attack, Owner, Progress, Protected, silent
 from ownmark.tasks import Classification, Task
-from ownmark.training import Training, predict, train
+from ownmark.training import predict
 
 STUDENT = "ownmark:ResNet18(width=2, stem='cifar')"
 STUDENTS = pytest.mark.parametrize("attack", [Distill(40), Distill(40, likeness=Likeness.MSE), Extract(None, 40)], ids=repr)
@@ -64,7 +65,7 @@ def test_a_student_starts_from_nothing_of_the_stolen_models(attack: Attack) -> N
 @STUDENTS
 def test_a_student_learns_the_stolen_models_answers_without_a_label(attack: Attack) -> None:
     images = pictures(60)
-    stolen = train(tiny(), images, Training(12, 10, 0.03), seed(0))
+    stolen = learnt("bright")
     unlabelled = Images(images.pixels, images.labels * 0, images.names)
     answers = predict(stolen, images).argmax(1).numpy()
     student = applied(attack, stolen, thief=unlabelled)

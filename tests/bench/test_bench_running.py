@@ -140,12 +140,13 @@ def scores(found: list[Outcome]) -> dict[tuple[str, str, int], str]:
     return {(one.trial.scheme, one.trial.suspect, one.trial.repeat): f"{one.error} {one.scores}" for one in found}
 
 
-def test_processes_give_the_scores_of_this_process_and_when_one_dies_all_that_was_in_work_fails_and_the_bench_goes_on(
+def test_a_process_gives_the_scores_of_this_process_and_when_it_dies_all_that_was_in_work_fails_and_the_bench_goes_on(
     made: tuple[Path, list[Outcome], list[State]], tmp_path: Path
 ) -> None:
     folder, alone, _ = made
+    """One process, since each takes seconds to load torch; the slow tests have two."""
     place = Workplace(tmp_path)
-    with Processes(place, 2) as pool:
+    with Processes(place, 1) as pool:
         trials = grid(folder).picked(("partitioned",), ("prune",)).trials()
         found = scores(run(trials, place.zoo, pool))
         assert len(found) == len(trials) > 0

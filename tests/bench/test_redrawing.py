@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from benches import grid, outcomes, recipe_file
+from benches import outcomes, quick, recipe_file
 
 from ownmark.bench.redrawing import Redrawing, redrawn
 from ownmark.bench.running import State
@@ -14,8 +14,11 @@ from ownmark.bench.tables import figures
 def test_a_bench_that_was_made_before_is_written_down_from_python_without_making_anything_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    alone = figures(outcomes(grid(tmp_path), tmp_path / "store"))
-    asked = Redrawing(recipe=str(recipe_file(tmp_path)), out=tmp_path / "page", workers=1, store=Store(tmp_path / "store"))
+    alone = figures(outcomes(quick(tmp_path), tmp_path / "store"))
+    words, place = ("saliency",), Store(tmp_path / "store")
+    asked = Redrawing(
+        recipe=str(recipe_file(tmp_path)), schemes=words, attacks=("prune",), out=tmp_path / "page", workers=1, store=place
+    )
     asked.folder.mkdir()
     states = list[State]()
     made = redrawn(asked, lambda _: states.append)

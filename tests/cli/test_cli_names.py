@@ -35,7 +35,7 @@ def verifying(*suspect: str) -> list[str]:
 
 
 ATTACK = ["attack", MODEL, "--weights", "model.safetensors", "--data", "images", "--out", "new.safetensors", "--attack"]
-RANDOM = "draws other weights each time it is called: name the trained ones with --weights"
+RANDOM = "is randomly initialised: pass the trained weights with --weights"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ RANDOM = "draws other weights each time it is called: name the trained ones with
         (verifying("model.safetensors"), ["holds weights only", "--weights FILE"]),
         (verifying("copy.onnx", "--weights", "model.safetensors"), ["leave --weights out"]),
         (verifying("copy.onnx", "--layer", "stages"), ["--layer means nothing"]),
-        (verifying("copy.onnx", "--outputs", "logit"), ["--outputs is one of logits, probabilities"]),
+        (verifying("copy.onnx", "--outputs", "logit"), ["--outputs must be one of logits, probabilities"]),
         (verifying("copy.onnx", "--mean", "0.5"), ["--mean and --std belong together"]),
         (verifying("copy.onnx", "--mean", "a,b,c", "--std", "1"), ["--mean needs 1 number, or 3"]),
         (verifying("copy.onnx", "--mean", "0.1,0.2", "--std", "1"), ["--mean needs 1 number, or 3"]),
@@ -68,7 +68,7 @@ RANDOM = "draws other weights each time it is called: name the trained ones with
         (protecting("new.claim", "--training", "Training(epoch=3)"), ["it has epochs"]),
         (protecting("new.claim", "--references", "2"), ["either --references N", "or --reference FILE"]),
         (protecting("new.claim", "--reference", "absent.safetensors"), ["there is no weights file absent.safetensors"]),
-        (protecting("new.claim", "--device", "tpu"), ["--device is one of auto, cpu, cuda"]),
+        (protecting("new.claim", "--device", "tpu"), ["--device must be one of auto, cpu, cuda"]),
     ],
     ids=lambda value: " ".join(value[-3:]) if isinstance(value, list) and value[0] in {"verify", "attack", "protect"} else None,
 )
@@ -194,7 +194,7 @@ def test_too_few_samples_that_hold_are_an_error_and_what_is_finished_is_kept(sho
     ran = ownmark(capsys, *words)
     assert ran.code == USAGE
     assert "only 0 of" in ran.err
-    assert "Stopped. What is finished lies in new.claim.work" in ran.err
+    assert "Stopped. Finished work is kept in new.claim.work" in ran.err
     assert not (shop / "new.claim").exists()
 
 

@@ -22,7 +22,7 @@ from ownmark.protocols import Progress, silent
 from ownmark.schemes import SCHEMES
 
 Capture = pytest.CaptureFixture[str]
-STRONG = MARK.replace("steps=1,", "steps=200, layers=1.0, batch=60, keep=0.1, source=Patterns(cells=8),")
+STRONG = MARK.replace("steps=1,", "steps=100, layers=1.0, batch=60, keep=0.1, source=Patterns(cells=8),")
 PLAIN = "IPGuard(samples=2, margin=0.01, search=Search(steps=60, rate=0.05))"
 SUSPECT = (MODEL, "--weights", "my.safetensors")
 

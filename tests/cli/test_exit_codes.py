@@ -48,7 +48,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_exit_code_2(
     ran = ownmark(capsys, *raising(monkeypatch, command, ZeroDivisionError("a share of nothing\nsecond line")))
     assert (ran.code, ran.out) == (2, "")
     line = ran.err.replace("\n", " ").replace("  ", " ")
-    assert line.startswith("Error: not foreseen: ZeroDivisionError: a share of nothing (test_exit_codes.py, line")
+    assert line.startswith("Error: unexpected error: ZeroDivisionError: a share of nothing (test_exit_codes.py, line")
     assert "second line" not in line
     assert "Traceback" not in line
 
@@ -60,7 +60,7 @@ def test_with_json_an_error_that_nobody_foresaw_is_an_object(
     ran = ownmark(capsys, *raising(monkeypatch, command, KeyError("x")), "--json")
     assert ran.code == ran.record["exit_code"] == 2
     assert ran.record["error"]["kind"] == "KeyError"
-    assert "not foreseen: KeyError: 'x'" in ran.record["error"]["message"]
+    assert "unexpected error: KeyError: 'x'" in ran.record["error"]["message"]
 
 
 @EVERY_COMMAND
@@ -81,14 +81,14 @@ def test_with_traceback_the_rest_is_shown_wherever_the_word_stands(
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (SystemExit(1), 2, "not foreseen: SystemExit: 1"),
-        (SystemExit(0), 2, "not foreseen: SystemExit: 0"),
-        (UntellableError(), 2, "not foreseen: UntellableError: no message"),
+        (SystemExit(1), 2, "unexpected error: SystemExit: 1"),
+        (SystemExit(0), 2, "unexpected error: SystemExit: 0"),
+        (UntellableError(), 2, "unexpected error: UntellableError: no message"),
         (MemoryError(), 2, "not enough memory"),
-        (RecursionError("too deep"), 2, "not foreseen: RecursionError: too deep"),
-        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 2, "not foreseen: BrokenPipeError"),
+        (RecursionError("too deep"), 2, "unexpected error: RecursionError: too deep"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 2, "unexpected error: BrokenPipeError"),
         (ModuleNotFoundError("no torch", name="torch"), 2, "pip install 'ownmark[torch]'"),
-        (ModuleNotFoundError("no other", name="other"), 2, "not foreseen: ModuleNotFoundError: no other"),
+        (ModuleNotFoundError("no other", name="other"), 2, "unexpected error: ModuleNotFoundError: no other"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
@@ -175,7 +175,7 @@ def test_a_file_of_another_kind_is_refused_in_one_line(
     ran = ownmark(capsys, *words, "--json")
     assert ran.code == ran.record["exit_code"] == code
     assert name in ran.record["error"]["message"]
-    assert "not foreseen" not in ran.err
+    assert "unexpected error" not in ran.err
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_number_out_of_range_in_an_option_is_refused(words: tuple[str, ...], s
     assert shop.exists()
     ran = ownmark(capsys, *words, "--json")
     assert ran.code == ran.record["exit_code"] == 2
-    assert "not foreseen" not in ran.err
+    assert "unexpected error" not in ran.err
 
 
 # the page

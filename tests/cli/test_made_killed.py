@@ -76,7 +76,7 @@ def test_a_protect_that_is_killed_goes_on_to_the_same_claim(shop: Path, capsys: 
     before = made(shop)
     assert before, "it was killed in the middle"
     ran = ownmark(capsys, *protecting())
-    assert (ran.code, "Going on from what my.claim.work holds" in ran.err) == (0, True)
+    assert (ran.code, "Resuming from my.claim.work" in ran.err) == (0, True)
     assert (shop / "my.claim").read_bytes() == (shop / "whole.claim").read_bytes()
     assert not (shop / WORK).exists()
 
@@ -90,7 +90,7 @@ def test_a_calibration_that_is_killed_goes_on_to_the_same_claim(shop: Path, caps
     killed([*CALIBRATING, "calibrated.claim", *some], shop, (shop / f"{ANSWERS}-wal").exists)
     known, spent = answered()
     ran = ownmark(capsys, *CALIBRATING, "calibrated.claim", *some)
-    assert (ran.code, "Going on from what calibrated.claim.calibration holds" in ran.err) == (0, True)
+    assert (ran.code, "Resuming from calibrated.claim.calibration" in ran.err) == (0, True)
     assert known <= spent
     assert (shop / "calibrated.claim").read_bytes() == (shop / "whole.claim").read_bytes()
     assert not (shop / ANSWERS).exists()

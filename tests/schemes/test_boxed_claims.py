@@ -1,10 +1,13 @@
 """A saliency fingerprint of a detector: what it asks, of whom, and that every suspect is asked alike."""
 
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from conftest import seed
@@ -21,6 +24,7 @@ from ownmark.schemes.saliency.objectives import Published
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.scoring.matches import Drop, Fall, OnPattern
 from ownmark.scoring.readings import Reading
+from ownmark.suspects.client import Client
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
 from ownmark.tasks import boxes
@@ -95,6 +99,29 @@ def test_an_onnx_file_with_boxes_labels_and_scores_is_asked_like_the_model(claim
     assert onnx.test.reading is Reading.SCORE
     assert np.allclose(onnx.observed, own.observed, atol=1e-5)
     assert onnx.score == own.score
+
+
+def api(images: npt.NDArray[np.uint8]) -> list[dict[str, Any]]:
+    """What an API tells of the model's detections, as JSON would hold it."""
+    raw = Spotter()
+    raw.load_state_dict(spotter().state_dict())
+    with torch.no_grad():
+        told = raw.eval()(torch.from_numpy(images).permute(0, 3, 1, 2) / 255)
+    return [{name: part.tolist() for name, part in one.items()} for one in told]
+
+
+def test_an_api_that_answers_boxes_is_asked_like_the_model(claim: Claim) -> None:
+    told = verify(claim, Client("an API", Reading.SCORE, api)).deciding
+    (own,) = verify(claim, Local(spotter())).others
+    assert np.allclose(told.observed, own.observed, atol=1e-5)
+    wrong: dict[str, Callable[[Any], Any]] = {
+        "expected 12 answers": lambda _: [],
+        "got no scores": lambda images: [{"boxes": [], "labels": []}] * len(images),
+        "they are shares": lambda images: [{"boxes": [[0, 0, 1, 1]], "labels": [1], "scores": [0.9]}] * len(images),
+    }
+    for said, ask in wrong.items():
+        with pytest.raises(AnswerError, match=said):
+            verify(claim, Client("an API", Reading.SCORE, ask))
 
 
 def test_a_classifier_is_no_answer_to_a_claim_on_a_detector(claim: Claim) -> None:

@@ -22,7 +22,7 @@ from ownmark.suspects.local import Local
 from ownmark.verdicts.verdict import Outcome
 
 KEY = bytes(range(32))
-SCHEME = Partitioned(triggers=15, sets=2, runs=2, stages=2, steps=60, clean=16)
+SCHEME = Partitioned(triggers=15, sets=2, runs=2, stages=2, steps=40, clean=16)
 SHORT = replace(SCHEME, steps=3, least=0.0)  # where it counts that all of it happens, and not whether the mark holds
 NAMES = tuple("0123456789")
 
@@ -101,7 +101,7 @@ def test_a_run_that_was_killed_goes_on_at_its_last_stage(tmp_path: Path) -> None
 
 
 def test_no_image_of_the_owners_is_needed() -> None:
-    made = Partitioned(triggers=10, sets=1, steps=100).protect(network(), Owner(images().take([]), key=KEY), rng())
+    made = Partitioned(triggers=10, sets=1, steps=50).protect(network(), Owner(images().take([]), key=KEY), rng())
     assert made.claim.tests[0].target_score >= 0.9
 
 

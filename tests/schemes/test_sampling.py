@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import pictures, seed, tiny
+from learnt import learnt
 from torch import Tensor, nn
 
 import ownmark
@@ -109,7 +110,7 @@ def test_a_search_that_is_killed_goes_on_after_its_last_finished_batch(
     scheme: Scheme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ownmark.schemes._common.sampling.TOGETHER", 2)
-    model, owner = tiny(), Owner(pictures(40), (tiny(1),), (tiny(2),))
+    model, owner = learnt("bright"), Owner(pictures(40), (learnt("bright", 1),), (tiny(2),))
     whole: list[tuple[int, int]] = []
     again: list[tuple[int, int]] = []
     wanted = scheme.protect(model, owner, seed(0), lambda *step: whole.append(step)).claim

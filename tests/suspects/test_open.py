@@ -1,20 +1,19 @@
 """The registry of suspects: a suffix or a scheme says what opens a name, and a new kind is one file and one line."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import small_claim
+from newcomer import copied
 
 from ownmark.errors import UsageError
 from ownmark.suspects import open as registry
 from ownmark.suspects.open import Access, is_web, opener_of
 from ownmark.suspects.opener import Opener, Opening
 
-SOURCE = Path(registry.__file__).parents[1]
 CONSTANT = '''
 """A suspect that answers every image with the class that its file names."""
 from dataclasses import dataclass
@@ -43,6 +42,14 @@ def _opened(opening: Opening) -> Constant:
 
 OPENS = Opener(written="a .constant file", suffixes=(".constant",), opened=_opened)
 '''
+ENDED = "-- this is all --"
+ONE_BY_ONE = f"""
+import json, sys
+from ownmark.cli import main
+for words in json.loads(sys.argv[1]):
+    main(words)
+    print({ENDED!r}, flush=True)
+"""
 
 
 @pytest.mark.parametrize(
@@ -94,7 +101,8 @@ def test_a_missing_library_names_the_extra_that_brings_it(monkeypatch: pytest.Mo
 
 
 def test_a_new_kind_of_suspect_is_one_file_and_one_line_to_verify_calibrate_report_and_scan(tmp_path: Path) -> None:
-    house = shutil.copytree(SOURCE, tmp_path / "house" / "ownmark", ignore=shutil.ignore_patterns("__pycache__"))
+    copied(tmp_path / "house")
+    house = tmp_path / "house" / "ownmark"
     (house / "suspects" / "constant.py").write_text(CONSTANT.lstrip())
     table = (house / "suspects" / "open.py").read_text()
     line = "from ownmark.suspects.network import OPENS as NETWORK\n"
@@ -110,12 +118,14 @@ def test_a_new_kind_of_suspect_is_one_file_and_one_line_to_verify_calibrate_repo
         "calibrate": ["--out", "new.claim"],
         "scan": ["--rate", "0.9", "--last"],
     }
-    code = "import sys; from ownmark.cli import main; sys.exit(main(sys.argv[1:]))"
-    for command, more in commands.items():
-        words = [command, "new.claim" if command == "scan" else "my.claim", "suspect.constant", *more, "--json"]
-        paths = {"PYTHONPATH": str(house.parent), "OMP_NUM_THREADS": "1"}
-        ran = subprocess.run(
-            [sys.executable, "-c", code, *words], cwd=tmp_path, env=paths, capture_output=True, text=True, check=False
-        )
-        assert "suspect.constant" in ran.stdout or command == "calibrate", ran.stderr
-        assert "error" not in json.loads(ran.stdout), ran.stderr
+    words = [
+        [command, "new.claim" if command == "scan" else "my.claim", "suspect.constant", *more, "--json"]
+        for command, more in commands.items()
+    ]
+    paths = {"PYTHONPATH": str(house.parent), "OMP_NUM_THREADS": "1"}
+    call = [sys.executable, "-c", ONE_BY_ONE, json.dumps(words)]
+    ran = subprocess.run(call, cwd=tmp_path, env=paths, capture_output=True, text=True, check=True)
+    said = dict(zip(commands, ran.stdout.split(ENDED), strict=False))
+    for command, told in said.items():
+        assert "suspect.constant" in told or command == "calibrate", ran.stderr
+        assert "error" not in json.loads(told), ran.stderr

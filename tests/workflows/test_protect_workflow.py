@@ -120,7 +120,7 @@ def test_an_interrupted_request_goes_on_and_makes_no_copy_twice(request_: Protec
     stopped = Listener(stop="Making the fingerprint")
     with pytest.raises(KeyboardInterrupt):
         protect(request_, stopped)
-    assert "goes on from there" in stopped.warnings[-1]
+    assert "resumes there" in stopped.warnings[-1]
     assert not request_.out.exists()
     listener = Listener()
     assert protect(request_, listener).claim.digest == whole.claim.digest

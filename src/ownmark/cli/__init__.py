@@ -112,7 +112,7 @@ def _failure(error: BaseException) -> End:
         return End(USAGE, "UsageError", said)
     if isinstance(error, MemoryError):
         return End(USAGE, "UsageError", "there is not enough memory for this: use fewer or smaller images, or a smaller network")
-    said = f"not foreseen: {told(error)}{_place(error)}; the same command with {TRACEBACK} shows where it comes from"
+    said = f"unexpected error: {told(error)}{_place(error)}; the same command with {TRACEBACK} shows where it comes from"
     return End(USAGE, type(error).__name__, said)
 
 

@@ -26,10 +26,10 @@ SealedPool = Annotated[Path | None, option("FILE", "Safetensors with the images 
 Previous = Annotated[Path | None, option("SEAL", "Your last seal: names it, so that none is left out.")]
 SealedAlpha = Annotated[
     float | None,
-    option("RATE", "The rate of false accusations to judge by, chosen now: 1e-6 for keyed labels, otherwise 0.05, if not said."),
+    option("RATE", "The rate of false accusations to judge by, chosen now: 1e-6 for keyed labels, otherwise 0.05, by default."),
 ]
 SealedQueries = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="A judge asks one suspect at most this.", show_default=False)
+    int | None, typer.Option(min=1, metavar="N", help="Query budget of a judge, per suspect.", show_default=False)
 ]
 PledgeFile = Annotated[Path | None, option("PLEDGE", "What was timestamped before the pulse that the key takes.")]
 SealFile = Annotated[Path, argument("SEAL", "The seal's file, which notes it.")]

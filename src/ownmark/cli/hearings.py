@@ -157,5 +157,5 @@ def _stratum_of(text: str) -> tuple[Stratum, str]:
     stratum, _, name = text.partition("=")
     known = next((one for one in Stratum if one.value == stratum), None)
     if known is None or not name:
-        raise UsageError(f"--reference needs STRATUM=FILE, where STRATUM is one of {', '.join(Stratum)}; got {text!r}")
+        raise UsageError(f"expected --reference STRATUM=FILE, where STRATUM is one of {', '.join(Stratum)}; got {text!r}")
     return known, name

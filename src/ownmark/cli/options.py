@@ -50,7 +50,7 @@ TaskName = Annotated[
     ),
 ]
 Size = Annotated[
-    int | None, typer.Option(min=1, max=2**14, metavar="PIXELS", help="Bring all images to this size.", show_default=False)
+    int | None, typer.Option(min=1, max=2**14, metavar="PIXELS", help="Resize all images to this size.", show_default=False)
 ]
 Channels = Annotated[int, typer.Option(metavar="1|3", help="3 for colour, 1 for grey.")]
 Mean = Annotated[str | None, option("R,G,B", "What to subtract from pixels in [0, 1], e.g. 0.485,0.456,0.406.")]
@@ -61,14 +61,14 @@ Way = Annotated[
     str | None,
     typer.Option(
         metavar="WAY",
-        help="The one way of asking that counts: weights, probabilities or labels. Without it p pays for every way.",
+        help="The one way of asking that counts: weights, probabilities or labels. Without it, p is corrected for every way.",
         show_default=False,
     ),
 ]
 Alpha = Annotated[float, typer.Option(metavar="RATE", help="The rate of false accusations that you accept.")]
 Outputs = Annotated[
     str | None,
-    option("logits|probabilities|sigmoids", "What the suspect's last layer gives; found out by the answers if not said."),
+    option("logits|probabilities|sigmoids", "What the suspect's last layer gives; found out by the answers by default."),
 ]
 Output = Annotated[str, option("NAME", "Which output to read, where a model has several.")]
 Layer = Annotated[str, option("NAME", "Where to take a suspect's map instead of the claim's layer.")]
@@ -83,7 +83,7 @@ AllowExternal = Annotated[
 ]
 AllowCode = Annotated[
     bool,
-    typer.Option("--allow-code", help="Let a TorchScript or torch.export file run its own code, in a process of its own."),
+    typer.Option("--allow-code", help="Let a TorchScript or torch.export file run its own code, in a separate process."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -92,7 +92,7 @@ def chosen(kind: type[Member], text: str, option: str) -> Member:
     """The member of an enum that an option names."""
     found = next((member for member in kind if member.value == text.lower()), None)
     if found is None:
-        raise UsageError(f"{option} is one of {', '.join(str(member.value) for member in kind)}; got {text!r}")
+        raise UsageError(f"{option} must be one of {', '.join(str(member.value) for member in kind)}; got {text!r}")
     return found
 
 
@@ -131,7 +131,7 @@ def _numbers(text: str, option: str, channels: int) -> tuple[float, ...]:
     except ValueError:
         numbers = ()
     if not all(map(is_number, numbers)) or len(numbers) not in {1, channels}:
-        raise UsageError(f"{option} needs 1 number, or {channels} with commas between them, one a channel; got {text!r}")
+        raise UsageError(f"{option} needs 1 number, or {channels} with commas between them, one per channel; got {text!r}")
     return numbers
 
 

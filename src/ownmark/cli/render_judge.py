@@ -157,7 +157,7 @@ def of_plan(plan: QueryPlan) -> Answer:
 
     def shown() -> None:
         cost = "" if plan.cost is None else f", which cost {plan.cost:g}"
-        show(f"{counted(plan.needed, 'query', 'queries')} are needed{cost}; nothing was asked.", "bold")
+        show(f"{counted(plan.needed, 'query', 'queries')} are needed{cost}; nothing was queried.", "bold")
         facts({name: str(value) for name, value in record.items() if value is not None})
 
     return Answer(record, shown)

@@ -9,7 +9,7 @@ from ownmark.method_strings import Described, Parameter
 def tell_methods(groups: Mapping[str, Sequence[str]], example: str) -> None:
     """The names of all methods, by group, and how to ask about one."""
     facts({group: ", ".join(names) for group, names in groups.items()})
-    show(f"What one of them can be told:  {example}")
+    show(f"Parameters of one of them:  {example}")
 
 
 def tell_method(found: Described) -> None:
@@ -25,7 +25,7 @@ def tell_method(found: Described) -> None:
 
 
 def _said(parameter: Parameter) -> str:
-    return f"{parameter.kind}; {'must be given' if parameter.default is None else f'{parameter.default} if not said'}"
+    return f"{parameter.kind}; {'must be given' if parameter.default is None else f'{parameter.default} by default'}"
 
 
 def _call(name: str, parameters: Sequence[Parameter]) -> str:

@@ -40,7 +40,7 @@ LedgerFile = Annotated[
     Path | None,
     option(
         "FILE",
-        "Where every query is kept (beside the claim if not said, but a judge names it); a second run asks what is missing.",
+        "Where every query is kept (beside the claim by default, but a judge names it); a second run asks what is missing.",
         panel=PANEL,
     ),
 ]
@@ -51,11 +51,11 @@ MostQueries = Annotated[
     ),
 ]
 PerSecond = Annotated[
-    float, typer.Option(min=0, metavar="N", help="At most N requests a second; 0: no limit.", rich_help_panel=PANEL)
+    float, typer.Option(min=0, metavar="N", help="At most N requests per second; 0: no limit.", rich_help_panel=PANEL)
 ]
-AtOnce = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Requests under way at once.", rich_help_panel=PANEL)]
+AtOnce = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Concurrent requests.", rich_help_panel=PANEL)]
 Repeats = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Images asked about twice, to see that the suspect stays.", rich_help_panel=PANEL)
+    int, typer.Option(min=0, metavar="N", help="Images queried twice, to see whether answers change.", rich_help_panel=PANEL)
 ]
 DecoyFolder = Annotated[
     Path | None,
@@ -67,8 +67,8 @@ DecoyFolder = Annotated[
     ),
 ]
 BlueFirst = Annotated[bool, typer.Option("--blue-first", help="Send blue, green, red.", rich_help_panel=PANEL)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask nothing; tell how many queries it takes.", rich_help_panel=PANEL)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Query nothing; print how many it takes.", rich_help_panel=PANEL)]
 Price = Annotated[
     float | None,
-    typer.Option(min=0, metavar="N", help="What 1000 queries cost, for --dry-run.", show_default=False, rich_help_panel=PANEL),
+    typer.Option(min=0, metavar="N", help="Price of 1000 queries, for --dry-run.", show_default=False, rich_help_panel=PANEL),
 ]

@@ -191,7 +191,7 @@ class Network:
                     f"{error} (the model was built for {self.classes} classes)" if "size mismatch" in str(error) else str(error)
                 ) from error
         if draws_weights(self.name, self.classes):
-            raise UsageError(f"{self.name} draws other weights each time it is called: name the trained ones with --weights FILE")
+            raise UsageError(f"{self.name} is randomly initialised: pass the trained weights with --weights FILE")
         return self.blank()
 
     def filled(self, weights: nn.Module | Path | None, note: Callable[[str], None] = unsaid) -> nn.Module:
@@ -202,7 +202,7 @@ class Network:
 def device(word: str) -> torch.device:
     """`auto` is the GPU if there is one."""
     if word not in {"auto", "cpu", "cuda"}:
-        raise UsageError(f"--device is one of auto, cpu, cuda; got {word!r}")
+        raise UsageError(f"--device must be one of auto, cpu, cuda; got {word!r}")
     if word == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no GPU here; leave --device out to compute on the CPU")
+        raise UsageError("--device cuda: no CUDA device available; leave --device out to compute on the CPU")
     return torch.device("cuda" if word != "cpu" and torch.cuda.is_available() else "cpu")

@@ -3,6 +3,7 @@
 Of a detector it is (n, q, 6), its candidates before suppression (`models.detections`).
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -200,8 +201,21 @@ class _Detached(TorchFunctionMode):
 def copied(model: Module) -> Module:
     """A copy that shares no tensor with `model`. Raises ModelError for a module that cannot be copied or is unsupported."""
     check_module(model)
-    with blamed(ModelError, "the model cannot be copied, which ownmark requires"), _Detached():
-        return deepcopy(model)
+    with blamed(ModelError, "the model cannot be copied, which ownmark requires"):
+        try:
+            return deepcopy(model, _emptied(model))
+        except RuntimeError:
+            with _Detached():
+                return deepcopy(model)
+
+
+def _emptied(model: nn.Module) -> dict[int, Any]:
+    """The copies of the modules' empty containers, by `id`, as deepcopy remembers them.
+
+    A module has a dozen of them, for hooks that it does not have; deepcopy would take most of its time for them.
+    """
+    values = (value for module in model.modules() for value in vars(module).values())
+    return {id(value): type(value)() for value in values if type(value) in {OrderedDict, dict, set} and not value}
 
 
 def check_module(model: nn.Module) -> None:

@@ -79,7 +79,7 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
         watcher.warn("The claim was calibrated before: these innocents take the place of the earlier ones.")
     file = request.out.with_name(f"{request.out.name}.calibration")
     if file.exists():
-        watcher.note(f"Going on from what {file} holds.")
+        watcher.note(f"Resuming from {file}.")
     with _answers(file) as ledger:
         asking = Asking(claim, access, ledger)
         with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:

@@ -51,7 +51,7 @@ def quality(model: nn.Module, images: Images) -> Quality:
     if answers.ndim != 2 or len(answers) != len(images) or answers.shape[1] != (numbers or answers.shape[1]):  # noqa: PLR2004
         needed = f"({len(images)}, {numbers})" if numbers else f"({len(images)}, d)"
         raise ModelError(
-            f"the model answers {tuple(answers.shape)} to these images, needed are {needed}: one number "
+            f"the model answers {tuple(answers.shape)} to these images, expected {needed}: one number "
             f"{'a class' if len(images.names) > 1 else 'an image'} for {images.task.name}; say another --task if it does another"
         )
     if not answers.isfinite().all():
@@ -134,7 +134,7 @@ class Workspace:
     def tell_kept(self, what_for: str) -> None:
         """Say that the work stopped, and what the folder is good for."""
         if self.folder.is_dir():
-            self.watcher.warn(f"Stopped. What is finished lies in {self.folder}: {what_for}.")
+            self.watcher.warn(f"Stopped. Finished work is kept in {self.folder}: {what_for}.")
 
     def clear(self) -> None:
         """Remove what this package put into the folder, and the folder if nothing else is in it."""

@@ -241,7 +241,7 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
     request, work = begun.request, begun.work
     doubts: tuple[Doubt, ...] = ()
     if work.used:
-        work.watcher.note(f"Going on from what {work.folder} holds.")
+        work.watcher.note(f"Resuming from {work.folder}.")
     owner = Owner(begun.split.mine, workspace=work.folder)
     if request.scheme.contrast:
         wanted = wanted_references(request.scheme) if request.references is None else request.references
@@ -264,10 +264,10 @@ def _kept(work: Workspace) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        work.tell_kept("the same command goes on from there")
+        work.tell_kept("the same command resumes there")
         raise
     except UsageError:
-        work.tell_kept("another try begins with it")
+        work.tell_kept("the next run starts from it")
         raise
 
 

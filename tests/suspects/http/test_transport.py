@@ -2,6 +2,7 @@
 
 import gzip
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loopback import HASTY, Asked, Said, said, serving, transport
@@ -16,7 +18,7 @@ from loopback import HASTY, Asked, Said, said, serving, transport
 from ownmark.errors import AnswerError, SuspectError, UsageError
 from ownmark.suspects.http.ledger import Ledger, Reply
 from ownmark.suspects.http.request import Request, check_address, check_headers
-from ownmark.suspects.http.transport import Limits
+from ownmark.suspects.http.transport import Limits, _trust
 
 
 def query(url: str, place: int = 0, headers: tuple[tuple[str, str], ...] = ()) -> Request:
@@ -45,6 +47,22 @@ def test_answers_come_in_the_order_of_the_questions_and_no_more_at_once_than_all
         answers = carrier.ask(20, lambda place: query(server.url, place), body)
     assert answers == [str(place).encode() for place in range(20)]
     assert 2 <= server.most <= 4
+
+
+def test_a_process_reads_its_certificates_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ssl.SSLContext] = []
+    make = ssl.create_default_context
+
+    def counted(*given: Any, **named: Any) -> ssl.SSLContext:
+        made.append(make(*given, **named))
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    _trust.cache_clear()
+    for _ in range(3):
+        with transport() as carrier:
+            assert carrier.ledger.spent == 0
+    assert [one.verify_mode for one in made] == [ssl.CERT_REQUIRED]
 
 
 def test_throughput_is_what_latency_and_concurrency_allow() -> None:

@@ -14,14 +14,14 @@ from ownmark.files import check_writable
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Redraw a paper's tables and figures. Ctrl-C or worse loses nothing: the same command goes on."""
+    """Redraw a paper's tables and figures. Ctrl-C or worse loses nothing: the same command resumes."""
 
     example: ClassVar[str] = "ownmark bench skin --scale cpu"
     recipe: Annotated[
         str,
         argument("RECIPE", "skin, age, face, mnist, cifar10, cifar100, digits, or a .yaml file."),
     ]
-    scale: Annotated[str, typer.Option(metavar="smoke|cpu|paper", help="How large: a minute, two cores, or a GPU.")] = "smoke"
+    scale: Annotated[str, typer.Option(metavar="smoke|cpu|paper", help="Size: a minute, two cores, or a GPU.")] = "smoke"
     scheme: Annotated[
         list[str] | None,
         option("NAME", "Only this scheme of the recipe; may be repeated."),
@@ -35,7 +35,7 @@ class Bench:
         option("FOLDER", "Where tables, figures and page go (bench-RECIPE-SCALE)."),
     ] = None
     workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="How many at a time (as many as there are cores).", show_default=False)
+        int | None, typer.Option(min=1, metavar="N", help="Parallel workers (default: one per core).", show_default=False)
     ] = None
     ray: Annotated[
         str | None,
@@ -60,7 +60,7 @@ class Bench:
             device=str(device(self.device)),
         )
         _make(asked.folder)
-        tell(f"What is made is kept in {asked.store.root}: if this stops, the same command goes on.")
+        tell(f"Finished work is kept in {asked.store.root}: after an interruption, the same command resumes.")
         return bench_answer(redrawn(asked, Told))
 
 

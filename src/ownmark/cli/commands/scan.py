@@ -33,7 +33,7 @@ MIB = 2**20
 class Scan:
     """Ask many suspects: a few questions to each, all of them to those that are left; every p is corrected for all suspects.
 
-    A scan that was cut short goes on where it was, and each further scan of a claim may use a smaller share of the rate, since
+    An interrupted scan resumes, and each further scan of a claim may use a smaller share of the rate, since
     scanning one by one is scanning. "Look closer" bounds the share of false leads (Benjamini and Hochberg); a MATCH, which names
     one suspect, bounds the chance of any false accusation (Holm).
 
@@ -54,7 +54,7 @@ class Scan:
     screen: Annotated[int, typer.Option(min=1, metavar="N", help="Samples that every suspect is asked about first.")] = 20
     keep: Annotated[
         Path | None,
-        option("FILE", "Where every suspect's answers are kept (CLAIM.scan if not said)."),
+        option("FILE", "Where every suspect's answers are kept (CLAIM.scan by default)."),
     ] = None
     last: Annotated[bool, typer.Option("--last", help="Use all of the rate that is left; no suspect can be added later.")] = False
     most_mib: Annotated[

@@ -38,9 +38,7 @@ class Serve:
     outputs: Outputs = "logits"
     output: Output = ""
     allow_external: AllowExternal = False
-    harden: Annotated[
-        str, typer.Option(metavar="none|round|top1|noise|refuse", help="What is done to the answers against judges.")
-    ] = "none"
+    harden: Annotated[str, typer.Option(metavar="none|round|top1|noise|refuse", help="Defence applied to the answers.")] = "none"
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1"
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="0 takes any that is free.")] = 8000
     name: Annotated[str, typer.Option(metavar="NAME", help="The model's name in the address.")] = "suspect"

@@ -66,7 +66,7 @@ def _described(opening: Opening) -> "Dialect | Mapping":
             raise UsageError(f"there is no mapping {source}")
         mapping = Mapping.load(source, url)
     else:
-        raise UsageError(f"--api is one of {', '.join(PRESETS)} or a file that ends in .yaml, got {source!r}")
+        raise UsageError(f"--api must be one of {', '.join(PRESETS)} or a file that ends in .yaml, got {source!r}")
     named = {key.lower() for key, _ in headers}
     merged = (*(pair for pair in mapping.headers if pair[0].lower() not in named), *headers)
     return replace(mapping, headers=merged, outputs=opening.outputs or mapping.outputs)
@@ -83,7 +83,7 @@ def _dialect(opening: Opening, headers: tuple[tuple[str, str], ...]) -> "Dialect
     if opening.output and output not in {"", opening.output}:
         raise UsageError(f"--output says {opening.output!r} and --tensor {output!r}: name one output")
     if layout and layout.lower() not in list(Layout):
-        raise UsageError(f"the layout in --tensor is one of {', '.join(Layout)}; got {layout!r}")
+        raise UsageError(f"the layout in --tensor must be one of {', '.join(Layout)}; got {layout!r}")
     placed, read = Layout(layout.lower()) if layout else None, output or opening.output
     binary, repeats = opening.wire.binary, opening.wire.repeats
     return Dialect(headers, opening.outputs, name, datatype.upper(), placed, read, repeats=repeats, binary=binary)

@@ -4,6 +4,7 @@ Every request is in the ledger. A dead, slow or broken server raises SuspectErro
 """
 
 import logging
+import ssl
 import threading
 import zlib
 from collections import defaultdict
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeVar
 
 import httpx2
@@ -75,15 +76,21 @@ class _AttemptError(SuspectError):
         self.body = b""
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that servers are checked against; reading them takes longest of all, so a process does it once."""
+    return httpx2.create_ssl_context()
+
+
 class Transport:
     """Sends requests and returns their answers in order. Requests answered in the ledger are not sent again."""
 
     def __init__(self, limits: Limits = Limits(), ledger: Ledger | None = None) -> None:
         self.limits, self.ledger = limits, ledger or Ledger()
-        direct = {f"all://{host}": httpx2.HTTPTransport() for host in ("127.0.0.1", "localhost", "[::1]")}
+        direct = {f"all://{host}": httpx2.HTTPTransport(verify=_trust()) for host in ("127.0.0.1", "localhost", "[::1]")}
         pool = httpx2.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once)
         timeout = httpx2.Timeout(limits.silence, pool=None)
-        self._client = httpx2.Client(timeout=timeout, limits=pool, mounts=direct)
+        self._client = httpx2.Client(verify=_trust(), timeout=timeout, limits=pool, mounts=direct)
         self._deadline = Deadline()
         for carrier in (self._client._transport, *self._client._mounts.values()):  # noqa: SLF001 - see `timed`
             if carrier is not None:

@@ -38,7 +38,7 @@ SEEDS = {"target": [0], "reference": [200, 201], "trial": range(100, 108)}
 ATTACKS: dict[str, Attack] = {
     "finetune_all": Finetune(epochs=5, rate=0.01),
     "finetune_last": Finetune(Layers.LAST, epochs=5, rate=0.01),
-    "retrain_last": Retrain(Layers.LAST, epochs=5, rate=0.02),
+    "retrain_last": Retrain(Layers.LAST, epochs=40, rate=0.05),  # five epochs are 25 steps here, and leave it blind
     "prune_0.3": Prune(0.3),
     "prune_0.5": Prune(0.5, epochs=2),
     "prune_filters_0.25": PruneFilters(0.25, epochs=5),
@@ -47,7 +47,7 @@ ATTACKS: dict[str, Attack] = {
 }
 SURROGATES: dict[str, Attack] = {
     "finetune_all": Finetune(epochs=3, rate=0.02),
-    "retrain_last": Retrain(Layers.LAST, epochs=3, rate=0.05),
+    "retrain_last": Retrain(Layers.LAST, epochs=20, rate=0.1),
     "prune_0.4": Prune(0.4),
 }
 
@@ -59,7 +59,8 @@ def images(*, training: bool) -> Images:
 
 def raw() -> nn.Module:
     """As torchvision's own code would use it."""
-    return small_retina(len(images(training=True).names) + TASK.first, size=SIZE)
+    model: nn.Module = small_retina(len(images(training=True).names) + TASK.first, size=SIZE)
+    return model
 
 
 def blank() -> nn.Module:

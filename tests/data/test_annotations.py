@@ -79,8 +79,8 @@ def test_splits_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "test" / "annotations.json").read_text())
     told["images"], told["annotations"] = told["images"][:1], told["annotations"][:1]
     (tmp_path / "test" / "annotations.json").write_text(json.dumps(told))
-    split = Split.of(str(tmp_path), 16, 3, Detection())
-    assert (len(split.mine), len(split.held_out), split.origin) == (2, 1, "the test split")
+    found = Split.of(str(tmp_path), 16, 3, Detection())
+    assert (len(found.mine), len(found.held_out), found.origin) == (2, 1, "the test split")
 
 
 def test_a_box_is_cut_off_at_the_edge_of_its_image_and_a_crowd_is_no_object(tmp_path: Path) -> None:

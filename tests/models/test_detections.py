@@ -14,7 +14,7 @@ from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError
 from ownmark.models.detections import CANDIDATES, are_detections, rows_of
 from ownmark.models.gradcam import GradCam
-from ownmark.models.layers import answering_layers, last_layers
+from ownmark.models.layers import answering_layers, last_layers, reset_answers
 from ownmark.models.map_layers import backbone_map
 from ownmark.models.prepared import prepared
 from ownmark.models.small_retina import small_retina
@@ -101,6 +101,14 @@ def test_the_last_layers_of_a_detector_are_found_by_torchvisions_names() -> None
     assert len(last_layers(retina())) == 2
     assert len(answering_layers(ssd())) == 6  # one for each level
     assert len(last_layers(ssd())) == 12
+
+
+def test_a_detector_whose_classes_are_forgotten_is_unsure_of_everything_and_still_finds_the_same_places() -> None:
+    model = prepared(varied(), Preprocess()).eval()
+    places = {name: weight.clone() for name, weight in model.state_dict().items() if "cls_logits" not in name}
+    reset_answers(model)
+    assert float(model(IMAGES)[..., boxes.SCORE].detach().max()) < 0.05
+    assert all(torch.equal(model.state_dict()[name], weight) for name, weight in places.items())
 
 
 def test_what_is_no_detection_stays_as_it_is_and_a_malformed_one_is_an_error() -> None:

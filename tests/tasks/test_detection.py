@@ -123,16 +123,16 @@ def test_a_sample_is_about_the_models_own_detection_that_is_nearest_to_the_corne
     assert not TASK.suited(outputs, nowhere).any()
 
 
-def test_the_answer_is_kept_while_the_same_boxes_stay() -> None:
+def test_the_answer_is_kept_while_every_box_keeps_its_score_and_none_is_new() -> None:
     outputs = predict(spotter(), squares(2))
     target = torch.from_numpy(TASK.aimed(outputs.numpy(), squares(2).labels, Area(((0, 0),), (4, 4)))).float()
     assert (TASK.slack(outputs, target) > 0).all()
     fewer = outputs.clone()
-    fewer[0, :, boxes.SCORE] *= 0.1
-    more = outputs.clone()
+    fewer[0, :, boxes.SCORE] *= 0.8
+    more = torch.zeros(2, 1, boxes.COLUMNS)
     more[1, 0] = torch.tensor([1, 0.0, 0.0, 0.1, 0.1, 0.9])
     assert (TASK.slack(fewer, target) > 0).tolist() == [False, True]
-    assert (TASK.slack(torch.cat([outputs, more[:, :1]], 1), target) > 0).tolist() == [True, False]
+    assert (TASK.slack(torch.cat([outputs, more], 1), target) > 0).tolist() == [True, False]
 
 
 def test_detections_that_no_detector_returns_are_an_error_and_no_answer() -> None:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
@@ -68,7 +69,7 @@ def _coco(folder: Path, _: Path) -> Annotated | None:
     for file in sorted([*folder.glob("*.json"), *folder.glob("annotations/*.json")]):
         told = _json(file)
         if isinstance(told, dict) and {"images", "annotations", "categories"} <= set(told):
-            return _named(file, lambda told=told, file=file: _from_coco(told, folder, file))
+            return _named(file, partial(_from_coco, told, folder, file))
     return None
 
 
@@ -90,7 +91,7 @@ def _voc(folder: Path, _: Path) -> Annotated | None:
     files = sorted([*folder.glob("Annotations/*.xml"), *folder.glob("*.xml")])
     if not files:
         return None
-    read = [_named(file, lambda file=file: _from_voc(file, folder)) for file in files]
+    read = [_named(file, partial(_from_voc, file, folder)) for file in files]
     names = tuple(sorted({thing.name for _, things in read for thing in things}))
     return Annotated(tuple(image for image, _ in read), tuple(things for _, things in read), names)
 
@@ -130,7 +131,7 @@ def _yolo(folder: Path, whole: Path) -> Annotated | None:
 
 def _of_image(file: Path, names: tuple[str, ...]) -> tuple[Thing, ...]:
     """An image without objects may have no file."""
-    return _named(file, lambda: _from_yolo(file, names)) if file.exists() else ()
+    return _named(file, partial(_from_yolo, file, names)) if file.exists() else ()
 
 
 def _from_yolo(file: Path, names: tuple[str, ...]) -> tuple[Thing, ...]:
@@ -154,14 +155,18 @@ def _index(word: str, names: tuple[str, ...]) -> int:
 
 def _yolo_names(folder: Path) -> tuple[str, ...]:
     for file in sorted(folder.glob("*.yaml")):
-        told = _named(file, lambda file=file: yaml.safe_load(_bytes(file)))
+        told = _named(file, partial(_yaml, file))
         found = told.get("names") if isinstance(told, dict) else None
         if isinstance(found, dict):
             return tuple(str(found[key]) for key in sorted(found))
         if isinstance(found, list):
             return tuple(map(str, found))
-    file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
-    return () if file is None else tuple(line.strip() for line in _bytes(file).decode().splitlines() if line.strip())
+    listed = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    return () if listed is None else tuple(line.strip() for line in _bytes(listed).decode().splitlines() if line.strip())
+
+
+def _yaml(file: Path) -> Any:  # noqa: ANN401 - any YAML value
+    return yaml.safe_load(_bytes(file))
 
 
 def _inside(name: str, box: tuple[float, ...]) -> Iterator[Thing]:

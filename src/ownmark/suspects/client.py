@@ -27,7 +27,7 @@ class Client:
 
     name: str
     reading: Reading
-    ask: Callable[..., npt.ArrayLike]
+    ask: Callable[..., Any]
     digest: ClassVar[str] = ""  # the model behind an API is unknown
 
     def __post_init__(self) -> None:

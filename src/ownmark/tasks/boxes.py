@@ -38,8 +38,9 @@ def best(rows: Array, boxes: Array, overlap: float) -> Array:
     """(n, m): the highest score of a detection that fits each of the boxes, 0 if none does; differentiable in the scores."""
     fits = fitting(rows, boxes, overlap)
     scores = rows[:, None, :, SCORE]
-    chosen = np.where(fits, scores, 0) if isinstance(rows, np.ndarray) else scores.where(fits, scores.new_zeros(()))
-    return chosen.max(-1) if isinstance(rows, np.ndarray) else chosen.amax(-1)
+    if isinstance(rows, np.ndarray):
+        return np.where(fits, scores, 0).max(-1)
+    return scores.where(fits, scores.new_zeros(())).amax(-1)
 
 
 def suppressed(rows: Array, least: float = FLOOR) -> Array:

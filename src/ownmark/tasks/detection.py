@@ -14,6 +14,7 @@ from ownmark.tasks import boxes
 from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality
 
 SLACK = 0.5  # how far beyond the image's edge, in sides of the image, a box may reach
+SOFT = 0.1  # the temperature of a soft minimum over boxes: every box that falls has a slope, not the lowest alone
 LOGIT = 1e-6  # scores are kept this far from 0 and 1 before their log-odds are taken
 
 
@@ -73,9 +74,12 @@ class Detection:
         return np.asarray(labels[:, 0, boxes.SCORE] > 0)
 
     def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the model's own boxes count
-        """(n, m, 6): the model's own detections, first the one nearest to the area that does not touch it; zeros without one."""
-        own = self._counted(outputs).astype(np.float64)
-        free = boxes.clear_of(own, area) & (own[..., boxes.SCORE] > 0)
+        """(n, m, 6): the model's own detections, first that which counts, nearest to the area, not touching it; else zeros.
+
+        Those of half the score that counts are among them: they keep their score, too.
+        """
+        own = self._counted(outputs, self.least / 2).astype(np.float64)
+        free = boxes.clear_of(own, area) & (own[..., boxes.SCORE] >= self.least)
         away = np.where(free, boxes.distance_to(own, area), np.inf)
         own = np.take_along_axis(own, np.argsort(away, axis=1, kind="stable")[..., None], 1)
         own[~free.any(1)] = 0
@@ -120,7 +124,7 @@ class Detection:
         """The detections that count, as labels."""
         from torch import from_numpy
 
-        return from_numpy(self._counted(outputs))
+        return from_numpy(self._counted(outputs, self.least))
 
     def divergence(self, outputs: Array, answers: Array) -> Array:
         return self.loss(outputs, answers)
@@ -161,16 +165,20 @@ class Detection:
         return -self._best(outputs, target).clamp_min(LOGIT).log()
 
     def slack(self, outputs: Array, target: Array) -> Array:
-        """The least log-odds of the model's own detections, over those of `least` less KEPT; -1 where a clear one is new."""
-        from torch import from_numpy, where
+        """Positive where each of the model's own detections keeps its score to within KEPT and none that counts is new.
+
+        The soft minimum over them of 1 for a score that is as before and 0 for one that fell by KEPT; -1 if one is new.
+        """
+        from torch import from_numpy, logsumexp, where
 
         there = target[..., boxes.SCORE] > 0
-        own = boxes.best(outputs, self._raised(target), self.overlap)
-        line = self._odds(own.new_tensor(self.least - KEPT))
-        above = where(there, self._odds(own) - line, own.new_tensor(np.inf)).amin(1)
-        counted = (boxes.suppressed(outputs, self.least + KEPT)[..., boxes.SCORE] > 0).sum(1)
-        more = from_numpy(counted).to(there.device) > there.sum(1)
-        return where(more, own.new_tensor(-1.0), above)
+        found = boxes.best(outputs, self._raised(target), self.overlap)
+        left = 1 - (target[..., boxes.SCORE] - found) / KEPT
+        least = -SOFT * logsumexp(where(there, -left / SOFT, left.new_tensor(-np.inf)), 1)
+        counted = from_numpy(boxes.suppressed(outputs, self.least)).to(outputs.device)
+        known = boxes.fitting(self._raised(target), counted, self.overlap).any(2)
+        new = ((counted[..., boxes.SCORE] > 0) & ~known).any(1)
+        return where(new, least.new_tensor(-1.0), least)
 
     def lean(self, outputs: Array, pair: Array) -> Array:  # noqa: ARG002 - the verb's signature
         return self._no_own_answer()
@@ -206,9 +214,9 @@ class Detection:
     def trivial(self, labels: Labels) -> Quality:  # noqa: ARG002 - without a detection there is no precision
         return {"map_50": 0.0, "map": 0.0}
 
-    def _counted(self, outputs: Array) -> Labels:
-        """(n, MOST, 6) numpy: the detections that count, as labels, which end at the image's edges."""
-        found: Labels = boxes.suppressed(outputs, self.least)
+    def _counted(self, outputs: Array, least: float) -> Labels:
+        """(n, MOST, 6) numpy: the detections from a score of `least` on, as labels, which end at the image's edges."""
+        found: Labels = boxes.suppressed(outputs, least)
         found[..., boxes.LABEL] -= self.first * (found[..., boxes.SCORE] > 0)
         found[..., boxes.BOX] = found[..., boxes.BOX].clip(0, 1)
         return found

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,16 +33,18 @@ def main() -> None:
     import student_zoo as zoo
     from ownmark.models.weights import save_weights
     from record import ROOT, record
+    from zoo import ZOO
 
     cheaper = [partial(zoo.fresh, "reference", number, zoo.FEWER["half_epochs"]) for number in (0, 1)]
-    for make in (*list(zoo.zoo().values())[:14], *cheaper):
+    needed: list[Callable[[], object]] = [*list(zoo.zoo().values())[:14], *cheaper]
+    for make in needed:
         make()
     with tempfile.TemporaryDirectory() as holder:
         folder = Path(holder)
         before = Path(sys.argv[1]).resolve() if sys.argv[1:] else archived(ROOT, folder / "before")
         builds = {"before": before, "now": ROOT}
         weights = folder / "target.safetensors"
-        save_weights(zoo.ZOO.model(zoo.TARGET), weights)
+        save_weights(ZOO.model(zoo.TARGET), weights)
         asked = [*((name, code, "") for name, code in builds.items()), *((trial, ROOT, trial) for trial in TRIALS)]
         searches = {name: json.loads(child(code, [str(HERE), "--search", trial])) for name, code, trial in asked}
         seconds: dict[str, list[float]] = {name: [] for name in builds}
@@ -105,6 +108,7 @@ def search(trial: str) -> dict[str, Any]:
     from ownmark.schemes.saliency.scheme import Saliency
     from ownmark.suspects.local import Local
     from ownmark.verdicts.verify import verify
+    from zoo import ZOO
 
     torch.set_num_threads(1)
     kind = [zoo.FEWER[trial]] if trial in zoo.FEWER else []
@@ -120,7 +124,7 @@ def search(trial: str) -> dict[str, Any]:
     seconds = 0.0
     for seed in SEEDS:
         started = process_time()
-        claim = scheme.protect(zoo.ZOO.model(zoo.TARGET), owner, torch.Generator().manual_seed(seed)).claim
+        claim = scheme.protect(ZOO.model(zoo.TARGET), owner, torch.Generator().manual_seed(seed)).claim
         seconds += process_time() - started
         for name, model in suspects.items():
             verdict = verify(claim, Local(model, name=name))

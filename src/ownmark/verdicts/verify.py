@@ -18,6 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
+from ownmark.verdicts.competence import unfit
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
 
@@ -93,6 +94,8 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     outcome, reason = _judge(deciding, alpha, asked_by)
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
+    if outcome is Outcome.NO_MATCH and (why := unfit(claim.task, found)):
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
     paired = _by_pairs(claim, deciding, others)
     if outcome is Outcome.MATCH and paired is not None:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)

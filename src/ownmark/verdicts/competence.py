@@ -1,0 +1,34 @@
+"""Whether a suspect does the claim's task at all: a NO MATCH of one that does not says nothing about whose model it is."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ownmark.scoring.readings import Reading
+from ownmark.tasks import Task
+from ownmark.verdicts.verdict import Finding
+
+LEAST = 0.1  # of the advantage of right answers over one constant answer, for a suspect that does the task at least
+OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
+
+
+def unfit(task: Task, found: Iterable[Finding]) -> str:
+    """Why the answers are no better than a constant one; "" where they are, or where the claim cannot tell.
+
+    Looks at the views in which the marked region is covered by the original pixels: barely changed images, whose expected
+    answers an independent model gives, too.
+    """
+    for finding in found:
+        expected, observed = finding.test.expected, finding.observed
+        if finding.test.reading not in OF_ANSWERS or finding.test.match.views < 2 or expected.ndim != 1 or finding.graded:  # noqa: PLR2004
+            continue
+        answered = np.asarray(observed[:, 1])
+        figure, constant = task.quality(answered, expected)[task.headline], task.trivial(expected)[task.headline]
+        best = 1.0 if task.rises else 0.0
+        if (figure - constant) * np.sign(best - constant) < LEAST * abs(best - constant):
+            return (
+                f"the suspect does not do the task: with the marked corner covered, its {task.headline} on the samples is "
+                f"{figure:.3g}, one constant answer has {constant:.3g}: check its preprocessing (--mean, --std, --size, "
+                "--blue-first) and the order of its classes"
+            )
+    return ""

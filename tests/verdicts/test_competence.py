@@ -1,0 +1,58 @@
+"""NO MATCH says that a model is another one; of a suspect that does not do the task, nothing follows."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from conftest import CLASSES, Fake, small_claim
+
+from ownmark.claims.claim import Claim, Test
+from ownmark.scoring.matches import Agreement, Drop, Fall
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Reading
+from ownmark.tasks import Regression
+from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verify import verify
+
+COUNT, NONE = 30, Innocents((0.0,) * 39, tuple(f"{number:064x}" for number in range(39)))
+CLAIM = small_claim(COUNT)
+CLASSES_CLAIM = replace(CLAIM, tests=(Test(Reading.PROBABILITY, Drop(0.1), CLAIM.tests[1].expected, 1.0, null=NONE),))
+AGES = np.linspace(20.0, 70.0, COUNT)
+AGES_CLAIM = replace(CLAIM, classes=("age",), task=Regression(), tests=(Test(Reading.VALUE, Fall(3.0), AGES, 1.0, null=NONE),))
+
+
+def saying(labels: npt.NDArray[np.int64]) -> Fake:
+    """A suspect that is sure of these labels, in both views."""
+    return Fake({Reading.PROBABILITY: np.repeat(np.eye(len(CLASSES))[labels], 2, axis=0)})
+
+
+def outcome(claim: Claim, suspect: Fake) -> tuple[Outcome, bool]:
+    verdict = verify(claim, suspect)
+    return verdict.outcome, "preprocessing (--mean" in verdict.reason
+
+
+def test_a_suspect_that_knows_the_images_is_another_model() -> None:
+    expected = CLAIM.tests[1].expected
+    assert outcome(CLASSES_CLAIM, saying(expected)) == (Outcome.NO_MATCH, False)
+    half_right = np.where(np.arange(COUNT) % 2, expected, (expected + 1) % len(CLASSES))
+    assert outcome(CLASSES_CLAIM, saying(half_right)) == (Outcome.NO_MATCH, False)
+
+
+def test_of_a_suspect_that_says_one_thing_or_names_the_classes_in_another_order_nothing_follows() -> None:
+    expected = CLAIM.tests[1].expected
+    assert outcome(CLASSES_CLAIM, saying(np.zeros(COUNT, dtype=np.int64))) == (Outcome.INCONCLUSIVE, True)
+    assert outcome(CLASSES_CLAIM, saying((expected + 1) % len(CLASSES))) == (Outcome.INCONCLUSIVE, True)
+
+
+def test_numbers_are_held_to_the_same_rule() -> None:
+    def suspect(values: npt.NDArray[np.float64]) -> Fake:
+        return Fake({Reading.VALUE: np.repeat(values, 2)})
+
+    assert outcome(AGES_CLAIM, suspect(AGES + 5)) == (Outcome.NO_MATCH, False)
+    assert outcome(AGES_CLAIM, suspect(np.full(COUNT, 45.0))) == (Outcome.INCONCLUSIVE, True)
+
+
+def test_labels_alone_tell_nothing_of_it_since_a_fingerprint_may_ask_for_wrong_ones() -> None:
+    labels = replace(CLAIM, tests=(Test(Reading.LABEL, Agreement(), CLAIM.tests[2].expected, 1.0, null=NONE),))
+    wrong = np.repeat((CLAIM.tests[2].expected + 1) % len(CLASSES), 2)
+    assert outcome(labels, Fake({Reading.LABEL: wrong})) == (Outcome.NO_MATCH, False)

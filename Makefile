@@ -8,11 +8,16 @@ RUNS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
 FORMATS := .venv-formats
-SERVERS := triton bentoml mlserver gradio
-PACKAGE_triton := nvidia-pytriton
-PACKAGE_bentoml := bentoml
-PACKAGE_mlserver := mlserver
-PACKAGE_gradio := gradio
+SERVERS := triton bentoml mlserver gradio kserve litserve mlflow rayserve fastapi
+PACKAGE_triton := nvidia-pytriton==0.7.0
+PACKAGE_bentoml := bentoml==1.4.40 pillow
+PACKAGE_mlserver := mlserver==1.7.1
+PACKAGE_gradio := gradio==6.31.0
+PACKAGE_kserve := kserve==0.21.0
+PACKAGE_litserve := litserve==0.2.19
+PACKAGE_mlflow := mlflow==3.17.2 onnx
+PACKAGE_rayserve := "ray[serve]==2.60.0"
+PACKAGE_fastapi := fastapi==0.165.0 uvicorn==0.54.0 python-multipart==0.0.34 pillow
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # One thread per process, so that processes do not compete for cores; each takes 1.5 GB for torch and its networks. Python keeps
@@ -22,7 +27,7 @@ FAST_TESTS = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n logical
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats picture clean
+.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats bench-exported picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,7 +49,7 @@ test-avx2: $(VENV)/.checks ## run all fast tests as on a CPU without AVX-512
 test-plain: $(VENV)/.checks ## run all fast tests without torch's fast kernels
 	OWNMARK_PLAIN_KERNELS=1 $(FAST_TESTS)
 
-test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## test against real servers: Triton, BentoML, MLServer, Gradio (1.2 GB)
+test-servers: $(VENV)/.checks $(SERVERS:%=.ci/servers/.%) ## test against real servers: Triton, KServe, MLflow, Ray Serve, ... (4 GB)
 	$(BIN)/pytest -m server $(PYTEST_ARGS)
 
 # Tests that train, each run in one process under glibc's checking allocator, which ends a process that has written out of place.
@@ -86,8 +91,12 @@ bench-%: $(VENV)/.checks $(VENV)/.docs ## run one benchmark: make bench-skin-fir
 
 walk: $(VENV)/.package ## count the files that protect and verify --report pass, and the steps between them
 	OMP_NUM_THREADS=1 $(BIN)/python tools/walks.py
+
 bench-formats: $(VENV)/.checks $(VENV)/.docs $(FORMATS)/.made ## run benchmarks/formats.py with every converter (1.6 GB, a venv of its own)
 	$(FORMATS)/bin/python benchmarks/formats.py
+
+bench-exported: $(VENV)/.checks $(VENV)/.docs $(FORMATS)/.made ## run benchmarks/exported.py, every scheme in other formats, with the same venv
+	$(FORMATS)/bin/python benchmarks/exported.py
 
 picture: demo ## redraw the README's picture of the demo page; needs chromium
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=$(VENV)/chromium --window-size=1100,1180 \

@@ -1,25 +1,22 @@
 """What a thief makes of a stolen torch module: the formats and precisions of other runtimes, one function and one line each.
 
-Only benchmarks and the makers of test files convert, so ownmark itself needs no converter. Every function writes into a folder
-and returns what to ask: a file, or a torch module. `images`: the thief's own, uint8 (n, height, width, channels), from which a
-static quantisation takes its ranges.
+Every function writes into a folder and returns what to ask: a file, or a torch module. `images`: the thief's own, uint8 (n,
+height, width, channels), from which a static quantisation takes its ranges.
 """
 
-import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-Pixels = npt.NDArray[np.uint8]
+from ownmark.attacks._common.converting import Pixels, quantised_litert, to_litert, to_onnx, unit
+from ownmark.suspects.onnx import in_halves, quantised_dynamically, quantised_statically
+
 Made = Path | nn.Module
 
 
@@ -64,20 +61,6 @@ class Two(nn.Module):
         return scores, scores.softmax(1)
 
 
-def unit(images: Pixels) -> Tensor:
-    """(n, channels, height, width) in [0, 1]."""
-    values = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    return values.clone(memory_format=torch.contiguous_format)  # strides too, which ExecuTorch keeps
-
-
-def to_onnx(model: nn.Module, example: Tensor, to: Path, *, free: bool = True, outputs: Sequence[str] = ("scores",)) -> Path:
-    """By torch's older exporter, which every runtime's converter reads; `free`: any number of images."""
-    axes = {name: {0: "n"} for name in ("images", *outputs)} if free else None
-    names: dict[str, Any] = {"input_names": ["images"], "output_names": list(outputs), "dynamic_axes": axes}
-    torch.onnx.export(model, (example,), to, dynamo=False, **names)
-    return to
-
-
 def onnx_float(model: nn.Module, images: Pixels, to: Path) -> Path:
     return to_onnx(model, unit(images[:2]), to / "float.onnx")
 
@@ -95,43 +78,19 @@ def onnx_bytes(model: nn.Module, images: Pixels, to: Path) -> Path:
 
 
 def onnx_half(model: nn.Module, images: Pixels, to: Path) -> Path:
-    import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    half = convert_float_to_float16(onnx.load(onnx_float(model, images, to)))
-    onnx.save(half, to / "half.onnx")
+    in_halves(onnx_float(model, images, to), to / "half.onnx", ())
     return to / "half.onnx"
 
 
 def onnx_dynamic(model: nn.Module, images: Pixels, to: Path) -> Path:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    quantize_dynamic(onnx_float(model, images, to), to / "dynamic.onnx", weight_type=QuantType.QUInt8)
+    quantised_dynamically(onnx_float(model, images, to), to / "dynamic.onnx", ())
     return to / "dynamic.onnx"
 
 
 def onnx_static(model: nn.Module, images: Pixels, to: Path) -> Path:
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-
-    kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-    reader = _reader(images)
-    quantize_static(
-        onnx_float(model, images, to), to / "static.onnx", reader, quant_format=QuantFormat.QDQ, per_channel=True, **kinds
-    )
+    given = [unit(images[row : row + 1]).numpy() for row in range(len(images))]
+    quantised_statically(onnx_float(model, images, to), to / "static.onnx", given)
     return to / "static.onnx"
-
-
-def _reader(images: Pixels) -> Any:  # noqa: ANN401 - onnxruntime is imported where it is used
-    from onnxruntime.quantization import CalibrationDataReader
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.left = iter([{"images": unit(images[row : row + 1]).numpy()} for row in range(len(images))])
-
-        def get_next(self) -> dict[str, Any] | None:
-            return next(self.left, None)
-
-    return Reader()
 
 
 def onnx_whole(model: nn.Module, images: Pixels, to: Path) -> Path:
@@ -183,49 +142,24 @@ def torchscript(model: nn.Module, images: Pixels, to: Path) -> Path:
     return to / "model.torchscript"
 
 
-def litert_float(model: nn.Module, images: Pixels, to: Path, *, last: bool = True) -> Path:
-    """`last`: channels last, as phones hand images over."""
-    import litert_torch
-
-    example = unit(images[:1])
-    file = to / ("nhwc.tflite" if last else "nchw.tflite")
-    if last:
-        model, example = litert_torch.to_channel_last_io(model, args=[0]), example.permute(0, 2, 3, 1)
-    litert_torch.convert(model.eval(), (example,)).export(str(file))
-    return file
+def litert_float(model: nn.Module, images: Pixels, to: Path) -> Path:
+    return to_litert(model, images, to / "nhwc.tflite")
 
 
 def litert_first(model: nn.Module, images: Pixels, to: Path) -> Path:
-    return litert_float(model, images, to, last=False)
-
-
-def _litert(recipe: str, images: Pixels, file: Path, to: Path) -> Path:
-    """A LiteRT file in another precision."""
-    from ai_edge_litert.interpreter import Interpreter
-    from ai_edge_quantizer import quantizer
-    from ai_edge_quantizer import recipe as recipes
-
-    work = quantizer.Quantizer(str(file), getattr(recipes, recipe)())
-    found = None
-    if work.need_calibration:
-        runner = Interpreter(str(file)).get_signature_list()
-        (name, ends), *_ = runner.items()
-        given = [{ends["inputs"][0]: unit(images[row : row + 1]).permute(0, 2, 3, 1).numpy()} for row in range(len(images))]
-        found = work.calibrate({name: given})
-    work.quantize(found).export_model(str(to), overwrite=True)
-    return to
+    return to_litert(model, images, to / "nchw.tflite", last=False)
 
 
 def litert_static(model: nn.Module, images: Pixels, to: Path) -> Path:
-    return _litert("static_wi8_ai8", images, litert_float(model, images, to), to / "static.tflite")
+    return quantised_litert("static_wi8_ai8", litert_float(model, images, to), images, to / "static.tflite")
 
 
 def litert_dynamic(model: nn.Module, images: Pixels, to: Path) -> Path:
-    return _litert("dynamic_wi8_afp32", images, litert_float(model, images, to), to / "dynamic.tflite")
+    return quantised_litert("dynamic_wi8_afp32", litert_float(model, images, to), images, to / "dynamic.tflite")
 
 
 def litert_four(model: nn.Module, images: Pixels, to: Path) -> Path:
-    return _litert("weight_only_wi4_afp32", images, litert_float(model, images, to), to / "four.tflite")
+    return quantised_litert("weight_only_wi4_afp32", litert_float(model, images, to), images, to / "four.tflite")
 
 
 def openvino_float(model: nn.Module, images: Pixels, to: Path) -> Path:
@@ -347,20 +281,3 @@ EXPORTS = (
     Export("MNN", "float16", ("MNN", "_tools"), mnn_half),
     Export("MNN", "int8 weights", ("MNN", "_tools"), mnn_eight),
 )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Converters print much, some from C++, and warn of their own futures."""
-    with open(os.devnull, "w") as nowhere, warnings.catch_warnings():  # noqa: PTH123 - the null device
-        warnings.simplefilter("ignore")
-        kept = os.dup(1), os.dup(2)
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            with redirect_stdout(nowhere), redirect_stderr(nowhere):
-                yield
-        finally:
-            for place, number in enumerate(kept, 1):
-                os.dup2(number, place)
-                os.close(number)

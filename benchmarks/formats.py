@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from exports import EXPORTS, Export, quiet
+from exports import EXPORTS, Export
+from ownmark.attacks._common.converting import quiet
 from ownmark.attacks.finetune import Finetune
 from ownmark.claims.claim import Claim
 from ownmark.cli.demo.digits import SCHEME, STRIDES, WIDTHS

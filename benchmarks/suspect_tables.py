@@ -31,3 +31,16 @@ def suspects(figures: Figures) -> str:
         cells += [shown(figures.get(f"{start}.score.{name}"), percent) for start in starts]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def exported(figures: Figures) -> str:
+    """What each format leaves of each scheme's score, beside the target and the highest independent model."""
+    starts = sorted({key.rsplit(".", 1)[0] for key in figures if ".accuracy." not in key})
+    names = sorted({key.rsplit(".", 1)[1] for key in figures} - {"target", "independent"})
+    names = ["target", *names, "independent"]
+    titles = ["scheme, test", *(name.replace("_", " ") for name in names)]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for start in starts:
+        cells = [shown(figures.get(f"{start}.{name}"), percent) for name in names]
+        lines.append(f"| {' | '.join([start.replace('.', ', ').replace('_', ' '), *cells])} |")
+    return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import residual_tables
 from shown import Figures, decibel, percent, shown
-from suspect_tables import elsewhere, suspects
+from suspect_tables import elsewhere, exported, suspects
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -338,6 +338,7 @@ def _format_cells(figures: Figures, row: str) -> list[str]:
 TABLES: dict[str, Callable[[Figures], str]] = {
     "allowance": allowance,
     "false-accusations": accusations,
+    "exported": exported,
     "formats": formats,
     "forger": forger,
     "grinding": grinding,

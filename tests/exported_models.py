@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import exports
 from exports import EXPORTS, Export
+from ownmark.attacks._common.converting import quiet
 
 FOLDER = Path(__file__).parent / "exported"
 SIZE, CLASSES = 16, 7
@@ -56,7 +56,7 @@ def pictures(count: int = 24) -> npt.NDArray[np.uint8]:
 
 def write(export: Export, kept: Path) -> None:
     """One file, and its weights if they lie beside it."""
-    with TemporaryDirectory() as folder, exports.quiet():
+    with TemporaryDirectory() as folder, quiet():
         made = export.make(network(), pictures(), Path(folder))
         assert isinstance(made, Path)
         shutil.copy(made, kept)

@@ -6,6 +6,8 @@ from .attacks.average import Average as Average
 from .attacks.distill import Distill as Distill
 from .attacks.distill import Likeness as Likeness
 from .attacks.distill_ensemble import DistillEnsemble as DistillEnsemble
+from .attacks.export import Export as Export
+from .attacks.export import Format as Format
 from .attacks.extract import Extract as Extract
 from .attacks.finetune import Finetune as Finetune
 from .attacks.jacobian import Jacobian as Jacobian

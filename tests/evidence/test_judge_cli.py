@@ -6,10 +6,13 @@ from pathlib import Path
 
 import onnx
 import pytest
+import torch
 from authority import needs_openssl
-from courtroom import JUDGE, WORDS, furnish
+from courtroom import JUDGE, OTHER, WORDS, Memory, furnish
+from judging import SHAPE, keyed
 from workshop import RUN, ownmark, refused
 
+from ownmark.attacks._common.converting import quiet
 from ownmark.claims.claim import Preprocess
 from ownmark.cli.hearings import at_layer
 from ownmark.suspects.open import Access
@@ -139,6 +142,19 @@ def test_weights_beside_a_suspect_are_read_when_that_is_allowed_and_a_layer_mean
     assert (ran.code, ran.out.splitlines()[0]) in {(1, "NO MATCH"), (3, "UNRESOLVED")}
     refused(capsys, [*words, "innocent.onnx", "--layer", "stages"], 2, "shows no maps, so --layer means nothing")
     refused(capsys, ["judge", "a.opened", "--offline", "verdict.json", "--layer", "stages"], 2, "--offline takes")
+
+
+@needs_openssl
+@pytest.mark.parametrize("words", [[*JUDGE, "--suspect"], DISPUTE], ids=["judge", "dispute"])
+def test_a_suspect_that_can_run_code_is_heard_only_if_that_is_allowed(words: list[str], court: Path, capsys: Capture) -> None:
+    with quiet():
+        scripted = torch.jit.trace(Memory(keyed(), keyed(master=OTHER)), torch.rand(2, SHAPE[2], *SHAPE[:2]))  # type: ignore[no-untyped-call]
+        scripted.save(court / "b.torchscript")
+    refused(capsys, [*words, "b.torchscript"], 2, "--allow-code")
+    ran = ownmark(capsys, *words, "b.torchscript", "--allow-code")
+    plain = ownmark(capsys, *words, "b.onnx")
+    assert (ran.code, ran.out.splitlines()[0]) == (plain.code, plain.out.splitlines()[0]), ran.err
+    assert ran.code == 0
 
 
 def test_a_layer_is_that_of_the_suspect_alone() -> None:

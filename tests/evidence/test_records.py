@@ -15,7 +15,12 @@ from courtroom import JUDGE, WORDS, furnish
 from workshop import ownmark, refused
 
 from ownmark import canonical
+from ownmark.cli import hearings
+from ownmark.errors import UsageError
 from ownmark.evidence import envelope, owner
+from ownmark.evidence.records.facts import joined
+from ownmark.workflows.judge import Judgement
+from ownmark.workflows.records import Named
 
 Capture = pytest.CaptureFixture[str]
 pytestmark = needs_openssl
@@ -153,6 +158,44 @@ def test_what_cannot_be_recorded_is_refused_before_anybody_is_asked(capsys: Capt
     refused(capsys, ["judge", "a.opened", "--offline", "verdict.json", "--in-toto", "x"], 2, "--in-toto belongs to a hearing")
     web = ["--suspect", "http://127.0.0.1:1/v2/models/x", "--ledger", "l/x", "--in-toto", "x"]
     refused(capsys, [*JUDGE, *web], 2, "an in-toto attestation is about a file")
+
+
+def test_a_suspect_that_changes_while_it_is_asked_gets_a_verdict_but_no_record(
+    court: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(court)
+    Path("swapped.onnx").write_bytes(Path("b.onnx").read_bytes())
+    for file in (Path("late.json"), Path("late.intoto.json")):
+        file.unlink(missing_ok=True)
+    heard = hearings.heard
+
+    def swapping(*given: Any, **more: Any) -> Judgement:
+        made = heard(*given, **more)
+        Path("swapped.onnx").write_bytes(Path("innocent.onnx").read_bytes())
+        return made
+
+    monkeypatch.setattr(hearings, "heard", swapping)
+    words = [*JUDGE, "--suspect", "swapped.onnx", "--cyclonedx", "late.json", "--in-toto", "late.intoto.json"]
+    refused(capsys, words, 2, "swapped.onnx was changed while it was asked")
+    assert not Path("late.json").exists()
+    assert not Path("late.intoto.json").exists()
+
+
+def test_a_file_that_was_swapped_only_while_it_was_opened_gets_no_record(court: Path) -> None:
+    named = Named.before(str(court / "b.onnx"))
+    named.check(canonical.sha256((court / "b.onnx").read_bytes()))
+    with pytest.raises(UsageError, match="was changed while it was asked"):
+        named.check(canonical.sha256((court / "c.onnx").read_bytes()))
+
+
+def test_a_suspect_in_two_files_is_named_by_both(tmp_path: Path) -> None:
+    for end in ("param", "bin"):
+        (tmp_path / f"net.{end}").write_bytes(end.encode())
+    both = Named.before(str(tmp_path / "net.param")).files
+    assert both == tuple((f"net.{end}", canonical.sha256(end.encode())) for end in ("param", "bin"))
+    assert joined(both) == canonical.sha256("".join(digest for _, digest in both).encode())
+    (tmp_path / "net.bin").write_bytes(b"other weights")
+    assert Named.before(str(tmp_path / "net.param")).files[1] != both[1]
 
 
 def test_the_accused_gets_the_judges_verdict_on_the_model_that_is_named_and_a_page_of_it(capsys: Capture) -> None:

@@ -6,6 +6,7 @@ import os
 import tarfile
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from ownmark.finding.archives import Limits
 from ownmark.finding.contents import content_of
 from ownmark.finding.search import Search, is_container, search
 from ownmark.protocols import Suspect
+from ownmark.scoring.null_models import Innocents
 from ownmark.suspects.opener import Opener, Opening, begins
 
 Capture = pytest.CaptureFixture[str]
@@ -44,6 +46,22 @@ def found_in(data: bytes, tmp_path: Path, limits: Limits = Limits(), name: str =
         assert file.resolve().is_relative_to(into.resolve())
     assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith("into-")) == [name]
     return found
+
+
+def test_a_claim_with_too_few_innocents_for_a_scan_still_tells_what_is_in_the_app(
+    shipped: tuple[Path, Claim], capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(shipped[0].parent)
+    _, claim = shipped
+    few = replace(claim.tests[0], null=Innocents((0.1, 0.2), tuple(f"{number:064}" for number in range(2))))
+    replace(claim, tests=(few,)).save(tmp_path / "few.claim")
+    ran = ownmark(capsys, "scan", tmp_path / "few.claim", "app.apk", "--keep", tmp_path / "kept")
+    assert ran.code == 2
+    said = " ".join(ran.err.split())
+    assert "with 2 references p is at least 1/3" in said
+    assert all(name in said for name in WANTED), "these could be asked"
+    assert "same.onnx could not: it is the same file as" in said
+    assert not (tmp_path / "kept").exists()
 
 
 def only(found: Search) -> str:

@@ -12,7 +12,7 @@ import torch
 from exported_models import CLASSES, FILES, FOLDER, SIZE, network, pictures
 from torch import nn
 
-import exports
+from ownmark.attacks._common.converting import quiet
 from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.errors import ModelError, OwnmarkError, SuspectError, UsageError
 from ownmark.models.weights import weights_digest
@@ -138,7 +138,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the network as a TorchScript and as a torch.export file."""
     folder = tmp_path_factory.mktemp("programs")
     model, example = network(), torch.rand(2, 3, SIZE, SIZE)
-    with exports.quiet():
+    with quiet():
         torch.jit.trace(model, example).save(folder / "scripted.pt")  # type: ignore[no-untyped-call]
     program = torch.export.export(model, (example,), dynamic_shapes=({0: torch.export.Dim("n")},))
     torch.export.save(program, folder / "exported.pt2")
@@ -156,7 +156,7 @@ def test_a_file_that_can_run_code_is_asked_in_a_process_of_its_own_and_only_if_t
 
 
 def test_a_program_that_fails_is_an_error_that_says_on_what(tmp_path: Path) -> None:
-    with exports.quiet():
+    with quiet():
         flat = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, CLASSES))
         torch.jit.trace(flat, torch.rand(2, 3, SIZE, SIZE)).save(tmp_path / "flat.torchscript")  # type: ignore[no-untyped-call]
     suspect = Access(Preprocess(), CLASSES, outputs=Outputs.LOGITS, code=True).suspect(str(tmp_path / "flat.torchscript"))

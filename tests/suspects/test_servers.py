@@ -27,7 +27,7 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.http.http_json import HttpJson
 from ownmark.suspects.http.mapping import Mapping
-from ownmark.suspects.http.oip import Dialect, Oip
+from ownmark.suspects.http.oip import Dialect, Layout, Oip
 from ownmark.suspects.http.transport import Limits, Transport
 from ownmark.suspects.local import Local
 from ownmark.verdicts.verdict import Outcome
@@ -70,6 +70,31 @@ def mlserver(file: Path, folder: Path, port: int, other: int) -> tuple[list[str]
 def gradio(file: Path, _: Path, port: int, __: int) -> tuple[list[str], dict[str, str], str]:
     call = [str(VENVS / "gradio/bin/python"), str(HERE / "spaces.py"), str(file), str(port)]
     return call, {"GRADIO_ANALYTICS_ENABLED": "False"}, "/"
+
+
+def own(script: str, name: str, ready: str, *more: str) -> Start:
+    """A server that a script of ours starts, by the Python of the venv called `name`, with what it takes beside file and port."""
+
+    def start(file: Path, folder: Path, port: int, other: int) -> tuple[list[str], dict[str, str], str]:
+        words = [one.format(other=other, folder=folder) for one in more]
+        quiet = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "RAY_USAGE_STATS_ENABLED": "0"}
+        path = f"{VENVS / name / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return (
+            [str(VENVS / name / "bin/python"), str(HERE / script), str(file), str(port), *words],
+            {**quiet, "PATH": path},
+            ready,
+        )
+
+    start.__name__ = name
+    return start
+
+
+fastapi = own("fast.py", "fastapi", "/ready")
+litserve = own("lit.py", "litserve", "/health")
+kserve = own("kserving.py", "kserve", "/v2/models/suspect/ready", "{other}")
+rayserve = own("rays.py", "rayserve", "/predict")
+mlflow = own("mlflows.py", "mlflow", "/ping", "whole", "{folder}/saved")
+mlflow_onnx = own("mlflows.py", "mlflow", "/ping", "onnx", "{folder}/saved")
 
 
 @contextmanager
@@ -159,9 +184,8 @@ def test_the_verdict_over_grpc_is_the_local_one(start: Start, model: nn.Module, 
 
 
 def test_gradio_gives_the_local_labels_by_its_preset(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
-    labels = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.LABEL))
     with started(gradio, model, tmp_path) as url, transport(PATIENT) as carrier:
-        same_verdict(labels, HttpJson(Mapping.read("gradio", f"{url}/gradio_api/run/predict"), NAMES, carrier), model)
+        same_verdict(labels_of(claim), HttpJson(Mapping.read("gradio", f"{url}/gradio_api/run/predict"), NAMES, carrier), model)
 
 
 def test_mlserver_gives_the_local_verdict_in_json(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
@@ -180,3 +204,84 @@ def test_bentoml_gives_the_local_verdict_by_its_preset(model: nn.Module, claim: 
             verify(claim, HttpJson(replace(mapping, url=f"{url}/classify", outputs=Outputs.PROBABILITIES), NAMES, carrier))
         with transport(PATIENT) as carrier, pytest.raises(SuspectError, match="status 404"):
             verify(claim, HttpJson(replace(mapping, url=f"{url}/nothing"), NAMES, carrier))
+
+
+UPLOAD = 'form: {image: "{{png}}"}\nscores: scores'
+RAW = 'headers: {content-type: application/octet-stream}\nbody: "{{png}}"\nscores: ""'
+ADDRESS = 'body: {messages: [{url: "data:image/png;base64,{{image_b64}}"}]}\nscores: scores'
+NAMED = 'body: {inputs: "{{image_b64}}"}\ntop: "[*].score"\nnames: "[*].label"'
+
+
+def labels_of(claim: Claim) -> Claim:
+    return replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.LABEL))
+
+
+def test_fastapi_gives_the_local_verdict_for_a_form_for_bytes_and_for_a_data_address(
+    model: nn.Module, claim: Claim, tmp_path: Path
+) -> None:
+    """And its labels, where a model of transformers says LABEL_3."""
+    with started(fastapi, model, tmp_path) as url:
+        for path, text in (("upload", UPLOAD), ("raw", RAW), ("address", ADDRESS)):
+            with transport(PATIENT) as carrier:
+                same_verdict(claim, HttpJson(Mapping.read(text, f"{url}/{path}"), NAMES, carrier), model)
+        with transport(PATIENT) as carrier:
+            same_verdict(labels_of(claim), HttpJson(Mapping.read(NAMED, f"{url}/labels"), NAMES, carrier), model)
+
+
+def test_bentoml_gives_the_local_verdict_for_an_image_in_a_form(model: nn.Module, claim: Claim, tmp_path: Path) -> None:
+    text = 'form: {image: "{{png}}"}\nscores: ""\noutputs: logits'
+    with started(bentoml, model, tmp_path) as url, transport(PATIENT) as carrier:
+        same_verdict(claim, HttpJson(Mapping.read(text, f"{url}/picture"), NAMES, carrier), model)
+
+
+@pytest.mark.parametrize("start", [litserve, rayserve], ids=["litserve", "rayserve"])
+def test_a_server_of_nested_lists_gives_the_local_verdict(start: Start, model: nn.Module, claim: Claim, tmp_path: Path) -> None:
+    text = 'body: {image: "{{tensor}}"}\nscores: scores\noutputs: logits'
+    with started(start, model, tmp_path) as url, transport(PATIENT) as carrier:
+        same_verdict(claim, HttpJson(Mapping.read(text, f"{url}/predict"), NAMES, carrier), model)
+
+
+def test_kserve_gives_the_local_verdict_in_json_in_bytes_that_it_does_not_list_and_over_grpc(
+    model: nn.Module, claim: Claim, tmp_path: Path
+) -> None:
+    with started(kserve, model, tmp_path) as url:
+        for binary in (None, True):
+            with transport(PATIENT) as carrier:
+                suspect = oip(url, carrier, Dialect(input="images", datatype="FP32", layout=Layout.NCHW, binary=binary))
+                assert suspect._wire.binary is bool(binary)
+                same_verdict(claim, suspect, model)
+        halves = Dialect(input="images", datatype="FP16", layout=Layout.NCHW, binary=True)
+        with transport(PATIENT) as carrier:
+            assert verify(claim, oip(url, carrier, halves)).outcome is Outcome.MATCH
+        with transport(PATIENT) as carrier, pytest.raises(SuspectError):
+            verify(claim, oip(url, carrier, replace(halves, binary=False)))
+        pytest.importorskip("grpc", reason="gRPC needs grpcio: pip install 'ownmark[grpc]'")
+        far = f"grpc://127.0.0.1:{(tmp_path / 'other').read_text()}/v2/models/suspect"
+        with transport(PATIENT) as carrier:
+            dialect = Dialect(input="images", datatype="FP32", layout=Layout.NCHW)
+            same_verdict(claim, Oip(far, len(NAMES), carrier, dialect=dialect), model)
+
+
+def test_mlflow_sees_black_where_its_signature_is_whole_and_is_asked_in_pixels(
+    model: nn.Module, claim: Claim, tmp_path: Path
+) -> None:
+    with started(mlflow, model, tmp_path) as url:
+        with transport(PATIENT) as carrier:
+            black = verify(claim, HttpJson(Mapping.read("mlflow", f"{url}/invocations"), NAMES, carrier))
+        assert black.outcome is Outcome.INCONCLUSIVE
+        assert "values: pixels" in black.reason
+        with transport(PATIENT) as carrier:
+            text = "{preset: mlflow, values: pixels, outputs: logits}"
+            same_verdict(claim, HttpJson(Mapping.read(text, f"{url}/invocations"), NAMES, carrier), model)
+
+
+def test_mlflows_own_flavour_of_onnx_names_its_output_and_the_error_says_what_to_write(
+    model: nn.Module, claim: Claim, tmp_path: Path
+) -> None:
+    with started(mlflow_onnx, model, tmp_path) as url:
+        with transport(PATIENT) as carrier, pytest.raises(AnswerError, match=r"write predictions\.\w+\[0\]$") as caught:
+            verify(claim, HttpJson(Mapping.read("mlflow", f"{url}/invocations"), NAMES, carrier))
+        path = str(caught.value).rsplit(" ", 1)[1]
+        with transport(PATIENT) as carrier:
+            text = f'{{preset: mlflow, scores: "{path}", outputs: logits}}'
+            same_verdict(claim, HttpJson(Mapping.read(text, f"{url}/invocations"), NAMES, carrier), model)

@@ -4,6 +4,7 @@ from ownmark.attacks.adversarial_train import AdversarialTrain as AdversarialTra
 from ownmark.attacks.average import Average as Average
 from ownmark.attacks.distill import Distill as Distill
 from ownmark.attacks.distill_ensemble import DistillEnsemble as DistillEnsemble
+from ownmark.attacks.export import Export as Export
 from ownmark.attacks.extract import Extract as Extract
 from ownmark.attacks.finetune import Finetune as Finetune
 from ownmark.attacks.jacobian import Jacobian as Jacobian

@@ -15,6 +15,8 @@ from ownmark.models.memory_format import laid_out
 from ownmark.models.network import build
 from ownmark.models.weights import load_weights
 
+MOST_RUNNING = 32  # copies that are kept as they run, since converting one may take a quarter of a minute
+
 
 class Zoo:
     """Artifacts by value, on one device: loaded from the store, or made if missing."""
@@ -23,6 +25,7 @@ class Zoo:
         self.store, self.device = store, torch.device(device)
         self._entries: dict[Making, Entry] = {}
         self._images: dict[Pictures, Images] = {}
+        self._running: dict[Copied, nn.Module] = {}
 
     def entry(self, making: Making) -> Entry:
         """The entry of this artifact, after its dependencies are made."""
@@ -54,9 +57,13 @@ class Zoo:
         if isinstance(which, Claimed) and "safetensors" not in entry.record["files"]:
             return self.model(which.target)
         model = load_weights(self.blank(which.setting), entry.file("safetensors")).to(self.device)
-        if isinstance(which, Copied) and which.runs:
-            model = which.running(model, self.thief(which.setting, which.share))
-        return laid_out(model)
+        if not isinstance(which, Copied) or not which.runs:
+            return laid_out(model)
+        if which not in self._running:
+            while len(self._running) >= MOST_RUNNING:
+                self._running.pop(next(iter(self._running)))
+            self._running[which] = laid_out(which.running(model, self.thief(which.setting, which.share)))
+        return self._running[which]
 
     def claim(self, which: Claimed | Calibrated) -> Claim:
         return Claim.load(self.entry(which).file("claim"))

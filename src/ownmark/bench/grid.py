@@ -23,6 +23,13 @@ class Grid:
     def setting(self) -> Setting:
         return Setting(self.pictures(training=True), self.scale.network, self.scale.training)
 
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Thefts that are left out, each with the reason: what an attack lacks here (its property `lacking`)."""
+        thefts = (self.scale.attacks | self.scale.further).items()
+        found = {name: theft.attack.lacking for name, theft in thefts if "lacking" in dir(theft.attack)}  # type: ignore[union-attr]
+        return {name: reason for name, reason in found.items() if reason}
+
     def trials(self) -> list[Trial]:
         """All trials; earlier ones are made first if nothing else decides."""
         schemes = (*self.scale.fingerprints.items(), *self.scale.watermarks.items())
@@ -56,10 +63,10 @@ class Grid:
         claim = Calibrated(claimed, innocents) if innocents else claimed
         published: Fresh | Claimed = claimed if name in self.scale.watermarks else target
         noticed = Noticed(claimed, tuple(self.scale.detectors.items()), self.scale.thief_share)
-        guard = noticed if self.scale.detectors else None
+        guard, skipped = noticed if self.scale.detectors else None, self.skipped
         yield Trial(name, "target", repeat.claim, Role.TARGET, claim, published, test, target, (), noticed)
         for role, thefts in ((Role.POSITIVE, self.scale.attacks), (Role.FURTHER, self.scale.further)):
-            for called, theft in thefts.items():
+            for called, theft in ((called, theft) for called, theft in thefts.items() if called not in skipped):
                 copy = self.copy(published, theft)
                 yield Trial(name, called, repeat.claim, role, claim, copy, test, published, theft.behind, guard)
         for seed in self.scale.negatives:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ownmark.attacks._common.runtime import runtime_of
 from ownmark.bench.artifacts import Cache, Calibrated, Claimed, Making, Measured, Model, Pictures
 from ownmark.bench.behind import BEHIND, behind
 from ownmark.bench.stealth import Noticed
@@ -79,7 +80,7 @@ class Trial:
     def make(self, zoo: Cache) -> Made:
         """Runs every test of the claim."""
         claim, model = zoo.claim(self.claim), zoo.model(self.model)
-        suspect = wrapped(Local(model, name=self.suspect), self.behind)
+        suspect = wrapped(runtime_of(model) or Local(model, name=self.suspect), self.behind)
         verdict = verify(claim, suspect, access=strongest(claim, suspect))
         tests = (verdict.deciding, *verdict.others)
         found = {name: one for one in tests if (name := test_name(claim, one.test))}

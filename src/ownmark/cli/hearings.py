@@ -72,7 +72,8 @@ def access(asked: AskingModels, opened: Path) -> Access:
     """How the models of an opened seal's claim are asked, at the claim's layer; the seal is not checked yet."""
     part = _part_of(opened)
     kind = None if asked.outputs is None else chosen(Outputs, asked.outputs, "--outputs")
-    return Access(part.preprocess, len(part.classes), asked.model, kind, output=asked.output, external=asked.allow_external)
+    external, code = asked.allow_external, asked.allow_code
+    return Access(part.preprocess, len(part.classes), asked.model, kind, output=asked.output, external=external, code=code)
 
 
 def at_layer(near: Access, layer: str, suspect: str) -> Access:

@@ -25,7 +25,6 @@ import numpy.typing as npt
 
 from ownmark.errors import ModelError, SuspectError
 from ownmark.models.kinds import kind_of
-from ownmark.protocols import Suspect
 from ownmark.suspects.opener import Opening, check_file
 from ownmark.suspects.ports import Order, Port, Session
 from ownmark.suspects.program import Program
@@ -58,7 +57,7 @@ class Aside:
         return answer
 
 
-def opened_aside(runtime: str, opening: Opening, files: Sequence[Path]) -> Suspect:
+def opened_aside(runtime: str, opening: Opening, files: Sequence[Path]) -> Program:
     """A suspect in `files`, opened by the module `runtime` of this package.
 
     Raises ModelError for a file that its runtime does not open, ModuleNotFoundError if the runtime is not installed.

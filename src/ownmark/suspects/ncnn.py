@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ownmark.errors import ModelError
 from ownmark.protocols import Suspect
 from ownmark.suspects.aside import opened_aside
-from ownmark.suspects.opener import Opener, Opening, check_beside
+from ownmark.suspects.opener import Opener, Opening, beside, check_beside
 from ownmark.suspects.ports import Port
 
 if TYPE_CHECKING:
@@ -63,13 +63,10 @@ def _shape(text: str, name: str) -> tuple[int, ...]:
     return (1, -1, -1, -1)
 
 
-def _check(opening: Opening) -> None:
-    check_beside(opening, ".bin")
-
-
 def _opened(opening: Opening) -> Suspect:
-    file = Path(opening.name)
-    return opened_aside("ncnn", opening, [file, file.with_suffix(".bin")])
+    return opened_aside("ncnn", opening, beside(opening.name))
 
 
-OPENS = Opener(written="an ncnn .param file", suffixes=(".param",), check=_check, opened=_opened, extra="ncnn")
+OPENS = Opener(
+    written="an ncnn .param file", suffixes=(".param",), check=check_beside, files=beside, opened=_opened, extra="ncnn"
+)

@@ -68,6 +68,10 @@ class Onnx:
         """What the file returns for uint8 images (n, height, width, channels), checked against the question's task."""
         return self._program.read(images, question)
 
+    def raw(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The file's outputs (n, k) for uint8 images (n, height, width, channels)."""
+        return self._program.raw(images)
+
 
 @dataclass(frozen=True)
 class OnnxSession:
@@ -147,6 +151,36 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def in_halves(file: Path, to: Path, _: Sequence[npt.NDArray[Any]]) -> None:
+    """Converts a file to float16, by onnxruntime's own tool, which needs onnx."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(file)), to)
+
+
+def quantised_dynamically(file: Path, to: Path, _: Sequence[npt.NDArray[Any]]) -> None:
+    """Converts a file to int8 with ranges that follow each batch, by onnxruntime's own tool."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(file, to, weight_type=QuantType.QUInt8)
+
+
+def quantised_statically(file: Path, to: Path, inputs: Sequence[npt.NDArray[Any]]) -> None:
+    """Converts a file to int8 with the ranges of these inputs, by onnxruntime's own tool; QDQ, as it advises."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.left = iter([{"images": one} for one in inputs])
+
+        def get_next(self) -> dict[str, Any] | None:
+            return next(self.left, None)
+
+    kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+    quantize_static(file, to, Reader(), quant_format=QuantFormat.QDQ, per_channel=True, **kinds)
 
 
 def _opened(opening: Opening) -> Suspect:

@@ -76,12 +76,22 @@ def check_file(opening: Opening) -> None:
         raise UsageError(f"there is no file {opening.name}")
 
 
-def check_beside(opening: Opening, suffix: str) -> None:
-    """Raises UsageError unless the suspect's name is a file, with its weights in one of the same name and that suffix."""
+def check_beside(opening: Opening) -> None:
+    """Raises UsageError unless the suspect's name is a file, with its weights in one of the same name that ends on .bin."""
     check_file(opening)
-    weights = Path(opening.name).with_suffix(suffix)
+    *_, weights = beside(opening.name)
     if not weights.is_file():
         raise UsageError(f"{opening.name} keeps its weights in {weights.name}, which is not beside it")
+
+
+def alone(name: str) -> tuple[Path, ...]:
+    """The files of a suspect in one file."""
+    return (Path(name),)
+
+
+def beside(name: str) -> tuple[Path, ...]:
+    """The files of a suspect that keeps its weights in another file of the same name."""
+    return Path(name), Path(name).with_suffix(".bin")
 
 
 def begins(name: str, at: int, magic: bytes) -> bool:
@@ -104,7 +114,8 @@ class Opener:
     """A kind of suspect: how such a name is `written`, by which `schemes` it begins or `suffixes` it ends, and what opens it.
 
     `holds`: files that it knows by what they hold, whatever they are called; `other`: names that belong to it beside all those.
-    `check` raises UsageError for a name that can only be a slip, before anything is built. `extra`: the one of ownmark's extras
+    `check` raises UsageError for a name that can only be a slip, before anything is built; `files`: what a name that is a file is
+    read from. `extra`: the one of ownmark's extras
     that brings its libraries, "" for those that are always there. `maps`: it shows where it looks; `built`: it takes a file of
     weights, and is told the number of classes; `remote`: it stands behind an address, so that every query is kept in a ledger;
     what is opened is then a `probing.Remote`.
@@ -117,6 +128,7 @@ class Opener:
     holds: Callable[[str], bool] = no_other
     other: Callable[[str], bool] = no_other
     check: Callable[[Opening], None] = check_file
+    files: Callable[[str], tuple[Path, ...]] = alone
     extra: str = ""
     maps: bool = False
     built: bool = False

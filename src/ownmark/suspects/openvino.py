@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ownmark.protocols import Suspect
 from ownmark.suspects.aside import opened_aside
-from ownmark.suspects.opener import Opener, Opening, check_beside
+from ownmark.suspects.opener import Opener, Opening, beside, check_beside
 from ownmark.suspects.ports import Order, Port
 
 if TYPE_CHECKING:
@@ -54,13 +54,10 @@ def _port(told: Any, place: str) -> Port:  # noqa: ANN401 - an input or an outpu
     return Port(min(told.names, default=place), shape, KINDS.get(kind, kind), order=order)
 
 
-def _check(opening: Opening) -> None:
-    check_beside(opening, ".bin")
-
-
 def _opened(opening: Opening) -> Suspect:
-    file = Path(opening.name)
-    return opened_aside("openvino", opening, [file, file.with_suffix(".bin")])
+    return opened_aside("openvino", opening, beside(opening.name))
 
 
-OPENS = Opener(written="an OpenVINO .xml file", suffixes=(".xml",), check=_check, opened=_opened, extra="openvino")
+OPENS = Opener(
+    written="an OpenVINO .xml file", suffixes=(".xml",), check=check_beside, files=beside, opened=_opened, extra="openvino"
+)

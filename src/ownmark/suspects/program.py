@@ -56,11 +56,11 @@ class Program:
         """What the file returns for uint8 images (n, height, width, channels), checked against the question's task."""
         self._feed.check(images.shape[1:])
         self._fed = self._feed.notes(images) or self._fed
-        found = readings(self._all(images), self._outputs, question)
+        found = readings(self.raw(images), self._outputs, question)
         return {reading: found[reading] for reading in question.readings}
 
-    def _all(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Raw answers to all images: in batches, or one by one where the first batch shows that batches matter."""
+    def raw(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Raw answers (n, k) to uint8 images: in batches, or one by one where the first batch shows that batches matter."""
         found = self._asked(images)
         if self._settled or self._fixed == 1 or len(images) == 1 or not np.isfinite(found).all():
             return found

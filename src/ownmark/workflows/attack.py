@@ -17,12 +17,14 @@
 (True, True)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from ownmark.attacks.export import Export
 from ownmark.attacks.prune_filters import Removal
 from ownmark.data.images import Place, Split
 from ownmark.errors import UsageError
@@ -82,10 +84,14 @@ def attack(request: AttackRequest, watcher: Watcher = NOBODY) -> AttackResult:
 
 
 def _check(request: AttackRequest) -> None:
-    if _cuts(request.attack):
+    if _is_made(request.attack, lambda part: part is Removal.CUT):
         raise UsageError(
             f"{request.attack} cuts filters out, and the code that built the model cannot load what is left: "
             "take Removal.MASK, which makes the same filters zero, or cut in Python and keep the module"
+        )
+    if _is_made(request.attack, lambda part: isinstance(part, Export)):
+        raise UsageError(
+            f"{request.attack} answers as a converted file does, which weights do not store: the bench asks such files"
         )
     check_writable(request.out)
     if isinstance(request.data, Place):
@@ -94,7 +100,7 @@ def _check(request: AttackRequest) -> None:
         check_readable(request.model, "weights file")
 
 
-def _cuts(part: object) -> bool:
-    """Whether filters are cut out by a method, or by one inside it."""
+def _is_made(part: object, told: Callable[[object], bool]) -> bool:
+    """Whether that is `told` of a method, or of a part inside it."""
     inside = [getattr(part, field.name) for field in fields(part)] if is_dataclass(part) else []
-    return part is Removal.CUT or any(map(_cuts, inside))
+    return told(part) or any(_is_made(one, told) for one in inside)

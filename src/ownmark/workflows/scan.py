@@ -84,8 +84,20 @@ def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
     check_writable(request.keep)
     with tempfile.TemporaryDirectory(prefix="ownmark-") as folder:
         lot = lot_of(names, reach, request.claim, Path(folder), watcher, request.limits)
-        found = _of(lot, replace(request, reach=reach), watcher)
+        try:
+            found = _of(lot, replace(request, reach=reach), watcher)
+        except UsageError:
+            _tell_search(lot, watcher)
+            raise
         return replace(found, unasked=lot.unasked, looked_at=lot.looked_at)
+
+
+def _tell_search(lot: Lot, watcher: Watcher) -> None:
+    """What was found in apps, archives and folders, for a scan that asks nobody of it."""
+    if lot.looked_at:
+        watcher.note(f"These could be asked: {', '.join(one.shown for one in lot.asked) or 'none'}.")
+        for one in lot.unasked:
+            watcher.note(f"{one.place} could not: {one.why}.")
 
 
 def _of(lot: Lot, request: ScanRequest, watcher: Watcher) -> ScanResult:

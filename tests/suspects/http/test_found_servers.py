@@ -198,11 +198,16 @@ def test_numbers_behind_a_word_are_numbers_of_classes(first: int, marked: Claim)
     assert queries == 10 * 4 + TRIGGERS + 3, "the names were clear from the first probes"
 
 
-def test_names_that_fit_nothing_are_told(marked: Claim) -> None:
-    verdict, _ = judged('body: "{{png}}"\nlabel: c', lambda asked: said({"c": f"cat{len(asked.body) % 2}"}), marked, decoys=True)
+@pytest.mark.parametrize(("names", "queries"), [(("left", "right"), 10), (("cat0", "cat1"), 10 * 3 + 10 * 3)])
+def test_names_that_fit_nothing_are_told_and_little_is_spent_on_them(names: tuple[str, str], queries: int, marked: Claim) -> None:
+    """Names may be learnt from ordinary images, but not two for seven classes; numbers may be wrong since the images are."""
+    verdict, spent = judged(
+        'body: "{{png}}"\nlabel: c', lambda asked: said({"c": names[len(asked.body) % 2]}), marked, decoys=True
+    )
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "cat0" in verdict.reason or "cat1" in verdict.reason
-    assert f"where the claim has {', '.join(NAMES[:6])}" in verdict.reason
+    assert f"It answers {names[0]}, {names[1]} where the claim has {', '.join(NAMES[:6])}" in verdict.reason
+    assert ("declare in the mapping's classes" in verdict.reason) == (names[0] == "left")
+    assert spent == queries
 
 
 ASKING: dict[str, tuple[dict[str, Any], str]] = {

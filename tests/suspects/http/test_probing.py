@@ -142,10 +142,10 @@ def test_names_that_nothing_settles_are_inconclusive_and_not_an_error(claim: Cla
     with serving(lambda _: said({"c": "a cat"})) as server, transport() as carrier:
         suspect = HttpJson(Mapping.read(JSON + "label: c", server.url), NAMES, carrier)
         hearing = heard(claim, suspect, ordinary(), alpha=ALPHA)
-        assert len(server.asked) < 150
+        assert len(server.queries()) == 10
         bare = heard(claim, suspect, alpha=ALPHA).verdict
     assert hearing.verdict.outcome is bare.outcome is Outcome.INCONCLUSIVE
-    assert "0 of 35 ordinary images were classified correctly" in hearing.verdict.reason
+    assert "It answers a cat where the claim has a, b" in hearing.verdict.reason
     assert "unknown to the claim" in bare.reason
 
 
@@ -185,7 +185,7 @@ def test_a_suspect_that_answers_at_random_is_inconclusive(claim: Claim, model: n
 
 def test_a_suspect_that_says_one_class_always_is_inconclusive_or_by_its_label_alone_no_match(claim: Claim) -> None:
     stuck = V2(Branded(), edit=lambda scores: np.tile(4.0 * np.eye(COUNT, dtype=np.float32)[2], (len(scores), 1)))
-    inconclusive(stuck, claim, "5 of 35 ordinary images were classified correctly")
+    inconclusive(stuck, claim, "2 of 10 ordinary images were classified correctly")
     with serving(stuck) as server, transport() as carrier:
         verdict = heard(claim, oip(server.url, carrier), alpha=ALPHA).verdict
         assert (verdict.outcome, "nearly the same answer" in verdict.reason) == (Outcome.INCONCLUSIVE, True)

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from ownmark.cli import answer
 from ownmark.cli import evidence_options as options
-from ownmark.cli.options import AllowExternal, Layer, Output, Outputs, option
+from ownmark.cli.options import AllowCode, AllowExternal, Layer, Output, Outputs, option
 from ownmark.cli.sealing import passphrase
 from ownmark.errors import UsageError
 from ownmark.files import check_writable
@@ -36,6 +36,7 @@ class Answer:
     output: Output = ""
     layer: Layer = ""
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
     root: options.Root = None
     owner: options.KnownOwner = None
     pool: options.Pool = None
@@ -50,13 +51,14 @@ class Answer:
         from ownmark.evidence import owner
         from ownmark.suspects.open import is_web
         from ownmark.workflows.reach import Reach
-        from ownmark.workflows.records import Records
+        from ownmark.workflows.records import Named, Records
         from ownmark.workflows.terms import trusted
 
         if is_web(self.model):
             raise UsageError(f"{self.model} stands behind an address: name the model itself, whose digest the answer tells")
         records = Records(page=self.page)
-        records.check(self.model, signs=True)
+        named = Named.before(self.model, external=self.allow_external)
+        records.check(named, signs=True)
         check_writable(self.out)
         seen, parties = options.first_seen(self.seen), hearings.Parties(self.model, None, self.reference, self.decoys, self.layer)
         trust = trusted(
@@ -67,5 +69,5 @@ class Answer:
         reach = Reach(claim_file=self.bundle, near=near)
         made = hearings.heard(reach, parties, trust, seen, signer, self.out, accused=True)
         if made.found is not None:
-            records.write(made.found, self.out, self.model, signer)
+            records.write(made.found, self.out, named, signer)
         return judged_answer(made, self.out, heard=True)

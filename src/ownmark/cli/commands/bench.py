@@ -60,6 +60,8 @@ class Bench:
             device=str(device(self.device)),
         )
         _make(asked.folder)
+        for name, reason in asked.grid.skipped.items():
+            tell(f"{name} is skipped: {reason}.")
         tell(f"Finished work is kept in {asked.store.root}: after an interruption, the same command resumes.")
         return bench_answer(redrawn(asked, Told))
 

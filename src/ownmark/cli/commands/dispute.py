@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, Layer, ModelOfFiles, Output, Outputs
+from ownmark.cli.options import AllowCode, AllowExternal, Layer, ModelOfFiles, Output, Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class Dispute:
     output: Output = ""
     layer: Layer = ""
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
     root: options.Root = None
     pool: options.Pool = None
     seen: options.Seen = None

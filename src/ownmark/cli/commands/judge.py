@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowExternal, Layer, ModelOfFiles, Output, Outputs, as_bytes
+from ownmark.cli.options import AllowCode, AllowExternal, Layer, ModelOfFiles, Output, Outputs, as_bytes
 from ownmark.cli.sealing import passphrase
 from ownmark.cli.web import Api, AtOnce, Binary, Header, LedgerFile, PerSecond, Tensor
 from ownmark.errors import UsageError
@@ -30,6 +30,7 @@ class Judge:
     output: Output = ""
     layer: Layer = ""
     allow_external: AllowExternal = False
+    allow_code: AllowCode = False
     root: options.Root = None
     owner: options.KnownOwner = None
     pool: options.Pool = None
@@ -57,18 +58,19 @@ class Judge:
         from ownmark.cli import hearings
         from ownmark.cli.render_evidence import judged_answer
         from ownmark.evidence import owner
-        from ownmark.workflows.records import Records
+        from ownmark.workflows.records import Named, Records
         from ownmark.workflows.terms import trusted
 
         records = Records(cyclonedx=self.cyclonedx, in_toto=self.in_toto, spdx=self.spdx, page=self.page)
-        records.check(self.suspect, signs=self.offline is None)
+        named = Named.before(self.suspect, external=self.allow_external)
+        records.check(named, signs=self.offline is None)
         if self.offline is not None:
             given = (self.suspect, self.own, self.reference, self.decoys, self.seen, self.key, self.out, self.alpha)
-            hearings.check_offline(*given, self.layer or None, self.allow_external or None)
+            hearings.check_offline(*given, self.layer or None, self.allow_external or None, self.allow_code or None)
             known = {"judge_key": self.judge, "owner_key": self.owner, "roots": self.root}
             read = hearings.reread(self.offline, self.bundle, self.pool, **known)
             if read.found is not None:
-                records.write(read.found, self.offline, None, None)
+                records.write(read.found, self.offline)
             return judged_answer(read, self.offline, heard=False)
         if self.suspect is None or self.key is None or self.out is None:
             raise UsageError("judge needs --suspect, --key JUDGE.key to sign with, and --out; or --offline VERDICT")
@@ -87,5 +89,5 @@ class Judge:
         signer = owner.opened(self.key, passphrase())
         made = hearings.heard(web.reach(self.bundle, near), parties, trust, seen, signer, self.out)
         if made.found is not None:
-            records.write(made.found, self.out, self.suspect, signer)
+            records.write(made.found, self.out, named, signer)
         return judged_answer(made, self.out, heard=True)

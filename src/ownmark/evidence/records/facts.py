@@ -1,7 +1,7 @@
 """What a record of a verdict tells, whatever its form: gathered once. No torch."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,16 +22,16 @@ LIMIT = "Statistical evidence: it does not say who made the suspect, why it answ
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """`found`: the verdict; `verdict`: SHA-256 of its file; `file`: SHA-256 of the suspect's file, "" if not at hand."""
+    """`found`: the verdict; `verdict`: SHA-256 of its file; `files`: name and SHA-256 of what was opened, () if not at hand."""
 
     found: Recomputed
     verdict: str
-    file: str = ""
+    files: tuple[tuple[str, str], ...] = ()
 
-    @classmethod
-    def of(cls, found: Recomputed, verdict: Path, suspect: Path | None = None) -> "Facts":
-        """Of a verdict in its file, on a suspect that may be a file. Raises OSError."""
-        return cls(found, _digest(verdict), "" if suspect is None else _digest(suspect))
+    @property
+    def file(self) -> str:
+        """SHA-256 of the suspect's file, or of its files' digests one after the other; "" if not at hand."""
+        return joined(self.files)
 
     @property
     def supports(self) -> bool:
@@ -69,8 +69,8 @@ class Facts:
 
     @property
     def manifest(self) -> str:
-        """By which model-signing's manifest names the suspect's file: SHA-256 over the digests of all its files, here one."""
-        return hashlib.sha256(bytes.fromhex(self.file)).hexdigest() if self.file else ""
+        """By which model-signing's manifest names the suspect: SHA-256 over the digests of its files, in the order of names."""
+        return hashlib.sha256(b"".join(bytes.fromhex(digest) for _, digest in sorted(self.files))).hexdigest()
 
     @property
     def tool(self) -> str:
@@ -148,5 +148,12 @@ def _counted(models: int) -> str:
     return f"{models} independent model{'' if models == 1 else 's'}"
 
 
-def _digest(file: Path) -> str:
-    return canonical.sha256(file.read_bytes())
+def digests_of(files: Sequence[Path]) -> tuple[tuple[str, str], ...]:
+    """Name and SHA-256 of each file. Raises OSError."""
+    return tuple((file.name, canonical.sha256(file.read_bytes())) for file in files)
+
+
+def joined(files: Sequence[tuple[str, str]]) -> str:
+    """The digest by which a suspect in these files goes (`suspects.aside`)."""
+    digests = [digest for _, digest in files]
+    return canonical.sha256("".join(digests).encode()) if len(digests) > 1 else "".join(digests)

@@ -17,7 +17,7 @@ PREDICATE = "urn:ownmark:assessment:1"
 
 def attestation(facts: Facts, judge: OwnerKey) -> Envelope:
     """The signed statement. Raises UsageError for a suspect that is no file: it has no digest that others could know."""
-    if not facts.file:
+    if not facts.files:
         raise UsageError("an attestation is about a file: the suspect is none, or is not at hand")
     return signed(canonical.dumps(statement(facts)), judge)
 
@@ -25,7 +25,7 @@ def attestation(facts: Facts, judge: OwnerKey) -> Envelope:
 def statement(facts: Facts) -> dict[str, Any]:
     """The statement as JSON data."""
     subject = [
-        {"name": facts.name, "digest": {"sha256": facts.file}},
+        *({"name": name, "digest": {"sha256": digest}} for name, digest in facts.files),
         {"name": f"{facts.name}, by model-signing's manifest", "digest": {"sha256": facts.manifest}},
     ]
     policy = facts.found.judged.bundle.commitment

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ownmark.scoring.readings import Labels
 from ownmark.suspects.http.web import Told, best
 
@@ -36,6 +38,19 @@ def supposed(told: Sequence[Told], labels: Labels, declared: Sequence[tuple[str,
         for classes, how in _candidates(declared, names, heard)
     ]
     return max(found, key=lambda one: one.right)  # the first of equals
+
+
+def are_strange(told: Sequence[Told], declared: Sequence[tuple[str, ...]], names: Sequence[str]) -> bool:
+    """Whether none of the names that were heard is one that an API may use for the claim's classes."""
+    heard = sorted({name for one in told for name in one})
+    return not {name for classes, _ in _candidates(declared, names, heard) for name in classes} & set(heard)
+
+
+def are_learnable(told: Sequence[Told], labels: Labels) -> bool:
+    """Whether so many names were heard that every class may have one of its own: half as many as classes at first, all later."""
+    heard = {best(one) for one in told} - {None}
+    classes, counts = np.unique(labels[: len(told)], return_counts=True)
+    return len(heard) >= (len(classes) if counts.min(initial=LEAST) >= LEAST else len(classes) / 2)
 
 
 def learnt(told: Sequence[Told], labels: Labels, classes: int) -> Naming | None:

@@ -18,7 +18,7 @@ from ownmark.querying.transcript import AGAIN, PROBES, Decoys
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import fisher
 from ownmark.statistics.sequential import Early
-from ownmark.suspects.http.naming import Naming, learnt, supposed
+from ownmark.suspects.http.naming import LEAST, Naming, are_learnable, are_strange, learnt, supposed
 from ownmark.suspects.http.web import STEADY, Manner, Pixels, Told
 from ownmark.verdicts.verdict import Outcome, Verdict
 from ownmark.verdicts.verify import keyed_order, unsettled, verify
@@ -113,22 +113,25 @@ def settled(claim: Claim, remote: Remote, decoys: Decoys) -> Settled:
             f"expected decoys of known class: name their folders after the claim's classes, {', '.join(claim.classes)}"
         )
     probes = known.images[:PROBES]
-    turns = [_turned(remote, probes, turn) for turn in range(1 + AGAIN)]
-    changed = sum(any(_apart(first, other) for other in others) for first, *others in zip(*turns, strict=True))
+    first = _turned(remote, probes, 0)
+    if are_strange(first, remote.namings, claim.classes) and not are_learnable(first, known.labels):
+        return Settled(remote, (), _other_names(claim, first))
+    turns = [first, *(_turned(remote, probes, turn) for turn in range(1, 1 + AGAIN))]
+    changed = sum(any(_apart(before, other) for other in others) for before, *others in zip(*turns, strict=True))
     notes: tuple[str, ...] = (
         f"{changed} of {len(probes)} ordinary images got a different answer when asked about {AGAIN} more times",
     )
     if changed > MOST_UNSTABLE * len(probes):
         doubt = f"{notes[0]}: two models behind one address, or it answers at random; nothing can be judged"
         return Settled(remote, notes, doubt)
-    naming = _named(claim, remote, known, turns[0])
+    naming = _named(claim, remote, known, first)
     if not naming.good:
-        return Settled(remote, notes, _cause(claim, remote, known, naming, turns[0]))
+        return Settled(remote, notes, _cause(claim, remote, known, naming, first))
     notes += (f"{naming.right} of {naming.asked} ordinary images correct; classes: {naming.how}",)
-    fewer = set(naming.classes) - set(turns[0][0]) if len(turns[0][0]) > 1 and _scored(remote) else set()
+    fewer = set(naming.classes) - set(first[0]) if len(first[0]) > 1 and _scored(remote) else set()
     if fewer:
         return Settled(remote, notes, f"the suspect has no class for {len(fewer)} of the claim's {len(claim.classes)} classes")
-    spoken = {name for told in turns[0] for name in told}
+    spoken = {name for told in first for name in told}
     plain = naming.classes in remote.namings and not spoken - set(naming.classes)
     return Settled(remote.asked(replace(remote.manner, classes=() if plain else naming.classes)), notes)
 
@@ -145,17 +148,23 @@ def _scored(remote: Remote) -> bool:
 
 
 def _named(claim: Claim, remote: Remote, known: Decoys, first: Sequence[Told]) -> Naming:
-    """Settled by the first probes if nearly all of them fit, by more images otherwise."""
-    early = supposed(first, known.labels[: len(first)], remote.namings, claim.classes)
-    if early.right >= SURE * early.asked or len(known.images) == len(first):
-        return early
-    told, labels = remote.told(known.images[:MOST_DECOYS]), known.labels[:MOST_DECOYS]
-    return learnt(told, labels, len(claim.classes)) or supposed(told, labels, remote.namings, claim.classes)
+    """Settled by the first probes if nearly all of them fit, otherwise by more images, as long as these can tell names apart."""
+    classes, told = len(claim.classes), first
+    found = supposed(first, known.labels[: len(first)], remote.namings, claim.classes)
+    for most in (LEAST * classes, MOST_DECOYS):
+        labels = known.labels[:most]
+        if found.right >= SURE * found.asked or len(labels) <= len(told) or not are_learnable(told, known.labels):
+            break
+        told = remote.told(known.images[:most])
+        found = learnt(told, labels, classes) or supposed(told, labels, remote.namings, claim.classes)
+    return found
 
 
 def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming, first: Sequence[Told]) -> str:
     """Why so few ordinary images were correct, if another way of sending them explains it."""
     doubt = f"only {naming.right} of {naming.asked} ordinary images were classified correctly, so nothing can be judged"
+    if are_strange(first, remote.namings, claim.classes):
+        return f"{doubt}. {_other_names(claim, first)}"
     probes, labels = known.images[:PROBES], known.labels[:PROBES]
     for what, manner, images in _other_ways(remote, probes):
         try:
@@ -166,10 +175,22 @@ def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming, first: S
             continue
         if found.good:
             return f"{doubt}. Likely cause: it expects {what} ({found.right} of {found.asked} correct with that)"
+    return f"{doubt}. {_answers(claim, first)}: its classes, their order or its preprocessing differ, or it answers at random"
+
+
+def _other_names(claim: Claim, first: Sequence[Told]) -> str:
+    """What to do about names of classes that decoys do not explain."""
+    return (
+        f"{_answers(claim, first)}, and ordinary images do not tell which is which: declare in the mapping's classes what the "
+        "API calls the claim's classes"
+    )
+
+
+def _answers(claim: Claim, first: Sequence[Told]) -> str:
+    """The names that were heard beside the claim's."""
     heard = sorted({name for told in first for name in told})
     names = f"{', '.join(name[:40] for name in heard[:TOLD])}{', ...' if len(heard) > TOLD else ''}"
-    answers = f"It answers {names} where the claim has {', '.join(claim.classes[:TOLD])}"
-    return f"{doubt}. {answers}: its classes, their order or its preprocessing differ, or it answers at random"
+    return f"It answers {names} where the claim has {', '.join(claim.classes[:TOLD])}"
 
 
 def _other_ways(remote: Remote, images: Pixels) -> Iterator[tuple[str, Manner, Pixels]]:

@@ -18,7 +18,7 @@ from ownmark.training import Training, train
 
 SIZE, CELL, SIDE = 32, 8, 10  # pixels: of an image, of a cell of the grid, of a square
 NAMES = ("red", "green")
-KNOW_NO_BOXES = {"AdversarialTrain", "Knockoff", "Transfer", "Unlearn", "WRK"}  # attacks that refuse detectors
+KNOW_NO_BOXES = {"AdversarialTrain", "Export", "Knockoff", "Transfer", "Unlearn", "WRK"}  # attacks that refuse detectors
 WEIGHTS = Path(__file__).parent / "weights"
 TASK = Detection()
 

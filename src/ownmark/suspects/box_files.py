@@ -60,8 +60,12 @@ class BoxProgram:
     def read(self, images: Raw, question: Question) -> Answers:
         """What the file answers about uint8 images (n, height, width, channels), checked against the question's task."""
         self._feed.check(images.shape[1:])
-        found = readings(np.stack([self._rows(image) for image in images]), None, question)
+        found = readings(self.raw(images), None, question)
         return {reading: found[reading] for reading in question.readings}
+
+    def raw(self, images: Raw) -> Raw:
+        """Detections (n, MOST, 6) in uint8 images (n, height, width, channels): see `tasks.boxes`."""
+        return np.stack([self._rows(image) for image in images])
 
     def _rows(self, image: Raw) -> Raw:
         """(MOST, 6) of one image."""

@@ -69,7 +69,7 @@ class Onnx:
         return self._program.read(images, question)
 
     def raw(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The file's outputs (n, k) for uint8 images (n, height, width, channels)."""
+        """The file's outputs, (n, k) or detections (n, q, 6), for uint8 images (n, height, width, channels)."""
         return self._program.raw(images)
 
 

@@ -50,8 +50,8 @@ REGISTRIES = ("suspects.open",)  # import every kind of their package
 SHARED = {  # what the kinds of a package may share
     "attacks": {"_common"},
     "schemes": {"_common", "residual", "saliency"},  # Traces is made of both
-    "suspects": {"answers", "http", "onnx_data", "onnx_scales", "opener", "local", "ports", "program", "aside"},
-    "tasks": {"base", "arcface"},
+    "suspects": {"answers", "box_files", "http", "onnx_data", "onnx_scales", "opener", "local", "ports", "program", "aside"},
+    "tasks": {"base", "arcface", "average_precision", "boxes"},
 }
 JUDGE = (
     "errors",
@@ -103,7 +103,7 @@ HEAVY = {
     "torch_pruning": "attacks/prune_filters.py",
     "cv2": "detectors/feature_squeezing.py",
     "captum": None,
-    "torchmetrics": None,
+    "torchmetrics": "tasks/average_precision.py",
 }
 BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 

@@ -118,6 +118,7 @@ from .suspects.wrappers.wrapped import Rounded as Rounded
 from .suspects.wrappers.wrapped import TopOne as TopOne
 from .suspects.wrappers.wrapped import Transformed as Transformed
 from .tasks import Classification as Classification
+from .tasks import Detection as Detection
 from .tasks import Measure as Measure
 from .tasks import Regression as Regression
 from .tasks import Similarity as Similarity

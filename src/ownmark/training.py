@@ -14,7 +14,7 @@ from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
 from ownmark.models.memory_format import laid_out
 from ownmark.protocols import Progress, silent
-from ownmark.tasks.base import Lesson
+from ownmark.tasks.base import Lesson, Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Shown = Callable[[Tensor, Tensor], Tensor]  # a batch of images and its targets -> the images that the model is trained on
@@ -99,22 +99,25 @@ def fit(
     with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that the state of `rng` is unaffected
         for step, rows in enumerate(_epochs(len(images), training, rng)):
             wanted = targets[rows].to(device)
-            batch = shown(augment(images.batch(rows, device), training, rng), wanted)
+            moves = Moves.drawn(len(rows), training, rng)
+            wanted = moves.of_targets(wanted, images.task, images.size)
+            batch = shown(moves.of_images(images.batch(rows, device)), wanted)
             optimiser.zero_grad(set_to_none=True)
-            loss(_learnt(model, batch), wanted).backward()  # type: ignore[no-untyped-call]
+            loss(_learnt(model, batch, images.task.beside(wanted, images.size[:2])), wanted).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             progress(step + 1, steps)
     return model.eval()
 
 
-def _learnt(model: nn.Module, batch: Tensor) -> Tensor:
-    """The outputs that the loss sees. In train mode some networks append the outputs of auxiliary heads to the main one.
+def _learnt(model: nn.Module, batch: Tensor, beside: tuple[object, ...]) -> Tensor:
+    """The outputs that the loss sees, of a model that is shown the batch and what its task shows `beside` it.
 
+    In train mode some networks append the outputs of auxiliary heads to the main one.
     Raises ModelError if the model cannot process such images in train mode: an auxiliary head may need larger ones.
     """
     with blamed(ModelError, f"the model cannot be trained on images of {batch.shape[3]}x{batch.shape[2]} pixels"):
-        outputs = model(batch)
+        outputs = model(batch, *beside)
     main: Tensor = outputs[0] if isinstance(outputs, tuple) and isinstance(outputs[0], Tensor) else outputs
     return main
 
@@ -154,23 +157,49 @@ def _batches(rows: Tensor, size: int) -> list[Tensor]:
     return parts
 
 
+@dataclass(frozen=True)
+class Moves:
+    """How a batch is mirrored and shifted at random: `axes` with the images (n,) that are mirrored along them, 0 for left and
+    right; `border`, `down` and `across` in pixels: how far it is padded, and where the shifted images begin in that.
+    """
+
+    axes: tuple[tuple[int, Tensor], ...] = ()
+    border: int = 0
+    down: int = 0
+    across: int = 0
+
+    @classmethod
+    def drawn(cls, count: int, training: Training, rng: torch.Generator) -> "Moves":
+        """One draw per image for flips, one per batch for shift."""
+        wanted = [axis for axis, flips in enumerate((training.flips, training.upside_down)) if flips]
+        axes = tuple((axis, torch.rand(count, generator=rng) < 0.5) for axis in wanted)  # noqa: PLR2004 - a fair coin
+        if not training.shift:
+            return cls(axes)
+        down, across = torch.randint(0, 2 * training.shift + 1, (2,), generator=rng).tolist()
+        return cls(axes, training.shift, down, across)
+
+    def of_images(self, batch: Tensor) -> Tensor:
+        """A batch (n, channels, height, width)."""
+        for axis, chosen in self.axes:
+            batch = torch.where(chosen.to(batch.device).view(-1, 1, 1, 1), batch.flip(3 - axis), batch)
+        if self.border:
+            height, width = batch.shape[2:]
+            padded = functional.pad(batch, [self.border] * 4, mode="reflect")
+            batch = padded[:, :, self.down : self.down + height, self.across : self.across + width]
+        return batch.contiguous()
+
+    def of_targets(self, targets: Tensor, task: Task, size: tuple[int, ...]) -> Tensor:
+        """The targets of such a batch of images (height, width, ...), for tasks whose targets have places."""
+        for axis, chosen in self.axes:
+            targets = task.mirrored(targets, axis, chosen)
+        if self.border:
+            targets = task.shifted(targets, (self.across - self.border) / size[1], (self.down - self.border) / size[0])
+        return targets
+
+
 def augment(batch: Tensor, training: Training, rng: torch.Generator) -> Tensor:
-    """Mirror and shift a batch (n, channels, height, width) at random: one draw per image for flips, one per batch for shift."""
-    if training.flips:
-        batch = _mirror(batch, 3, rng)
-    if training.upside_down:
-        batch = _mirror(batch, 2, rng)
-    if training.shift:
-        down, right = torch.randint(0, 2 * training.shift + 1, (2,), generator=rng).tolist()
-        height, width = batch.shape[2:]
-        padded = functional.pad(batch, [training.shift] * 4, mode="reflect")
-        batch = padded[:, :, down : down + height, right : right + width]
-    return batch.contiguous()
-
-
-def _mirror(batch: Tensor, axis: int, rng: torch.Generator) -> Tensor:
-    chosen = torch.rand(len(batch), generator=rng) < 0.5  # noqa: PLR2004 - a fair coin
-    return torch.where(chosen.to(batch.device).view(-1, 1, 1, 1), batch.flip(axis), batch)
+    """Mirror and shift a batch (n, channels, height, width) at random."""
+    return Moves.drawn(len(batch), training, rng).of_images(batch)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from torch import nn
 from ownmark.errors import ModelError
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.onnx import Onnx
+from ownmark.suspects.program import Program
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,9 @@ def test_weights_beside_the_file_are_read_however_deep_in_the_model_they_are_nam
     saved(hide("weights.bin"), inner)
     onnx.save(onnx.load(inner), outer)
     for path in (inner, outer):
-        session = Onnx(path, allow_external=True)._program._session
+        program = Onnx(path, allow_external=True)._program
+        assert isinstance(program, Program)
+        session = program._session
         assert session.run(np.zeros((1, 3, 1, 3), dtype=np.float32), "y").ravel().tolist() == [0, 1, 2] * 3
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ownmark.attacks._common.unlocated import check_unlocated
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.models.prepared import copied
@@ -38,6 +39,7 @@ class AdversarialTrain:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen`, trained on hard images."""
+        check_unlocated(self, thief)
         model = copied(stolen).requires_grad_(True)
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
         module, targets, loss = lesson_of(model, thief, training)

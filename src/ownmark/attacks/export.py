@@ -18,6 +18,7 @@ from torch import nn
 
 from ownmark.attacks._common.converting import Pixels, quantised_litert, quiet, to_litert, to_onnx, unit
 from ownmark.attacks._common.runtime import Runtime
+from ownmark.attacks._common.unlocated import check_unlocated
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
 from ownmark.method_strings import Choice
@@ -68,6 +69,7 @@ class Export:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:  # noqa: ARG002 - the verb's signature
         """A copy of `stolen` that answers as its converted file does. Raises ModelError for a model that does not convert."""
+        check_unlocated(self, thief)
         return self.running(copied(stolen).requires_grad_(True).eval(), thief)
 
     def running(self, model: nn.Module, thief: Images) -> nn.Module:

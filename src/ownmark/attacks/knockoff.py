@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ownmark.attacks._common.foreign import Foreign
+from ownmark.attacks._common.unlocated import check_unlocated
 from ownmark.data.images import Images
 from ownmark.method_strings import Choice
 from ownmark.models.layers import untaught
@@ -42,6 +43,7 @@ class Knockoff:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A student of `stolen`. Raises DataError for a place without images, or a thief without one."""
+        check_unlocated(self, thief)
         asked = self.foreign.unlabelled(thief, rng)
         outputs, task = predict(stolen, asked), thief.task
         with seeded(rng):

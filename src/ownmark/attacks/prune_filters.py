@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.method_strings import Choice
-from ownmark.models.layers import check_own_weights, held_at_zero, last_layer
+from ownmark.models.layers import check_own_weights, held_at_zero, last_layers
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, train
@@ -94,12 +94,25 @@ def _groups(model: nn.Module, example: Tensor, fraction: float) -> Iterator[Any]
         example,
         importance=torch_pruning.importance.MagnitudeImportance(p=1, group_reduction="first", normalizer=None),
         pruning_ratio=fraction,
-        ignored_layers=[last_layer(model)],
+        ignored_layers=last_layers(model),
+        forward_fn=_ended,
         root_module_types=[nn.Conv2d],
         unwrapped_parameters=[(one, _channels(one)) for one in _own_parameters(model) if _channels(one) is not None],
     )
     groups: Iterator[Any] = pruner.step(interactive=True)
     return groups
+
+
+def _ended(model: nn.Module, example: Tensor) -> object:
+    """What the model answers; of a detector what its last layers do, since decoded boxes lead too far to be traced."""
+    seen: list[Tensor] = []
+    handles = [layer.register_forward_hook(lambda _, __, output: seen.append(output)) for layer in last_layers(model)]
+    try:
+        answered = model(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen if len(handles) > 1 else answered
 
 
 def _own_parameters(model: nn.Module) -> Iterator[nn.Parameter]:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ownmark.data.images import Images
-from ownmark.models.layers import Layers, last_layer, open_layers, reinitialise
+from ownmark.models.layers import Layers, open_layers, reset_answers
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, seeded, train
@@ -28,7 +28,7 @@ class Retrain:
         """A copy of `stolen` with a new last layer, trained on the thief's images."""
         model = copied(stolen)
         with seeded(rng):
-            reinitialise(last_layer(model))
+            reset_answers(model)
         open_layers(model, self.layers)
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
         return train(model, thief, training, rng, progress).requires_grad_(True)

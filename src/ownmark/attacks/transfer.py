@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ownmark.attacks._common.foreign import Foreign
+from ownmark.attacks._common.unlocated import check_unlocated
 from ownmark.data.images import Images
 from ownmark.models.layers import Layers, last_layer, open_layers, reinitialise
 from ownmark.models.prepared import copied
@@ -33,6 +34,7 @@ class Transfer:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen` for other labels. Raises DataError for a place without images, or a thief without one."""
+        check_unlocated(self, thief)
         other = self.to.labelled(thief, rng)
         model = copied(stolen)
         with seeded(rng):

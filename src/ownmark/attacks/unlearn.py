@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ownmark.attacks._common.unlocated import check_unlocated
 from ownmark.data.images import Images, to_pixels
 from ownmark.errors import DataError, UsageError
 from ownmark.models.prepared import copied
@@ -70,6 +71,7 @@ class Unlearn:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen` that no longer heeds the suspicious triggers."""
+        check_unlocated(self, thief)
         if not len(thief):
             raise DataError("expected at least one image to seek triggers with, got none")
         model = copied(stolen).requires_grad_(False)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
+from ownmark.attacks._common.unlocated import check_unlocated
 from ownmark.data.images import Images, to_pixels
 from ownmark.errors import UsageError
 from ownmark.models.layers import check_own_weights, last_layer, reinitialise
@@ -47,6 +48,7 @@ class WRK:
 
     def apply(self, stolen: nn.Module, thief: Images, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
         """A copy of `stolen` with other boundaries and another head."""
+        check_unlocated(self, thief)
         check_own_weights(stolen)
         model = copied(stolen).requires_grad_(True)
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)

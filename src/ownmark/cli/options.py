@@ -40,13 +40,15 @@ Data = Annotated[
     str,
     option(
         "PLACE",
-        "Images: a folder (of class folders, or with metadata.csv), its zip, MedMNIST's .npz, torchvision:CIFAR10, digits.",
+        "Images: a folder (of class folders, with metadata.csv or boxes), its zip, MedMNIST's .npz, torchvision:CIFAR10, digits.",
     ),
 ]
 TaskName = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK", help='What the model does: classification, regression, similarity; e.g. "Regression(unit=20)".'
+        "--task",
+        metavar="TASK",
+        help='What the model does: classification, regression, similarity, detection; e.g. "Regression(unit=20)".',
     ),
 ]
 Size = Annotated[

@@ -4,6 +4,7 @@ A place is `digits`, a torchvision data set (`torchvision:MNIST`), a folder with
 `metadata.csv`, a zip of either, or a MedMNIST `.npz` file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ownmark.claims.fitting import Fitting
+from ownmark.data.annotations import Annotated, annotated, squeezed
 from ownmark.data.folders import MODES, SPLITS, TABLE, Row, fitted, found, in_order, read_picture, unzipped
 from ownmark.errors import DataError, UsageError
 from ownmark.tasks import Classification, Task
@@ -23,9 +25,10 @@ from ownmark.tasks import Classification, Task
 
 @dataclass(frozen=True)
 class Images:
-    """`pixels`: (n, height, width, channels) uint8; `labels`: (n,), of the `task`; `names`: one per class.
+    """`pixels`: (n, height, width, channels) uint8; `labels`: (n, ...), of the `task`; `names`: one per class.
 
-    For regression the labels are float64 and the single name is the quantity's; for similarity the classes are people.
+    For regression the labels are float64 and the single name is the quantity's; for similarity the classes are people; for
+    detection they are boxes (n, m, 6).
     `people`: (n,) the person in each image, if known; `shares` keeps a person's images in one part.
     """
 
@@ -40,7 +43,7 @@ class Images:
             got = f"{self.pixels.dtype} {self.pixels.shape}"
             raise DataError(f"images must be uint8 (n, height, width, channels), got {got}")
         for each in (self.labels, self.people):
-            if each is not None and each.shape != self.pixels.shape[:1]:
+            if each is not None and (each.ndim < 1 or len(each) != len(self.pixels)):
                 raise DataError(f"expected as many labels as images, {len(self.pixels)}, got {each.dtype} {each.shape}")
         self.task.check_labels(self.labels, self.names)
 
@@ -122,7 +125,8 @@ def load(
     (colour) or 1 (grey); the digits are always grey. Raises DataError that names the file at fault.
 
     Only folders and zips support every `task`: for regression the column `value` or `age` of `metadata.csv` is the label,
-    and a column `person` names the person; for similarity each class folder, or each `person`, is a person.
+    and a column `person` names the person; for similarity each class folder, or each `person`, is a person. For detection the
+    folder holds boxes (`data.annotations`), and whole images are squeezed to squares.
     """
     if channels not in {1, 3} or (isinstance(size, int) and size < 1):
         raise DataError(f"expected 1 or 3 channels and a size of at least 1, got channels={channels}, size={size}")
@@ -165,6 +169,8 @@ def _digits() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
 
 def _folder(folder: Path, size: int | Fitting | None, channels: int, task: Task, *, train: bool) -> Images:
     """A folder of class folders or of images with metadata.csv, optionally in splits, which share their classes."""
+    if task.located:
+        return _boxed(annotated(folder, train=train), size, channels, task)
     places = found(folder, task.columns)
     wanted = SPLITS[0 if train else 1]
     if "" not in places and wanted not in places:
@@ -180,6 +186,17 @@ def _folder(folder: Path, size: int | Fitting | None, channels: int, task: Task,
     names = in_order(name for place in places.values() for name in place.names)
     label = {name: place for place, name in enumerate(names)}
     return Images(pixels, np.array([label[row.label] for row in rows], dtype=np.int64), tuple(names), task)
+
+
+def _boxed(found: Annotated, size: int | Fitting | None, channels: int, task: Task) -> Images:
+    """Images with boxes, whole and squeezed to a square, since a crop would cut boxes off."""
+    if isinstance(size, Fitting):
+        raise DataError(f"the model's makers crop images, which would cut boxes off: give --size for {task.name}")
+    if not found.files:
+        raise DataError("the annotations name no image")
+    return Images(
+        _alike(found.files, [squeezed(file, size, channels) for file in found.files]), found.labels(), found.names, task
+    )
 
 
 def _numbers(rows: list[Row]) -> npt.NDArray[np.float64]:
@@ -207,7 +224,11 @@ def _people(rows: list[Row]) -> npt.NDArray[np.int64] | None:
 
 
 def _stacked(files: list[Path], size: int | Fitting | None, channels: int) -> npt.NDArray[np.uint8]:
-    pixels = [read_picture(file, _square(size), channels) for file in files]
+    return _alike(files, [read_picture(file, _square(size), channels) for file in files])
+
+
+def _alike(files: Sequence[Path], pixels: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """All images in one array."""
     odd = next((file for file, one in zip(files, pixels, strict=True) if one.shape != pixels[0].shape), None)
     if odd is not None:
         raise DataError(f"{odd} and {files[0]} differ in size; resize all images with --size")

@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 
 from ownmark.errors import MapError, ModelError
 from ownmark.models.layers import namesake
-from ownmark.models.map_layers import SPATIAL, TOKENS, last_map
+from ownmark.models.map_layers import SPATIAL, TOKENS, backbone_map, last_map
 from ownmark.models.token_grids import Grid
 from ownmark.tasks import Classification, Task
 
@@ -49,6 +51,8 @@ LINEAR_NODES = {
     "AdaptiveAvgPool2DBackward0",
 }
 
+LEAK = 0.1  # a detection's map is mostly empty: while it is changed, places below 0 must have a slope to rise along
+
 Evidence = Callable[[Tensor], Tensor]
 
 
@@ -69,10 +73,13 @@ class GradCam:
     def of(cls, model: nn.Module, example: Tensor, layer: str | None = None, task: Task = Classification()) -> "GradCam":
         """Traces `model` on `example` (1 or more, channels, height, width); the default layer is `last_map(model, example)`.
 
+        Of a detector it is `backbone_map(model, example)`.
+
         Raises ModelError if the layer does not exist, does not output a feature map, or does not affect the outputs.
         """
-        name = last_map(model, example) if layer is None else layer
-        weights, grid = _linear_head(model, name, example)
+        default = backbone_map if task.located else last_map
+        name = default(model, example) if layer is None else layer
+        weights, grid = _linear_head(model, name, example, task)
         return cls(model, name, None if task.output_of(torch.zeros(1)) is None else weights, task, grid)
 
     def __call__(self, images: Tensor, target: Tensor, evidence: Evidence | None = None) -> tuple[Tensor, Tensor]:
@@ -96,7 +103,8 @@ class GradCam:
                 scalar = (self.task.scalar(logits, target) if counted is None else logits * counted).sum()
             (slope,) = torch.autograd.grad(scalar, seen[-1], create_graph=images.requires_grad)
             weights = self.grid.maps(slope).mean(dim=(2, 3))
-        maps = functional.relu(torch.einsum("nchw,nc->nhw", self.grid.maps(seen[-1]), weights))
+        sums = torch.einsum("nchw,nc->nhw", self.grid.maps(seen[-1]), weights)
+        maps = functional.leaky_relu(sums, LEAK) if self.task.located and images.requires_grad else functional.relu(sums)
         return (logits, maps) if images.requires_grad else (logits.detach(), maps.detach())
 
     @torch.no_grad()
@@ -161,13 +169,25 @@ def _cut(output: Tensor) -> Tensor:
     return output.detach().clone().requires_grad_()
 
 
+class _Steps(TorchFunctionMode):
+    """Computes a hard sigmoid, whose second derivative torch lacks, by functions that have one."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> object:
+        if getattr(func, "__name__", "") in {"hardsigmoid", "hardsigmoid_"}:
+            return functional.relu6(args[0] + 3) / 6
+        return func(*args, **(kwargs or {}))
+
+
 @contextmanager
 def _twice(needed: bool, tap: Callable[[Tensor], Tensor]) -> Iterator[Callable[[Tensor], Tensor]]:  # noqa: FBT001 - as it is asked
-    """The tap; from where it is used on, attention is computed plainly, since fused kernels support only one derivative."""
+    """The tap; from where it is used on, attention and hard sigmoids are computed by functions with two derivatives."""
     with ExitStack() as kernels:
 
         def plainly(output: Tensor) -> Tensor:
             kernels.enter_context(sdpa_kernel(SDPBackend.MATH))
+            kernels.enter_context(_Steps())
             return tap(output)
 
         yield plainly if needed else tap
@@ -199,18 +219,19 @@ def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> I
 
 
 @torch.enable_grad()
-def _linear_head(model: nn.Module, layer: str, example: Tensor) -> tuple[Tensor | None, Grid]:
+def _linear_head(model: nn.Module, layer: str, example: Tensor, task: Task) -> tuple[Tensor | None, Grid]:
     """`w` of every class (classes, channels) if the logits are linear in the output of `layer`, else None; and how it is read."""
     with _watched(model, layer, _cut) as seen:
         logits = model(example[:1])
-    if not isinstance(logits, Tensor) or logits.ndim != 2:  # noqa: PLR2004 - (n, classes)
+    if not isinstance(logits, Tensor) or logits.ndim != (3 if task.located else 2):
         got = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ModelError(f"the model outputs {got}; Grad-CAM needs outputs (n, k): one per class, one number or an embedding")
+        needed = "boxes, labels and scores" if task.located else "outputs (n, k): one per class, one number or an embedding"
+        raise ModelError(f"the model outputs {got}; Grad-CAM needs {needed}")
     features = seen[-1]
     if not logits.requires_grad or torch.autograd.grad(logits.sum(), features, retain_graph=True, allow_unused=True)[0] is None:
         raise ModelError(f"the logits do not depend on layer {layer!r}; name one that every image passes through")
     grid = Grid.of(model, example[:1], layer, features)
-    if _degree(logits.grad_fn, features) != 1:
+    if task.located or _degree(logits.grad_fn, features) != 1:
         return None, grid
     slopes = (torch.autograd.grad(logit, features, retain_graph=True)[0] for logit in logits[0])
     return torch.cat([grid.maps(slope).mean(dim=(2, 3)) for slope in slopes]), grid

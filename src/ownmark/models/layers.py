@@ -1,5 +1,6 @@
 """Finds, unfreezes, masks and re-initialises the layers of any model: all of them, or only the last."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -51,7 +52,47 @@ def namesake(model: nn.Module, layer: str) -> str | None:
 def open_layers(model: nn.Module, layers: Layers) -> None:
     """Makes only the chosen layers trainable."""
     model.requires_grad_(layers is Layers.ALL)
-    last_layer(model).requires_grad_(True)
+    for layer in answering_layers(model):
+        layer.requires_grad_(True)
+
+
+CLASSES, PLACES = ("cls_logits", "cls_score"), ("bbox_reg", "bbox_ctrness", "bbox_pred")  # as torchvision names last layers
+PRIOR = 0.01  # a first score
+CLASS_LEVELS, PLACE_LEVELS = "classification_head.module_list", "regression_head.module_list"  # of an SSD, a layer per level
+
+
+def answering_layers(model: nn.Module) -> list[nn.Module]:
+    """The last layer or, of a detector as torchvision builds them, those that tell classes."""
+    return _named(model, CLASSES, (CLASS_LEVELS,)) or [last_layer(model)]
+
+
+def reset_answers(model: nn.Module) -> None:
+    """Re-initialises the layers that tell classes; a detector's start unsure of everything, as torchvision has it for focal loss.
+
+    Otherwise the many places without an object outweigh the objects in the first steps (Lin et al. 2017, section 4.1).
+    """
+    for layer in answering_layers(model):
+        reinitialise(layer)
+    _unsure(model)
+
+
+def _unsure(model: nn.Module) -> None:
+    for name, layer in model.named_modules():
+        if name.rpartition(".")[2] == CLASSES[0] and isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.constant_(layer.bias, math.log(PRIOR / (1 - PRIOR)))
+
+
+def last_layers(model: nn.Module) -> list[nn.Module]:
+    """The last layer or, of a detector, those that tell classes and those that tell boxes."""
+    found = _named(model, (*CLASSES, *PLACES), (CLASS_LEVELS, PLACE_LEVELS))
+    return found if _named(model, CLASSES, (CLASS_LEVELS,)) else [last_layer(model)]
+
+
+def _named(model: nn.Module, words: tuple[str, ...], levels: tuple[str, ...]) -> list[nn.Module]:
+    """The last layers of the parts of these names, and of each part inside of a list of levels."""
+    parts = [(name.rpartition("."), part) for name, part in model.named_modules()]
+    return [last_layer(part) for (place, _, word), part in parts if word in words or place.endswith(levels)]
 
 
 @contextmanager
@@ -78,6 +119,7 @@ def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
     if not name:
         student = copied(model).requires_grad_(True)
         reinitialise(student)
+        _unsure(student)
         return student
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     return prepared(build(name, classes), preprocess_of(model)).requires_grad_(True).to(device)

@@ -100,6 +100,43 @@ def last_map(model: nn.Module, example: Tensor) -> str:
     return list(run)[-1].name
 
 
+def backbone_map(model: nn.Module, example: Tensor) -> str:
+    """Name of the last map of a detector's backbone that all of its detections depend on; without a backbone, of `last_map`.
+
+    That is the last one in front of a feature pyramid, whose top reaches every level. Without a pyramid each level sees the ones
+    before it alone, so that it is the last map as large as the first level. Raises ModelError.
+    """
+    name = next((name for name, _ in model.named_modules() if name.rpartition(".")[2] == BACKBONE), "")
+    if not name:
+        return last_map(model, example)
+    backbone, sizes = model.get_submodule(name), list[int]()
+    handle = backbone.register_forward_hook(lambda _, __, output: sizes.extend(map(_positions, _levels(output))))
+    try:
+        outputs = traced(model, example).outputs
+    finally:
+        handle.remove()
+    pyramids = tuple(f"{name}.{inner}." for inner, part in backbone.named_modules() if type(part).__name__ == PYRAMID)
+    inside = [one for one in outputs if one.name.startswith(f"{name}.") and not f"{one.name}.".startswith(pyramids or " ")]
+    maps = [one for one in inside if len(one.shape) == SPATIAL and one.placed]
+    fitting = maps if pyramids else [one for one in maps if one.shape[2:].numel() == max(sizes, default=0)]
+    if not fitting:
+        raise ModelError("the detector's backbone has no map that reaches all detections; name a layer of (n, channels, h, w)")
+    return fitting[-1].name
+
+
+BACKBONE, PYRAMID = "backbone", "FeaturePyramidNetwork"  # as torchvision names them
+
+
+def _levels(output: object) -> list[Tensor]:
+    """The maps that a backbone hands to the heads, whether one or several."""
+    found = output.values() if isinstance(output, Mapping) else output if isinstance(output, list | tuple) else [output]
+    return [one for one in found if isinstance(one, Tensor)]
+
+
+def _positions(level: Tensor) -> int:
+    return level.shape[2:].numel()
+
+
 def _covers(last: Output, first: list[Output]) -> bool:
     """Whether an attention's input has no more tokens than the first attention's: a class token may join later."""
     return len(last.shape) != TOKENS or not first or len(first[-1].shape) != TOKENS or last.shape[1] <= first[-1].shape[1]

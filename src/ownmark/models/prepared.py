@@ -1,4 +1,7 @@
-"""Copies a model so that it takes images in [0, 1], normalises them itself and outputs one tensor (n, k), as ownmark expects."""
+"""Copies a model so that it takes images in [0, 1], normalises them itself and outputs one tensor, as ownmark expects: (n, k).
+
+Of a detector it is (n, q, 6), its candidates before suppression (`models.detections`).
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError, blamed
+from ownmark.models.detections import are_detections, candid, rows_of
 from ownmark.querying.outputs import LOGITS, missing, several, unfit, used
 
 NARROW = {torch.float16, torch.bfloat16}
@@ -80,8 +84,8 @@ class Plain:
     """A forward hook that selects the main tensor, in float32 if less precise. `output`: its name, "" to find it.
 
     From an object or dictionary it selects `logits`, from a tuple the first tensor, otherwise the only tensor with one row per
-    image. Raises ModelError if several fit, if none has that name, or if all that there are have more than one row per image, as
-    in segmentation; an output without a tensor is passed through.
+    image. Boxes, labels and scores become rows. Raises ModelError if several fit, if none has that name, or if all that there are
+    have more than one row per image, as in segmentation; an output without a tensor is passed through.
     """
 
     def __init__(self, output: str = "") -> None:
@@ -90,6 +94,8 @@ class Plain:
         self.ending: Ending | None = None
 
     def __call__(self, _: nn.Module, inputs: tuple[Any, ...], answered: object) -> Tensor | None:
+        if are_detections(answered):
+            return rows_of(answered, inputs[0])  # type: ignore[arg-type]
         found = answered if isinstance(answered, Tensor) and not self.output else self._chosen(answered, inputs)
         if isinstance(found, Tensor) and self.ending is not None:
             found = self.ending.bare(found)
@@ -112,7 +118,7 @@ def plain(model: nn.Module, output: str = "") -> nn.Module:
     """Adds the hooks of this file to `model` and returns it; existing hooks stay unless `output` names another output."""
     hook = _plain_hook(model)
     if hook is None:
-        model.register_forward_pre_hook(Precision())
+        candid(model).register_forward_pre_hook(Precision())
         model.register_forward_hook(Plain(output))
     elif output:
         hook.output = output

@@ -99,6 +99,11 @@ def _check_embeddings(rows: Floats, _: int) -> None:
         raise AnswerError("expected non-zero embeddings, got only zeros for some images")
 
 
+def _check_scores(scores: Floats, _: int) -> None:
+    if scores.min() < 0 or scores.max() > 1 + TOLERANCE:
+        raise AnswerError(f"expected scores of detections in [0, 1], got {scores.min():.3g} to {scores.max():.3g}")
+
+
 def _any_number(_: Floats, __: int) -> None:
     """Any finite number is valid."""
 
@@ -108,5 +113,6 @@ CHECKS = dict.fromkeys(NUMBERS, _any_number) | {
     Reading.LABEL: _check_labels,
     Reading.PROBABILITY: _check_probabilities,
     Reading.EMBEDDING: _check_embeddings,
+    Reading.SCORE: _check_scores,
     Reading.SALIENCY: _check_maps,
 }

@@ -14,6 +14,7 @@ from ownmark.claims.claim import Claim
 from ownmark.report.words import asks_labels, image, letter, pattern
 from ownmark.scoring.matches import Combining, Graded
 from ownmark.scoring.readings import Floats, Reading
+from ownmark.tasks import boxes
 from ownmark.verdicts.verdict import Finding, Verdict
 
 Pixels = npt.NDArray[np.uint8]
@@ -188,7 +189,12 @@ def _shown(claim: Claim, sample: int, gain: int) -> list[Tile]:
     views, number = claim.images[sample], sample + 1
     shape = views[0].shape
     name = image(claim)
-    tiles = [Tile(name.removesuffix(" image"), _framed(BASE.format(sample), shape, f"{name} {number}"))]
+    tiles = [
+        Tile(
+            name.removesuffix(" image"),
+            _framed(Markup("").join((BASE.format(sample), _box(claim, sample))), shape, f"{name} {number}"),
+        )
+    ]
     if claim.originals is not None:
         original = claim.originals[sample]
         tiles.insert(0, Tile("original", _drawn(picture(original), shape, f"original {number}")))
@@ -255,6 +261,8 @@ def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.
 def _key(claim: Claim, highest: float) -> list[str]:
     """The meaning of the colours and of the figures below the pictures."""
     said = ["All maps share one scale."] if highest else []
+    if claim.task.located:
+        said.append("The box is the object that was asked about.")
     if asks_labels(claim):
         said.append("The label below each trigger is the model's answer.")
     said += dict.fromkeys(test.match.legend for test in claim.tests if test.match.legend and (highest or not test.match.area))
@@ -292,7 +300,9 @@ def _overlaid(claim: Claim, sample: int, values: Floats, highest: float, label: 
     """The map over the greyscale sample, with the outline of the pattern."""
     height, width = claim.images.shape[2:4]
     warm = IMAGE.format("class", "heat", heat(values, highest, (height, width)), width, height)
-    return _framed(GREYED.format(BASE.format(sample), warm, _outline(claim)), (height, width), label)
+    return _framed(
+        GREYED.format(BASE.format(sample), warm, Markup("").join((_outline(claim), _box(claim, sample)))), (height, width), label
+    )
 
 
 def _outline(claim: Claim) -> Markup:
@@ -305,6 +315,16 @@ def _outline(claim: Claim) -> Markup:
         f"M{column * across:g} {row * down:g}{step}" for row, column, step in _border(area.cells, f"h{across:g}", f"v{down:g}")
     ]
     return Markup("").join(OUTLINE.format(kind, "".join(edges)) for kind in ("under", "over"))
+
+
+def _box(claim: Claim, sample: int) -> Markup:
+    """The border of the box that the sample is about, in pixels of the image, if its task has boxes."""
+    if not claim.task.located:
+        return Markup()
+    height, width = claim.images.shape[2:4]
+    left, top, right, bottom = claim.target_of(claim.tests[0])[sample, boxes.BOX] * (width, height, width, height)
+    line = f"M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}Z"
+    return Markup("").join(OUTLINE.format(kind, line) for kind in ("under", "over"))
 
 
 def _border(cells: Cells, right: str, down: str) -> list[tuple[int, int, str]]:

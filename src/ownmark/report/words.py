@@ -16,6 +16,7 @@ TEST_NAMES = {
     Reading.LABEL: "Black-box test: the labels that the model returns",
     Reading.VALUE: "Black-box test: the number that the model returns",
     Reading.SIMILARITY: "Black-box test: how similar the model rates two images",
+    Reading.SCORE: "Black-box test: how sure the model is of an object",
     Reading.EMBEDDING: "Black-box test: the embeddings that the model returns",
 }
 KINDS = {BestOf: ", the best of several", CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
@@ -25,6 +26,7 @@ ACCESS = {
     Reading.LABEL: "black box (its labels)",
     Reading.VALUE: "black box (its numbers)",
     Reading.SIMILARITY: "black box (its similarity of two images)",
+    Reading.SCORE: "black box (its scores of objects)",
     Reading.EMBEDDING: "black box (its embeddings)",
 }
 HEADLINES = {

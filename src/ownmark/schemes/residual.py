@@ -42,7 +42,7 @@ class Residual:
 
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
-    serves: ClassVar[tuple[type[Task], ...]] = TASKS
+    serves: ClassVar[tuple[type[Task], ...]] = tuple(kind for kind in TASKS if not kind.located)
     references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
     samples: int = 150
     least: float = 0.5

@@ -30,7 +30,7 @@ class Traces:
     contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
     batched: ClassVar[bool] = True
-    serves: ClassVar[tuple[type[Task], ...]] = TASKS
+    serves: ClassVar[tuple[type[Task], ...]] = tuple(kind for kind in TASKS if not kind.located)
     references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
     saliency: Saliency = Saliency()
     residual: Residual = Residual()

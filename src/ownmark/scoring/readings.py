@@ -21,8 +21,9 @@ class Reading(StrEnum):
 
     LABEL (n, views) int; PROBABILITY (n, views, classes) in [0, 1]; VALUE (n, views): a number, such as an age;
     SIMILARITY (n, views): the similarity of each view to the last view, the paired image; EMBEDDING (n, views, d), from which
-    similarities are computed; SALIENCY (n, views, h, w) in [0, 1]: Grad-CAM of the expected class, of the value or of the
-    similarity, divided by its L2 norm, which requires the suspect's weights.
+    similarities are computed; SCORE (n, views) in [0, 1]: of the detection that fits the expected box, 0 if none does; SALIENCY
+    (n, views, h, w) in [0, 1]: Grad-CAM of the expected class, of the value, of the similarity or of the score, divided by its L2
+    norm, which requires the suspect's weights.
     """
 
     LABEL = "label"
@@ -30,6 +31,7 @@ class Reading(StrEnum):
     VALUE = "value"
     SIMILARITY = "similarity"
     EMBEDDING = "embedding"
+    SCORE = "score"
     SALIENCY = "saliency"
 
     def __repr__(self) -> str:
@@ -37,7 +39,7 @@ class Reading(StrEnum):
 
 
 Answers = Mapping[Reading, npt.NDArray[Any]]
-NUMBERS = (Reading.VALUE, Reading.SIMILARITY)  # readings of one number per view
+NUMBERS = (Reading.VALUE, Reading.SIMILARITY, Reading.SCORE)  # readings of one number per view
 
 
 def is_number(value: object) -> bool:

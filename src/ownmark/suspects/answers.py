@@ -42,7 +42,7 @@ def readings(raw: Floats, outputs: Outputs | None, question: Question) -> Answer
         return {Reading.PROBABILITY: shares, Reading.LABEL: labels(shares, question.target)}
     if raw.dtype.kind not in "iuf" or not np.all(np.isfinite(raw)):
         raise AnswerError("the model returns NaN, infinity or non-numbers: its weights or its preprocessing are broken")
-    return question.task.decoded(raw, question.pairs)
+    return question.task.decoded(raw, question.pairs, question.target)
 
 
 def scored(raw: Floats, outputs: Outputs | None, question: Question) -> Floats:

@@ -15,6 +15,7 @@ from ownmark.errors import ModelError
 from ownmark.protocols import Question, Suspect
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Outputs
+from ownmark.suspects.box_files import BoxPorts, BoxProgram
 from ownmark.suspects.onnx_data import MOST_BYTES, names_other_files, whole
 from ownmark.suspects.onnx_scales import Scale, scales
 from ownmark.suspects.opener import Opener, Opening
@@ -28,7 +29,8 @@ KINDS = {"float": "float32", "double": "float64"}  # what onnxruntime calls othe
 
 
 class Onnx:
-    """A model with one input of images, in any layout, of floats or integers, whose output is its classes, number or embedding.
+    """A model with one input of images, in any layout, of floats or integers, whose output is its classes, number or embedding,
+    or a detector with outputs for boxes, labels and scores.
 
     `outputs` says whether classes are logits, None infers it from the answers; `output` names the relevant output of a file with
     several; `batch`: images per run, unless the file fixes it or its answers depend on it. External data is rejected, since an
@@ -50,7 +52,12 @@ class Onnx:
         self.digest = hashlib.sha256(data).hexdigest()
         self.reveals = frozenset(Reading) - {Reading.SALIENCY}
         session = OnnxSession.of(_session(data, path), scales(data))
-        self._program = Program(self.name, self.digest, session, preprocess, outputs=outputs, output=output, batch=batch)
+        told = None if output or len(session.inputs) != 1 else BoxPorts.of(session.outputs)
+        self._program = (
+            Program(self.name, self.digest, session, preprocess, outputs=outputs, output=output, batch=batch)
+            if told is None
+            else BoxProgram(self.name, session.inputs[0], told, preprocess, session.told)
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -62,7 +69,7 @@ class Onnx:
         return self._program.read(images, question)
 
     def raw(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The file's outputs (n, k) for uint8 images (n, height, width, channels)."""
+        """The file's outputs, (n, k) or detections (n, q, 6), for uint8 images (n, height, width, channels)."""
         return self._program.raw(images)
 
 
@@ -91,6 +98,10 @@ class OnnxSession:
         (value,) = self.session.run_with_ort_values([output], values)
         halves = np.frombuffer(ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes()), dtype=np.uint16)
         return (halves.astype(np.uint32) << 16).view(np.float32).reshape(value.shape())
+
+    def told(self, image: npt.NDArray[Any], outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
+        """Several outputs for one image."""
+        return [np.asarray(one) for one in self.session.run(list(outputs), {self.inputs[0].name: image})]
 
 
 def _port(told: Any, scaled: Mapping[str, Scale]) -> Port:  # noqa: ANN401 - its type has no public name

@@ -85,7 +85,7 @@ class Access:
     @classmethod
     def to(cls, claim: Claim, model: str | None = None) -> "Access":
         """As the claim says it."""
-        return cls(claim.preprocess, len(claim.classes), model)
+        return cls(claim.preprocess, claim.task.width(claim.classes) or 0, model)
 
     def opening(self, name: str, weights: Path | None = None) -> Opening:
         """A suspect of that name, to be opened."""

@@ -16,6 +16,7 @@ from ownmark.tasks.base import beats as beats
 from ownmark.tasks.base import check_served as check_served
 from ownmark.tasks.base import direction as direction
 from ownmark.tasks.classification import Classification as Classification
+from ownmark.tasks.detection import Detection as Detection
 from ownmark.tasks.regression import Regression as Regression
 from ownmark.tasks.similarity import Measure as Measure
 from ownmark.tasks.similarity import Similarity as Similarity

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.errors import DataError, UsageError
-from ownmark.scoring.matches import Change, Drop, Match, Turn
-from ownmark.scoring.readings import Answers, Floats, Reading
+from ownmark.scoring.matches import Area, Change, Drop, Match, Turn
+from ownmark.scoring.readings import Answers, Expected, Floats, Reading
 
 Array = Any  # a numpy array or a torch tensor
 Quality = dict[str, float]
@@ -41,6 +41,7 @@ class Task(Protocol):
     named_labels: ClassVar[bool]  # whether labels are names (of classes or people) rather than numbers
     discrete: ClassVar[bool]  # whether an answer is one of the claim's classes rather than one or more numbers
     compares: ClassVar[bool]  # whether F compares two images: a sample's last view is the other one
+    located: ClassVar[bool]  # whether answers and labels are boxes, (n, m, 6): see `tasks.boxes`
     own_answers: ClassVar[bool]  # whether a model's own answer can be told from the label: `lean`, `chosen` and `evidence` apply
     least_kinds: ClassVar[int]  # how many distinct labels the owner's images need
 
@@ -63,11 +64,23 @@ class Task(Protocol):
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:
         """(n,): which images may become samples: those answered correctly, if the task defines that."""
 
+    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:
+        """(n, ...): the labels that samples are about whose fingerprint lies in the area; `outputs`: the model's, (n, ...)."""
+
     def width(self, names: tuple[str, ...]) -> int | None:
         """How many outputs a network for this task has; None if it is free to choose."""
 
     def lesson(self, model: Any, labels: Array, embed: Callable[[], Array]) -> Lesson:  # noqa: ANN401 - a torch module
         """How `model` learns `labels` (n,); `embed()`: its outputs (n, k) for the images, for tasks that need them."""
+
+    def beside(self, targets: Array, size: tuple[int, int]) -> tuple[Any, ...]:
+        """What a network is shown beside a batch of images of that height and width while it learns `targets`."""
+
+    def mirrored(self, targets: Array, axis: int, chosen: Array) -> Array:
+        """The targets of a batch whose `chosen` (n,) images were mirrored: left and right on axis 0, top and bottom on 1."""
+
+    def shifted(self, targets: Array, across: float, down: float) -> Array:
+        """The targets of a batch whose images were moved to the left and up by these shares of their sides."""
 
     def answers(self, outputs: Array) -> Array:
         """What a stolen model returns to the thief: probabilities, numbers or embeddings."""
@@ -126,8 +139,8 @@ class Task(Protocol):
     def watched(self, match: Drop | Change | Turn) -> Match:
         """The black-box match, with a probability or the same share of the task's unit as its threshold."""
 
-    def decoded(self, raw: Floats, pairs: Labels | None) -> Answers:
-        """The readings in raw answers (n, k): probabilities for classes; `pairs` (n,): the row to compare each image with.
+    def decoded(self, raw: Floats, pairs: Labels | None, target: Expected) -> Answers:
+        """The readings in raw answers (n, k) to questions about `target` (n, ...); `pairs` (n,): the row to compare with.
 
         Raises AnswerError if no model for the task returns such answers.
         """
@@ -149,7 +162,7 @@ def direction(vectors: Array) -> Array:
 
 def check_classes(labels: Labels, names: tuple[str, ...]) -> None:
     """Raises DataError unless the labels are integers that index the named classes."""
-    if labels.dtype.kind not in "iu":
+    if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise DataError(f"expected {len(labels)} integer labels, one per image, got {labels.dtype} {labels.shape}")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
         raise DataError(f"labels must lie in [0, {len(names)}), got {labels.min()} to {labels.max()}")

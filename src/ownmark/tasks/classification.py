@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark import metrics
-from ownmark.scoring.matches import Change, Drop, Match, Turn
-from ownmark.scoring.readings import Answers, Floats, Reading
+from ownmark.scoring.matches import Area, Change, Drop, Match, Turn
+from ownmark.scoring.readings import Answers, Expected, Floats, Reading
 from ownmark.tasks.base import Array, Labels, Lesson, Quality, check_classes
 
 
@@ -26,6 +26,7 @@ class Classification:
     named_labels: ClassVar[bool] = True
     discrete: ClassVar[bool] = True
     compares: ClassVar[bool] = False
+    located: ClassVar[bool] = False
     own_answers: ClassVar[bool] = True
     least_kinds: ClassVar[int] = 2
     unit: ClassVar[float] = 1.0
@@ -45,6 +46,9 @@ class Classification:
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:
         return np.asarray(outputs.argmax(1).numpy() == labels)
 
+    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
+        return labels
+
     def width(self, names: tuple[str, ...]) -> int | None:
         return len(names)
 
@@ -56,6 +60,15 @@ class Classification:
 
     def lesson(self, model: Any, labels: Array, embed: Callable[[], Array]) -> Lesson:  # noqa: ANN401, ARG002
         return Lesson(model, labels, self.loss)
+
+    def beside(self, targets: Array, size: tuple[int, int]) -> tuple[Any, ...]:  # noqa: ARG002 - images are enough
+        return ()
+
+    def mirrored(self, targets: Array, axis: int, chosen: Array) -> Array:  # noqa: ARG002 - it has no places
+        return targets
+
+    def shifted(self, targets: Array, across: float, down: float) -> Array:  # noqa: ARG002 - it has no places
+        return targets
 
     def answers(self, outputs: Array) -> Array:
         return outputs.softmax(1)
@@ -121,7 +134,7 @@ class Classification:
     def watched(self, match: Drop | Change | Turn) -> Match:
         return match
 
-    def decoded(self, raw: Floats, pairs: Labels | None) -> Answers:  # noqa: ARG002 - the verb's signature
+    def decoded(self, raw: Floats, pairs: Labels | None, target: Expected) -> Answers:  # noqa: ARG002 - the verb's signature
         return {Reading.PROBABILITY: raw}
 
     def derived(self, viewed: Answers) -> Answers:  # noqa: ARG002 - the verb's signature

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ownmark import metrics
 from ownmark.errors import AnswerError, DataError, UsageError
-from ownmark.scoring.matches import Change, Drop, Match, Turn
-from ownmark.scoring.readings import Answers, Floats, Reading, is_number
+from ownmark.scoring.matches import Area, Change, Drop, Match, Turn
+from ownmark.scoring.readings import Answers, Expected, Floats, Reading, is_number
 from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality
 
 
@@ -30,6 +30,7 @@ class Regression:
     named_labels: ClassVar[bool] = False
     discrete: ClassVar[bool] = False
     compares: ClassVar[bool] = False
+    located: ClassVar[bool] = False
     own_answers: ClassVar[bool] = True
     least_kinds: ClassVar[int] = 1
     unit: float = 20.0
@@ -39,7 +40,7 @@ class Regression:
             raise UsageError(f"the unit of a regression must be a number above 0, got {self.unit!r}")
 
     def check_labels(self, labels: Labels, names: tuple[str, ...]) -> None:
-        if labels.dtype.kind != "f" or not np.all(np.isfinite(labels)) or len(names) != 1:
+        if labels.dtype.kind != "f" or labels.ndim != 1 or not np.all(np.isfinite(labels)) or len(names) != 1:
             raise DataError(f"regression needs one finite number per image and one name for it, got {labels.dtype}, {names}")
 
     def told_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -54,6 +55,9 @@ class Regression:
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:  # noqa: ARG002 - the verb's signature
         return np.ones(len(labels), dtype=bool)
 
+    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
+        return labels
+
     def width(self, names: tuple[str, ...]) -> int | None:  # noqa: ARG002 - the verb's signature
         return 1
 
@@ -63,6 +67,15 @@ class Regression:
 
     def lesson(self, model: Any, labels: Array, embed: Callable[[], Array]) -> Lesson:  # noqa: ANN401, ARG002
         return Lesson(model, labels, self.loss)
+
+    def beside(self, targets: Array, size: tuple[int, int]) -> tuple[Any, ...]:  # noqa: ARG002 - images are enough
+        return ()
+
+    def mirrored(self, targets: Array, axis: int, chosen: Array) -> Array:  # noqa: ARG002 - it has no places
+        return targets
+
+    def shifted(self, targets: Array, across: float, down: float) -> Array:  # noqa: ARG002 - it has no places
+        return targets
 
     def answers(self, outputs: Array) -> Array:
         return outputs.flatten()
@@ -119,7 +132,7 @@ class Regression:
     def watched(self, match: Drop | Change | Turn) -> Match:
         return match.of_number(match.threshold * self.unit, Reading.VALUE)
 
-    def decoded(self, raw: Floats, pairs: Labels | None) -> Answers:  # noqa: ARG002 - the verb's signature
+    def decoded(self, raw: Floats, pairs: Labels | None, target: Expected) -> Answers:  # noqa: ARG002 - the verb's signature
         if raw.shape not in {(len(raw),), (len(raw), 1)}:
             raise AnswerError(f"expected a regressor's answers (n, 1), got {raw.shape}: the suspect performs a different task")
         return {Reading.VALUE: raw.reshape(-1).astype(np.float64)}

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ownmark import metrics
 from ownmark.errors import AnswerError, UsageError
 from ownmark.method_strings import Choice
-from ownmark.scoring.matches import Change, Drop, Match, Turn
-from ownmark.scoring.readings import Answers, Floats, Reading, is_number
+from ownmark.scoring.matches import Area, Change, Drop, Match, Turn
+from ownmark.scoring.readings import Answers, Expected, Floats, Reading, is_number
 from ownmark.tasks.base import KEPT, TINY, Array, Labels, Lesson, Quality, check_classes, direction
 
 
@@ -40,6 +40,7 @@ class Similarity:
     named_labels: ClassVar[bool] = True
     discrete: ClassVar[bool] = False
     compares: ClassVar[bool] = True
+    located: ClassVar[bool] = False
     own_answers: ClassVar[bool] = False
     least_kinds: ClassVar[int] = 2
     unit: ClassVar[float] = 1.0
@@ -66,6 +67,9 @@ class Similarity:
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:  # noqa: ARG002 - the verb's signature
         return np.ones(len(labels), dtype=bool)
 
+    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
+        return labels
+
     def width(self, names: tuple[str, ...]) -> int | None:  # noqa: ARG002 - the verb's signature
         return None
 
@@ -77,6 +81,15 @@ class Similarity:
 
         people = unique(labels, return_inverse=True)[1]
         return Lesson(Centres(model, embed(), people), people, partial(arcface, margin=self.margin, scale=self.scale))
+
+    def beside(self, targets: Array, size: tuple[int, int]) -> tuple[Any, ...]:  # noqa: ARG002 - images are enough
+        return ()
+
+    def mirrored(self, targets: Array, axis: int, chosen: Array) -> Array:  # noqa: ARG002 - it has no places
+        return targets
+
+    def shifted(self, targets: Array, across: float, down: float) -> Array:  # noqa: ARG002 - it has no places
+        return targets
 
     def answers(self, outputs: Array) -> Array:
         return direction(outputs)
@@ -132,7 +145,7 @@ class Similarity:
     def watched(self, match: Drop | Change | Turn) -> Match:
         return match.of_number(match.threshold * self.unit, Reading.SIMILARITY)
 
-    def decoded(self, raw: Floats, pairs: Labels | None) -> Answers:
+    def decoded(self, raw: Floats, pairs: Labels | None, target: Expected) -> Answers:  # noqa: ARG002 - the verb's signature
         if raw.ndim != 2 or raw.shape[1] < 2:  # noqa: PLR2004 - (n, d), two or more
             expected = "an embedder's answers (n, d) with d of at least 2"
             raise AnswerError(f"expected {expected}, got {raw.shape}: the suspect performs a different task")

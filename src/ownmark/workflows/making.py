@@ -47,6 +47,8 @@ def quality(model: nn.Module, images: Images) -> Quality:
         cannot = f"the model cannot take images of {width}x{height} pixels and {channels} channels"
         raise ModelError(f"{cannot} (--size and --channels, which is 1 for grey, say what it takes): {said}") from error
     numbers = images.task.width(images.names)
+    if images.task.located:
+        return _of_boxes(images, answers)
     if answers.ndim != 2 or len(answers) != len(images) or answers.shape[1] != (numbers or answers.shape[1]):  # noqa: PLR2004
         if why := unfit(answers.shape):
             raise ModelError(f"the model cannot be asked: {why}")
@@ -60,10 +62,24 @@ def quality(model: nn.Module, images: Images) -> Quality:
     return images.task.quality(answers.numpy(), images.labels)
 
 
+def _of_boxes(images: Images, answers: torch.Tensor) -> Quality:
+    """The same for detections (n, q, 6)."""
+    if answers.ndim != 3 or not answers.isfinite().all():  # noqa: PLR2004 - (n, q, 6)
+        raise ModelError(
+            f"the model answers {tuple(answers.shape)} to these images, needed are finite boxes, labels and scores per image, as "
+            "torchvision's detectors answer them; say another --task if it does another"
+        )
+    return images.task.quality(answers.numpy(), images.labels)
+
+
 def shown(found: Quality, headline: str) -> str:
     """How good a model is, as a person says it."""
     value = found[headline]
-    said = {"accuracy": f"{percent(value)} right", "mae": f"off by {value:.3g} on average"}
+    said = {
+        "accuracy": f"{percent(value)} right",
+        "mae": f"off by {value:.3g} on average",
+        "map_50": f"mean average precision {value:.3g} at an overlap of 0.5",
+    }
     return said.get(headline, f"{percent(value)} of the same accepted where 1 in 1,000 others is")
 
 

@@ -20,7 +20,10 @@ from ownmark.tasks import Classification, Task
 
 @dataclass(frozen=True)
 class Look:
-    """`outputs` (views, n, k) and unnormalised `maps` (n, h, w) of the first view, for a task's `target`."""
+    """`outputs` (views, n, k), of a detector (views, n, q, 6); `maps` (n, h, w) of the first view, for a task's `target`.
+
+    The maps are not normalised.
+    """
 
     outputs: Tensor
     maps: Tensor
@@ -42,7 +45,7 @@ class Look:
         every = torch.cat([target] * len(views))
         against = None if other is None else partial(cam.task.evidence, every, torch.cat([other] * len(views)))
         outputs, maps = cam(torch.cat(views), every, against)
-        return cls(outputs.view(len(views), len(target), -1), maps[: len(target)], target, pattern, cam.task)
+        return cls(outputs.view(len(views), len(target), *outputs.shape[1:]), maps[: len(target)], target, pattern, cam.task)
 
     @property
     def on_pattern(self) -> Tensor:

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ownmark.errors import UsageError
 from ownmark.method_strings import Choice
+from ownmark.scoring.matches import Area
 
 
 class Fill(Choice):
@@ -33,6 +34,11 @@ class Pattern:
         outside = [cell for cell in self.cells if not (0 <= cell[0] < rows and 0 <= cell[1] < columns)]
         if not self.cells or outside or len(set(self.cells)) == rows * columns:
             raise UsageError(f"expected a pattern of some but not all cells of a {rows}x{columns} map, got {self.cells}")
+
+    @property
+    def area(self) -> Area:
+        """The same for a match."""
+        return Area(self.cells, self.grid)
 
     def on(self, device: torch.device) -> Tensor:
         """The pattern (rows, columns), float 0 or 1."""

@@ -50,7 +50,7 @@ Make = Callable[[torch.Generator, Progress], Made]
 
 @dataclass(frozen=True)
 class Saliency:
-    """Fingerprint of a classifier, a regressor or an embedder by its saliency maps.
+    """Fingerprint of a classifier, a regressor, an embedder or a detector by its saliency maps.
 
     `samples`: N. `descent`: the bound xi, its norm and the steps. `cells`: where the pattern P is 1. `layer`: of the map, ""
     for the last convolution. `fill`: covers the region in the masked view. `map_threshold`: t_wb, or None for the paper's
@@ -135,6 +135,14 @@ class Draft:
         pattern = Pattern(scheme.cells, self.bench.pattern.grid)
         return Draft(scheme, replace(self.bench, pattern=pattern, descent=scheme.descent))
 
+    def aimed(self, model: nn.Module, owner: Owner) -> Owner:
+        """The owner, whose images are labelled by what samples with this pattern are about: with boxes, those of the model."""
+        images, pattern = owner.images, self.bench.pattern
+        if not images.task.located:
+            return owner
+        outputs = predict(model, images).numpy()
+        return replace(owner, images=replace(images, labels=images.task.aimed(outputs, images.labels, pattern.area)))
+
     def tests(self, made: Made, threshold: float) -> tuple[Test, Test]:
         """The white-box and the black-box test, each with the model's own score."""
         kind = OnPatternAgainst if isinstance(self.scheme.objective, Own) else OnPattern
@@ -212,7 +220,10 @@ def _widened(drafts: list[Draft], model: nn.Module, owner: Owner, seed: int, pro
     """The first of `drafts` with which at least half of `TRIAL` candidates hold, or that with which most do."""
     shares: list[float] = []
     for draft in drafts:
-        candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
+        candidates, make = _work(draft, model, draft.aimed(model, owner), torch.Generator().manual_seed(seed))
+        if not len(candidates):
+            shares.append(0.0)
+            continue
         made = make(candidates[:TRIAL])(torch.Generator().manual_seed(seed), progress)
         shares.append(float(draft.passes(made, draft.threshold(made)).mean()))
         if shares[-1] >= ENOUGH:
@@ -222,6 +233,7 @@ def _widened(drafts: list[Draft], model: nn.Module, owner: Owner, seed: int, pro
 
 def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: float, progress: Progress) -> tuple[Made, float]:
     """The requested number of passing samples, and t_wb; `least`: the share of the first batch that must pass."""
+    owner = draft.aimed(model, owner)
     candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
 
     def batch(rows: Rows, number: int, tell: Progress) -> Made:

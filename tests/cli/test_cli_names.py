@@ -43,7 +43,7 @@ RANDOM = "is randomly initialised: pass the trained weights with --weights"
     [
         (verifying("usersmodle:build"), ["no module 'usersmodle'", f"similar: {MODULE}"]),
         (verifying(f"{MODULE}:biuld"), [f"{MODULE} has no 'biuld'", "similar: build"]),
-        (verifying("torchvision:resnet81"), ["torchvision has no classifier 'resnet81'", "resnet18"]),
+        (verifying("torchvision:resnet81"), ["torchvision has no classifier or detector 'resnet81'", "resnet18"]),
         (verifying("resnet18"), ["module:factory"]),
         (verifying(MODEL), [RANDOM]),
         (verifying("torchvision:resnet18"), [RANDOM]),

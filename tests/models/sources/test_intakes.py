@@ -10,6 +10,7 @@ import pytest
 from ownmark.claims.claim import Preprocess
 from ownmark.claims.fitting import Fitting
 from ownmark.errors import ClaimError, ModelError
+from ownmark.models.network import Network
 from ownmark.models.sources import hugging_face, timm, torchvision
 from ownmark.models.sources.open import intake, source_of
 from ownmark.models.sources.source import Call, Intake
@@ -184,3 +185,16 @@ def test_a_fitting_that_cannot_be_is_no_claims(wrong: dict[str, Any]) -> None:
     assert Fitting.from_record(Fitting(**right).record()) == Fitting(**right)
     with pytest.raises(ClaimError):
         Fitting(**right | wrong)
+
+
+def test_a_detector_of_torchvision_is_built_for_the_classes_and_downloads_no_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: pytest.fail("it would be downloaded"))
+    name = "torchvision:fasterrcnn_mobilenet_v3_large_320_fpn"
+    assert intake(name) == Intake()
+    with torch.no_grad():
+        answers = Network(name, 4).blank()(torch.rand(1, 3, 64, 64))
+    assert answers.shape[2] == 6
+    with pytest.raises(ModelError, match="no classifier or detector"):
+        intake("torchvision:maskrcnn_resnet50_fpn")

@@ -1,5 +1,6 @@
-"""Classifiers of torchvision: `torchvision:resnet18`; with weights of theirs, images are taken as those weights say.
+"""Classifiers and detectors of torchvision: `torchvision:resnet18`, `torchvision:ssdlite320_mobilenet_v3_large`.
 
+With weights of theirs, images are taken as those weights say; detectors bring images to their own size and range.
 `torchvision:resnet18(weights='IMAGENET1K_V1')` with a file of weights fetches none, but takes images as those weights do.
 """
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 WRITTEN = "torchvision:resnet18"
+OTHERS = ("maskrcnn", "keypointrcnn")  # which answer masks and points besides boxes
 
 
 def _built(asked: Asked) -> "nn.Module":
@@ -24,19 +26,28 @@ def _built(asked: Asked) -> "nn.Module":
         options.setdefault("num_classes", asked.classes)
     if not asked.own:
         options.pop("weights", None)
+    if call.name in _detectors():
+        options.setdefault("weights_backbone", None)  # which would be downloaded
     model: nn.Module = called(f"torchvision:{call.name}", models.get_model_builder(call.name), call.positional, options)  # type: ignore[assignment]
     return model
 
 
 def _read(name: str) -> Call:
-    """The parts of the name. Raises ModelError for a classifier that torchvision does not have."""
+    """The parts of the name. Raises ModelError for a network that torchvision does not have."""
     from torchvision import models
 
     call = Call.read(name.partition(":")[2], WRITTEN)
-    known = models.list_models(module=models)
+    known = [*models.list_models(module=models), *_detectors()]
     if call.name not in known:
-        raise ModelError(f"torchvision has no classifier {call.name!r}; similar: {near(call.name, known)}")
+        raise ModelError(f"torchvision has no classifier or detector {call.name!r}; similar: {near(call.name, known)}")
     return call
+
+
+def _detectors() -> list[str]:
+    from torchvision import models
+
+    found: list[str] = models.list_models(module=models.detection)
+    return [name for name in found if not name.startswith(OTHERS)]
 
 
 def _intake(name: str) -> Intake:
@@ -45,7 +56,7 @@ def _intake(name: str) -> Intake:
 
     call = _read(name)
     wanted = call.options.get("weights")
-    if wanted is None:
+    if wanted is None or call.name in _detectors():  # which bring images to their own size and range
         return Intake()
     kinds = models.get_model_weights(call.name)
     found = {one.name: one for one in kinds} | {"DEFAULT": kinds.DEFAULT}

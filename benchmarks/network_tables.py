@@ -62,3 +62,31 @@ def transformers(figures: Figures) -> str:
             cells = [percent(figures[f"{key}.accuracy.target"]), word, copy, other, "" if student is None else percent(student)]
             lines.append(f"| {title} | {' | '.join(cells)} | {'yes' if figures[f'{start}.separated'] else 'no'} |")
     return "\n".join(lines) + "\n"
+
+
+DETECTORS = {
+    "target": "the protected model",
+    "finetune_all": "fine-tuned",
+    "finetune_last": "fine-tuned, last layer",
+    "retrain_last": "retrained head",
+    "quantize_8": "8-bit weights and activations",
+    "onnx": "ONNX file",
+    "prune_0.3": "weights pruned by 30 %",
+    "prune_0.5": "weights pruned by 50 %",
+    "prune_filters_0.25": "a quarter of the filters pruned",
+    "distill": "distilled",
+}
+
+
+def detectors(figures: Figures) -> str:
+    """A row per copy of the detector, and one for the highest independent detector."""
+    lines = ["| suspect | mAP@50 | white-box | black-box |", "|---|---|---|---|"]
+    for key, title in DETECTORS.items():
+        cells = [figures.get(f"suspect.{key}_map_50"), *(figures.get(f"{test}.score.{key}") for test in TESTS)]
+        precision, *scores = cells
+        shown = ["" if precision is None else f"{precision:.2f}", *("" if one is None else percent(one) for one in scores)]
+        lines.append(f"| {title} | {' | '.join(shown)} |")
+    others = [figures[f"suspect.innocent_{number}_map_50"] for number in range(int(figures["innocents"]))]
+    most = " | ".join(percent(figures[f"{test}.max_innocent"]) for test in TESTS)
+    lines.append(f"| the highest of {len(others)} independent detectors | {min(others):.2f} to {max(others):.2f} | {most} |")
+    return "\n".join(lines) + "\n"

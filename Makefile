@@ -31,7 +31,7 @@ FAST_TESTS = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n logical
 .PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats bench-exported bench-network-matrix picture clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-zA-Z0-9%-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PYTHON=python3.12      the Python to use instead of python3 (3.11 or newer)"
 	@echo "  PIP_ARGS='...'         more arguments for pip, e.g. the index of torch's much smaller CPU build, see pytorch.org"
@@ -107,7 +107,7 @@ picture: demo ## redraw the README's picture of the demo page; needs chromium
 		--screenshot=$(CURDIR)/docs/figures/demo-report.png file://$(CURDIR)/demo/report.html
 
 clean: ## remove everything that these targets created
-	rm -rf $(VENV) $(FORMATS) $(NETWORKS) site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FORMATS) $(NETWORKS) .ci/servers site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
 # Servers for the tests, each in its own venv, since their pins conflict.

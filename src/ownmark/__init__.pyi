@@ -20,6 +20,7 @@ from .attacks.permute import Permute as Permute
 from .attacks.prune import Prune as Prune
 from .attacks.prune_filters import PruneFilters as PruneFilters
 from .attacks.prune_filters import Removal as Removal
+from .attacks.prune_heads import PruneHeads as PruneHeads
 from .attacks.prune_neurons import PruneNeurons as PruneNeurons
 from .attacks.quantize import Quantize as Quantize
 from .attacks.quantize_static import QuantizeStatic as QuantizeStatic

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ownmark.attacks._common.student import student_of
 from ownmark.data.images import Images
 from ownmark.method_strings import Choice
-from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, fit, predict, seeded
 
@@ -42,7 +42,7 @@ class Distill:
         """A student of `stolen`."""
         outputs = predict(stolen, thief)
         with seeded(rng):
-            student = untaught(stolen, self.student, outputs.shape[1:].numel())
+            student = student_of(stolen, self.student, thief, outputs)
         training = Training(epochs=self.epochs, batch=self.batch, rate=self.rate, flips=self.flips)
         loss = thief.task.divergence if self.likeness is Likeness.KL else thief.task.distance
         return fit(student, thief, thief.task.answers(outputs), loss, training, rng, progress)

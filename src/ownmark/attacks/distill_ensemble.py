@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from ownmark.attacks._common.independent import Independent
+from ownmark.attacks._common.student import student_of
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, fit, part, predict, seeded, steps_of
 
@@ -42,5 +42,5 @@ class DistillEnsemble:
         outputs = predict(stolen, thief)
         answers = torch.lerp(task.answers(outputs), task.answers(predict(other, thief)), self.share)
         with seeded(rng):
-            student = untaught(stolen, self.student, outputs.shape[1:].numel())
+            student = student_of(stolen, self.student, thief, outputs)
         return fit(student, thief, answers, task.divergence, training, rng, part(progress, before, total))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ownmark.attacks._common.student import student_of
 from ownmark.data.images import Images
 from ownmark.errors import DataError, UsageError
-from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, fit, predict, seeded
 
@@ -41,6 +41,6 @@ class Extract:
         asked = thief.take(torch.randperm(len(thief), generator=rng)[: self.queries].numpy())
         outputs = predict(stolen, asked)
         with seeded(rng):
-            student = untaught(stolen, self.student, outputs.shape[1:].numel())
+            student = student_of(stolen, self.student, asked, outputs)
         training, task = Training(epochs=self.epochs, rate=self.rate, flips=self.flips), asked.task
         return fit(student, asked, task.plain(outputs), task.plain_loss, training, rng, progress)

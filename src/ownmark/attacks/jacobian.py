@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ownmark.attacks._common.student import student_of
 from ownmark.data.images import Images, to_pixels
 from ownmark.errors import UsageError
-from ownmark.models.layers import untaught
 from ownmark.protocols import Progress, silent
 from ownmark.training import Training, fit, in_eval_mode, part, predict, seeded, steps_of
 
@@ -44,7 +44,7 @@ class Jacobian:
         asked = replace(thief, people=None).take(torch.randperm(len(thief), generator=rng)[: self.first].numpy())
         answers, task = predict(stolen, asked), thief.task
         with seeded(rng):
-            student = untaught(stolen, self.student, answers.shape[1:].numel())
+            student = student_of(stolen, self.student, asked, answers)
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
         counts = [steps_of(training, len(asked) * 2**done) for done in range(self.rounds + 1)]
         for done in range(self.rounds + 1):

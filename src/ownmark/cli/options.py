@@ -63,7 +63,7 @@ Way = Annotated[
     str | None,
     typer.Option(
         metavar="WAY",
-        help="The one way of asking that counts: weights, probabilities or labels. Without it, p is corrected for every way.",
+        help="The way of asking that counts: weights, probabilities, labels or answers. Without it p is corrected for every way.",
         show_default=False,
     ),
 ]
@@ -208,7 +208,7 @@ def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Acces
     outputs = None if asked.outputs is None else chosen(Kind, asked.outputs, "--outputs")
     return Access(
         preprocess,
-        len(claim.classes),
+        claim.task.width(claim.classes) or 0,
         model,
         outputs,
         layer=asked.layer,

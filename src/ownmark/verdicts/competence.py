@@ -28,7 +28,7 @@ def unfit(task: Task, found: Iterable[Finding]) -> str:
         if (figure - constant) * np.sign(best - constant) < LEAST * abs(best - constant):
             return (
                 f"the suspect does not do the task: with the marked corner covered, its {task.headline} on the samples is "
-                f"{figure:.3g}, one constant answer has {constant:.3g}: check its preprocessing (--mean, --std, --size, "
-                "--blue-first) and the order of its classes"
+                f"{figure:.3g}, one constant answer has {constant:.3g}: check its preprocessing (--mean, --std; behind an "
+                "address --blue-first), the size of the claim's images and the order of its classes"
             )
     return ""

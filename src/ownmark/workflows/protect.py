@@ -320,6 +320,7 @@ def _check(request: ProtectRequest) -> None:
     """Raises UsageError for what the scheme has no use for, and for files that cannot be read, written, or must not be lost."""
     scheme = request.scheme
     check_served(scheme, scheme.serves, request.data.task)
+    _check_batch(request)
     check_writable(request.out)
     if isinstance(request.data, Place):
         request.data.check()
@@ -347,6 +348,11 @@ def wanted_references(scheme: Scheme) -> int:
     """How many references are trained unless it is said: as many as the scheme names, which cannot do with fewer, or two."""
     wanted: int = getattr(scheme, "references", REFERENCES)
     return wanted
+
+
+def _check_batch(request: ProtectRequest) -> None:
+    if request.batch is not None and not getattr(request.scheme, "batched", False):
+        raise UsageError(f"{request.scheme} does not change images in batches: leave --batch out")
 
 
 def _check_marked(request: ProtectRequest) -> None:

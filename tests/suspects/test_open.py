@@ -84,7 +84,7 @@ def test_no_two_kinds_share_a_suffix_or_a_scheme() -> None:
 
 
 def test_a_name_that_nobody_opens_is_answered_by_what_there_is() -> None:
-    with pytest.raises(UsageError, match=r"cannot tell what 'suspect' is: a suspect is .* an .onnx file, .* module:factory or"):
+    with pytest.raises(UsageError, match=r"cannot tell what 'suspect' is: a suspect is .* an .onnx file, .* module:factory,"):
         opener_of("suspect")
 
 

@@ -21,9 +21,8 @@ ALL = (*SCHEMES, *ATTACKS, *DETECTORS, Training)
 def test_every_parameter_of_every_method_is_listed_and_what_is_shown_can_be_typed(kind: type, capsys: Capture) -> None:
     said = ownmark(capsys, "methods", kind.__name__).out
     assert str(kind.__doc__).splitlines()[0] in said
-    listed = [
-        line.split()[0] for line in said.splitlines() if (line.startswith("  ") and "by default" in line) or "must be given" in line
-    ]
+    told = [line for line in said.splitlines() if (line.startswith("  ") and "by default" in line) or "must be given" in line]
+    listed = [line.split()[0] for line in told]
     names = [field.name for field in dataclasses.fields(kind)]
     assert [name for name in listed if name in names] == names
     call = said.splitlines()[-1].removeprefix("  Write it like: ")

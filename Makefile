@@ -80,7 +80,7 @@ check: $(VENV)/.checks ## format the code, then run lint, types and all fast tes
 lint: $(VENV)/.checks ## check lint, format and types without changing files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy -n 2
 
 docs: $(VENV)/.docs ## build docs/ into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

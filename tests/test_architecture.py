@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
@@ -148,8 +148,26 @@ def ours(file: Path) -> set[str]:
     return {name for name in imported(file) if name.split(".")[0] == "ownmark" and name != "ownmark"}
 
 
-IDS = [str(file.relative_to(SOURCE)) for file in FILES]
-EVERY_FILE = pytest.mark.parametrize("file", [file for file in FILES if file != SOURCE / "__init__.py"], ids=IDS[1:])
+def each_of(files: Sequence[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """One test about all of the files, which names each that fails: a test per file costs more than what it looks at."""
+
+    def of(check: Callable[[Path], None]) -> Callable[[], None]:
+        def whole() -> None:
+            failed = []
+            for file in files:
+                try:
+                    check(file)
+                except AssertionError as error:
+                    failed.append(f"{file.relative_to(ROOT)}: {error}")
+            assert not failed, "\n".join(failed)
+
+        whole.__name__, whole.__doc__ = check.__name__, check.__doc__
+        return whole
+
+    return of
+
+
+EVERY_FILE = each_of([file for file in FILES if file != SOURCE / "__init__.py"])
 
 
 @EVERY_FILE
@@ -270,7 +288,7 @@ def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return len([one for one in given if one.arg not in {"self", "cls"}])
 
 
-@pytest.mark.parametrize("file", ALL_FILES, ids=[str(file.relative_to(ROOT)) for file in ALL_FILES])
+@each_of(ALL_FILES)
 def test_nothing_grows_beyond_the_fence(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 400

@@ -127,6 +127,7 @@ def test_a_workspace_that_cannot_be_made_is_told(shop: Path, capsys: Capture) ->
     refused(capsys, protecting("my.claim"), 2, "my.claim.work is a file")
 
 
+@pytest.mark.slow  # in this process: below; a killed process: test_made_killed.py
 def test_a_process_that_gets_ctrl_c_loses_only_what_was_unfinished(shop: Path, capsys: Capture) -> None:
     """As soon as something was finished; `test_made_killed.py` has kill -9."""
     words = [*TRAINED, "--scheme", SLOW]

@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from conftest import small_claim
 from PIL import Image
 from spotter import NAMES, SIZE, spotter, squares
 from workshop import opened, ownmark, refused
 
+from ownmark.cli.options import access_of
 from ownmark.models.weights import save_weights
+from ownmark.tasks import Classification, Detection, Task
 
 NETWORK = "spotter:Spotter"
 EASY = "Saliency(samples=2, descent=Descent(bound=0.2, steps=2), map_threshold=0.0, objective=Published(), masked=Drop(0.0))"
@@ -60,3 +65,12 @@ def test_a_classifier_of_images_with_boxes_is_told_what_is_needed(place: Path, c
 
     save_weights(build(network), place / "weights.safetensors")
     refused(capsys, [*words, "--weights", "weights.safetensors"], 2, "boxes, labels and scores")
+
+
+@pytest.mark.parametrize(("task", "wide"), [(Classification(), 3), (Detection(), 4), (Detection(first=0), 3)])
+def test_a_suspects_network_is_built_as_wide_as_the_task_wants_it(task: Task, wide: int) -> None:
+    words = {"mean": None, "std": None, "outputs": None, "layer": "", "device": "cpu", "output": ""}
+    asked: Any = SimpleNamespace(**words, allow_external=False, allow_code=False)
+    known = small_claim()
+    claim: Any = SimpleNamespace(preprocess=known.preprocess, images=known.images, classes=known.classes, task=task)
+    assert access_of(asked, claim).classes == wide, "of a detector the background counts"

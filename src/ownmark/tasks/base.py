@@ -5,7 +5,7 @@ A task defines its labels, its loss and metrics, and the number F_c that a salie
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +153,43 @@ class Task(Protocol):
 
     def trivial(self, labels: Labels) -> Quality:
         """The same metrics for a constant prediction."""
+
+
+class OfWholeImages:
+    """What tasks share whose labels have no place in the image."""
+
+    located: ClassVar[bool] = False
+
+    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
+        return labels
+
+    def beside(self, targets: Array, size: tuple[int, int]) -> tuple[Any, ...]:  # noqa: ARG002 - images are enough
+        return ()
+
+    def mirrored(self, targets: Array, axis: int, chosen: Array) -> Array:  # noqa: ARG002 - it has no places
+        return targets
+
+    def shifted(self, targets: Array, across: float, down: float) -> Array:  # noqa: ARG002 - it has no places
+        return targets
+
+
+class WithoutOwnAnswers:
+    """What tasks share in which a model's own answer cannot be told from the label."""
+
+    own_answers: ClassVar[bool] = False
+    name: ClassVar[str]
+
+    def lean(self, outputs: Array, pair: Array) -> Array:  # noqa: ARG002 - the verb's signature
+        return self._none()
+
+    def chosen(self, outputs: Array, pair: Array) -> Array:  # noqa: ARG002 - the verb's signature
+        return self._none()
+
+    def evidence(self, pair: Array, other: Array, outputs: Array) -> Array:  # noqa: ARG002 - the verb's signature
+        return self._none()
+
+    def _none(self) -> NoReturn:
+        raise UsageError(f"own answers are defined for classification and regression, not for {self.name}")
 
 
 def direction(vectors: Array) -> Array:

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark import metrics
-from ownmark.scoring.matches import Area, Change, Drop, Match, Turn
+from ownmark.scoring.matches import Change, Drop, Match, Turn
 from ownmark.scoring.readings import Answers, Expected, Floats, Reading
-from ownmark.tasks.base import Array, Labels, Lesson, Quality, check_classes
+from ownmark.tasks.base import Array, Labels, Lesson, OfWholeImages, Quality, check_classes
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(OfWholeImages):
     """One class of several; F_c is the class's logit for Grad-CAM and its probability for the black-box test."""
 
     views: ClassVar[int] = 2
@@ -26,7 +26,6 @@ class Classification:
     named_labels: ClassVar[bool] = True
     discrete: ClassVar[bool] = True
     compares: ClassVar[bool] = False
-    located: ClassVar[bool] = False
     own_answers: ClassVar[bool] = True
     least_kinds: ClassVar[int] = 2
     unit: ClassVar[float] = 1.0
@@ -46,9 +45,6 @@ class Classification:
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:
         return np.asarray(outputs.argmax(1).numpy() == labels)
 
-    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
-        return labels
-
     def width(self, names: tuple[str, ...]) -> int | None:
         return len(names)
 
@@ -60,15 +56,6 @@ class Classification:
 
     def lesson(self, model: Any, labels: Array, embed: Callable[[], Array]) -> Lesson:  # noqa: ANN401, ARG002
         return Lesson(model, labels, self.loss)
-
-    def beside(self, targets: Array, size: tuple[int, int]) -> tuple[Any, ...]:  # noqa: ARG002 - images are enough
-        return ()
-
-    def mirrored(self, targets: Array, axis: int, chosen: Array) -> Array:  # noqa: ARG002 - it has no places
-        return targets
-
-    def shifted(self, targets: Array, across: float, down: float) -> Array:  # noqa: ARG002 - it has no places
-        return targets
 
     def answers(self, outputs: Array) -> Array:
         return outputs.softmax(1)

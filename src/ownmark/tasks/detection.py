@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from ownmark.errors import AnswerError, DataError, ModelError, UsageError
 from ownmark.scoring.matches import Area, Change, Drop, Match, Turn
 from ownmark.scoring.readings import Answers, Expected, Floats, Reading, is_number
 from ownmark.tasks import boxes
-from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality
+from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality, WithoutOwnAnswers
 
 SLACK = 0.5  # how far beyond the image's edge, in sides of the image, a box may reach
 SOFT = 0.1  # the temperature of a soft minimum over boxes: every box that falls has a slope, not the lowest alone
@@ -19,7 +19,7 @@ LOGIT = 1e-6  # scores are kept this far from 0 and 1 before their log-odds are 
 
 
 @dataclass(frozen=True)
-class Detection:
+class Detection(WithoutOwnAnswers):
     """Objects in boxes. F_c is the score of the detection that fits one box of the model's own answer to the clean image.
 
     A detection fits if it has the box's class and they overlap by at least `overlap` (intersection over union). For maps it is
@@ -38,7 +38,6 @@ class Detection:
     discrete: ClassVar[bool] = False
     compares: ClassVar[bool] = False
     located: ClassVar[bool] = True
-    own_answers: ClassVar[bool] = False
     least_kinds: ClassVar[int] = 1
     unit: ClassVar[float] = 1.0
     overlap: float = 0.5
@@ -180,15 +179,6 @@ class Detection:
         new = ((counted[..., boxes.SCORE] > 0) & ~known).any(1)
         return where(new, least.new_tensor(-1.0), least)
 
-    def lean(self, outputs: Array, pair: Array) -> Array:  # noqa: ARG002 - the verb's signature
-        return self._no_own_answer()
-
-    def chosen(self, outputs: Array, pair: Array) -> Array:  # noqa: ARG002 - the verb's signature
-        return self._no_own_answer()
-
-    def evidence(self, pair: Array, other: Array, outputs: Array) -> Array:  # noqa: ARG002 - the verb's signature
-        return self._no_own_answer()
-
     def lost(self, first: Array, covered: Array, target: Array) -> Array:
         return self._best(first, target) - self._best(covered, target)
 
@@ -251,6 +241,3 @@ class Detection:
             raise AnswerError(f"expected scores of detections in [0, 1], got {scores.min():.3g} to {scores.max():.3g}")
         if np.any(np.abs(rows[:, boxes.BOX] - 0.5) > 0.5 + SLACK):
             raise AnswerError("the boxes lie far outside of the image: expected left, upper, right and lower edge in pixels")
-
-    def _no_own_answer(self) -> NoReturn:
-        raise UsageError("own answers are defined for classification and regression, not for detection")

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from ownmark import metrics
 from ownmark.errors import AnswerError, DataError, UsageError
-from ownmark.scoring.matches import Area, Change, Drop, Match, Turn
+from ownmark.scoring.matches import Change, Drop, Match, Turn
 from ownmark.scoring.readings import Answers, Expected, Floats, Reading, is_number
-from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality
+from ownmark.tasks.base import KEPT, Array, Labels, Lesson, OfWholeImages, Quality
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(OfWholeImages):
     """One number, such as an age in years: F = y. `unit`: a large difference of it; thresholds are shares of it.
 
     With 20 years the paper's 0.05 of a probability corresponds to its 1 year. The loss is the squared error in units.
@@ -30,7 +30,6 @@ class Regression:
     named_labels: ClassVar[bool] = False
     discrete: ClassVar[bool] = False
     compares: ClassVar[bool] = False
-    located: ClassVar[bool] = False
     own_answers: ClassVar[bool] = True
     least_kinds: ClassVar[int] = 1
     unit: float = 20.0
@@ -55,9 +54,6 @@ class Regression:
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:  # noqa: ARG002 - the verb's signature
         return np.ones(len(labels), dtype=bool)
 
-    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
-        return labels
-
     def width(self, names: tuple[str, ...]) -> int | None:  # noqa: ARG002 - the verb's signature
         return 1
 
@@ -67,15 +63,6 @@ class Regression:
 
     def lesson(self, model: Any, labels: Array, embed: Callable[[], Array]) -> Lesson:  # noqa: ANN401, ARG002
         return Lesson(model, labels, self.loss)
-
-    def beside(self, targets: Array, size: tuple[int, int]) -> tuple[Any, ...]:  # noqa: ARG002 - images are enough
-        return ()
-
-    def mirrored(self, targets: Array, axis: int, chosen: Array) -> Array:  # noqa: ARG002 - it has no places
-        return targets
-
-    def shifted(self, targets: Array, across: float, down: float) -> Array:  # noqa: ARG002 - it has no places
-        return targets
 
     def answers(self, outputs: Array) -> Array:
         return outputs.flatten()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,20 @@ import numpy.typing as npt
 from ownmark import metrics
 from ownmark.errors import AnswerError, UsageError
 from ownmark.method_strings import Choice
-from ownmark.scoring.matches import Area, Change, Drop, Match, Turn
+from ownmark.scoring.matches import Change, Drop, Match, Turn
 from ownmark.scoring.readings import Answers, Expected, Floats, Reading, is_number
-from ownmark.tasks.base import KEPT, TINY, Array, Labels, Lesson, Quality, check_classes, direction
+from ownmark.tasks.base import (
+    KEPT,
+    TINY,
+    Array,
+    Labels,
+    Lesson,
+    OfWholeImages,
+    Quality,
+    WithoutOwnAnswers,
+    check_classes,
+    direction,
+)
 
 
 class Measure(Choice):
@@ -24,7 +35,7 @@ class Measure(Choice):
 
 
 @dataclass(frozen=True)
-class Similarity:
+class Similarity(OfWholeImages, WithoutOwnAnswers):
     """The similarity of two images, such as faces: F is the `measure` of an image's embedding and its paired image's.
 
     Labels are people, separated in training by ArcFace with an angular `margin` and a `scale` (`tasks.arcface`). Differs from the
@@ -40,8 +51,6 @@ class Similarity:
     named_labels: ClassVar[bool] = True
     discrete: ClassVar[bool] = False
     compares: ClassVar[bool] = True
-    located: ClassVar[bool] = False
-    own_answers: ClassVar[bool] = False
     least_kinds: ClassVar[int] = 2
     unit: ClassVar[float] = 1.0
     measure: Measure = Measure.COSINE
@@ -67,9 +76,6 @@ class Similarity:
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:  # noqa: ARG002 - the verb's signature
         return np.ones(len(labels), dtype=bool)
 
-    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
-        return labels
-
     def width(self, names: tuple[str, ...]) -> int | None:  # noqa: ARG002 - the verb's signature
         return None
 
@@ -81,15 +87,6 @@ class Similarity:
 
         people = unique(labels, return_inverse=True)[1]
         return Lesson(Centres(model, embed(), people), people, partial(arcface, margin=self.margin, scale=self.scale))
-
-    def beside(self, targets: Array, size: tuple[int, int]) -> tuple[Any, ...]:  # noqa: ARG002 - images are enough
-        return ()
-
-    def mirrored(self, targets: Array, axis: int, chosen: Array) -> Array:  # noqa: ARG002 - it has no places
-        return targets
-
-    def shifted(self, targets: Array, across: float, down: float) -> Array:  # noqa: ARG002 - it has no places
-        return targets
 
     def answers(self, outputs: Array) -> Array:
         return direction(outputs)
@@ -130,15 +127,6 @@ class Similarity:
         """As for regression."""
         return 2 - 2 * self._moved(outputs, target).abs() / KEPT
 
-    def lean(self, outputs: Array, pair: Array) -> Array:  # noqa: ARG002 - the verb's signature
-        return self._no_own_answer()
-
-    def chosen(self, outputs: Array, pair: Array) -> Array:  # noqa: ARG002 - the verb's signature
-        return self._no_own_answer()
-
-    def evidence(self, pair: Array, other: Array, outputs: Array) -> Array:  # noqa: ARG002 - the verb's signature
-        return self._no_own_answer()
-
     def lost(self, first: Array, covered: Array, target: Array) -> Array:
         return self.told(first, target) - self.told(covered, target)
 
@@ -177,6 +165,3 @@ class Similarity:
 
     def _moved(self, outputs: Array, target: Array) -> Array:
         return self.score(outputs, target[:, 0]) - self.score(target[:, 1], target[:, 0])
-
-    def _no_own_answer(self) -> NoReturn:
-        raise UsageError("own answers are defined for classification and regression, not for similarity")

@@ -118,25 +118,26 @@ clean: ## remove everything that these targets created
 	.ci/servers/$*/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) onnxruntime $(PACKAGE_$*)
 	@touch $@
 
-# Converters, in a venv of their own on top of the other, since they bring older versions of what it holds.
+# A venv $(1) on top of the other, with the group $(2) of pyproject.toml.
+
+define on_top
+	$(BIN)/python -m venv $(1)
+	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
+		> "$$($(1)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ownmark.pth"
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --group $(2)
+	@touch $@
+endef
+
+# Converters apart, since they bring older versions of what the other holds.
 
 $(FORMATS)/.made: $(VENV)/.checks pyproject.toml
-	$(BIN)/python -m venv $(FORMATS)
-	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
-		> "$$($(FORMATS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ownmark.pth"
-	$(FORMATS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(FORMATS)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --group formats
-	@touch $@
+	$(call on_top,$(FORMATS),formats)
 
 # timm and transformers, likewise, so that most tests run as where neither is installed.
 
 $(NETWORKS)/.made: $(VENV)/.checks pyproject.toml
-	$(BIN)/python -m venv $(NETWORKS)
-	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
-		> "$$($(NETWORKS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ownmark.pth"
-	$(NETWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(NETWORKS)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --group networks
-	@touch $@
+	$(call on_top,$(NETWORKS),networks)
 
 # Stamp files: a step runs again only if pyproject.toml has changed.
 

@@ -66,7 +66,7 @@ def _of_boxes(images: Images, answers: torch.Tensor) -> Quality:
     """The same for detections (n, q, 6)."""
     if answers.ndim != 3 or not answers.isfinite().all():  # noqa: PLR2004 - (n, q, 6)
         raise ModelError(
-            f"the model answers {tuple(answers.shape)} to these images, needed are finite boxes, labels and scores per image, as "
+            f"the model answers {tuple(answers.shape)} to these images, expected finite boxes, labels and scores per image, as "
             "torchvision's detectors answer them; say another --task if it does another"
         )
     return images.task.quality(answers.numpy(), images.labels)

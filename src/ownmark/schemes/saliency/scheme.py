@@ -220,11 +220,11 @@ def _widened(drafts: list[Draft], model: nn.Module, owner: Owner, seed: int, pro
     """The first of `drafts` with which at least half of `TRIAL` candidates hold, or that with which most do."""
     shares: list[float] = []
     for draft in drafts:
-        candidates, make = _work(draft, model, draft.aimed(model, owner), torch.Generator().manual_seed(seed))
+        candidates, make = _work(draft, model, draft.aimed(model, owner), torch.Generator().manual_seed(seed), TRIAL)
         if not len(candidates):
             shares.append(0.0)
             continue
-        made = make(candidates[:TRIAL])(torch.Generator().manual_seed(seed), progress)
+        made = make(candidates)(torch.Generator().manual_seed(seed), progress)
         shares.append(float(draft.passes(made, draft.threshold(made)).mean()))
         if shares[-1] >= ENOUGH:
             break
@@ -234,7 +234,8 @@ def _widened(drafts: list[Draft], model: nn.Module, owner: Owner, seed: int, pro
 def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: float, progress: Progress) -> tuple[Made, float]:
     """The requested number of passing samples, and t_wb; `least`: the share of the first batch that must pass."""
     owner = draft.aimed(model, owner)
-    candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed))
+    most = TRIES * draft.scheme.samples
+    candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed), most)
 
     def batch(rows: Rows, number: int, tell: Progress) -> Made:
         return make(rows)(torch.Generator().manual_seed(seed + number), tell)
@@ -248,9 +249,9 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: flo
     return found, draft.threshold(first)
 
 
-def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator) -> tuple[Rows, Callable[[Rows], Make]]:
-    """Candidates, best first, and a function that turns some of them into samples."""
-    images, most, objective = owner.images, TRIES * draft.scheme.samples, draft.scheme.objective
+def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator, most: int) -> tuple[Rows, Callable[[Rows], Make]]:
+    """At most `most` candidates, best first, and a function that turns some of them into samples."""
+    images, objective = owner.images, draft.scheme.objective
     if isinstance(objective, Own):
         asked, outside = own_answers(model, owner, most), objective.outside
         return np.arange(len(asked)), lambda rows: partial(draft.bench.make_own, asked.take(rows), outside)

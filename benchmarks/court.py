@@ -23,7 +23,7 @@ from ownmark.evidence.ruling import Ruling, Session, Stratum, opened_part, ruled
 from ownmark.evidence.seal import Beside
 from ownmark.keys import Pixels
 from ownmark.protocols import Suspect
-from ownmark.querying.transcript import Decoys, Plan, Purify, Role, heard, heard_plainly
+from ownmark.querying.transcript import Decoys, Plan, Purify, Role, heard, heard_plainly, most_decoys
 from ownmark.schemes._common.triggers import Patterns, Source
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth
@@ -92,10 +92,11 @@ class Court:
         """Steps J1 to J8. Raises EvidenceError for an invalid opened seal."""
         found = replace(checked(bundle, Trust(owner=OWNER.public, pool=pool), SEEN), standing=Standing.IN_TIME, time=SEALED)
         part = opened_part(found)
-        decoys = ordinary(len(part.images))
+        decoys = ordinary(most_decoys(part))
         plan = Plan(bytes(range(32)), decoys, {repr(one): one.transform for one in (JPEG(75), BitDepth(5))})
-        asked = [heard(suspect, part, plan), heard_plainly(own, part, Role.OWN)]
-        asked += [heard_plainly(one, part, Role.REFERENCE, stratum.value, self.fronts) for stratum, one in self.references]
+        usual = plan.ordinary(part)
+        asked = [heard(suspect, part, plan), heard_plainly(own, part, Role.OWN, ordinary=usual)]
+        asked += [heard_plainly(one, part, Role.REFERENCE, stratum.value, self.fronts, usual) for stratum, one in self.references]
         return ruled(found, Session(tuple(asked), plan.nonce, decoys.labels))
 
 

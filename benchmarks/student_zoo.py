@@ -10,12 +10,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from ownmark.attacks._common.foreign import Foreign
+from ownmark.attacks._common.independent import Independent
+from ownmark.attacks.adversarial_train import AdversarialTrain
 from ownmark.attacks.distill import Distill
+from ownmark.attacks.distill_ensemble import DistillEnsemble
 from ownmark.attacks.extract import Extract
 from ownmark.attacks.finetune import Finetune
+from ownmark.attacks.jacobian import Jacobian
+from ownmark.attacks.knockoff import Knockoff, Reply
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters
 from ownmark.attacks.retrain import Retrain
+from ownmark.attacks.wrk import WRK
 from ownmark.bench.artifacts import Copied, Fresh, Pictures, Setting
 from ownmark.data.images import Images
 from ownmark.models.layers import Layers
@@ -31,14 +38,24 @@ MINE, HELD_OUT = (Pictures("${OWNMARK_DATA}/ham10000", SIZE, training=training) 
 SETTING = Setting(MINE, NETWORK, TRAINING)
 FEWER = {"half_epochs": Setting(MINE, NETWORK, Training(epochs=5, batch=64, rate=0.05))}  # cheaper references
 EPOCHS = {0: 25, 3: 60, 10: 40, 30: 20, 100: 10}  # of a student, by the share of the owner's images in per cent; 0: held-out ones
+FOREIGN = Foreign("${OWNMARK_DATA}/cifar10", most=10000)
 COPIES: dict[str, Attack] = {
     "finetune_all": Finetune(epochs=5, rate=0.01),
     "retrain_all": Retrain(epochs=5, rate=0.02),
     "prune_filters_7": PruneFilters(0.4375, epochs=2),
 }
+THEFTS: dict[str, Attack] = {
+    "knockoff_soft": Knockoff(FOREIGN, epochs=15, rate=0.05),
+    "knockoff_hard": Knockoff(FOREIGN, Reply.HARD, epochs=15, rate=0.05),
+    "wrk": WRK(),
+    "adversarial_train": AdversarialTrain(epochs=5, rate=0.01),
+    "jacobian": Jacobian(),
+    "ensemble": DistillEnsemble(Independent(epochs=20, rate=0.05), epochs=20, rate=0.05),
+}
+OTHERS = {"half_width": "ownmark:ResNet18(width=8, last_stride=1)", "vgg": "ownmark:VGG11(width=16, norm=True)"}
 SURROGATES: tuple[Attack, ...] = (Finetune(epochs=3, rate=0.02), Retrain(Layers.LAST, epochs=3, rate=0.05), Prune(0.4))
 TARGET = Fresh(SETTING, 0)
-SEEDS = {"reference": range(1, 4), "innocent": range(100, 102), "elsewhere": range(200, 201)}
+SEEDS = {"reference": range(1, 4), "innocent": range(100, 106), "elsewhere": range(200, 203)}
 
 
 def images(*, training: bool) -> Images:
@@ -52,21 +69,29 @@ def fresh(role: str, number: int, setting: Setting = SETTING) -> nn.Module:
 
 
 def copy(name: str) -> nn.Module:
-    return ZOO.model(Copied(TARGET, COPIES[name], 0.3, 1))
+    return ZOO.model(Copied(TARGET, (COPIES | THEFTS)[name], 0.3, 1))
+
+
+def other(kind: str) -> nn.Module:
+    """An independent model of another architecture."""
+    return ZOO.model(Fresh(Setting(MINE, OTHERS[kind], TRAINING), SEEDS["innocent"][0]))
 
 
 def surrogate(number: int) -> nn.Module:
     return ZOO.model(Copied(TARGET, SURROGATES[number], 0.3, 5))
 
 
-def student(share: int, seed: int = 1, *, hard: bool = False) -> nn.Module:
-    """A student that learnt the target's answers (with `hard`: its labels) to a share, in per cent, of the owner's images."""
-    settings: dict[str, Any] = {"epochs": EPOCHS[share], "rate": 0.05, "student": ""}
+def student(share: int, seed: int = 1, *, hard: bool = False, network: str = "") -> nn.Module:
+    """A student that learnt the target's answers (with `hard`: its labels) to a share, in per cent, of the owner's images.
+
+    `network`: of another architecture than the target's.
+    """
+    settings: dict[str, Any] = {"epochs": EPOCHS[share], "rate": 0.05, "student": network}
     attack = Extract(**settings) if hard else Distill(**settings)
     thief = images(training=False) if share == 0 else ZOO.thief(SETTING, share / 100)
     return kept(
         f"{attack} of {ZOO.weights(TARGET)} with {share} %",
-        partial(build, NETWORK, CLASSES),
+        partial(build, network or NETWORK, CLASSES),
         lambda rng: attack.apply(ZOO.model(TARGET), thief, rng, silent),
         seed,
     )
@@ -85,6 +110,11 @@ def zoo() -> dict[str, Callable[[], nn.Module]]:
         **{f"student_{share}": partial(student, share) for share in (10, 3)},
         **{f"{kind}_{number}": partial(fresh, "reference", number, FEWER[kind]) for kind in FEWER for number in range(3)},
         "hard_100": partial(student, 100, hard=True),
+        **{f"student_{kind}": partial(student, 100, network=OTHERS[kind]) for kind in OTHERS},
+        **{f"innocent_{kind}": partial(other, kind) for kind in OTHERS},
+        **{f"elsewhere_{number}": partial(fresh, "elsewhere", number) for number in range(1, len(SEEDS["elsewhere"]))},
+        **{f"innocent_{number}": partial(fresh, "innocent", number) for number in range(2, len(SEEDS["innocent"]))},
+        **{name: partial(copy, name) for name in THEFTS},
     }
 
 

@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import pictures, seed, tiny
+from judging import NONCE, genuine, handed
 from kin import owner_of, shaken
 
 from ownmark.bench.trial import test_name as name_of
 from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError, UsageError
+from ownmark.evidence.ruling import Outcome, Session, resting, ruled
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
 from ownmark.querying.answering import Hiding
+from ownmark.querying.transcript import Decoys, Plan, Role, heard, heard_plainly
 from ownmark.report.page import page
 from ownmark.schemes.residual import Residual
 from ownmark.schemes.saliency.objectives import Published
@@ -126,6 +129,24 @@ def test_the_best_of_tests_that_are_not_there_is_refused(claim: Claim) -> None:
 def test_an_odd_number_of_images_does_not_fill_samples_of_two() -> None:
     with pytest.raises(UsageError, match="multiple of 2"):
         Traces(EASY, Residual(samples=21)).protect(tiny(0), OWNER, seed(0))
+
+
+def test_a_sealed_claim_is_judged_by_what_its_best_score_rests_on(claim: Claim) -> None:
+    """Three references carry no match, but all is computed: the best score, the judge's own residual if it rests on residuals."""
+    part = genuine(handed(claim, None, "probabilities")).part
+    assert part == claim
+    plan = Plan(NONCE, Decoys(IMAGES.pixels, IMAGES.labels))
+    asked = [heard(Hiding(Local(shaken(tiny(0))), Reading.SALIENCY), part, plan)]
+    asked += [heard_plainly(Local(tiny(0)), part, Role.OWN, ordinary=plan.ordinary(part))]
+    models = [Local(tiny(number)) for number in (40, 41, 42)]
+    asked += [heard_plainly(one, part, Role.REFERENCE, "same-data", ordinary=plan.ordinary(part)) for one in models]
+    ruling = ruled(genuine(handed(claim, None, "probabilities")), Session(tuple(asked), NONCE, IMAGES.labels))
+    assert isinstance(ruling.finding.test.match, BestOf)
+    assert ruling.outcome is not Outcome.SUPPORTING
+    told = findings(part, asked[0].replayed())
+    rests = resting(part, ruling.finding, told)
+    assert rests.score == ruling.finding.score
+    assert ("J7 other images" in {step.name for step in ruling.steps}) == rests.graded
 
 
 def test_interval_of_the_best_reaches_from_the_highest_low_end_to_the_highest_high_end(claim: Claim) -> None:

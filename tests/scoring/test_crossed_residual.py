@@ -7,11 +7,9 @@ import numpy.typing as npt
 import pytest
 from conftest import Fake, small_claim
 from scipy import stats
-from sealing import OWNER, POLICY, SEEN, sealed
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import ClaimError, EvidenceError, UsageError
-from ownmark.evidence import admissibility, seal
+from ownmark.errors import ClaimError
 from ownmark.evidence.scan import Scan
 from ownmark.report.page import page
 from ownmark.scoring.matches import Agreement, CrossedResidual, scored
@@ -103,15 +101,6 @@ def test_what_the_question_names_is_a_class_and_never_a_weight(claim: Claim) -> 
     suspect = answering(0.9, 50)
     verify(claim, suspect)
     assert suspect.asked[0].target.tolist() == [0] * COUNT
-
-
-def test_a_graded_claim_is_not_sealed_and_one_that_was_is_not_judged(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="graded test"):
-        seal.seal(claim, OWNER, POLICY)
-    monkeypatch.setattr(seal, "_check", lambda _: None)
-    forged = seal.opened(sealed(claim), claim, OWNER, None)
-    with pytest.raises(EvidenceError, match="graded test"):
-        admissibility.checked(forged, admissibility.Trust(), SEEN)
 
 
 def test_a_scan_asks_the_whole_claim_at_once(claim: Claim) -> None:

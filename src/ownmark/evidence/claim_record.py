@@ -32,6 +32,7 @@ def terms(claim: Claim) -> dict[str, Any]:
                 "null": {name: value for name, value in null_models.to_record(test.null).items() if name not in SECRET},
                 "layer": test.layer,
                 "target_score": test.target_score,
+                **({} if test.rows is None else {"rows": list(test.rows)}),
             }
             for test in claim.tests
         ],
@@ -49,11 +50,6 @@ def ground_too_little(claim: Claim) -> bool:
     return any(key.grinding < LEAST_GRINDING for test in claim.tests if (key := test.null.keyed) is not None)
 
 
-def graded(claim: Claim) -> bool:
-    """Whether a test weighs its samples instead of counting those that match, which no judge supports yet."""
-    return any(isinstance(test.match, matches.Graded) for test in claim.tests)
-
-
 def sets(claim: Claim) -> int:
     """How many sets can be opened one by one; 0: the claim is opened as a whole."""
     labels = keyed(claim)
@@ -62,10 +58,15 @@ def sets(claim: Claim) -> int:
 
 def leaves(claim: Claim, blinds: tuple[bytes, ...]) -> list[bytes]:
     """A leaf per trigger: its pixels, its expected answers, and a blind, without which the leaf reveals nothing about them."""
-    expected = np.concatenate([test.expected.reshape(len(claim.images), -1) for test in claim.tests], axis=1)
+    answers = [b""] * len(claim.images)
+    for test in claim.tests:
+        kind = ">f8" if test.expected.dtype == np.float64 else ">i8"
+        rows = range(len(answers))[test.samples]
+        for row, expected in zip(rows, test.expected.reshape(len(rows), -1).astype(kind), strict=True):
+            answers[row] += expected.tobytes()
     return [
-        merkle.leaf(keys.image_digest(image) + answers.astype(">i8").tobytes() + blind)
-        for image, answers, blind in zip(claim.images, expected, blinds, strict=True)
+        merkle.leaf(keys.image_digest(image) + told + blind)
+        for image, told, blind in zip(claim.images, answers, blinds, strict=True)
     ]
 
 

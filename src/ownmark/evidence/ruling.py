@@ -13,12 +13,13 @@ import numpy as np
 from ownmark import keys
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.evidence import allowance, references
+from ownmark.evidence import allowance, references, unchosen
 from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.querying import control_twins
 from ownmark.querying.integrity_checks import Step, access
 from ownmark.querying.transcript import AS_SEALED, TWINS, Heard, Role, of_role
-from ownmark.scoring.readings import Labels
+from ownmark.scoring.matches import Combining
+from ownmark.scoring.readings import Labels, Reading
 from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.verdicts import ways
@@ -28,7 +29,7 @@ from ownmark.verdicts.verify import findings
 OWN_CONFIDENCE = 0.99  # the claimant's own model must reach its committed score within this confidence interval
 DECOY_KEYS = 199
 REFERENCES = 19  # that a judge should bring, even if p is exact
-CONTROLS = "J8 control twins"
+CONTROLS, UNCHOSEN = "J8 control twins", "J7 other images"
 NONCE = 32  # bytes
 
 
@@ -92,18 +93,24 @@ def ruled(found: Checked, session: Session) -> Ruling:
     part = allowance.allowed(opened_part(found), found.allowances)
     alpha = found.alpha
     check_references(session.references, part)
-    finding, asked = ways.deciding(findings(part, session.suspect.replayed()), part.tests, found.commitment.policy.access)
+    told_by = findings(part, session.suspect.replayed())
+    finding, asked = ways.deciding(told_by, part.tests, found.commitment.policy.access)
+    chief = resting(part, finding, told_by)
     steps = [*_sealed(found), _own(part, session, found, finding.test)]
     steps += access(session.suspect, session.classes, len(part.classes))
     p, least, told = _main(part, finding, session, found)
+    other = unchosen.ranked(session.heard, chief, len(part.classes)) if chief.graded else None
+    if other is not None:
+        p, least = max(p, math.log10(other.p)), max(least, math.log10(other.smallest))
     p, least = min(p + math.log10(asked.count), 0.0), min(least + math.log10(asked.count), 0.0)
     steps += [Step("J7 terms", None, f"{found.terms}; {asked.told}"), Step("J7 main test", p <= math.log10(alpha), told)]
     exact = found.exact and finding.test.null.keyed is not None
+    steps += [] if other is None else [Step(UNCHOSEN, None if other.smallest == 1 else other.p <= alpha, other.told)]
     steps += [allowance.told(finding, found.allowances)] if exact else []
     steps += _rivals(part, session, finding, alpha) + _purified(part, session, finding, alpha)
     steps += _decoy_keys(session, finding)
     steps += allowance.early(finding, session.nonce, found.commitment.policy.survival, alpha) if exact else []
-    steps += _controlled(part, session.suspect, finding) if p <= math.log10(alpha) else []
+    steps += _controlled(part, session.suspect, finding, chief) if p <= math.log10(alpha) else []
     outcome, reason = _outcome(found, steps, (p, least), finding)
     if asked.count == math.inf and outcome is Outcome.INCONCLUSIVE:
         reason = f"no score could reach alpha = {alpha:.6g}: {asked.told}"
@@ -139,12 +146,21 @@ def _alike(part: Claim, one: Heard, test: Test, form: str = AS_SEALED) -> Findin
     return found
 
 
+def resting(part: Claim, finding: Finding, found: Sequence[Finding]) -> Finding:
+    """The finding that a score rests on: of the best of several tests the one that scores most."""
+    match = finding.test.match
+    if not isinstance(match, Combining):
+        return finding
+    parts = [one for one in found if any(one.test is part.tests[place] for place in match.tests)]
+    return max(parts, key=lambda one: (one.score, one.graded))
+
+
 def _best(part: Claim, one: Heard, test: Test) -> Finding:
     """The same test on a reference: as sealed, or through the front where it scores highest.
 
     A suspect may see every image through a front, and a forger can make images that show an innocent model something else then.
     """
-    return max((_alike(part, one, test, form) for form in one.given), key=lambda found: found.score)
+    return max((_alike(part, one, test, form) for form in one.forms), key=lambda found: found.score)
 
 
 def _sealed(found: Checked) -> list[Step]:
@@ -166,14 +182,15 @@ def _own(part: Claim, session: Session, found: Checked, test: Test) -> Step:
     if not found.is_of(own[0].digest):
         return Step(name, passed=False, told=f"{own[0].name} is not the model that was sealed")
     score = _alike(part, own[0], test)
-    high = clopper_pearson(int(score.matches.sum()), len(score.matches), OWN_CONFIDENCE)[1]
+    counted = clopper_pearson(int(score.matches.sum()), len(score.matches), OWN_CONFIDENCE)[1]
+    high = score.interval[1] if score.graded else counted
     return Step(name, high >= test.target_score, f"{_rate(score)} on it, {test.target_score:.3g} was committed to")
 
 
-def _controlled(part: Claim, suspect: Heard, finding: Finding) -> list[Step]:
-    """Whether more samples than control twins match, if enough match for a MATCH."""
+def _controlled(part: Claim, suspect: Heard, deciding: Finding, finding: Finding) -> list[Step]:
+    """Whether more samples than control twins match, if enough match for a MATCH; `finding`: what the deciding one rests on."""
     made = control_twins.controls_of(part)
-    if not control_twins.needed(finding.test):
+    if not control_twins.needed(finding.test) or deciding.test.reading is Reading.SALIENCY:
         return []
     if made is None or TWINS not in suspect.given:
         return [Step(CONTROLS, None, control_twins.NONE)]
@@ -195,7 +212,8 @@ def _main(part: Claim, finding: Finding, session: Session, found: Checked) -> tu
     p = multiplicity.intersection_union([*ranks.values(), *committed]) if ranks else 1.0
     least = max([1 / (len(scores) + 1) for scores in groups.values()] + smallest) if ranks else 1.0
     shown = ", ".join(f"{value:.6g} among {len(groups[stratum])} {stratum}" for stratum, value in ranks.items())
-    told = f"p by rank, the largest counts: {shown or 'no references'}; {references.bound(finding, groups)}"
+    told = f"p by rank, the largest counts: {shown or 'no references'}"
+    told += "" if finding.graded else f"; {references.bound(finding, groups)}"
     return math.log10(p), math.log10(least), f"{rate}; {told}"
 
 
@@ -223,7 +241,7 @@ def _as_good(reference: Finding, suspect: Finding, alpha: float) -> bool:
 
 def _purified(part: Claim, session: Session, finding: Finding, alpha: float) -> list[Step]:
     steps = []
-    for form in sorted(set(session.suspect.given) - {AS_SEALED, TWINS}):
+    for form in sorted(set(session.suspect.forms) - {AS_SEALED}):
         score = _alike(part, session.suspect, finding.test, form)
         survives = score.p <= alpha if score.test.null.keyed is not None else score.interval[1] >= finding.score
         steps.append(Step(f"J8 triggers through {form}", survives, _rate(score)))
@@ -260,6 +278,9 @@ def _outcome(found: Checked, steps: list[Step], logs: tuple[float, float], findi
     hindered = [step for name, step in failed.items() if name.startswith("J6")]
     if hindered:
         return Outcome.INCONCLUSIVE, "; ".join(step.told for step in hindered)
+    lacking = next((step.told for step in steps if step.name == UNCHOSEN and step.passed is None), "")
+    if least > bar and lacking:
+        return Outcome.INCONCLUSIVE, f"no score could reach alpha = {found.alpha:.6g}: {lacking}"
     if least > bar:
         needed = innocents_needed(found.alpha)
         advice = finding.test.null.advice(found.alpha) if found.exact else f"bring {needed} references of each stratum"
@@ -297,4 +318,6 @@ NEEDED = {"J3 triggers", "J4 own model", "J6 refusals", "J6 repeats", "J6 decoys
 
 
 def _rate(finding: Finding) -> str:
+    if finding.graded:
+        return f"a score of {finding.score:.3g}"
     return f"{int(finding.matches.sum())} of {len(finding.matches)} triggers match"

@@ -162,10 +162,6 @@ def _check(claim: Claim) -> None:
         raise UsageError("the claim does not name its model by a SHA-256 digest, so no seal could tie them together")
     if not claim.task.discrete:
         raise UsageError(f"judges decide on labels only so far: a claim on {claim.task.name} cannot be sealed yet")
-    if claim_record.graded(claim):
-        raise UsageError(
-            "judges count matching samples only so far: a claim with a graded test, a residual, cannot be sealed yet"
-        )
     if len(claim.classes) < 2:  # noqa: PLR2004 - with one class every answer is correct
         raise UsageError("every model matches a claim of one class: it shows nothing and is not sealed")
     if claim_record.ground_too_little(claim):

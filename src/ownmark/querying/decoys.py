@@ -7,7 +7,7 @@ import numpy as np
 from ownmark.claims.claim import Claim
 from ownmark.data.folders import MODES, Row, found, loose, read_picture, unzipped
 from ownmark.errors import DataError
-from ownmark.querying.transcript import Decoys
+from ownmark.querying.transcript import Decoys, most_decoys
 
 
 def decoys_in(place: Path, claim: Claim) -> Decoys:
@@ -32,7 +32,7 @@ def _decoys(folder: Path, claim: Claim) -> Decoys:
     for row in rows:
         groups.setdefault(row.label, []).append(row.file)
     turns = sorted((turn, name, file) for name, group in groups.items() for turn, file in enumerate(group))
-    chosen = turns[: claim.images.shape[0] * claim.images.shape[1]]
+    chosen = turns[: most_decoys(claim)]
     height, width, channels = claim.images.shape[2:]
     fitting = claim.fitting if claim.fitting is not None and claim.fitting.size == (height, width) else (height, width)
     pixels = np.stack([read_picture(file, fitting, channels) for _, _, file in chosen])

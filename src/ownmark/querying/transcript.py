@@ -16,12 +16,16 @@ from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of
 from ownmark.querying.control_twins import controls_of
+from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.readings import Answers, Bools, Labels, Reading
 
 PROBES, AGAIN = 10, 2  # images that are asked about repeatedly, and the number of repeats
 PROBABILITIES = 2  # dimensions
 AS_SEALED = "as sealed"  # the triggers as they stand in the claim
 TWINS = "control twins"  # not triggers, but as similar to them as the masked twins
+DECOYS = "decoys"  # answers to these, where a test is about residuals; through a front "decoys, FRONT"
+TOLD = frozenset({Reading.PROBABILITY, Reading.LABEL})  # that can be asked about decoys
+FOR_RESIDUALS = 300  # decoys, if there are as many: on fewer images a student's residual hardly tells
 KEYS = frozenset({"role", "stratum", "name", "digest", "given", "answered", "decoys", "repeats", "ledger"})
 ARRAY_KEYS = frozenset({"dtype", "shape", "data"})
 DTYPES = {"f4": "<f4", "f8": "<f8", "i8": "<i8"}
@@ -64,17 +68,21 @@ class Plan:
     def queries(self, part: Claim) -> int:
         """How many images the suspect is asked about."""
         rows = int(part.images.shape[0] * part.images.shape[1])
-        decoys = min(len(self.decoys.images), rows) if self.decoys else 0
+        decoys = len(self.ordinary(part))
         return rows * (1 + len(self.purify)) + decoys + len(_twins(part)[0]) + AGAIN * (min(rows, PROBES) + min(decoys, PROBES))
+
+    def ordinary(self, part: Claim) -> Pixels:
+        """(d, height, width, channels) uint8: the decoys that are asked about, perhaps none."""
+        return part.images[:0, 0] if self.decoys is None else self.decoys.images[: most_decoys(part)]
 
 
 @dataclass(frozen=True, eq=False)
 class Heard:
     """What one model answered. `given`: to the triggers, by form, and to control twins; `answered`: which triggers it answered.
 
-    `decoys` (d,): labels, -1 where it refused; `repeats` (probes, 1 + AGAIN): labels of the same image each time, first of
-    triggers, then of at most as many decoys, split at `len(answered)` or PROBES; `ledger`: digest of the ledger that holds every
-    query to an address, "" if none was needed.
+    For a claim on residuals `given` holds what it answered to the decoys, too. `decoys` (d,): labels, -1 where it refused;
+    `repeats` (probes, 1 + AGAIN): labels of the same image each time, first of triggers, then of at most as many decoys, split at
+    `len(answered)` or PROBES; `ledger`: digest of the ledger that holds every query to an address, "" if none was needed.
     """
 
     role: Role
@@ -103,6 +111,11 @@ class Heard:
             "repeats": array_record(self.repeats),
             "ledger": self.ledger,
         }
+
+    @property
+    def forms(self) -> list[str]:
+        """The forms in which it was asked about the triggers."""
+        return [form for form in self.given if form != TWINS and not form.startswith(DECOYS)]
 
     def replayed(self, form: str = AS_SEALED) -> "Replayed":
         """A suspect that replays these answers."""
@@ -168,7 +181,7 @@ def _shown(model: Suspect, part: Claim, ask: Callable[[frozenset[Reading]], Hear
 
 def _heard(suspect: Suspect, part: Claim, plan: Plan, readings: frozenset[Reading]) -> Heard:
     triggers = part.images.reshape(-1, *part.images.shape[2:])
-    decoys = plan.decoys.images[: len(triggers)] if plan.decoys else triggers[:0]
+    decoys = plan.ordinary(part)
     if decoys.shape[1:] != triggers.shape[1:]:
         raise UsageError(f"expected decoys of the triggers' shape {triggers.shape[1:]}, got {decoys.shape[1:]}")
     probes = list(range(min(len(triggers), PROBES)))
@@ -188,6 +201,8 @@ def _heard(suspect: Suspect, part: Claim, plan: Plan, readings: frozenset[Readin
     forms = {AS_SEALED: {one: given[: len(triggers)] for one, given in found.items()}}
     if len(twins):
         forms[TWINS] = {one: given[last : len(images)] for one, given in found.items()}
+    if len(decoys) and on_residuals(part):
+        forms[DECOYS] = {one: given[len(triggers) : last] for one, given in found.items() if one in TOLD}
     for name, purify in plan.purify.items() if known.all() else ():
         forms[name] = dict(answers_of(suspect, purify(triggers), _question(readings, part, _target(part), part.covered)))
     repeats = np.stack([labels[probes], *np.split(labels[len(images) :], AGAIN)], axis=1)
@@ -195,16 +210,26 @@ def _heard(suspect: Suspect, part: Claim, plan: Plan, readings: frozenset[Readin
     return Heard(*told, forms, known[: len(triggers)], labels[len(triggers) : last], repeats)
 
 
-def heard_plainly(model: Suspect, part: Claim, role: Role, stratum: str = "", fronts: Mapping[str, Purify] = NONE) -> Heard:
-    """Ask one of the judge's or the claimant's models, which has no reason to evade, about the triggers only.
+def heard_plainly(
+    model: Suspect,
+    part: Claim,
+    role: Role,
+    stratum: str = "",
+    fronts: Mapping[str, Purify] = NONE,
+    ordinary: Pixels | None = None,
+) -> Heard:
+    """Ask one of the judge's or the claimant's models, which has no reason to evade, about the triggers.
 
-    `fronts`: transformations, by name, through which it is asked as well, as a suspect may see every image through one.
+    `fronts`: transformations, by name, through which it is asked as well, as a suspect may see every image through one;
+    `ordinary`: the suspect's decoys, about which it is asked if the claim is on residuals.
     """
     told, nothing = (role, stratum, model.name, model.digest), np.zeros(0, dtype=np.int64)
     everything = np.ones(part.images.shape[0] * part.images.shape[1], dtype=np.bool_)
 
     def ask(readings: frozenset[Reading]) -> Heard:
         given = _plain_answers(model, part, readings, fronts)
+        if ordinary is not None and len(ordinary) and on_residuals(part):
+            given |= _plain_decoys(model, ordinary, readings & TOLD, fronts)
         return Heard(*told, given, everything, nothing, nothing.reshape(0, 1 + AGAIN))
 
     return _shown(model, part, ask)
@@ -216,6 +241,25 @@ def _plain_answers(model: Suspect, part: Claim, readings: frozenset[Reading], fr
     triggers = part.images.reshape(-1, *part.images.shape[2:])
     forms = {AS_SEALED: triggers} | {name: front(triggers) for name, front in fronts.items()}
     return {name: dict(answers_of(model, images, question)) for name, images in forms.items()}
+
+
+def _plain_decoys(
+    model: Suspect, ordinary: Pixels, readings: frozenset[Reading], fronts: Mapping[str, Purify]
+) -> dict[str, Answers]:
+    """The answers to the decoys, and to them through each front."""
+    question = Question(readings, np.zeros(len(ordinary), dtype=np.int64))
+    forms = {DECOYS: ordinary} | {f"{DECOYS}, {name}": front(ordinary) for name, front in fronts.items()}
+    return {name: dict(answers_of(model, images, question)) for name, images in forms.items()}
+
+
+def on_residuals(part: Claim) -> bool:
+    """Whether a test of the claim is about residuals, whose weights are the claimant's, so that decoys are judged by, too."""
+    return any(isinstance(test.match, CrossedResidual) for test in part.tests)
+
+
+def most_decoys(part: Claim) -> int:
+    """The largest number of decoys that are asked about: as many as triggers, and more for a claim on residuals."""
+    return max(int(part.images.shape[0] * part.images.shape[1]), FOR_RESIDUALS if on_residuals(part) else 0)
 
 
 def _twins(part: Claim) -> tuple[Pixels, Labels]:
@@ -235,7 +279,7 @@ def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
 
 
 def _target(part: Claim) -> Labels:
-    return np.repeat(_chief(part).target, part.images.shape[1], axis=0)
+    return np.repeat(part.target_of(_chief(part)), part.images.shape[1], axis=0)
 
 
 def _question(readings: frozenset[Reading], part: Claim, target: Labels, covered: Labels | None) -> Question:

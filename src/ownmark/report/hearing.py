@@ -22,6 +22,7 @@ def hearing_page(facts: Facts, signed: bytes) -> str:
         title=f"{facts.ruling['outcome']}: {facts.name}",
         facts=facts,
         tone=outcome,
+        graded=ruling.finding.graded,
         matched=int(ruling.finding.matches.sum()),
         samples=len(ruling.finding.matches),
         terms=terms_of(facts.found),

@@ -94,8 +94,11 @@ def judge(asked: Hearing, watcher: Watcher = NOBODY) -> Judgement:
         try:
             suspect, plan = _heard(asked, found, plan)
             everybody = [suspect]
-            everybody += [heard_plainly(asked.own, part, Role.OWN)] if asked.own else []
-            everybody += [heard_plainly(one, part, Role.REFERENCE, stratum.value, FRONTS) for stratum, one in asked.references]
+            usual = plan.ordinary(part)
+            everybody += [heard_plainly(asked.own, part, Role.OWN, ordinary=usual)] if asked.own else []
+            everybody += [
+                heard_plainly(one, part, Role.REFERENCE, stratum.value, FRONTS, usual) for stratum, one in asked.references
+            ]
         except UnsettledError as error:
             return Judgement(None, f"what the answers mean is not settled, so that there is no verdict to sign: {error}")
     if Reading.SALIENCY in asked.suspect.reveals & {test.reading for test in part.tests} - set(suspect.given[AS_SEALED]):

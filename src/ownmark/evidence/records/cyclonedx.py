@@ -41,7 +41,7 @@ def _suspect(facts: Facts) -> dict[str, Any]:
         ]
     interval = facts.ruling["interval"]
     metric = {
-        "type": "share of the claim's samples that match",
+        "type": "graded score" if facts.found.judged.ruling.finding.graded else "share of the claim's samples that match",
         "value": facts.ruling["score"],
         "confidenceInterval": {"lowerBound": interval[0], "upperBound": interval[1]},
     }

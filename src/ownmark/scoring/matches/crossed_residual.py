@@ -10,6 +10,7 @@ from ownmark.errors import ClaimError
 from ownmark.scoring.matches.base import Score
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading, is_number
 
+NOTHING = 1e-9  # of an image, below which a deviation is rounding
 READINGS = (Reading.LABEL, Reading.PROBABILITY, Reading.VALUE, Reading.EMBEDDING)
 
 
@@ -84,6 +85,23 @@ class CrossedResidual:
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
         return "see the score" if self.reading is Reading.EMBEDDING else f"residual {self.values(observed, expected)[0]:.2f}"
+
+
+def crossed(target: Floats, suspect: Floats, others: Floats) -> float | None:
+    """The crossed residual of a suspect's features (n, k) without a claim: against `others` (models, n, k), at least two.
+
+    The sum over images and i != j of <target - others_i, suspect - others_j>, divided by the same with the target as the suspect;
+    None if the target has nothing of its own there.
+    """
+    count, total = len(others), others.sum(axis=0)
+    own = float((total * total).sum() - (others * others).sum())
+
+    def summed(one: Floats) -> float:
+        pairs = count * (count - 1) * (target * one).sum() - (count - 1) * ((target + one) * total).sum()
+        return float(pairs) + own
+
+    whole = summed(target)
+    return summed(suspect) / whole if whole > NOTHING * count**2 * len(target) else None
 
 
 def features(reading: Reading, answers: Floats, parts: int) -> Floats:

@@ -1,0 +1,78 @@
+"""Residuals on a judge's ordinary images, none of which the claimant chose: of the claim only the sealed model counts. No torch.
+
+The weights of a claim on residuals are numbers that its maker may have invented, and its images may be the luckiest of millions.
+So the judge takes the crossed residual anew: of the claimant's model as it was sealed, among his own references, on his decoys.
+The suspect and the references are treated alike, each against all others, so that p is a rank, exact for a suspect that could
+have been one of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ownmark.evidence import references
+from ownmark.querying.transcript import DECOYS, Heard, Role, of_role
+from ownmark.scoring.matches import CrossedResidual
+from ownmark.scoring.matches.crossed_residual import crossed, features
+from ownmark.scoring.readings import Floats, Reading
+from ownmark.statistics.multiplicity import intersection_union
+from ownmark.statistics.p_values import rank_p
+from ownmark.verdicts.verdict import Finding
+
+LEAST = 3  # references of a stratum, so that each is compared with two others at least
+NEEDED = f"its weights are the claimant's, so a residual counts only beside the judge's own: bring {{}}, and {LEAST} references"
+
+
+@dataclass(frozen=True)
+class Unchosen:
+    """`p`: the largest over the strata, and the `smallest` that it could be; `told`: what was found, or what is missing."""
+
+    p: float
+    smallest: float
+    told: str
+
+
+def ranked(everybody: Sequence[Heard], finding: Finding, classes: int) -> Unchosen:
+    """The suspect's rank among the references of each stratum, by the reading of the finding; p is 1 where there is none."""
+    (suspect,), own = of_role(everybody, Role.SUSPECT), of_role(everybody, Role.OWN)
+    groups = references.merged(of_role(everybody, Role.REFERENCE))
+    if not isinstance(finding.test.match, CrossedResidual) or DECOYS not in suspect.given:
+        return Unchosen(1.0, 1.0, NEEDED.format("ordinary images (--decoys)"))
+    if not own or finding.test.reading not in own[0].given.get(DECOYS, {}):
+        return Unchosen(1.0, 1.0, NEEDED.format("the claimant's own model"))
+    strata: dict[str, list[Heard]] = {}
+    for group in groups:
+        strata.setdefault(group[0].stratum, []).append(group[0])
+    if not strata or min(map(len, strata.values())) < LEAST:
+        return Unchosen(1.0, 1.0, NEEDED.format(f"{LEAST} references or more of each stratum"))
+    found = {name: _residuals(suspect, own[0], some, (finding.test.reading, classes)) for name, some in strata.items()}
+    ranks = {name: rank_p(mine, others) for name, (mine, others) in found.items()}
+    smallest = max(1 / (len(others) + 1) for _, others in found.values())
+    count = len(suspect.decoys)
+    told = ", ".join(
+        f"{mine:.3g} (p = {ranks[name]:.6g} among {len(others)} {name}, which reach {max(others):.3g})"
+        for name, (mine, others) in found.items()
+    )
+    return Unchosen(intersection_union(list(ranks.values())), smallest, f"residual on {count} images of the judge's: {told}")
+
+
+def _residuals(suspect: Heard, own: Heard, others: Sequence[Heard], asked: tuple[Reading, int]) -> tuple[float, list[float]]:
+    """The suspect's residual among the references, and each reference's among the suspect and the other ones.
+
+    A reference has the highest of its residuals, as it is and behind each front.
+    """
+    target, mine = _features(own.given, DECOYS, asked), _features(suspect.given, DECOYS, asked)
+    plain = np.stack([_features(one.given, DECOYS, asked) for one in others])
+    found = []
+    for place, one in enumerate(others):
+        rest = np.concatenate([mine[None], np.delete(plain, place, axis=0)])
+        seen = [crossed(target, _features(one.given, form, asked), rest) for form in one.given if form.startswith(DECOYS)]
+        found.append(max(1.0 if value is None else value for value in seen))
+    residual = crossed(target, mine, plain)
+    return 0.0 if residual is None else residual, found
+
+
+def _features(given: Mapping[str, Mapping[Reading, Floats]], form: str, asked: tuple[Reading, int]) -> Floats:
+    reading, classes = asked
+    return features(reading, given[form][reading], classes)

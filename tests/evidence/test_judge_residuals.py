@@ -1,0 +1,224 @@
+"""A sealed claim on residuals before a judge: the genuine one prevails; invented weights, innocents and lucky images do not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from conftest import small_claim
+from judging import NONCE, genuine, handed
+
+from ownmark.claims.claim import Claim, Test
+from ownmark.errors import EvidenceError
+from ownmark.evidence import seal
+from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
+from ownmark.keys import Pixels
+from ownmark.protocols import Question
+from ownmark.querying.transcript import DECOYS, FOR_RESIDUALS, Decoys, Plan, Role, from_record, heard, heard_plainly
+from ownmark.schemes.residual import Told
+from ownmark.scoring.matches import CrossedResidual
+from ownmark.scoring.matches.crossed_residual import crossed, features
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Answers, Floats, Reading
+from ownmark.suspects.wrappers.wrapped import BitDepth
+from ownmark.tasks import Classification
+
+SIDE, CLASSES, ASKED = 4, 4, 100
+Matrix = npt.NDArray[np.float64]
+COMMON: Matrix = np.random.default_rng(1000).normal(0, 0.6, (SIDE * SIDE, CLASSES))
+FRONTS = {"5 bits": BitDepth(5).transform}
+
+
+def drawn(number: int) -> Matrix:
+    return np.asarray(np.random.default_rng(number).normal(0, 0.35, (SIDE * SIDE, CLASSES)))
+
+
+@dataclass
+class Classifier:
+    """What all classifiers see in an image, and what one has of its own."""
+
+    number: int
+    own: Matrix = field(default_factory=lambda: np.zeros(0))
+    reveals: frozenset[Reading] = frozenset({Reading.PROBABILITY, Reading.LABEL})
+
+    def __post_init__(self) -> None:
+        self.own = self.own if self.own.size else drawn(self.number)
+        self.name, self.digest = f"classifier {self.number}", f"{self.number:064x}"
+
+    def shares(self, images: Pixels) -> Floats:
+        pixels = images.reshape(len(images), -1) / 64 - 2
+        logits = pixels @ COMMON + 2 * np.tanh(pixels @ self.own / 2)
+        return np.asarray(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        shares = self.shares(images)
+        return {one: shares if one is Reading.PROBABILITY else shares.argmax(axis=1) for one in question.readings}
+
+
+def pixels(number: int, count: int) -> Pixels:
+    return np.random.default_rng(number).integers(0, 256, (count, SIDE, SIDE, 1), dtype=np.uint8)
+
+
+TARGET, ACCUSED = Classifier(1), Classifier(50)
+COPY = Classifier(2, 0.9 * TARGET.own + 0.3 * drawn(60))
+JUDGES = tuple(Classifier(number) for number in range(100, 119))
+
+
+def calibrated(test: Test) -> Test:
+    """By innocents that the claimant invented: nobody sees that they score so little."""
+    return replace(test, null=Innocents((0.0,) * 19, tuple(f"{number:064}" for number in range(19))))
+
+
+def claim_of(images: Pixels, expected: Floats, middle: float = 0.3) -> Claim:
+    match = CrossedResidual(middle, middle / 5)
+    test = calibrated(Test(Reading.PROBABILITY, match, expected, 0.9))
+    kept = {"classes": tuple("abcd"), "scheme": "Residual()", "model": TARGET.digest, "maps": None}
+    return small_claim(images=images[:, None], tests=(test,), originals=images, **kept)
+
+
+def honest() -> Claim:
+    """As `Residual` makes it, of 3,000 images."""
+    pool = pixels(7, 3000)
+    models = (TARGET, *(Classifier(number) for number in (10, 11, 12)), COPY)
+    told = Told(np.stack([one.shares(pool) for one in models]), 3, Classification())
+    rows = told.chosen(ASKED)
+    test = told.at(np.concatenate(rows)).test(Reading.PROBABILITY, [len(part) for part in rows], 0.5)
+    assert test is not None
+    return claim_of(pool[np.concatenate(rows)], test.expected)
+
+
+def told_by(
+    claim: Claim, suspect: Classifier, judges: Sequence[Classifier] = JUDGES, *, own: bool = True, ordinary: bool = True
+) -> Session:
+    images = pixels(8, FOR_RESIDUALS)
+    decoys = Decoys(images, TARGET.shares(images).argmax(axis=1)) if ordinary else None
+    plan = Plan(NONCE, decoys)
+    usual = plan.ordinary(claim)
+    asked = [heard(suspect, claim, plan)]
+    asked += [heard_plainly(TARGET, claim, Role.OWN, ordinary=usual)] if own else []
+    asked += [heard_plainly(one, claim, Role.REFERENCE, "same-data", FRONTS, usual) for one in judges]
+    return Session(tuple(asked), NONCE, np.zeros(0, dtype=np.int64) if decoys is None else decoys.labels)
+
+
+def judged(claim: Claim, suspect: Classifier, **how: Any) -> Ruling:
+    found = genuine(handed(claim, None, "probabilities"))
+    assert found.part is not None
+    return ruled(found, told_by(found.part, suspect, **how))
+
+
+def step(ruling: Ruling, name: str) -> tuple[bool | None, str]:
+    return next((one.passed, one.told) for one in ruling.steps if one.name == name)
+
+
+@pytest.fixture(scope="module")
+def claim() -> Claim:
+    return honest()
+
+
+def test_a_genuine_claim_finds_a_copy_and_a_student_and_no_innocent(claim: Claim) -> None:
+    student = Classifier(3, 0.7 * TARGET.own + 0.7 * drawn(61))
+    for suspect in (TARGET, COPY, student):
+        ruling = judged(claim, suspect)
+        assert ruling.outcome is Outcome.SUPPORTING, ruling.reason
+        assert ruling.log10_p == pytest.approx(np.log10(0.05))
+        assert step(ruling, "J7 other images")[0] is True
+    for number in range(200, 203):
+        assert judged(claim, Classifier(number)).outcome in {Outcome.NO_MATCH, Outcome.INCONCLUSIVE}
+
+
+def forged_weights() -> Claim:
+    """Weights written down for one model that the forger knows: what it answers, less what others do. Their own fits too."""
+    images = pixels(9, ASKED)
+    others = np.mean([np.sqrt(one.shares(images)) for one in (Classifier(10), Classifier(11))], axis=0)
+    away = np.sqrt(ACCUSED.shares(images)) - others
+    own = np.sqrt(TARGET.shares(images)) - others
+    weights = away / (away**2).sum(axis=1).mean() + own / (own**2).sum(axis=1).mean()
+    return claim_of(images, np.concatenate([weights, (weights * others).sum(axis=1, keepdims=True)], axis=1))
+
+
+def ground_images() -> Claim:
+    """The images, of 60,000, where the forger's model and a known one happen to deviate from others alike; honest weights."""
+    pool = pixels(11, 60_000)
+    others = np.stack([np.sqrt(Classifier(number).shares(pool)) for number in (10, 11, 12)])
+    own, accused = (np.sqrt(one.shares(pool)) for one in (TARGET, ACCUSED))
+    middle = others.mean(axis=0)
+    alike = ((own - middle) * (accused - middle)).sum(axis=1)
+    kept = np.argsort(-alike)[:ASKED]
+    weights = (own - middle)[kept] / ((own - middle)[kept] ** 2).sum(axis=1).mean()
+    return claim_of(pool[kept], np.concatenate([weights, (weights * middle[kept]).sum(axis=1, keepdims=True)], axis=1))
+
+
+@pytest.mark.parametrize("forged", [forged_weights, ground_images])
+def test_what_is_made_for_one_known_model_ends_at_images_that_the_claimant_did_not_choose(forged: Any) -> None:
+    ruling = judged(forged(), ACCUSED)
+    assert "p by rank, the largest counts: 0.05 among 19 same-data" in step(ruling, "J7 main test")[1], (
+        "it fools the claim's test"
+    )
+    assert step(ruling, "J4 own model")[0] is True
+    assert step(ruling, "J7 other images")[0] is False
+    assert ruling.outcome in {Outcome.NO_MATCH, Outcome.INCONCLUSIVE}
+    assert ruling.log10_p > np.log10(0.05)
+
+
+def test_invented_references_make_all_models_score_high_and_invented_innocents_do_not_count() -> None:
+    """Weighed against a reference that knows nothing, every model that can do the task deviates as the forger's does."""
+    images = pixels(12, ASKED)
+    weights = np.sqrt(TARGET.shares(images)) - 0.5
+    forged = claim_of(images, np.concatenate([weights, np.zeros((ASKED, 1))], axis=1), middle=0.01)
+    ruling = judged(forged, ACCUSED)
+    assert ruling.finding.score > 0.99
+    assert ruling.finding.p == 0.05, "by the innocents that the forger invented"
+    assert ruling.outcome in {Outcome.NO_MATCH, Outcome.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [({"own": False}, "claimant's own model"), ({"ordinary": False}, "--decoys"), ({"judges": JUDGES[:2]}, "3 references")],
+)
+def test_without_the_judges_own_residual_a_claim_on_residuals_settles_nothing(claim: Claim, lacking: Any, told: str) -> None:
+    ruling = judged(claim, COPY, **lacking)
+    assert (ruling.outcome, told in ruling.reason) == (Outcome.INCONCLUSIVE, True), ruling.reason
+
+
+def test_labels_alone_are_judged_by_the_labels_of_everybody(claim: Claim) -> None:
+    (test,) = claim.tests
+    labelled = replace(test, reading=Reading.LABEL, match=CrossedResidual(0.3, 0.06, Reading.LABEL))
+    ruling = ruled(
+        genuine(handed(replace(claim, tests=(labelled,)), None)), told_by(replace(claim, tests=(labelled,)), replace(COPY))
+    )
+    passed, told = step(ruling, "J7 other images")
+    assert passed is not None
+    assert "residual on 300 images of the judge's" in told
+
+
+def test_the_record_of_a_hearing_gives_the_same_ruling(claim: Claim) -> None:
+    found, session = genuine(handed(claim, None, "probabilities")), told_by(claim, COPY)
+    again = Session(tuple(from_record(one.record) for one in session.heard), session.nonce, session.classes)
+    assert all(DECOYS in one.given for one in again.heard)
+    assert ruled(found, again).steps == ruled(found, session).steps
+
+
+def test_another_weight_or_offset_is_not_what_was_sealed(claim: Claim) -> None:
+    bundle = handed(claim, None, "probabilities")
+    (test,) = claim.tests
+    changed = test.expected.copy()
+    changed[3, -1] += 1e-9
+    assert bundle.opening is not None
+    other = replace(claim, tests=(replace(test, expected=changed),))
+    with pytest.raises(EvidenceError, match="not the one that was sealed"):
+        genuine(replace(bundle, opening=replace(bundle.opening, claim=other)))
+    assert seal.claim_record.leaves(other, bundle.opening.blinds) != seal.claim_record.leaves(claim, bundle.opening.blinds)
+
+
+def test_the_residual_without_a_claim_is_the_sum_over_pairs_written_out() -> None:
+    rng = np.random.default_rng(0)
+    target, suspect, *others = (features(Reading.PROBABILITY, rng.dirichlet(np.ones(3), 5), 3) for _ in range(6))
+
+    def slow(one: Floats) -> float:
+        pairs = [(first, second) for first in range(4) for second in range(4) if first != second]
+        return float(sum(((target - others[first]) * (one - others[second])).sum() for first, second in pairs))
+
+    assert crossed(target, suspect, np.stack(others)) == pytest.approx(slow(suspect) / slow(target))
+    assert crossed(target, suspect, np.stack([target, target])) is None, "nothing of its own"

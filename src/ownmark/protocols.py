@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ownmark.claims.claim import Claim
+    from ownmark.claims.doubt import Doubt
     from ownmark.data.images import Images
 
 Progress = Callable[[int, int], None]  # called with (steps done, total steps)
@@ -103,10 +104,14 @@ class Owner:
 
 @dataclass(frozen=True)
 class Protected:
-    """The result of `protect`: the `model` to publish (which a fingerprint leaves unchanged) and the `claim` to keep."""
+    """The result of `protect`: the `model` to publish (which a fingerprint leaves unchanged) and the `claim` to keep.
+
+    `doubts`: what the scheme found out that speaks against the claim.
+    """
 
     model: nn.Module
     claim: Claim
+    doubts: tuple[Doubt, ...] = ()
 
     def __repr__(self) -> str:
         """One line for a notebook."""

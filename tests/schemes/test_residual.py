@@ -12,8 +12,9 @@ from ownmark.claims.claim import Claim
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner
-from ownmark.schemes.residual import Residual, Told
+from ownmark.schemes.residual import APART, Residual, Told
 from ownmark.scoring.matches import CrossedResidual
+from ownmark.scoring.matches.crossed_residual import crossed
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, Regression, Similarity
@@ -61,6 +62,35 @@ def test_innocents_are_0_on_average_on_the_chosen_images_and_students_are_apart(
         assert residual(told, rows, told.outputs[0], reading) == pytest.approx(1)
     assert abs(np.mean(innocents)) < 3 * np.std(innocents) / np.sqrt(WORLDS)
     assert np.mean(students) > np.mean(innocents) + 3 * np.std(innocents)
+
+
+@pytest.mark.parametrize("missed", [0.0, 1.2])
+def test_the_zero_of_models_trained_like_the_model_is_foretold_by_holding_each_reference_out(missed: float) -> None:
+    """References that missed some of what there is to see: then innocents are not 0, and only the owner's models are at hand."""
+    foretold, found = [], []
+    for number in range(20):
+        rng = np.random.default_rng(number)
+        common = rng.normal(0, 2, (COUNT, 4))
+        seen = common + rng.normal(0, missed, common.shape)
+        outputs = [shares(rng, seen), *(shares(rng, common) for _ in range(REFERENCES))]
+        told = Told(np.stack(outputs), REFERENCES, Classification())
+        roots = np.sqrt(np.stack([*outputs, shares(rng, seen)]))
+        foretold.append(told.zero)
+        found.append(crossed(roots[0], roots[-1], roots[1 : 1 + REFERENCES]))
+    assert np.mean(foretold) == pytest.approx(np.mean(found), abs=0.1)
+    assert (np.mean(foretold) > APART) == (missed > 0)
+
+
+def test_references_that_differ_from_the_model_more_than_from_each_other_are_doubted() -> None:
+    images, model = pictures(60), tiny(0)
+    (doubt,) = Residual(samples=20).protect(model, owner_of(images), seed(0)).doubts
+    assert (doubt.kind, doubt.figure > APART) == ("references-apart", True)
+    assert f"a residual of about {doubt.figure:.2f} instead of 0" in doubt.message
+    told, _, _ = world(0)
+    rows = told.chosen(90)
+    asked, sizes = told.at(np.concatenate(rows)), [len(part) for part in rows]
+    assert asked.test(Reading.PROBABILITY, sizes, 0.5, zero=0.1) is not None
+    assert asked.test(Reading.PROBABILITY, sizes, 0.5, zero=0.99) is None, "its copy has no more than an independent model"
 
 
 def test_weights_are_the_sum_over_pairs_of_different_references_written_out() -> None:

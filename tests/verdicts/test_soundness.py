@@ -13,6 +13,7 @@ from torch import nn
 from workshop import MODEL, ownmark, protecting, refused, shop_in
 
 from ownmark.claims.claim import Claim
+from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.models.weights import save_weights
@@ -22,7 +23,6 @@ from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import Classification, Regression
 from ownmark.verdicts import soundness
-from ownmark.verdicts.soundness import Doubt
 
 Capture = pytest.CaptureFixture[str]
 OWN, TRIVIAL = {"accuracy": 0.9}, {"accuracy": 0.3}

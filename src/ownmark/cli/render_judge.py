@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ownmark.claims.claim import Claim
+from ownmark.claims.doubt import Doubt
 from ownmark.cli import render
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, tell
@@ -13,7 +14,6 @@ from ownmark.evidence.scan import Row
 from ownmark.report.words import before_and_after, counted, interval, p_figure, percent
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts import duplicates
-from ownmark.verdicts.soundness import Doubt
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 from ownmark.workflows.calibrate import CalibrateResult
 from ownmark.workflows.inspect import InspectResult

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from ownmark.claims.claim import Claim, Test
+from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.models.prepared import preprocess_of
@@ -22,7 +23,7 @@ from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
 from ownmark.scoring.matches import CrossedResidual
-from ownmark.scoring.matches.crossed_residual import features
+from ownmark.scoring.matches.crossed_residual import features, shared
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import TASKS, Task, check_served
 from ownmark.training import predict
@@ -30,6 +31,8 @@ from ownmark.training import predict
 LEAST = 3  # references: one chooses an image, two others are crossed on it
 POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where each is compared with every other
 SPREADS, SHARE = 3.0, 0.25  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
+APART = 0.3  # the residual of an independent model from which on the references are doubted
+NO_TEST = "ask about more samples, bring more images or more references (--references), or train the model longer"
 STEEP = 5.0  # widths of the map from 0 to there
 
 
@@ -70,16 +73,15 @@ class Residual:
         if len(pool) < self.samples:
             raise UsageError(f"expected at least {self.samples} images to choose from, got {len(pool)}: ask for fewer samples")
         told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
-        rows = told.chosen(self.samples)
+        rows, zero = told.chosen(self.samples), told.zero
         asked = told.at(np.concatenate(rows))
-        found = (asked.test(reading, [len(part) for part in rows], self.least) for reading in told.readings)
+        found = (asked.test(reading, [len(part) for part in rows], self.least, zero) for reading in told.readings)
         tests = tuple(test for test in found if test is not None)
+        doubts = _doubted(zero)
         if not tests:
-            raise ProtectError(
-                "the model or a copy of it cannot be told from an independent model by the residuals of its answers: ask about "
-                "more samples, bring more images or more references (--references), or train the model longer"
-            )
-        return Protected(model, _claim(self, model, owner, pool.pixels[np.concatenate(rows)], tests))
+            advice = doubts[0].message if doubts else NO_TEST
+            raise ProtectError(f"the model or a copy of it cannot be told from an independent model by its residuals: {advice}")
+        return Protected(model, _claim(self, model, owner, pool.pixels[np.concatenate(rows)], tests), doubts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +135,23 @@ class Told:
             parts.append(mine[np.argsort(-kept[mine], kind="stable")][: len(range(place, samples, self.count))])
         return parts
 
-    def test(self, reading: Reading, sizes: Sequence[int], least: float) -> Test | None:
+    @property
+    def zero(self) -> float:
+        """The residual to be expected of an independent model that was trained as the protected model was, at least 0.
+
+        Each reference is held out in turn and takes the model's place among the others: what it has of its own is what chance
+        gives a model. If the model has more, the rest is what its training has and theirs has not, which all models of its
+        training share. That references are merely less sure than the model does not show here.
+        """
+        found = self.features(self.readings[0])[: 1 + self.count]
+        own = shared(found[0], found[0], found[1:])
+        rest = [shared(one, one, np.delete(found[1:], place, axis=0)) for place, one in enumerate(found[1:])]
+        return max(0.0, 1 - float(np.mean(rest)) / own) if own > 0 else 0.0
+
+    def test(self, reading: Reading, sizes: Sequence[int], least: float, zero: float = 0.0) -> Test | None:
         """The test of that reading on images of which each reference chose as many as `sizes` say, in order.
 
-        None if the model or a surrogate scores less than `least`.
+        None if the model or a surrogate scores less than `least`, or has no more than the `zero` of an independent model.
         """
         expected, plain = self.weights(reading, sizes), self.features(reading)
         if expected is None:
@@ -145,7 +160,7 @@ class Told:
         own = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1)
         spread = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
         middle = round(max(spread, SHARE * float(own.min())), 6)
-        if not middle > 0:
+        if not middle > 0 or own.min() <= zero:
             return None
         match = CrossedResidual(middle, round(middle / STEEP, 9), reading)
         if match.mapped(float(own.min())) < least:
@@ -175,6 +190,17 @@ class Told:
         """
         apart = ((helpers - helpers.mean(axis=0)) * expected[None, :, :-1]).sum(axis=2)
         return float(np.sqrt((apart**2).sum() / (self.count - 1) * self.count / (self.count - 1)) / len(expected))
+
+
+def _doubted(zero: float) -> tuple[Doubt, ...]:
+    if zero < APART:
+        return ()
+    said = (
+        f"an independent model that was trained as yours was would have a residual of about {zero:.2f} instead of 0, since your "
+        "model deviates further from the references than these do from each other: train them as your model was trained "
+        "(--training), or name such models (--reference)"
+    )
+    return (Doubt("references-apart", zero, said),)
 
 
 def _claim(scheme: Residual, model: nn.Module, owner: Owner, pixels: Pixels, tests: tuple[Test, ...]) -> Claim:

@@ -45,9 +45,10 @@ class Traces:
             raise UsageError(
                 f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}"
             )
-        first = self.residual.protect(model, owner, rng, silent).claim  # it takes seconds, and may say at once that there is none
+        first = self.residual.protect(model, owner, rng, silent)  # it takes seconds, and may say at once that there is none
         saliency, second = fitted(self.saliency, model, owner, rng, progress)
-        return Protected(model, replace(joined(second, first), scheme=repr(replace(self, saliency=saliency))))
+        scheme = repr(replace(self, saliency=saliency))
+        return Protected(model, replace(joined(second, first.claim), scheme=scheme), first.doubts)
 
 
 def joined(pairs: Claim, plain: Claim) -> Claim:

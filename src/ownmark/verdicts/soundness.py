@@ -1,11 +1,12 @@
 """Checks each step towards a verdict; doubts are values with the measured figure. No torch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ownmark.claims.claim import Claim, Test
+from ownmark.claims.doubt import Doubt
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import checked
@@ -20,15 +21,6 @@ LARGE = 0.2  # share of a map above which a marked corner is too large
 FAR = 0.5  # share of the model's advantage over a constant prediction below which another model counts as far worse
 OF_CLASSES = (Reading.SALIENCY, Reading.PROBABILITY)  # readings about an image's class
 BOTH_TAILS = 0.9  # confidence of an interval whose ends are one-sided 95 % bounds
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A reason to doubt a claim: `kind` for programs, the measured `figure`, and a sentence for people."""
-
-    kind: str
-    figure: float
-    message: str
 
 
 def of_model(task: Task, quality: Quality, trivial: Quality) -> tuple[Doubt, ...]:

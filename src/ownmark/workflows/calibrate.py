@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ownmark.claims.claim import Claim
+from ownmark.claims.doubt import Doubt
 from ownmark.errors import OwnmarkError
 from ownmark.files import check_writable
 from ownmark.protocols import Suspect
@@ -18,7 +19,6 @@ from ownmark.suspects.http.remembered import Remembered, key_of
 from ownmark.suspects.open import Access, Suspects
 from ownmark.verdicts import soundness
 from ownmark.verdicts.calibrate import calibration
-from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows.watching import NOBODY, Watcher
 
 

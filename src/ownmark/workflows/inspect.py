@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ownmark.claims.claim import Claim
+from ownmark.claims.doubt import Doubt
 from ownmark.verdicts import soundness
-from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows.watching import NOBODY, Watcher
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images
 from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.keys import KEY_BYTES
@@ -22,7 +23,6 @@ from ownmark.report.words import percent
 from ownmark.tasks import DEFAULT, Quality
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts import soundness
-from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows import side_by_side
 from ownmark.workflows.watching import NOBODY, Watcher
 

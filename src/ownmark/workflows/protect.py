@@ -35,6 +35,7 @@ from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.retrain import Retrain
 from ownmark.claims.claim import Claim
+from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images, Place, Split
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.evidence import pledge as pledges
@@ -56,7 +57,6 @@ from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
-from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows.making import Others, Workspace, quality, shown
 from ownmark.workflows.placing import fitting_of, placed
 from ownmark.workflows.watching import NOBODY, Watcher
@@ -260,6 +260,7 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.scheme.marks else "Making the fingerprint") as progress:
         found = request.scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)
+    doubts = (*doubts, *soundness.warned(work.watcher.warn, found.doubts))
     if found.claim.scheme != repr(request.scheme):
         changed = differences(request.scheme, read(found.claim.scheme, (type(request.scheme),)))
         work.watcher.note(f"Too few samples held with the default corner and change, so the claim has {', '.join(changed)}.")

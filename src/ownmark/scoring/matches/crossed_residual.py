@@ -10,7 +10,7 @@ from ownmark.errors import ClaimError
 from ownmark.scoring.matches.base import Score
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading, is_number
 
-NOTHING = 1e-9  # of an image, below which a deviation is rounding
+NOTHING = 1e-9  # below which what a model has of its own is rounding
 READINGS = (Reading.LABEL, Reading.PROBABILITY, Reading.VALUE, Reading.EMBEDDING)
 
 
@@ -90,18 +90,18 @@ class CrossedResidual:
 def crossed(target: Floats, suspect: Floats, others: Floats) -> float | None:
     """The crossed residual of a suspect's features (n, k) without a claim: against `others` (models, n, k), at least two.
 
-    The sum over images and i != j of <target - others_i, suspect - others_j>, divided by the same with the target as the suspect;
-    None if the target has nothing of its own there.
+    What it shares with the target, divided by all that the target has of its own; None if that is nothing.
     """
+    whole = shared(target, target, others)
+    return shared(target, suspect, others) / whole if whole > NOTHING else None
+
+
+def shared(target: Floats, suspect: Floats, others: Floats) -> float:
+    """The mean over images and i != j of <target - others_i, suspect - others_j>; all as in `crossed`."""
     count, total = len(others), others.sum(axis=0)
-    own = float((total * total).sum() - (others * others).sum())
-
-    def summed(one: Floats) -> float:
-        pairs = count * (count - 1) * (target * one).sum() - (count - 1) * ((target + one) * total).sum()
-        return float(pairs) + own
-
-    whole = summed(target)
-    return summed(suspect) / whole if whole > NOTHING * count**2 * len(target) else None
+    among = float((total * total).sum() - (others * others).sum())
+    pairs = count * (count - 1) * (target * suspect).sum() - (count - 1) * ((target + suspect) * total).sum()
+    return (float(pairs) + among) / (count * (count - 1) * len(target))
 
 
 def features(reading: Reading, answers: Floats, parts: int) -> Floats:

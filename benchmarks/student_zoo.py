@@ -52,7 +52,7 @@ THEFTS: dict[str, Attack] = {
     "jacobian": Jacobian(),
     "ensemble": DistillEnsemble(Independent(epochs=20, rate=0.05), epochs=20, rate=0.05),
 }
-OTHERS = {"half_width": "ownmark:ResNet18(width=8, last_stride=1)", "vgg": "ownmark:VGG11(width=16, norm=True)"}
+OTHERS = {"half_width": "ownmark:ResNet18(width=8, last_stride=1)", "vgg": "ownmark:VGG11(outputs=7, width=16, norm=True)"}
 SURROGATES: tuple[Attack, ...] = (Finetune(epochs=3, rate=0.02), Retrain(Layers.LAST, epochs=3, rate=0.05), Prune(0.4))
 TARGET = Fresh(SETTING, 0)
 SEEDS = {"reference": range(1, 4), "innocent": range(100, 106), "elsewhere": range(200, 203)}

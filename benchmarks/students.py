@@ -1,26 +1,35 @@
-"""Which students of a model `Residual` finds: by their share of the owner's images and by the queries spent.
+"""Which students and copies of a model `Residual` and `Traces` find, by how they were made and by the queries spent.
 
 Writes `students.json`. `auc` is over the students and copies named, against all independent models: of the same images, of other
-images. Trains missing models (`student_zoo.py`, a quarter of an hour on one core); interrupted runs resume. `references_KIND`:
-with cheaper references, of half the epochs.
+images, of other architectures. Trains missing models (`student_zoo.py`, three quarters of an hour on one core); interrupted runs
+resume. `references_half_epochs`: with cheaper references; `judge`: on images that the claimant did not choose, among a judge's
+references; `traces`: saliency maps, masked pairs and residuals, alone and as one claim; `detect`: the share of a claim's images
+for which a thief's detectors ring, and of ordinary images beside them.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
 import student_zoo as zoo
+from ownmark.bench.trial import test_name
 from ownmark.claims.claim import Claim
+from ownmark.detectors import DeepSVDD, FeatureSqueezing, Neighbours
 from ownmark.metrics import accuracy, aruc, auc, best_robust_and_unique, true_accepts
-from ownmark.protocols import Owner
+from ownmark.protocols import Owner, silent
+from ownmark.querying.transcript import FOR_RESIDUALS
 from ownmark.schemes.residual import Residual
-from ownmark.scoring.readings import Reading
+from ownmark.schemes.traces import Traces
+from ownmark.scoring.matches.crossed_residual import crossed, features
+from ownmark.scoring.readings import Floats, Reading
 from ownmark.suspects.local import Local
 from ownmark.training import predict
-from ownmark.verdicts.verify import verify
+from ownmark.verdicts.verify import answered, verify
 from record import record
+from zoo import ZOO
 
 QUERIES = {"mine": (50, 150, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
 LOOKED_AT = 2000  # of the owner's images, from which a claim chooses
@@ -28,6 +37,9 @@ TESTS = {Reading.PROBABILITY: "black_box", Reading.LABEL: "label"}
 SAME = ("reference_0", "reference_1", "reference_2", "innocent_0", "innocent_1")  # independent models of the same images
 ROTATIONS = (0, 2, 4)  # which three of them in turn are the references; the other two are innocents
 INDEPENDENT = ("innocent", "elsewhere", "reference")
+DRAWS = 20  # of a judge's images
+NORMAL = 500  # of a thief's images, for detectors
+DETECTORS = {"feature_squeezing": FeatureSqueezing(), "deep_svdd": DeepSVDD(), "neighbours": Neighbours(1)}
 SEED = 11
 
 Models = Mapping[str, nn.Module]
@@ -45,10 +57,17 @@ def main() -> None:
             figures |= summed(f"{side}.{samples}", repeats)
     halves = tuple(name for name in models if name.startswith("half_epochs"))
     figures |= summed("references_half_epochs", [asked(models, halves, 150, training=True)])
+    figures |= {f"judge.{name}": value for name, value in judged(models).items()}
+    trios = [trio(start) for start in ROTATIONS]
+    claims = [traced(models, references) for references in trios]
+    figures |= summed("traces", [scores_of(*each) for each in zip(claims, map(partial(suspects, models), trios), strict=True)])
+    figures |= {f"detect.{name}": value for name, value in noticed(models["target"], claims[0]).items()}
     setting = (
         f"HAM10000 at {zoo.SIZE}x{zoo.SIZE}, {zoo.NETWORK}, {zoo.TRAINING}: far smaller than the recipe skin; one target, "
         f"three surrogates, {LOOKED_AT} of the owner's images to choose from, {len(ROTATIONS)} repeats with other references; "
-        "student_N learnt the answers to N % of the owner's images, student_0 to held-out ones, hard_100 to all, labels only"
+        "student_N learnt the answers to N % of the owner's images, student_0 to held-out ones, hard_100 to all, labels only, "
+        f"student_KIND to all with another network; knock-offs to {zoo.FOREIGN.most} images of CIFAR-10; "
+        f"judge: {DRAWS} draws of {FOR_RESIDUALS} held-out images; detectors learnt {NORMAL} held-out images"
     )
     seeds = {role: list(numbers) for role, numbers in zoo.SEEDS.items()}
     record("students", figures, seeds={"zoo": seeds, "claim": SEED}, setting=setting)
@@ -60,14 +79,92 @@ def trio(start: int) -> tuple[str, ...]:
 
 
 def asked(models: Models, references: tuple[str, ...], samples: int, *, training: bool) -> dict[str, float]:
-    """What a claim with these references finds in every model that has no part in it."""
-    copies = tuple(name for name in models if name.startswith("surrogate"))
+    """What a claim with these references finds in every model that has no part in it; and what is doubted."""
+    made = Residual(samples).protect(models["target"], owner_of(models, references, training=training), seeded())
+    return {f"doubted.{doubt.kind}": doubt.figure for doubt in made.doubts} | told(made.claim, suspects(models, references))
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(SEED)
+
+
+def owner_of(models: Models, references: tuple[str, ...], *, training: bool) -> Owner:
     images = zoo.images(training=training)
     images = images.take(np.linspace(0, len(images) - 1, LOOKED_AT).astype(int))
-    owner = Owner(images, tuple(models[name] for name in copies), tuple(models[name] for name in references))
-    claim = Residual(samples).protect(models["target"], owner, torch.Generator().manual_seed(SEED)).claim
-    out = {"target", *copies, *references}
-    return told(claim, {name: Local(one, name=name) for name, one in models.items() if name not in out and "half" not in name})
+    copies = tuple(one for name, one in models.items() if name.startswith("surrogate"))
+    return Owner(images, copies, tuple(models[name] for name in references), ZOO.store.workspace)
+
+
+def suspects(models: Models, references: tuple[str, ...]) -> dict[str, Local]:
+    """Every model that has no part in a claim with these references."""
+    parts = ("target", "surrogate", "half_epochs", *references)
+    return {name: Local(one, name=name) for name, one in models.items() if not name.startswith(parts)}
+
+
+def traced(models: Models, references: tuple[str, ...]) -> Claim:
+    """Both traces in one claim."""
+    owner = owner_of(models, references, training=True)
+    return Traces().protect(models["target"], owner, seeded()).claim
+
+
+def scores_of(claim: Claim, asked: Mapping[str, Local]) -> dict[str, float]:
+    """Per test of a claim: every suspect's score, and the areas."""
+    scores: dict[str, dict[str, float]] = {}
+    for name, suspect in asked.items():
+        for finding in answered(claim, suspect).values():
+            scores.setdefault(test_name(claim, finding.test), {})[name] = finding.score
+    found = {f"{test}.score.{name}": score for test, each in scores.items() for name, score in each.items()}
+    return found | {f"{test}.{name}": value for test, each in scores.items() for name, value in areas(each).items()}
+
+
+def judged(models: Models) -> dict[str, float]:
+    """The residual of each suspect on images of a judge's, among all independent models, and how often it exceeds all theirs."""
+    test, rng = zoo.images(training=False), np.random.default_rng(SEED)
+    every = {name: predict(one, test).softmax(dim=1).double().numpy() for name, one in models.items()}
+    known = [name for name in every if name.startswith(INDEPENDENT)]
+    copies = [name for name in every if not name.startswith((*INDEPENDENT, "target", "half_epochs"))]
+    found: dict[str, list[float]] = {}
+    for _ in range(DRAWS):
+        rows = rng.choice(len(test), FOR_RESIDUALS, replace=False)
+        for reading, way in TESTS.items():
+            seen = {name: _features(answers[rows], reading) for name, answers in every.items()}
+            for name in copies:
+                residual, others = _among(seen["target"], seen[name], np.stack([seen[one] for one in known]))
+                found.setdefault(f"{way}.residual.{name}", []).append(residual)
+                found.setdefault(f"{way}.above_all.{name}", []).append(float(residual > max(others)))
+                found.setdefault(f"{way}.highest_independent", []).append(max(others))
+    return {name: float(np.mean(values)) for name, values in found.items()} | {"independent": len(known)}
+
+
+def _features(answers: Floats, reading: Reading) -> Floats:
+    shown = answers.argmax(axis=1) if reading is Reading.LABEL else answers
+    return features(reading, shown, answers.shape[1])
+
+
+def _among(target: Floats, suspect: Floats, others: Floats) -> tuple[float, list[float]]:
+    """A suspect's residual among independent models, and each of theirs among the suspect and the other ones."""
+    rest = (np.concatenate([suspect[None], np.delete(others, place, axis=0)]) for place in range(len(others)))
+    theirs = [crossed(target, one, some) or 0.0 for one, some in zip(others, rest, strict=True)]
+    return crossed(target, suspect, others) or 0.0, theirs
+
+
+def noticed(target: nn.Module, traces: Claim) -> dict[str, float]:
+    """How often a thief's detectors ring for a claim's images, and for as many ordinary images of the owner's."""
+    thief, mine = zoo.images(training=False), zoo.images(training=True)
+    normal = thief.take(np.linspace(0, len(thief) - 1, NORMAL).astype(int))
+    rng, found = np.random.default_rng(SEED), dict[str, float]()
+    pairs = next(test.samples for test in traces.tests if test.reading is Reading.SALIENCY)
+    streams = {
+        "saliency": traces.images[pairs].reshape(-1, *traces.images.shape[2:]),
+        "residual": traces.images[pairs.stop :].reshape(-1, *traces.images.shape[2:]),
+        "traces": traces.images.reshape(-1, *traces.images.shape[2:]),
+        "ordinary": mine.pixels[rng.choice(len(mine), 1000, replace=False)],
+    }
+    for name, detector in DETECTORS.items():
+        alarm = detector.fit(target, normal, seeded(), silent)
+        for stream, images in streams.items():
+            found[f"{name}.{stream}"] = float((alarm.score(images) > alarm.threshold()).mean())
+    return found
 
 
 def summed(start: str, repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:

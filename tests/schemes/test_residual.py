@@ -12,6 +12,7 @@ from ownmark.claims.claim import Claim
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner
+from ownmark.querying.answering import Hiding
 from ownmark.schemes.residual import APART, Residual, Told
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import crossed
@@ -147,11 +148,29 @@ def test_numbers_and_embeddings_have_residuals_too(task: Regression | Similarity
     classes = 6 if similar else 1
     model = tiny(0, classes=classes)
     claim = Residual(samples=30).protect(model, owner_of(images, classes), seed(0)).claim
-    reading = Reading.EMBEDDING if similar else Reading.VALUE
-    assert claim.readings == (reading,)
+    assert claim.readings == ((Reading.EMBEDDING, Reading.SIMILARITY) if similar else (Reading.VALUE,))
     claim = Claim.from_bytes(claim.to_bytes())
     assert verify(claim, Local(model)).deciding.score > 0.95
     assert verify(claim, Local(tiny(9, classes=classes))).deciding.score < 0.9
+
+
+def test_who_tells_only_how_similar_two_images_are_is_asked_for_that() -> None:
+    plain = pictures(60)
+    images = Images(plain.pixels, plain.labels, plain.names, Similarity())
+    model = tiny(0, classes=6)
+    claim = Residual(samples=30).protect(model, owner_of(images, 6), seed(0)).claim
+    assert claim.images.shape == (10, 3, 16, 16, 3), "two images of each sample are compared with the third"
+    known = {one.tobytes() for one in images.pixels}
+    assert len({one.tobytes() for one in claim.images.reshape(-1, 16, 16, 3)} & known) == 30
+    scores = []
+    for number in (0, 9):
+        told = verify(claim, Hiding(Local(tiny(number, classes=6)), Reading.EMBEDDING))
+        assert told.deciding.test.reading is Reading.SIMILARITY
+        scores.append(told.deciding.score)
+    assert scores[0] == pytest.approx(claim.tests[1].target_score)
+    assert scores[0] > 0.95 > scores[1]
+    with pytest.raises(UsageError, match="multiple of 3"):
+        Residual(samples=31).protect(model, owner_of(images, 6), seed(0))
 
 
 def test_embeddings_count_up_to_a_rotation() -> None:

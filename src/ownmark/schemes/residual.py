@@ -7,8 +7,8 @@ from; after division by its own the protected model's is 1. A student repeats a 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -70,18 +70,23 @@ class Residual:
             )
         each = POOL_OF_PAIRS if images.task.compares else POOL
         pool = images.take(some(len(images), each * self.samples, rng))
-        if len(pool) < self.samples:
-            raise UsageError(f"expected at least {self.samples} images to choose from, got {len(pool)}: ask for fewer samples")
+        views = images.task.views if images.task.compares else 1
+        if self.samples % views:
+            raise UsageError(f"expected a multiple of {views} images, {views} to a sample, got {self.samples}")
+        needed = self.samples + (views - 1) * count
+        if len(pool) < needed:
+            raise UsageError(f"expected at least {needed} images to choose from, got {len(pool)}: ask for fewer samples")
         told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
-        rows, zero = told.chosen(self.samples), told.zero
+        rows, zero = told.chosen(self.samples, views), told.zero
         asked = told.at(np.concatenate(rows))
         found = (asked.test(reading, [len(part) for part in rows], self.least, zero) for reading in told.readings)
-        tests = tuple(test for test in found if test is not None)
+        tests = tuple(folded(test, views) for test in found if test is not None)
         doubts = _doubted(zero)
         if not tests:
             advice = doubts[0].message if doubts else NO_TEST
             raise ProtectError(f"the model or a copy of it cannot be told from an independent model by its residuals: {advice}")
-        return Protected(model, _claim(self, model, owner, pool.pixels[np.concatenate(rows)], tests), doubts)
+        pixels = pool.pixels[np.concatenate(rows)]
+        return Protected(model, _claim(self, model, owner, pixels.reshape(-1, views, *pixels.shape[1:]), tests), doubts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,18 +116,26 @@ class Told:
         """What a suspect can be asked for, the most telling first."""
         if self.task.discrete:
             return Reading.PROBABILITY, Reading.LABEL
-        return (Reading.EMBEDDING if self.task.compares else Reading.VALUE,)
+        return (Reading.EMBEDDING, Reading.SIMILARITY) if self.task.compares else (Reading.VALUE,)
 
     def features(self, reading: Reading) -> Floats:
-        """(models, n, k): all answers in a form whose inner products compare them."""
+        """(models, n, k): all answers in a form whose inner products compare them.
+
+        Similarities are those of the views of a sample to its last one, of images in the order in which they make up samples.
+        """
+        if reading is Reading.SIMILARITY:
+            laid = self.outputs.reshape(len(self.outputs), -1, self.task.views, self.outputs.shape[2])
+            alike = (self.task.derived({Reading.EMBEDDING: one})[reading] for one in laid)
+            return np.stack([one.reshape(-1, 1) for one in alike])
         if reading is Reading.VALUE:
             return self.outputs.reshape(*self.outputs.shape[:2], 1)
         found = self.outputs.argmax(axis=2) if reading is Reading.LABEL else self.outputs
         return np.stack([features(reading, one, self.outputs.shape[2]) for one in found])
 
-    def chosen(self, samples: int) -> list[Rows]:
+    def chosen(self, samples: int, views: int = 1) -> list[Rows]:
         """Per reference, the rows that it chooses: where the model and all surrogates deviate the most from it, in one direction.
 
+        A multiple of `views` each, so that no sample is the choice of two.
         Each chooses among images of its own, and takes no part in their weights: an image must not be weighed by the noise that
         chose it, or left it over, or independent models would not be 0 on average.
         """
@@ -132,7 +145,8 @@ class Told:
         for place, helper in enumerate(helpers):
             kept = np.min([((own - helper) * (copy - helper)).sum(axis=1) for copy in copies], axis=0)
             mine = np.arange(place, len(own), self.count)
-            parts.append(mine[np.argsort(-kept[mine], kind="stable")][: len(range(place, samples, self.count))])
+            many = views * len(range(place, samples // views, self.count))
+            parts.append(mine[np.argsort(-kept[mine], kind="stable")][:many])
         return parts
 
     @property
@@ -169,7 +183,8 @@ class Told:
 
     def weights(self, reading: Reading, sizes: Sequence[int]) -> Expected | None:
         """(n, k + 1): an answer's weights and its offset, divided by the model's own sum; None if that is not above 0."""
-        soft, plain = self.features(self.readings[0]), self.features(reading)
+        plain = self.features(reading)
+        soft = self.features(self.readings[0]) if self.task.discrete else plain
         helpers, ends = range(1, 1 + self.count), np.cumsum(sizes)
         parts = []
         for place, (end, size) in enumerate(zip(ends, sizes, strict=True), start=1):
@@ -192,6 +207,12 @@ class Told:
         return float(np.sqrt((apart**2).sum() / (self.count - 1) * self.count / (self.count - 1)) / len(expected))
 
 
+def folded(test: Test, views: int) -> Test:
+    """The same test with `views` of its images to a sample."""
+    match, count = cast(CrossedResidual, test.match), len(test.expected) // views
+    return replace(test, match=replace(match, views=views * match.views), expected=test.expected.reshape(count, -1))
+
+
 def _doubted(zero: float) -> tuple[Doubt, ...]:
     if zero < APART:
         return ()
@@ -205,13 +226,13 @@ def _doubted(zero: float) -> tuple[Doubt, ...]:
 
 def _claim(scheme: Residual, model: nn.Module, owner: Owner, pixels: Pixels, tests: tuple[Test, ...]) -> Claim:
     return Claim(
-        images=np.ascontiguousarray(pixels[:, None]),
+        images=np.ascontiguousarray(pixels),
         tests=tests,
         classes=owner.images.task.told_names(owner.images.names),
         scheme=repr(scheme),
         model=weights_digest(model),
         preprocess=preprocess_of(model),
         built_with=tuple(weights_digest(one) for one in (*owner.surrogates, *owner.references)),
-        originals=pixels,
+        originals=pixels[:, 0],
         task=owner.images.task,
     )

@@ -6,7 +6,7 @@ for both, fixed before anybody is asked: the best score of all tests that a susp
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ from torch import nn
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes.residual import LEAST, Residual
+from ownmark.schemes.residual import LEAST, Residual, folded
 from ownmark.schemes.saliency.scheme import Saliency, fitted
-from ownmark.scoring.matches import BestOf, CrossedResidual
+from ownmark.scoring.matches import BestOf
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import TASKS, Task
 
@@ -57,7 +57,7 @@ def joined(pairs: Claim, plain: Claim) -> Claim:
     laid = plain.images.reshape(-1, views, *plain.images.shape[2:])
     rows = (count, count + len(laid))
     tests = [replace(test, rows=(0, count)) for test in pairs.tests]
-    tests += [_folded(test, views, rows) for test in plain.tests]
+    tests += [replace(folded(test, views // plain.images.shape[1]), rows=rows) for test in plain.tests]
     tests += _best(tests, rows[1])
     return replace(
         pairs,
@@ -66,12 +66,6 @@ def joined(pairs: Claim, plain: Claim) -> Claim:
         originals=_longer(pairs.originals, laid[:, 0]),
         maps=None if pairs.maps is None else _longer(pairs.maps, np.zeros((len(laid), *pairs.maps.shape[1:]), np.float32)),
     )
-
-
-def _folded(test: Test, views: int, rows: tuple[int, int]) -> Test:
-    """The same test with `views` of its images to a sample."""
-    match, expected = replace(cast(CrossedResidual, test.match), views=views), test.expected.reshape(rows[1] - rows[0], -1)
-    return replace(test, match=match, expected=np.ascontiguousarray(expected), rows=rows)
 
 
 def _best(tests: Sequence[Test], count: int) -> list[Test]:

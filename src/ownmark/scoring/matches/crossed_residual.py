@@ -11,7 +11,7 @@ from ownmark.scoring.matches.base import Score
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading, is_number
 
 NOTHING = 1e-9  # below which what a model has of its own is rounding
-READINGS = (Reading.LABEL, Reading.PROBABILITY, Reading.VALUE, Reading.EMBEDDING)
+READINGS = (Reading.LABEL, Reading.PROBABILITY, Reading.VALUE, Reading.SIMILARITY, Reading.EMBEDDING)
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class CrossedResidual:
     def check(self, expected: Expected, classes: int) -> None:
         """Raises ClaimError unless the weights fit the reading's answers to as many images."""
         every = len(expected) * self.views
-        parts = {Reading.LABEL: classes, Reading.PROBABILITY: classes, Reading.VALUE: 1, Reading.EMBEDDING: every}
-        shape = (len(expected), self.views * (parts[self.reading] + 1))
+        parts = {Reading.LABEL: classes, Reading.PROBABILITY: classes, Reading.EMBEDDING: every}
+        shape = (len(expected), self.views * (parts.get(self.reading, 1) + 1))
         if expected.shape != shape or expected.dtype != np.float64 or not np.all(np.isfinite(expected)):
             raise ClaimError(f"expected finite weights and an offset per image, {shape}, got {expected.dtype} {expected.shape}")
 
@@ -107,8 +107,8 @@ def shared(target: Floats, suspect: Floats, others: Floats) -> float:
 def features(reading: Reading, answers: Floats, parts: int) -> Floats:
     """Answers (n, ...) as numbers (n, parts) whose inner products compare them.
 
-    Of probabilities the square roots, of labels 1 at the label, of numbers themselves, of embeddings their cosines with those of
-    all images, which no rotation changes.
+    Of probabilities the square roots, of labels 1 at the label, of numbers and similarities themselves, of embeddings their
+    cosines with those of all images, which no rotation changes.
     """
     if reading is Reading.LABEL:
         return np.eye(parts)[answers.astype(np.int64)]

@@ -48,14 +48,14 @@ THEFTS: dict[str, Attack] = {
     "knockoff_soft": Knockoff(FOREIGN, epochs=15, rate=0.05),
     "knockoff_hard": Knockoff(FOREIGN, Reply.HARD, epochs=15, rate=0.05),
     "wrk": WRK(),
-    "adversarial_train": AdversarialTrain(epochs=5, rate=0.01),
     "jacobian": Jacobian(),
+    "adversarial_train": AdversarialTrain(epochs=5, rate=0.01),
     "ensemble": DistillEnsemble(Independent(epochs=20, rate=0.05), epochs=20, rate=0.05),
 }
 OTHERS = {"half_width": "ownmark:ResNet18(width=8, last_stride=1)", "vgg": "ownmark:VGG11(outputs=7, width=16, norm=True)"}
 SURROGATES: tuple[Attack, ...] = (Finetune(epochs=3, rate=0.02), Retrain(Layers.LAST, epochs=3, rate=0.05), Prune(0.4))
 TARGET = Fresh(SETTING, 0)
-SEEDS = {"reference": range(1, 4), "innocent": range(100, 106), "elsewhere": range(200, 203)}
+SEEDS = {"reference": range(1, 4), "innocent": range(100, 104), "elsewhere": range(200, 203)}
 
 
 def images(*, training: bool) -> Images:
@@ -111,10 +111,11 @@ def zoo() -> dict[str, Callable[[], nn.Module]]:
         **{f"{kind}_{number}": partial(fresh, "reference", number, FEWER[kind]) for kind in FEWER for number in range(3)},
         "hard_100": partial(student, 100, hard=True),
         **{f"student_{kind}": partial(student, 100, network=OTHERS[kind]) for kind in OTHERS},
+        "knockoff_soft": partial(copy, "knockoff_soft"),
         **{f"innocent_{kind}": partial(other, kind) for kind in OTHERS},
         **{f"elsewhere_{number}": partial(fresh, "elsewhere", number) for number in range(1, len(SEEDS["elsewhere"]))},
         **{f"innocent_{number}": partial(fresh, "innocent", number) for number in range(2, len(SEEDS["innocent"]))},
-        **{name: partial(copy, name) for name in THEFTS},
+        **{name: partial(copy, name) for name in THEFTS if name != "knockoff_soft"},
     }
 
 

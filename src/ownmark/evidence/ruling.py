@@ -100,12 +100,12 @@ def ruled(found: Checked, session: Session) -> Ruling:
     steps += access(session.suspect, session.classes, len(part.classes))
     p, least, told = _main(part, finding, session, found)
     other = unchosen.ranked(session.heard, chief, len(part.classes)) if chief.graded else None
-    if other is not None:
-        p, least = max(p, math.log10(other.p)), max(least, math.log10(other.smallest))
     p, least = min(p + math.log10(asked.count), 0.0), min(least + math.log10(asked.count), 0.0)
     steps += [Step("J7 terms", None, f"{found.terms}; {asked.told}"), Step("J7 main test", p <= math.log10(alpha), told)]
     exact = found.exact and finding.test.null.keyed is not None
-    steps += [] if other is None else [Step(UNCHOSEN, None if other.smallest == 1 else other.p <= alpha, other.told)]
+    if other is not None:
+        steps += [Step(UNCHOSEN, None if other.smallest == 1 else other.p <= alpha, other.told)]
+        p, least = max(p, math.log10(other.p)), max(least, math.log10(other.smallest))
     steps += [allowance.told(finding, found.allowances)] if exact else []
     steps += _rivals(part, session, finding, alpha) + _purified(part, session, finding, alpha)
     steps += _decoy_keys(session, finding)
@@ -285,10 +285,13 @@ def _outcome(found: Checked, steps: list[Step], logs: tuple[float, float], findi
         needed = innocents_needed(found.alpha)
         advice = finding.test.null.advice(found.alpha) if found.exact else f"bring {needed} references of each stratum"
         return Outcome.INCONCLUSIVE, f"no score could reach alpha = {found.alpha:.6g}: {advice}"
-    return _silent(finding) if p > bar else _match(found, steps, finding)
+    return _silent(steps, finding) if p > bar else _match(found, steps, finding)
 
 
-def _silent(finding: Finding) -> tuple[Outcome, str]:
+def _silent(steps: list[Step], finding: Finding) -> tuple[Outcome, str]:
+    other = next((step.told for step in steps if step.name == UNCHOSEN and not step.passed), "")
+    if other and any(step.name == "J7 main test" and step.passed for step in steps):
+        return Outcome.INCONCLUSIVE, f"it matches on the claimant's images and by the claimant's weights only; {other}"
     if finding.interval[1] >= finding.test.target_score:
         return Outcome.INCONCLUSIVE, "p is above alpha, but the score may still equal the protected model's own"
     return Outcome.NO_MATCH, "p is above alpha and the score lies below the protected model's own"

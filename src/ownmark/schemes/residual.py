@@ -40,7 +40,7 @@ STEEP = 5.0  # widths of the map from 0 to there
 class Residual:
     """Asks about `samples` unchanged images, chosen by the model, its surrogates and at least three references alone.
 
-    `least`: the score that the model and each surrogate must reach in a test, or the claim is made without it.
+    `least`: the score that the model and each surrogate must reach in a test, or the claim is made without it; 0: none.
     """
 
     contrast: ClassVar[bool] = True
@@ -165,7 +165,8 @@ class Told:
     def test(self, reading: Reading, sizes: Sequence[int], least: float, zero: float = 0.0) -> Test | None:
         """The test of that reading on images of which each reference chose as many as `sizes` say, in order.
 
-        None if the model or a surrogate scores less than `least`, or has no more than the `zero` of an independent model.
+        None if the model or a surrogate scores less than `least`, or has no more than the `zero` of an independent model (which 0
+        does not ask).
         """
         expected, plain = self.weights(reading, sizes), self.features(reading)
         if expected is None:
@@ -174,7 +175,7 @@ class Told:
         own = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1)
         spread = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
         middle = round(max(spread, SHARE * float(own.min())), 6)
-        if not middle > 0 or own.min() <= zero:
+        if not middle > 0 or (least and own.min() <= zero):
             return None
         match = CrossedResidual(middle, round(middle / STEEP, 9), reading)
         if match.mapped(float(own.min())) < least:

@@ -24,7 +24,16 @@ SUSPECTS = {
     "student_3": "student, 3 %",
     "student_0": "student, held-out images",
     "hard_100": "student, labels only",
+    "student_half_width": "student of half the width",
+    "student_vgg": "student, VGG",
+    "knockoff_soft": "knock-off, CIFAR-10",
+    "knockoff_hard": "knock-off, CIFAR-10, labels only",
+    "jacobian": "Jacobian augmentation",
+    "ensemble": "student of two models",
+    "wrk": "WRK",
+    "adversarial_train": "adversarially trained",
     "innocent_0": "independent, same images",
+    "innocent_vgg": "independent, VGG",
     "elsewhere_0": "independent, held-out images",
 }
 CLAIMS = {
@@ -33,7 +42,17 @@ CLAIMS = {
     "mine.600": "600 queries",
     "held_out.150": "150, held-out images",
     "references_half_epochs": "150, references of half the epochs",
+    "optimised": "150, changed so that residuals grow",
 }
+ROUTES = {
+    "white_box_onpattern": "maps",
+    "black_box_drop": "masked pairs",
+    "black_box_crossedresidual": "residuals",
+    "white_box": "`Traces`, weights",
+    "black_box": "`Traces`, answers",
+}
+STREAMS = {"ordinary": "ordinary images", "residual": "of residuals", "saliency": "masked pairs", "traces": "of `Traces`"}
+ALARMS = {"feature_squeezing": "feature squeezing", "deep_svdd": "Deep SVDD", "neighbours": "near-duplicates (stateful)"}
 
 
 def zero(figures: Figures) -> str:
@@ -46,12 +65,36 @@ def zero(figures: Figures) -> str:
 
 def students(figures: Figures) -> str:
     """Residuals by suspect and claim, and the areas under the ROC curves."""
-    lines = [f"| | accuracy | {' | '.join(CLAIMS.values())} |", "|---" * (2 + len(CLAIMS)) + "|"]
-    for name, said in SUSPECTS.items():
+    lines = [f"| | accuracy | {' | '.join(CLAIMS.values())} | judge's images |", "|---" * (3 + len(CLAIMS)) + "|"]
+    for name, said in _asked(figures).items():
         found = [figures.get(f"{claim}.black_box.residual.{name}") for claim in CLAIMS]
+        found.append(figures.get(f"judge.black_box.residual.{name}"))
         cells = [percent(figures[f"accuracy.{name}"]), *(shown(one, "{:.2f}".format) for one in found)]
         lines.append(f"| {said} | {' | '.join(cells)} |")
     for test, said in (("black_box", "AUC, probabilities"), ("label", "AUC, labels")):
         areas = (figures.get(f"{claim}.{test}.auc") for claim in CLAIMS)
-        lines.append(f"| {said} | | {' | '.join(shown(one, '{:.3f}'.format) for one in areas)} |")
+        lines.append(f"| {said} | | {' | '.join(shown(one, '{:.3f}'.format) for one in areas)} | |")
     return "\n".join(lines) + "\n"
+
+
+def traces(figures: Figures) -> str:
+    """Scores by suspect and test, of the tests alone and of the best of them."""
+    lines = [f"| score | {' | '.join(ROUTES.values())} |", "|---" * (1 + len(ROUTES)) + "|"]
+    for name, said in _asked(figures).items():
+        lines.append(f"| {said} | {' | '.join(percent(figures[f'traces.{test}.score.{name}']) for test in ROUTES)} |")
+    for figure, said in {"auc": "AUC", "lowest_positive": "lowest copy", "highest_negative": "highest independent model"}.items():
+        lines.append(f"| {said} | {' | '.join('{:.3f}'.format(figures[f'traces.{test}.{figure}']) for test in ROUTES)} |")
+    return "\n".join(lines) + "\n"
+
+
+def alarms(figures: Figures) -> str:
+    """The share of images for which a detector rings, per kind of images."""
+    lines = [f"| rings for | {' | '.join(ALARMS.values())} |", "|---" * (1 + len(ALARMS)) + "|"]
+    for stream, said in STREAMS.items():
+        lines.append(f"| {said} | {' | '.join(percent(figures[f'detect.{one}.{stream}']) for one in ALARMS)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _asked(figures: Figures) -> dict[str, str]:
+    """The suspects of whom there are figures."""
+    return {name: said for name, said in SUSPECTS.items() if f"accuracy.{name}" in figures}

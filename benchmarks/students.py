@@ -19,7 +19,7 @@ from ownmark.bench.trial import test_name
 from ownmark.claims.claim import Claim
 from ownmark.detectors import DeepSVDD, FeatureSqueezing, Neighbours
 from ownmark.metrics import accuracy, aruc, auc, best_robust_and_unique, true_accepts
-from ownmark.protocols import Owner, silent
+from ownmark.protocols import Owner, Suspect, silent
 from ownmark.querying.transcript import FOR_RESIDUALS
 from ownmark.schemes.residual import Residual
 from ownmark.schemes.traces import Traces
@@ -29,6 +29,7 @@ from ownmark.suspects.local import Local
 from ownmark.training import predict
 from ownmark.verdicts.verify import answered, verify
 from record import record
+from student_trials import best_only, optimised
 from zoo import ZOO
 
 QUERIES = {"mine": (50, 150, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
@@ -57,6 +58,8 @@ def main() -> None:
             figures |= summed(f"{side}.{samples}", repeats)
     halves = tuple(name for name in models if name.startswith("half_epochs"))
     figures |= summed("references_half_epochs", [asked(models, halves, 150, training=True)])
+    figures |= summed("best_only", [asked(models, trio(start), 150, training=True, whole=False) for start in ROTATIONS])
+    figures |= {f"optimised.{name}": value for name, value in tried(models, trio(0)).items()}
     figures |= {f"judge.{name}": value for name, value in judged(models).items()}
     trios = [trio(start) for start in ROTATIONS]
     claims = [traced(models, references) for references in trios]
@@ -78,10 +81,21 @@ def trio(start: int) -> tuple[str, ...]:
     return tuple(SAME[(start + step) % len(SAME)] for step in range(3))
 
 
-def asked(models: Models, references: tuple[str, ...], samples: int, *, training: bool) -> dict[str, float]:
-    """What a claim with these references finds in every model that has no part in it; and what is doubted."""
+def asked(models: Models, references: tuple[str, ...], samples: int, *, training: bool, whole: bool = True) -> dict[str, float]:
+    """What a claim with these references finds in every model that has no part in it; and what is doubted.
+
+    Not `whole`: where suspects show the best class and its probability only.
+    """
     made = Residual(samples).protect(models["target"], owner_of(models, references, training=training), seeded())
-    return {f"doubted.{doubt.kind}": doubt.figure for doubt in made.doubts} | told(made.claim, suspects(models, references))
+    every = suspects(models, references)
+    doubts = {f"doubted.{doubt.kind}": doubt.figure for doubt in made.doubts}
+    return doubts | told(made.claim, every if whole else best_only(every))
+
+
+def tried(models: Models, references: tuple[str, ...]) -> dict[str, float]:
+    """The same on images that were changed so that residuals grow."""
+    claim = optimised(models["target"], owner_of(models, references, training=True), 150)
+    return told(claim, suspects(models, references))
 
 
 def seeded() -> torch.Generator:
@@ -175,7 +189,7 @@ def summed(start: str, repeats: Sequence[Mapping[str, float]]) -> dict[str, floa
     return means | {f"{start}.{name}_std": float(np.std(found)) for name, found in values.items()}
 
 
-def told(claim: Claim, suspects: Mapping[str, Local]) -> dict[str, float]:
+def told(claim: Claim, suspects: Mapping[str, Suspect]) -> dict[str, float]:
     """Per test: every suspect's residual and score, and the areas."""
     found: dict[str, float] = {}
     scores: dict[str, dict[str, float]] = {}

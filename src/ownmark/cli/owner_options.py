@@ -9,9 +9,11 @@ from ownmark.cli.options import listed, option
 
 ClaimOut = Annotated[Path, option("FILE", "The claim to write.")]
 SchemeText = Annotated[
-    str,
-    typer.Option(
-        metavar="SCHEME", help=f'The method: {listed("schemes")}; e.g. "Saliency(samples=50)"; see `ownmark methods NAME`.'
+    str | None,
+    option(
+        "SCHEME",
+        f'The method: {listed("schemes")}; e.g. "Saliency(samples=50)"; see `ownmark methods NAME`. '
+        "Without it Traces, or Saliency where 3 references or 150 images are not there.",
     ),
 ]
 Marked = Annotated[Path | None, option("FILE", "A watermark's weights to write (the claim's name, safetensors).")]
@@ -29,7 +31,12 @@ PledgeFile = Annotated[
 Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="As one of how many you pledge for this claim: p pays for each.")]
 References = Annotated[
     int | None,
-    typer.Option(min=0, metavar="N", help="Models to train on the images as references (2 by default).", show_default=False),
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Models to train on the images as references (as many as the scheme needs, or 2).",
+        show_default=False,
+    ),
 ]
 ReferenceFiles = Annotated[
     list[Path] | None, option("FILE", "Weights of another model of yours, trained independently; may be repeated.", "--reference")

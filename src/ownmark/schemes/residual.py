@@ -73,7 +73,7 @@ class Residual:
         views = images.task.views if images.task.compares else 1
         if self.samples % views:
             raise UsageError(f"expected a multiple of {views} images, {views} to a sample, got {self.samples}")
-        needed = self.samples + (views - 1) * count
+        needed = self.needed(images.task, count)
         if len(pool) < needed:
             raise UsageError(f"expected at least {needed} images to choose from, got {len(pool)}: ask for fewer samples")
         told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
@@ -87,6 +87,10 @@ class Residual:
             raise ProtectError(f"the model or a copy of it cannot be told from an independent model by its residuals: {advice}")
         pixels = pool.pixels[np.concatenate(rows)]
         return Protected(model, _claim(self, model, owner, pixels.reshape(-1, views, *pixels.shape[1:]), tests), doubts)
+
+    def needed(self, task: Task, references: int) -> int:
+        """How many images to choose from it needs at least."""
+        return self.samples + (task.views - 1 if task.compares else 0) * references
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,11 +59,11 @@ from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.workflows.making import Others, Workspace, quality, shown
 from ownmark.workflows.placing import fitting_of, placed
+from ownmark.workflows.usual_scheme import usual, wanted_references
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
 UNSIGNED = "a pledge is signed by its owner: --key OWNER.key"
-REFERENCES = 2  # models that are trained for contrast, unless it is said how many
 SURROGATES: dict[str, Attack] = {
     "fine-tuned": Finetune(epochs=3, rate=0.02),
     "with its last layer retrained": Retrain(Layers.LAST, epochs=3, rate=0.05),
@@ -85,7 +85,7 @@ class ProtectRequest:
 
     `network`: how models of the kind are built; `model`: the one to protect, a module that takes images in [0, 1], a file of its
     weights, or None where the network's factory brings them; `data`: where its images lie, or a `Split` of images in memory;
-    `out`: the claim to write.
+    `out`: the claim to write; `scheme`: None: both traces, where they can be had (`usual_scheme`).
 
     A watermark's weights go to `marked` (None: beside the claim). Its key comes from the secret of `owner`; without one it is
     drawn at random. `alpha`: the rate of false accusations that it is to be judged by, which its key depends on; `pledge`: the
@@ -100,7 +100,7 @@ class ProtectRequest:
     model: nn.Module | Path | None = None
     data: Place | Split
     out: Path
-    scheme: Scheme = Saliency()
+    scheme: Scheme | None = None
     marked: Path | None = None
     owner: OwnerKey | KeyFile | None = None
     alpha: float = 1e-6
@@ -111,6 +111,11 @@ class ProtectRequest:
     surrogates: Mapping[str, Attack] = field(default_factory=lambda: SURROGATES)
     seed: int = 0
     batch: int | None = None
+
+    @property
+    def method(self) -> Scheme:
+        """The scheme; until one is chosen, what every usual one has in common."""
+        return Saliency() if self.scheme is None else self.scheme
 
     @property
     def folder(self) -> Path:
@@ -210,7 +215,7 @@ def make_pledge(request: ProtectRequest, watcher: Watcher = NOBODY) -> PledgeRes
     if begun.owner is None:
         raise UsageError(UNSIGNED)
     mine = Owner(begun.split.mine, key=begun.owner.secret, public=begun.owner.public, alpha=request.alpha)
-    pledges.made(chosen_by(mine, _keyed(request.scheme), begun.model), begun.owner, request.pledges).save(request.pledge)
+    pledges.made(chosen_by(mine, _keyed(request.method), begun.model), begun.owner, request.pledges).save(request.pledge)
     return PledgeResult(request.pledge, request.pledges, begun.doubts)
 
 
@@ -221,6 +226,7 @@ def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     key = request.owner
     owner = opened(key.file, key.passphrase()) if isinstance(key, KeyFile) else key
     split = _split(request)
+    request = request if request.scheme else replace(request, scheme=usual(split.mine, request.references, watcher))
     network = request.network.answering(split.mine)
     _check_images(request, network, split.mine)
     model = network.filled(request.model, watcher.note)
@@ -238,7 +244,7 @@ def _split(request: ProtectRequest) -> Split:
     """A fingerprint changes no model, so that it may use all images; the cost of a watermark is measured on others."""
     if isinstance(request.data, Split):
         return request.data
-    return request.data.split() if request.scheme.marks else request.data.whole()
+    return request.data.split() if request.method.marks else request.data.whole()
 
 
 def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
@@ -251,18 +257,18 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
     if work.used:
         work.watcher.note(f"Resuming from {work.folder}.")
     owner = Owner(begun.split.mine, workspace=work.folder, batch=_batch(begun))
-    if request.scheme.contrast:
-        wanted = wanted_references(request.scheme) if request.references is None else request.references
+    if request.method.contrast:
+        wanted = wanted_references(request.method) if request.references is None else request.references
         others = Others(wanted, request.training, request.surrogates)
         owner = others.joined(work, begun.model, owner)
         doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
-    if request.scheme.marks:
+    if request.method.marks:
         owner = _with_key(begun, owner)
-    with work.watcher.step("Embedding the watermark" if request.scheme.marks else "Making the fingerprint") as progress:
-        found = request.scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)
+    with work.watcher.step("Embedding the watermark" if request.method.marks else "Making the fingerprint") as progress:
+        found = request.method.protect(begun.model, owner, work.generator("the fingerprint"), progress)
     doubts = (*doubts, *soundness.warned(work.watcher.warn, found.doubts))
-    if found.claim.scheme != repr(request.scheme):
-        changed = differences(request.scheme, read(found.claim.scheme, (type(request.scheme),)))
+    if found.claim.scheme != repr(request.method):
+        changed = differences(request.method, read(found.claim.scheme, (type(request.method),)))
         work.watcher.note(f"Too few samples held with the default corner and change, so the claim has {', '.join(changed)}.")
     return found, doubts
 
@@ -270,7 +276,7 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
 def _batch(begun: _Begun) -> int | None:
     """How many images are changed at once, which is shown; None for a scheme that does not go by batches."""
     request, images = begun.request, begun.split.mine
-    if not getattr(request.scheme, "batched", False):
+    if not getattr(request.method, "batched", False):
         return None
     found = request.batch or batch_size(images, begun.model)
     needs = found * bytes_per_image(begun.model, images.batch(torch.arange(1), next(begun.model.parameters()).device)) / 2**30
@@ -295,7 +301,7 @@ def _with_key(begun: _Begun, owner: Owner) -> Owner:
     """The owner with the secret that the key is derived from, last of all: his own, or one drawn at random."""
     request = begun.request
     if begun.owner is None:
-        key = begun.work.drawn_key(f"{request.scheme} of {weights_digest(begun.model)}")
+        key = begun.work.drawn_key(f"{request.method} of {weights_digest(begun.model)}")
         return replace(owner, key=key, alpha=request.alpha)
     mine = replace(owner, key=begun.owner.secret, public=begun.owner.public, alpha=request.alpha)
     return mine if request.pledge is None else _with_pulse(begun, request.pledge, mine)
@@ -304,7 +310,7 @@ def _with_key(begun: _Begun, owner: Owner) -> Owner:
 def _with_pulse(begun: _Begun, file: Path, owner: Owner) -> Owner:
     """The owner with the pulse that followed his pledge. Raises UsageError where another thing was pledged."""
     found = pledges.read(file)
-    if found.told["choices"] != chosen_by(owner, _keyed(begun.request.scheme), begun.model).record:
+    if found.told["choices"] != chosen_by(owner, _keyed(begun.request.method), begun.model).record:
         raise UsageError(f"{file} pledges another scheme, model, order of classes or alpha: give what was pledged, or a new name")
     if found.pulse is None:
         raise UsageError(f"{file} has no pulse yet: ownmark beacon {file} --tsa URL, then --pulse PULSE")
@@ -319,7 +325,7 @@ def _keyed(scheme: Scheme) -> Keyed:
 
 def _check(request: ProtectRequest) -> None:
     """Raises UsageError for what the scheme has no use for, and for files that cannot be read, written, or must not be lost."""
-    scheme = request.scheme
+    scheme = request.method
     check_served(scheme, scheme.serves, request.data.task)
     _check_batch(request)
     check_writable(request.out)
@@ -345,15 +351,9 @@ def _check(request: ProtectRequest) -> None:
             raise UsageError(UNSIGNED)
 
 
-def wanted_references(scheme: Scheme) -> int:
-    """How many references are trained unless it is said: as many as the scheme names, which cannot do with fewer, or two."""
-    wanted: int = getattr(scheme, "references", REFERENCES)
-    return wanted
-
-
 def _check_batch(request: ProtectRequest) -> None:
-    if request.batch is not None and not getattr(request.scheme, "batched", False):
-        raise UsageError(f"{request.scheme} does not change images in batches: leave --batch out")
+    if request.batch is not None and not getattr(request.method, "batched", False):
+        raise UsageError(f"{request.method} does not change images in batches: leave --batch out")
 
 
 def _check_marked(request: ProtectRequest) -> None:
@@ -375,7 +375,7 @@ def _check_images(request: ProtectRequest, network: Network, images: Images) -> 
     if len(np.unique(images.labels)) < images.task.least_kinds:
         raise DataError("the images show one class only; a claim on a classifier needs two or more")
     trained = request.references is None or (isinstance(request.references, int) and request.references > 0)
-    if request.scheme.contrast and trained and not draws_weights(network.name, network.classes):
+    if request.method.contrast and trained and not draws_weights(network.name, network.classes):
         raise UsageError(
             f"{network.name} always gives the same weights, so that models trained from it would be copies of one another: "
             "name references that were trained independently (--reference FILE), or give --references 0"

@@ -26,7 +26,7 @@ class Protect:
     channels: options.Channels = 3
     mean: options.Mean = None
     std: options.Std = None
-    scheme: owners.SchemeText = "Saliency"
+    scheme: owners.SchemeText = None
     marked: owners.Marked = None
     key: owners.OwnersKey = None
     alpha: owners.MarksAlpha = 1e-6
@@ -67,7 +67,7 @@ class Protect:
             model=self.weights,
             data=Place(self.data, self.size, self.channels, read(self.task, TASKS)),
             out=self.out,
-            scheme=read(self.scheme, SCHEMES),
+            scheme=None if self.scheme is None else read(self.scheme, SCHEMES),
             marked=self.marked,
             owner=None if self.key is None else KeyFile(self.key, passphrase),
             alpha=options.rate(self.alpha),

@@ -1,0 +1,32 @@
+"""The scheme where none is named: both traces; saliency maps alone where residuals cannot be had, which is told."""
+
+from collections.abc import Sequence
+
+from ownmark.data.images import Images
+from ownmark.protocols import Scheme
+from ownmark.schemes.residual import LEAST
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.traces import Traces
+from ownmark.workflows.watching import Watcher
+
+REFERENCES = 2  # models that are trained for contrast, unless it is said how many
+
+
+def usual(images: Images, references: Sequence[object] | int | None, watcher: Watcher) -> Scheme:
+    """`Traces()` for a model of these images, if there are enough of them and of `references` (None: as many as needed)."""
+    if images.task.located:
+        return Saliency()
+    scheme = Traces()
+    count = LEAST if references is None else references if isinstance(references, int) else len(references)
+    needed = scheme.residual.needed(images.task, LEAST)
+    if count >= LEAST and len(images) >= needed:
+        return scheme
+    lacking = f"{LEAST} references, got {count}" if count < LEAST else f"{needed} images, got {len(images)}"
+    watcher.note(f"The claim holds no residuals, by which students are found: they need {lacking}.")
+    return Saliency()
+
+
+def wanted_references(scheme: Scheme) -> int:
+    """How many references are trained unless it is said: as many as the scheme names, which cannot do with fewer, or two."""
+    wanted: int = getattr(scheme, "references", REFERENCES)
+    return wanted

@@ -1,0 +1,53 @@
+"""Without a scheme a claim holds both traces, or says what it lacks for residuals."""
+
+from dataclasses import replace
+
+import pytest
+from conftest import pictures
+from spotter import squares
+
+from ownmark.data.images import Images
+from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.traces import Traces
+from ownmark.tasks import Similarity
+from ownmark.workflows.usual_scheme import usual, wanted_references
+from ownmark.workflows.watching import Nobody
+
+ENOUGH = pictures(160)
+
+
+class Listener(Nobody):
+    def __init__(self) -> None:
+        self.told = list[str]()
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+@pytest.mark.parametrize("references", [None, 3, ("a", "b", "c")])
+def test_three_references_and_150_images_give_both_traces(references: tuple[str, ...] | int | None) -> None:
+    listener = Listener()
+    scheme = usual(ENOUGH, references, listener)
+    assert (scheme, listener.told) == (Traces(), [])
+    assert wanted_references(scheme) == 3
+
+
+@pytest.mark.parametrize(
+    ("images", "references", "lacking"),
+    [
+        (ENOUGH, 2, "3 references, got 2"),
+        (ENOUGH, ("a",), "3 references, got 1"),
+        (pictures(100), None, "150 images, got 100"),
+        (replace(pictures(150), task=Similarity()), None, "156 images, got 150"),
+    ],
+)
+def test_what_residuals_lack_is_told(images: Images, references: tuple[str, ...] | int | None, lacking: str) -> None:
+    listener = Listener()
+    assert usual(images, references, listener) == Saliency()
+    assert lacking in listener.told[0]
+
+
+def test_a_detector_gets_maps_alone_and_hears_nothing_of_it() -> None:
+    boxed = squares(160)
+    listener = Listener()
+    assert (usual(boxed, None, listener), listener.told) == (Saliency(), [])

@@ -7,8 +7,9 @@ references; `traces`: saliency maps, masked pairs and residuals, alone and as on
 for which a thief's detectors ring, and of ordinary images beside them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from ownmark.bench.trial import test_name
 from ownmark.claims.claim import Claim
 from ownmark.detectors import DeepSVDD, FeatureSqueezing, Neighbours
 from ownmark.metrics import accuracy, aruc, auc, best_robust_and_unique, true_accepts
+from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Suspect, silent
 from ownmark.querying.transcript import FOR_RESIDUALS
 from ownmark.schemes.residual import Residual
@@ -30,7 +32,7 @@ from ownmark.training import predict
 from ownmark.verdicts.verify import answered, verify
 from record import record
 from student_trials import best_only, optimised
-from zoo import ZOO
+from zoo import ZOO, measured
 
 QUERIES = {"mine": (50, 150, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
 LOOKED_AT = 2000  # of the owner's images, from which a claim chooses
@@ -50,21 +52,22 @@ def main() -> None:
     """Makes the claims, asks every model, records the figures."""
     torch.set_num_threads(1)
     models = {name: make() for name, make in zoo.zoo().items()}
-    test = zoo.images(training=False)
-    figures = {f"accuracy.{name}": accuracy(predict(one, test).argmax(1).numpy(), test.labels) for name, one in models.items()}
+    once = partial(measured_on, models)
+    figures = prefixed("accuracy", once("accuracy", partial(accuracies, models)))
     for side, counts in QUERIES.items():
         for samples in counts:
-            repeats = [asked(models, trio(start), samples, training=side == "mine") for start in ROTATIONS]
-            figures |= summed(f"{side}.{samples}", repeats)
+            ask = partial(asked, models, samples=samples, training=side == "mine")
+            figures |= summed(
+                f"{side}.{samples}", [once(f"{side} {samples} {start}", partial(ask, trio(start))) for start in ROTATIONS]
+            )
     halves = tuple(name for name in models if name.startswith("half_epochs"))
-    figures |= summed("references_half_epochs", [asked(models, halves, 150, training=True)])
-    figures |= summed("best_only", [asked(models, trio(start), 150, training=True, whole=False) for start in ROTATIONS])
-    figures |= {f"optimised.{name}": value for name, value in tried(models, trio(0)).items()}
-    figures |= {f"judge.{name}": value for name, value in judged(models).items()}
-    trios = [trio(start) for start in ROTATIONS]
-    claims = [traced(models, references) for references in trios]
-    figures |= summed("traces", [scores_of(*each) for each in zip(claims, map(partial(suspects, models), trios), strict=True)])
-    figures |= {f"detect.{name}": value for name, value in noticed(models["target"], claims[0]).items()}
+    figures |= summed("references_half_epochs", [once("half epochs", partial(asked, models, halves, 150, training=True))])
+    best = partial(asked, models, samples=150, training=True, whole=False)
+    figures |= summed("best_only", [once(f"best only {start}", partial(best, trio(start))) for start in ROTATIONS])
+    figures |= prefixed("optimised", once("optimised", partial(tried, models, trio(0))))
+    figures |= prefixed("judge", once("judge", partial(judged, models)))
+    figures |= summed("traces", [once(f"traces {start}", partial(traced, models, trio(start))) for start in ROTATIONS])
+    figures |= prefixed("detect", once("detect", partial(noticed, models, trio(0))))
     setting = (
         f"HAM10000 at {zoo.SIZE}x{zoo.SIZE}, {zoo.NETWORK}, {zoo.TRAINING}: far smaller than the recipe skin; one target, "
         f"three surrogates, {LOOKED_AT} of the owner's images to choose from, {len(ROTATIONS)} repeats with other references; "
@@ -74,6 +77,22 @@ def main() -> None:
     )
     seeds = {role: list(numbers) for role, numbers in zoo.SEEDS.items()}
     record("students", figures, seeds={"zoo": seeds, "claim": SEED}, setting=setting)
+
+
+def measured_on(models: Models, what: str, measure: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+    """A measurement of these models, from the store if it was made before."""
+    every = " ".join(f"{name} {weights_digest(one)}" for name, one in models.items())
+    return measured(f"students, {what}, of {sha256(every.encode()).hexdigest()}", measure)
+
+
+def prefixed(start: str, figures: Mapping[str, float]) -> dict[str, float]:
+    return {f"{start}.{name}": value for name, value in figures.items()}
+
+
+def accuracies(models: Models) -> dict[str, float]:
+    """On held-out images."""
+    test = zoo.images(training=False)
+    return {name: accuracy(predict(one, test).argmax(1).numpy(), test.labels) for name, one in models.items()}
 
 
 def trio(start: int) -> tuple[str, ...]:
@@ -115,10 +134,14 @@ def suspects(models: Models, references: tuple[str, ...]) -> dict[str, Local]:
     return {name: Local(one, name=name) for name, one in models.items() if not name.startswith(parts)}
 
 
-def traced(models: Models, references: tuple[str, ...]) -> Claim:
-    """Both traces in one claim."""
-    owner = owner_of(models, references, training=True)
-    return Traces().protect(models["target"], owner, seeded()).claim
+def traced(models: Models, references: tuple[str, ...]) -> dict[str, float]:
+    """What a claim with both traces finds in every model that has no part in it."""
+    return scores_of(both(models, references), suspects(models, references))
+
+
+def both(models: Models, references: tuple[str, ...]) -> Claim:
+    """A claim with both traces; the finished batches of an interrupted search are kept."""
+    return Traces().protect(models["target"], owner_of(models, references, training=True), seeded()).claim
 
 
 def scores_of(claim: Claim, asked: Mapping[str, Local]) -> dict[str, float]:
@@ -162,9 +185,9 @@ def _among(target: Floats, suspect: Floats, others: Floats) -> tuple[float, list
     return crossed(target, suspect, others) or 0.0, theirs
 
 
-def noticed(target: nn.Module, traces: Claim) -> dict[str, float]:
+def noticed(models: Models, references: tuple[str, ...]) -> dict[str, float]:
     """How often a thief's detectors ring for a claim's images, and for as many ordinary images of the owner's."""
-    thief, mine = zoo.images(training=False), zoo.images(training=True)
+    thief, mine, traces = zoo.images(training=False), zoo.images(training=True), both(models, references)
     normal = thief.take(np.linspace(0, len(thief) - 1, NORMAL).astype(int))
     rng, found = np.random.default_rng(SEED), dict[str, float]()
     pairs = next(test.samples for test in traces.tests if test.reading is Reading.SALIENCY)
@@ -175,7 +198,7 @@ def noticed(target: nn.Module, traces: Claim) -> dict[str, float]:
         "ordinary": mine.pixels[rng.choice(len(mine), 1000, replace=False)],
     }
     for name, detector in DETECTORS.items():
-        alarm = detector.fit(target, normal, seeded(), silent)
+        alarm = detector.fit(models["target"], normal, seeded(), silent)
         for stream, images in streams.items():
             found[f"{name}.{stream}"] = float((alarm.score(images) > alarm.threshold()).mean())
     return found

@@ -5,7 +5,7 @@ pool on which it happens to deviate as their own model does; others invent their
 are by the rank under the claim alone, and by the judge who takes the residual anew. Writes `residual-forger.json`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from ownmark.data.images import Images
 from ownmark.evidence.ruling import Outcome, Ruling, Stratum
 from ownmark.keys import Pixels
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Owner, silent
+from ownmark.protocols import Attack, Owner, silent
 from ownmark.schemes.residual import Residual
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.null_models import Innocents
@@ -36,7 +36,7 @@ OWNERS, ACCUSED, JUDGES, FORGERS = range(5000, 5005), range(3000, 3010), range(2
 CALIBRATING = range(4000, 4019)
 POOL = 20_000  # images that a forger looks at
 MATCHES = {Outcome.STRONG, Outcome.SUPPORTING}
-THEFTS = {
+THEFTS: Mapping[str, Attack] = {
     "finetuned": Finetune(epochs=5, rate=0.005, flips=False),
     "student": Distill(epochs=20, rate=0.1, batch=32, flips=False),
 }
@@ -99,7 +99,8 @@ def weights(own: nn.Module, known: nn.Module, references: tuple[nn.Module, ...])
     """What the accused answers less what others do, and the same of the forger's model, which must bear its claim out."""
     shown = half(0).pixels[:SAMPLES]
     others = np.mean([_roots(one, shown) for one in references], axis=0)
-    return _claim(own, shown, sum(_scaled(_roots(one, shown) - others) for one in (known, own)), others)
+    theirs, mine = (_scaled(_roots(one, shown) - others) for one in (known, own))
+    return _claim(own, shown, theirs + mine, others)
 
 
 def grinding(own: nn.Module, known: nn.Module, references: tuple[nn.Module, ...]) -> Claim:

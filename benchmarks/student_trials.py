@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from ownmark.keys import Pixels
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, silent
 from ownmark.schemes.residual import Residual, Told
-from ownmark.scoring.readings import Floats, Reading
+from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.suspects.wrappers.wrapped import Hardened
 
@@ -28,7 +29,7 @@ class BestOnly:
 
     leaves: ClassVar[frozenset[Reading]] = frozenset({Reading.PROBABILITY, Reading.LABEL})
 
-    def harden(self, shares: Floats) -> Floats:
+    def harden(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         rows, best = np.arange(len(shares)), shares.argmax(axis=1)
         found = np.repeat((1 - shares[rows, best][:, None]) / (shares.shape[1] - 1), shares.shape[1], axis=1)
         found[rows, best] = shares[rows, best]
@@ -79,4 +80,5 @@ def _changed(pixels: Pixels, models: tuple[nn.Module, ...], chooser: int, count:
 
 
 def _roots(model: nn.Module, images: Tensor) -> Tensor:
-    return (model(images).softmax(1) + LITTLE).sqrt()
+    found: Tensor = (model(images).softmax(1) + LITTLE).sqrt()
+    return found

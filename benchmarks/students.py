@@ -21,7 +21,7 @@ from ownmark.claims.claim import Claim
 from ownmark.detectors import DeepSVDD, FeatureSqueezing, Neighbours
 from ownmark.metrics import accuracy, aruc, auc, best_robust_and_unique, true_accepts
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Owner, Suspect, silent
+from ownmark.protocols import Detector, Owner, Suspect, silent
 from ownmark.querying.transcript import FOR_RESIDUALS
 from ownmark.schemes.residual import Residual
 from ownmark.schemes.traces import Traces
@@ -42,7 +42,11 @@ ROTATIONS = (0, 2, 4)  # which three of them in turn are the references; the oth
 INDEPENDENT = ("innocent", "elsewhere", "reference")
 DRAWS = 20  # of a judge's images
 NORMAL = 500  # of a thief's images, for detectors
-DETECTORS = {"feature_squeezing": FeatureSqueezing(), "deep_svdd": DeepSVDD(), "neighbours": Neighbours(1)}
+DETECTORS: Mapping[str, Detector] = {
+    "feature_squeezing": FeatureSqueezing(),
+    "deep_svdd": DeepSVDD(),
+    "neighbours": Neighbours(1),
+}
 SEED = 11
 
 Models = Mapping[str, nn.Module]

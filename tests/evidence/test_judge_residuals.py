@@ -12,7 +12,7 @@ from judging import NONCE, genuine, handed
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError
-from ownmark.evidence import seal
+from ownmark.evidence import claim_record
 from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
 from ownmark.protocols import Question
@@ -74,7 +74,7 @@ def calibrated(test: Test) -> Test:
 def claim_of(images: Pixels, expected: Floats, middle: float = 0.3) -> Claim:
     match = CrossedResidual(middle, middle / 5)
     test = calibrated(Test(Reading.PROBABILITY, match, expected, 0.9))
-    kept = {"classes": tuple("abcd"), "scheme": "Residual()", "model": TARGET.digest, "maps": None}
+    kept: dict[str, Any] = {"classes": tuple("abcd"), "scheme": "Residual()", "model": TARGET.digest, "maps": None}
     return small_claim(images=images[:, None], tests=(test,), originals=images, **kept)
 
 
@@ -210,7 +210,7 @@ def test_another_weight_or_offset_is_not_what_was_sealed(claim: Claim) -> None:
     other = replace(claim, tests=(replace(test, expected=changed),))
     with pytest.raises(EvidenceError, match="not the one that was sealed"):
         genuine(replace(bundle, opening=replace(bundle.opening, claim=other)))
-    assert seal.claim_record.leaves(other, bundle.opening.blinds) != seal.claim_record.leaves(claim, bundle.opening.blinds)
+    assert claim_record.leaves(other, bundle.opening.blinds) != claim_record.leaves(claim, bundle.opening.blinds)
 
 
 def test_the_residual_without_a_claim_is_the_sum_over_pairs_written_out() -> None:

@@ -77,7 +77,7 @@ def test_the_zero_of_models_trained_like_the_model_is_foretold_by_holding_each_r
         told = Told(np.stack(outputs), REFERENCES, Classification())
         roots = np.sqrt(np.stack([*outputs, shares(rng, seen)]))
         foretold.append(told.zero)
-        found.append(crossed(roots[0], roots[-1], roots[1 : 1 + REFERENCES]))
+        found.append(crossed(roots[0], roots[-1], roots[1 : 1 + REFERENCES]) or 0.0)
     assert np.mean(foretold) == pytest.approx(np.mean(found), abs=0.1)
     assert (np.mean(foretold) > APART) == (missed > 0)
 

@@ -5,17 +5,21 @@ pool on which it happens to deviate as their own model does; others invent their
 are by the rank under the claim alone, and by the judge who takes the residual anew. Writes `residual-forger.json`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import nn
 
-from court import TRAINING, Court, half, images, model, network, opened, suspects
+from court import OWNER, TRAINING, Court, half, images, model, network, suspects
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images
+from ownmark.evidence import seal
+from ownmark.evidence.bundle import Bundle
+from ownmark.evidence.commitment import Policy
 from ownmark.evidence.ruling import Outcome, Ruling, Stratum
 from ownmark.keys import Pixels
 from ownmark.models.weights import weights_digest
@@ -29,17 +33,19 @@ from ownmark.training import predict
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.workflows.judge import FRONTS
 from record import record
-from zoo import kept
+from zoo import kept, measured
 
 ALPHA, SAMPLES, MIDDLE = 0.05, 150, 0.3
-OWNERS, ACCUSED, JUDGES, FORGERS = range(5000, 5005), range(3000, 3010), range(2000, 2025), range(1000, 1003)
+OWNERS, ACCUSED, JUDGES, FORGERS = range(5000, 5005), range(3000, 3010), range(2000, 2040), range(1000, 1003)
 CALIBRATING = range(4000, 4019)
 POOL = 20_000  # images that a forger looks at
+REFERENCES = 8  # of an owner: three tell too little of such small models
 MATCHES = {Outcome.STRONG, Outcome.SUPPORTING}
 THEFTS: Mapping[str, Attack] = {
     "finetuned": Finetune(epochs=5, rate=0.005, flips=False),
     "student": Distill(epochs=20, rate=0.1, batch=32, flips=False),
 }
+Hearing = tuple[str, Callable[[], Ruling]]
 Forge = Callable[[nn.Module, nn.Module, tuple[nn.Module, ...]], Claim]
 
 
@@ -47,18 +53,15 @@ def main() -> None:
     """All genuine claims, then all forged ones."""
     torch.set_num_threads(1)
     court = Court(tuple((Stratum.SAME_DATA, one) for one in suspects(JUDGES, 0)), FRONTS)
-    figures: dict[str, float] = {"judges_references": len(court.references)}
-    for name, ruling in genuine(court):
-        figures[f"genuine.{name}_tried"] = figures.get(f"genuine.{name}_tried", 0) + 1
-        figures[f"genuine.{name}_upheld"] = figures.get(f"genuine.{name}_upheld", 0) + (ruling.outcome in MATCHES)
-    for name, forge in FORGERIES.items():
-        rulings = list(forged(court, forge))
-        figures |= {
-            f"{name}.tried": len(rulings),
-            f"{name}.upheld": sum(one.outcome in MATCHES for one in rulings),
-            f"{name}.upheld_by_the_claims_rank": sum(" 0.0384615 among 25 " in _step(one, "J7 main test") for one in rulings),
-            f"{name}.score": float(np.mean([one.finding.score for one in rulings])),
-        }
+    figures = {"judges_references": float(len(court.references))}
+    attempts = {f"genuine.{name}": rulings for name, rulings in genuine(court).items()}
+    attempts |= {name: forged(court, name) for name in FORGERIES}
+    for name, rulings in attempts.items():
+        found = [
+            measured(f"residual forger: {name} {what} {JUDGES} {REFERENCES} {TRAINING}", partial(told, ruling))
+            for what, ruling in rulings
+        ]
+        figures |= {f"{name}.{key}": float(np.sum([one[key] for one in found])) for key in found[0]}
     setting = (
         f"8x8 digits, networks of two convolutions; {len(OWNERS)} owners, {len(FORGERS)} forgers against {len(ACCUSED)} "
         f"independent models each; alpha {ALPHA}; {SAMPLES} samples; a pool of {POOL} mixed digits"
@@ -67,18 +70,36 @@ def main() -> None:
     record("residual-forger", figures, seeds=seeds, setting=setting)
 
 
-def genuine(court: Court) -> Iterator[tuple[str, Ruling]]:
-    """Each owner's claim against copies, students of either half of the images, and independent models."""
+def told(ruling: Callable[[], Ruling]) -> dict[str, float]:
+    """Whether a claim was upheld by the judge, and whether it would be by its own images and weights alone."""
+    one = ruling()
+    alone = next(step.passed for step in one.steps if step.name == "J7 main test")
+    return {"tried": 1, "upheld": one.outcome in MATCHES, "upheld_by_its_own_images": bool(alone)}
+
+
+def genuine(court: Court) -> dict[str, list[Hearing]]:
+    """Each owner's claim against copies, students of either half of the images, and an independent model."""
+    found: dict[str, list[Hearing]] = {}
+    copies = {"finetuned": ("finetuned", 1), "student": ("student", 0), "student_of_other_images": ("student", 1)}
     for seed in OWNERS:
-        own, references = model(seed, 0), tuple(model(6000 + 3 * seed + place, 0) for place in range(3))
-        surrogate = _stolen(own, "finetuned", 0, seed)
-        owner = Owner(half(0), (surrogate,), references)
-        claim = Residual(SAMPLES).protect(own, owner, torch.Generator().manual_seed(seed)).claim
-        bundle = opened(calibrate(claim, suspects(CALIBRATING, 0)), ALPHA)
-        copies = {"finetuned": ("finetuned", 1), "student": ("student", 0), "student_of_other_images": ("student", 1)}
+        own, bundle = model(seed, 0), cache(partial(_genuine, seed))
         for name, (theft, part) in copies.items():
-            yield name, court.ruling(bundle, Local(own), Local(_stolen(own, theft, part, seed + 1), name=name))
-        yield "innocent", court.ruling(bundle, Local(own), suspects(ACCUSED, 0)[seed - OWNERS.start])
+            thief = partial(_stolen, own, theft, part, seed + 1)
+            found.setdefault(name, []).append((f"{seed}", partial(_heard, court, bundle, own, thief)))
+        innocent = partial(model, ACCUSED[seed - OWNERS.start], 0)
+        found.setdefault("innocent", []).append((f"{seed}", partial(_heard, court, bundle, own, innocent)))
+    return found
+
+
+def _genuine(seed: int) -> Bundle:
+    own, references = model(seed, 0), tuple(model(6000 + REFERENCES * seed + place, 0) for place in range(REFERENCES))
+    owner = Owner(half(0), (_stolen(own, "finetuned", 0, seed),), references)
+    claim = Residual(SAMPLES).protect(own, owner, torch.Generator().manual_seed(seed)).claim
+    return _opened(calibrate(claim, suspects(CALIBRATING, 0)))
+
+
+def _heard(court: Court, bundle: Callable[[], Bundle], own: nn.Module, suspect: Callable[[], nn.Module]) -> Ruling:
+    return court.ruling(bundle(), Local(own), Local(suspect(), name="suspect"))
 
 
 def _stolen(own: nn.Module, theft: str, part: int, seed: int) -> nn.Module:
@@ -87,12 +108,25 @@ def _stolen(own: nn.Module, theft: str, part: int, seed: int) -> nn.Module:
     return kept(name, network, lambda rng: attack.apply(own, half(part), rng, silent), seed)
 
 
-def forged(court: Court, forge: Forge) -> Iterator[Ruling]:
+def forged(court: Court, name: str) -> list[Hearing]:
+    """Every forger's claims against every accused."""
+    found: list[Hearing] = []
     for seed in FORGERS:
         own, references = model(seed, 0), tuple(model(7000 + 3 * seed + place, 0) for place in range(3))
         for accused in ACCUSED:
-            known = model(accused, 0)
-            yield court.ruling(opened(forge(own, known, references), ALPHA), Local(own), Local(known, name=f"{accused}"))
+            known = partial(model, accused, 0)
+            bundle = partial(_forged, name, own, known, references)
+            found.append((f"{seed} {accused}", partial(_heard, court, bundle, own, known)))
+    return found
+
+
+def _forged(name: str, own: nn.Module, known: Callable[[], nn.Module], references: tuple[nn.Module, ...]) -> Bundle:
+    return _opened(FORGERIES[name](own, known(), references))
+
+
+def _opened(claim: Claim) -> Bundle:
+    sealed = seal.seal(claim, OWNER, Policy(ALPHA, access="probabilities"))
+    return seal.opened(sealed, claim, OWNER, None)
 
 
 def weights(own: nn.Module, known: nn.Module, references: tuple[nn.Module, ...]) -> Claim:
@@ -141,10 +175,6 @@ def _scaled(deviation: Floats) -> Floats:
 def _roots(one: nn.Module, pixels: Pixels) -> Floats:
     data = Images(pixels, np.zeros(len(pixels), dtype=np.int64), tuple(str(number) for number in range(10)))
     return np.asarray(predict(one, data).double().softmax(dim=1).sqrt().numpy())
-
-
-def _step(ruling: Ruling, name: str) -> str:
-    return next(step.told for step in ruling.steps if step.name == name)
 
 
 if __name__ == "__main__":

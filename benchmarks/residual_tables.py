@@ -14,6 +14,15 @@ WAYS = {
     "interval_of_9": "interval of 9",
     "rank_among_19": "rank among 19",
 }
+ATTEMPTS = {
+    "genuine.finetuned": "genuine, against a fine-tuned copy",
+    "genuine.student": "genuine, against a student",
+    "genuine.student_of_other_images": "genuine, against a student of other images",
+    "genuine.innocent": "genuine, against an independent model",
+    "weights": "forged: weights for a model that is known",
+    "grinding": "forged: images on which a known model is like the forger's",
+    "references": "forged: invented references",
+}
 SUSPECTS = {
     "finetune_all": "fine-tuned",
     "retrain_all": "retrained",
@@ -25,15 +34,10 @@ SUSPECTS = {
     "student_0": "student, held-out images",
     "hard_100": "student, labels only",
     "student_half_width": "student of half the width",
-    "student_vgg": "student, VGG",
     "knockoff_soft": "knock-off, CIFAR-10",
-    "knockoff_hard": "knock-off, CIFAR-10, labels only",
-    "jacobian": "Jacobian augmentation",
-    "ensemble": "student of two models",
     "wrk": "WRK",
-    "adversarial_train": "adversarially trained",
     "innocent_0": "independent, same images",
-    "innocent_vgg": "independent, VGG",
+    "innocent_half_width": "independent, half the width",
     "elsewhere_0": "independent, held-out images",
 }
 CLAIMS = {
@@ -60,6 +64,15 @@ def zero(figures: Figures) -> str:
     lines = [f"| innocent models | {' | '.join(WAYS.values())} |", "|---" * (1 + len(WAYS)) + "|"]
     for kind, said in KINDS.items():
         lines.append(f"| {said} | {' | '.join(percent(figures[f'{kind}.{way}']) for way in WAYS)} |")
+    return "\n".join(lines) + "\n"
+
+
+def forgeries(figures: Figures) -> str:
+    """How many claims are upheld, by their own images and weights and by the judge's own residual as well."""
+    lines = ["| claims on residuals | tried | match by their own images | upheld |", "|---|---|---|---|"]
+    for name, said in ATTEMPTS.items():
+        counts = (f"{figures[f'{name}.{key}']:.0f}" for key in ("tried", "upheld_by_its_own_images", "upheld"))
+        lines.append(f"| {said} | {' | '.join(counts)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,7 @@ PAGES = (
         "docs/detection.md",
         "docs/networks.md",
     ),
-    *("docs/schemes/saliency.md", "docs/schemes/partitioned.md", "docs/schemes/residual.md"),
+    *("docs/schemes/saliency.md", "docs/schemes/partitioned.md", "docs/schemes/residual.md", "docs/schemes/traces.md"),
 )
 MARKED = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -357,7 +357,10 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "protect-speed": speed,
     "residual-zero": residual_tables.zero,
     "sequential": sequential,
+    "residual-forger": residual_tables.forgeries,
     "students": residual_tables.students,
+    "student-alarms": residual_tables.alarms,
+    "student-traces": residual_tables.traces,
     "vit": network_tables.transformers,
     "watermark-finetune": finetune,
     "watermark-prune": prune,
@@ -367,7 +370,12 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     **dict.fromkeys(BENCHES, areas),
     **{f"{name}-suspects": suspects for name in BENCHES},
 }
-SOURCES = {"skin-suspects": "skin-first", **{f"{name}-suspects": name for name in BENCHES}}
+SOURCES = {
+    "skin-suspects": "skin-first",
+    "student-alarms": "students",
+    "student-traces": "students",
+    **{f"{name}-suspects": name for name in BENCHES},
+}
 
 if __name__ == "__main__":
     fill()

@@ -6,21 +6,22 @@ The suspect and the references are treated alike, each against all others, so th
 have been one of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ownmark.evidence import references
 from ownmark.querying.transcript import DECOYS, Heard, Role, of_role
-from ownmark.scoring.matches import CrossedResidual
-from ownmark.scoring.matches.crossed_residual import crossed, features
+from ownmark.scoring.matches import Retaken
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.statistics.multiplicity import intersection_union
 from ownmark.statistics.p_values import rank_p
 from ownmark.verdicts.verdict import Finding
 
 LEAST = 3  # references of a stratum, so that each is compared with two others at least
+Take = Callable[[Floats, Floats, Floats], float | None]
 NEEDED = f"its weights are the claimant's, so a residual counts only beside the judge's own: bring {{}}, and {LEAST} references"
 
 
@@ -37,7 +38,8 @@ def ranked(everybody: Sequence[Heard], finding: Finding, classes: int) -> Unchos
     """The suspect's rank among the references of each stratum, by the reading of the finding; p is 1 where there is none."""
     (suspect,), own = of_role(everybody, Role.SUSPECT), of_role(everybody, Role.OWN)
     groups = references.merged(of_role(everybody, Role.REFERENCE))
-    if not isinstance(finding.test.match, CrossedResidual) or DECOYS not in suspect.given:
+    match = finding.test.match
+    if not isinstance(match, Retaken) or DECOYS not in suspect.given:
         return Unchosen(1.0, 1.0, NEEDED.format("ordinary images (--decoys)"))
     if not own or finding.test.reading not in own[0].given.get(DECOYS, {}):
         return Unchosen(1.0, 1.0, NEEDED.format("the claimant's own model"))
@@ -46,7 +48,8 @@ def ranked(everybody: Sequence[Heard], finding: Finding, classes: int) -> Unchos
         strata.setdefault(group[0].stratum, []).append(group[0])
     if not strata or min(map(len, strata.values())) < LEAST:
         return Unchosen(1.0, 1.0, NEEDED.format(f"{LEAST} references or more of each stratum"))
-    found = {name: _residuals(suspect, own[0], some, (finding.test.reading, classes)) for name, some in strata.items()}
+    taken = partial(match.anew, classes=classes)
+    found = {name: _residuals((own[0], suspect, some), finding.test.reading, taken) for name, some in strata.items()}
     ranks = {name: rank_p(mine, others) for name, (mine, others) in found.items()}
     smallest = max(1 / (len(others) + 1) for _, others in found.values())
     count = len(suspect.decoys)
@@ -57,22 +60,19 @@ def ranked(everybody: Sequence[Heard], finding: Finding, classes: int) -> Unchos
     return Unchosen(intersection_union(list(ranks.values())), smallest, f"residual on {count} images of the judge's: {told}")
 
 
-def _residuals(suspect: Heard, own: Heard, others: Sequence[Heard], asked: tuple[Reading, int]) -> tuple[float, list[float]]:
+def _residuals(heard: tuple[Heard, Heard, Sequence[Heard]], reading: Reading, taken: Take) -> tuple[float, list[float]]:
     """The suspect's residual among the references, and each reference's among the suspect and the other ones.
 
-    A reference has the highest of its residuals, as it is and behind each front.
+    `heard`: the claimant's model, the suspect, the references, each of which has the highest of its residuals, as it is and
+    behind each front.
     """
-    target, mine = _features(own.given, DECOYS, asked), _features(suspect.given, DECOYS, asked)
-    plain = np.stack([_features(one.given, DECOYS, asked) for one in others])
+    own, suspect, others = heard
+    target, mine = (one.given[DECOYS][reading] for one in (own, suspect))
+    plain = np.stack([one.given[DECOYS][reading] for one in others])
     found = []
     for place, one in enumerate(others):
         rest = np.concatenate([mine[None], np.delete(plain, place, axis=0)])
-        seen = [crossed(target, _features(one.given, form, asked), rest) for form in one.given if form.startswith(DECOYS)]
+        seen = [taken(target, one.given[form][reading], rest) for form in one.given if form.startswith(DECOYS)]
         found.append(max(1.0 if value is None else value for value in seen))
-    residual = crossed(target, mine, plain)
+    residual = taken(target, mine, plain)
     return 0.0 if residual is None else residual, found
-
-
-def _features(given: Mapping[str, Mapping[Reading, Floats]], form: str, asked: tuple[Reading, int]) -> Floats:
-    reading, classes = asked
-    return features(reading, given[form][reading], classes)

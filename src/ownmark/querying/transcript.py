@@ -16,7 +16,7 @@ from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of
 from ownmark.querying.control_twins import controls_of
-from ownmark.scoring.matches import CrossedResidual
+from ownmark.scoring.matches import Retaken
 from ownmark.scoring.readings import Answers, Bools, Labels, Reading
 
 PROBES, AGAIN = 10, 2  # images that are asked about repeatedly, and the number of repeats
@@ -254,7 +254,7 @@ def _plain_decoys(
 
 def on_residuals(part: Claim) -> bool:
     """Whether a test of the claim is about residuals, whose weights are the claimant's, so that decoys are judged by, too."""
-    return any(isinstance(test.match, CrossedResidual) for test in part.tests)
+    return any(isinstance(test.match, Retaken) for test in part.tests)
 
 
 def most_decoys(part: Claim) -> int:

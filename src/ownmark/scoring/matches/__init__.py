@@ -11,6 +11,7 @@ from ownmark.scoring.matches.base import Area as Area
 from ownmark.scoring.matches.base import Combining as Combining
 from ownmark.scoring.matches.base import Graded as Graded
 from ownmark.scoring.matches.base import Match as Match
+from ownmark.scoring.matches.base import Retaken as Retaken
 from ownmark.scoring.matches.base import Score as Score
 from ownmark.scoring.matches.base import scored as scored
 from ownmark.scoring.matches.best_of import BestOf as BestOf

@@ -75,6 +75,14 @@ class Graded(Protocol):
 
 
 @runtime_checkable
+class Retaken(Protocol):
+    """What a match has more if a judge can take its score anew on images of his own, without the expected answers."""
+
+    def anew(self, target: Floats, suspect: Floats, others: Floats, classes: int) -> float | None:
+        """The score among `others` (models, n, ...), at least two, from answers (n, ...); None if `target` has none there."""
+
+
+@runtime_checkable
 class Combining(Protocol):
     """What a match has more if it asks nothing itself and combines the scores of other tests of its claim."""
 

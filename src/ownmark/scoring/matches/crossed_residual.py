@@ -75,6 +75,11 @@ class CrossedResidual:
         """A residual as a score in [0, 1]."""
         return float(expit((residual - self.middle) / self.width))
 
+    def anew(self, target: Floats, suspect: Floats, others: Floats, classes: int) -> float | None:
+        """The residual of answers (n, ...) among those of `others` (models, n, ...), without weights."""
+        own, seen, *rest = (features(self.reading, answers, classes) for answers in (target, suspect, *others))
+        return crossed(own, seen, np.stack(rest))
+
     def check(self, expected: Expected, classes: int) -> None:
         """Raises ClaimError unless the weights fit the reading's answers to as many images."""
         every = len(expected) * self.views

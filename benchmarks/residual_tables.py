@@ -46,6 +46,7 @@ CLAIMS = {
     "mine.600": "600 queries",
     "held_out.150": "150, held-out images",
     "references_half_epochs": "150, references of half the epochs",
+    "best_only": "150, best class and its probability only",
     "optimised": "150, changed so that residuals grow",
 }
 ROUTES = {

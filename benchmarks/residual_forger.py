@@ -36,7 +36,7 @@ from record import record
 from zoo import kept, measured
 
 ALPHA, SAMPLES, MIDDLE = 0.05, 150, 0.3
-OWNERS, ACCUSED, JUDGES, FORGERS = range(5000, 5005), range(3000, 3010), range(2000, 2040), range(1000, 1003)
+OWNERS, ACCUSED, JUDGES, FORGERS = range(5000, 5004), range(3000, 3004), range(2000, 2040), range(1000, 1002)
 CALIBRATING = range(4000, 4019)
 POOL = 20_000  # images that a forger looks at
 REFERENCES = 8  # of an owner: three tell too little of such small models

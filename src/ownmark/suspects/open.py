@@ -9,6 +9,7 @@ from typing import overload
 
 from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import UsageError
+from ownmark.models.kinds import HEAD, ZIP, packed_in
 from ownmark.protocols import Suspect
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.coreml import OPENS as COREML
@@ -30,17 +31,31 @@ KINDS: tuple[Opener, ...] = tuple(kind for kind in list(vars().values()) if isin
 
 def opener_of(name: str) -> Opener:
     """What opens a suspect of that name: by its beginning, its content, its end, or what else it tells. Raises UsageError."""
-    tests: tuple[Callable[[Opener], bool], ...] = (
-        lambda kind: name.startswith(kind.schemes),
-        lambda kind: kind.holds(name),
-        lambda kind: Path(name).suffix in kind.suffixes,
-        lambda kind: kind.other(name),
+    suffix = Path(name).suffix
+    found = (
+        next((kind for kind in KINDS if name.startswith(kind.schemes)), None)
+        or holder_of(name)
+        or next((kind for kind in KINDS if suffix in kind.suffixes), None)
+        or next((kind for kind in KINDS if kind.other is not None and kind.other(name)), None)
     )
-    found = next((kind for test in tests for kind in KINDS if test(kind)), None)
     if found is None:
         at_hand = sorted((kind for kind in KINDS if not kind.remote), key=lambda kind: kind.built)
         raise UsageError(f"cannot tell what {name!r} is: a suspect is {', '.join(kind.written for kind in at_hand)}")
     return found
+
+
+def holder_of(name: str, kinds: Sequence[Opener] = KINDS) -> Opener | None:
+    """The kind that a file is of by what it holds, whatever it is called; None if no kind tells it so."""
+    try:
+        with Path(name).open("rb") as stream:
+            head = stream.read(HEAD)
+    except (OSError, ValueError):
+        return None
+    for kind in kinds:
+        if kind.magic is not None and head[kind.magic[0] :].startswith(kind.magic[1]):
+            return kind
+    packed = packed_in(Path(name)) if head.startswith(ZIP) else None
+    return None if packed is None else next((kind for kind in kinds if kind.packed is packed), None)
 
 
 def is_web(name: str) -> bool:

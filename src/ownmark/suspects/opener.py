@@ -101,11 +101,11 @@ class Opener:
     """A kind of suspect: how such a name is `written`, by which `schemes` it begins or `suffixes` it ends, and what opens it.
 
     A file is known by what it holds, whatever it is called: by the bytes of `magic` after so many others, or as a zip archive by
-    what is `packed` in it. `other`: names that belong to it beside all those, None for no others.
-    `check` raises UsageError for a name that can only be a slip, before anything is built; `files`: what a name that is a file is
-    read from. `extra`: the one of ownmark's extras that brings its libraries, "" for those that are always there. `maps`: it shows
-    where it looks; `built`: it takes a file of weights, and is told the number of classes; `remote`: it stands behind an address,
-    so that every query is kept in a ledger; what is opened is then a `probing.Remote`.
+    what is `packed` in it. `other`: names that belong to it beside all those, None for no others. `check` raises UsageError for a
+    name that can only be a slip, before anything is built; `files`: what a name that is a file is read from. `extra`: the one of
+    ownmark's extras that brings its libraries, "" for those that are always there. `maps`: it shows where it looks; `built`: it
+    takes a file of weights, and is told the number of classes; `remote`: it stands behind an address, so that every query is kept
+    in a ledger; what is opened is then a `probing.Remote`.
     """
 
     written: str

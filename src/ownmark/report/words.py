@@ -48,6 +48,7 @@ LIMITS = {
 
 PAIR = 2  # names from which something common can be dropped
 COLOURS = {1: "grey", 3: "colour"}
+TINIEST = 1e-300  # a p-value that is smaller is told by its logarithm
 RARE = 1e-6  # rates below it are written as a power of ten
 UNBOUND = (
     "The key of these labels depends on neither the order of the classes nor where the images come from: anyone who knew the key "
@@ -115,17 +116,17 @@ def p_value(finding: Finding) -> str:
 
 def p_figure(finding: Finding) -> str:
     """ "0.05", or "10^-345.6" if no floating-point number is that small."""
-    return finding.test.null.figure(finding.p, finding.score)
+    return figure(finding.p, finding.test.null, finding.score)
 
 
 def smallest_figure(finding: Finding) -> str:
     """The same for the smallest p that the test could give."""
-    return finding.test.null.figure(finding.smallest, 1)
+    return figure(finding.smallest, finding.test.null, 1)
 
 
 def figure(p: float, null: Null, score: float) -> str:
-    """A p-value in the form that its null gives it."""
-    return null.figure(p, score)
+    """The p-value of a score in three digits; as a power of ten below what a floating-point number can be."""
+    return f"{p:.3g}" if null.keyed is None or p > TINIEST else f"10^{null.keyed.log10_p_adjusted(score):.1f}"
 
 
 def before_and_after(null: KeyedLabels, score: float) -> str:

@@ -10,23 +10,14 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
-from ownmark.report.words import before_and_after, counted, figure, kind, percent
+from ownmark.report.words import before_and_after, counted, figure, named, percent
 from ownmark.scoring.matches import Graded
-from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import innocents_needed
 
 if TYPE_CHECKING:
     from ownmark.data.images import Split
     from ownmark.workflows.attack import AttackRequest, AttackResult
     from ownmark.workflows.protect import Mark, PledgeResult, ProtectResult
-
-
-NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
-
-
-def named(test: Test) -> str:
-    """A test's name, which differs from those of the claim's other tests."""
-    return NAMES[test.reading] + kind(test)
 
 
 def of_claim(claim: Claim, path: Path) -> dict[str, Any]:

@@ -192,12 +192,13 @@ def _section(claim: Claim, verdict: Verdict, place: int, name: str) -> Section:
 
 def _picture(claim: Claim, verdict: Verdict, finding: Finding) -> Picture:
     decides, alpha, meaning = finding is verdict.deciding, verdict.alpha, finding.test.match.meaning
+    least = finding.test.null.threshold(alpha)
     return Picture(
         role="This test decides" if decides else "This test only informs",
         title=TEST_NAMES[finding.test.reading] + kind(finding.test),
-        drawing=drawing.strip(finding, verdict.outcome if decides else drawing.leaning(finding, alpha), alpha),
+        drawing=drawing.strip(finding, verdict.outcome if decides else drawing.leaning(finding, alpha), least),
         meaning=f"How far a model {meaning}." if finding.graded else f"Share of the {image(claim)}s on which a model {meaning}.",
-        boundary=drawing.boundary(finding, alpha) + ("" if decides else f" Here {words.p_value(finding)}."),
+        boundary=drawing.boundary(finding, alpha, least) + ("" if decides else f" Here {words.p_value(finding)}."),
     )
 
 

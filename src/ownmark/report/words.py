@@ -19,6 +19,7 @@ TEST_NAMES = {
     Reading.SCORE: "Black-box test: how sure the model is of an object",
     Reading.EMBEDDING: "Black-box test: the embeddings that the model returns",
 }
+NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
 KINDS = {BestOf: ", the best of several", CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
 ACCESS = {
     Reading.SALIENCY: "white box (its weights)",
@@ -87,6 +88,11 @@ SEVERAL = (
 def kind(test: Test) -> str:
     """What sets a test apart from another one that asks for the same reading."""
     return KINDS.get(type(test.match), "")
+
+
+def named(test: Test) -> str:
+    """A test's short name, which differs from those of the claim's other tests."""
+    return NAMES[test.reading] + kind(test)
 
 
 def percent(share: float) -> str:

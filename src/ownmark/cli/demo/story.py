@@ -38,7 +38,7 @@ from ownmark.errors import UsageError
 from ownmark.files import check_writable
 from ownmark.protocols import Owner, Suspect
 from ownmark.report.page import page, write
-from ownmark.report.words import counted, percent
+from ownmark.report.words import NAMES, counted, percent
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
@@ -253,11 +253,11 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
     show(f"  {'':<18}  {'suspect':<22}  {'match':>7}  {'p':>5}  {'decided by':<14}  accuracy", "bold")
     for verdict, one in zip(found.verdicts, record["suspects"], strict=True):
         finding, name = verdict.deciding, Path(verdict.suspect).name.removesuffix(".safetensors")
-        figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {render.NAMES[finding.test.reading]:<14}"
+        figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {NAMES[finding.test.reading]:<14}"
         show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", STYLES[verdict.outcome])
     for test in found.claim.tests:
         if test.null.scores:
-            show(f"  Highest score of an innocent model, {render.NAMES[test.reading]}: {percent(max(test.null.scores))}")
+            show(f"  Highest score of an innocent model, {NAMES[test.reading]}: {percent(max(test.null.scores))}")
     if any("distilled" in one["suspect"] and one["exit_code"] for one in record["suspects"]):
         show("  The distilled copy is a new model trained on the old one's answers; this fingerprint does not survive that.")
     show(

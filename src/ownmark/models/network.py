@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from ownmark.claims.claim import Preprocess
-from ownmark.data.images import Images
+from ownmark.claims.fitting import Fitting
+from ownmark.data.images import Images, Place, Split
 from ownmark.errors import ModelError, UsageError
 from ownmark.models.prepared import check_drawn, check_module, copied, prepared
 from ownmark.models.sources import open as sources
@@ -74,6 +75,28 @@ class Network:
     def answering(self, images: Images) -> "Network":
         """The network for the classes of these images."""
         return replace(self, classes=images.task.width(images.names))
+
+    def placed(self, data: Place | Split, note: Callable[[str], None]) -> Place | Split:
+        """The place with the fitting that the network's name says; `size`, where it is given, only changes how large.
+
+        `note` hears it. Images in memory stay as they are. Raises UsageError for channels that the network does not take.
+        """
+        intake = self.intake
+        if intake.preprocess is not None and self.preprocess is None:
+            mean, std = (
+                ", ".join(f"{value:g}" for value in values) for values in (intake.preprocess.mean, intake.preprocess.std)
+            )
+            note(f"Images are normalised by mean {mean} and std {std}, as {intake.origin} says (--mean, --std).")
+            if isinstance(data, Place) and len(intake.preprocess.mean) not in {1, data.channels}:
+                raise UsageError(
+                    f"{intake.origin} takes images of {len(intake.preprocess.mean)} channels, and --channels is {data.channels}: "
+                    "change it, or give --mean and --std"
+                )
+        if intake.fitting is None or isinstance(data, Split) or isinstance(data.size, Fitting):
+            return data
+        fitting = intake.fitting if data.size is None else intake.fitting.to(data.size)
+        note(f"Images are brought to size: {fitting}, as {intake.origin} says (--size).")
+        return replace(data, size=fitting)
 
     def loaded(self, weights: Path | None, note: Callable[[str], None] = unsaid) -> nn.Module:
         """The module with the weights in a file; without one, only if the factory itself brings weights.

@@ -222,12 +222,11 @@ class _Detached(TorchFunctionMode):
 def copied(model: Module) -> Module:
     """A copy that shares no tensor with `model`. Raises ModelError for a module that cannot be copied or is unsupported."""
     check_module(model)
-    with blamed(ModelError, "the model cannot be copied, which ownmark requires"):
-        try:
-            return deepcopy(model, _emptied(model))
-        except RuntimeError:
-            with _Detached():
-                return deepcopy(model)
+    try:
+        return deepcopy(model, _emptied(model))
+    except Exception:  # noqa: BLE001 - whatever a foreign module raises is told below, unless detached tensors help
+        with blamed(ModelError, "the model cannot be copied, which ownmark requires"), _Detached():
+            return deepcopy(model)
 
 
 def _emptied(model: nn.Module) -> dict[int, Any]:

@@ -58,7 +58,6 @@ from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows.making import Others, Workspace, quality, shown
-from ownmark.workflows.placing import fitting_of, placed
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
@@ -183,7 +182,7 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     started = time.monotonic()
     with _kept(begun.work):
         found, doubts = _made(begun)
-    found = replace(found, claim=replace(found.claim, fitting=fitting_of(begun.request.data)))
+    found = replace(found, claim=replace(found.claim, fitting=begun.request.data.fitting))
     seconds, mark = time.monotonic() - started, None
     if found.model is not begun.model:
         save_weights(found.model, request.weights)
@@ -217,7 +216,7 @@ def make_pledge(request: ProtectRequest, watcher: Watcher = NOBODY) -> PledgeRes
 def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     """Check all that would fail only after hours, and say how good the model is."""
     _check(request)
-    request = replace(request, data=placed(request.data, request.network, watcher))
+    request = replace(request, data=request.network.placed(request.data, watcher.note))
     key = request.owner
     owner = opened(key.file, key.passphrase()) if isinstance(key, KeyFile) else key
     split = _split(request)

@@ -321,12 +321,12 @@ def _check(request: ProtectRequest) -> None:
     check_served(scheme, scheme.serves, request.data.task)
     _check_batch(request)
     check_writable(request.out)
-    if isinstance(request.data, Place):
-        request.data.check()
     given = request.references if isinstance(request.references, tuple) else ()
     for file in (request.model, *given):
         if isinstance(file, Path):
             check_readable(file, "weights file")
+    if isinstance(request.data, Place):
+        request.data.check()
     least = getattr(scheme, "references", 0)
     given_count = len(given) if isinstance(request.references, tuple) else request.references
     if given_count is not None and given_count < least:
@@ -386,8 +386,8 @@ def _check_logits(model: nn.Module, images: Images) -> None:
         return
     few = images.take(np.arange(min(len(images), ENOUGH)))
     with unended(model) as ending:
-        predict(model, few)
-    kind = surely(predict(model, few).double().numpy())
+        bare = predict(model, few)
+    kind = surely(ending.ended(bare).double().numpy())
     if ending.off and kind is None:
         raise ModelError(f"the model ends in a sigmoid per class: {MULTI_LABEL}")
     if kind is Outputs.PROBABILITIES:

@@ -94,7 +94,7 @@ def _test(test: Test) -> tuple[Entry, ...]:
         Entry("Needs", ACCESS[test.reading]),
         Entry("The score says how far the model" if graded else "A sample matches if the model", test.match.meaning),
         Entry("Match", repr(test.match), code=True),
-        *([Entry("Layer of the map", test.layer or "the suspect's last convolution")] if saliency else []),
+        *([Entry("Layer of the map", test.layer or "the suspect's last feature map")] if saliency else []),
         Entry("Score of the protected model", percent(test.target_score)),
         *_null(test.null),
         Entry("Smallest possible p", words.figure(test.null.smallest, test.null, 1)),

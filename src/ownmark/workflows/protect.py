@@ -311,7 +311,7 @@ def _with_pulse(begun: _Begun, file: Path, owner: Owner) -> Owner:
 
 def _keyed(scheme: Scheme) -> Keyed:
     if not isinstance(scheme, Keyed):
-        raise UsageError(f"only a watermark whose labels come from a key takes a pledge, and {scheme} is none")
+        raise UsageError(f"only a watermark whose labels come from a key takes a pledge, got {scheme}")
     return scheme
 
 

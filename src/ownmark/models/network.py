@@ -11,7 +11,7 @@ from ownmark.claims.claim import Preprocess
 from ownmark.claims.fitting import Fitting
 from ownmark.data.images import Images, Place, Split
 from ownmark.errors import ModelError, UsageError
-from ownmark.models.prepared import check_drawn, check_module, copied, prepared
+from ownmark.models.prepared import AS_IT_IS, check_drawn, prepared
 from ownmark.models.sources import open as sources
 from ownmark.models.sources.source import Asked, Intake
 from ownmark.models.weights import load_weights, unsaid
@@ -24,11 +24,7 @@ def build(name: str, classes: int | None = None, *, own: bool = True) -> nn.Modu
     A user's module is imported from the current folder first, which runs its code. Raises ModelError with similar names, or with
     the cause.
     """
-    model = sources.built(Asked(name, classes, own))
-    if sources.source_of(name).place:
-        return model.eval()
-    check_module(model)
-    return copied(model).eval()
+    return sources.built(Asked(name, classes, own)).eval()
 
 
 def draws_weights(name: str, classes: int | None = None) -> bool:
@@ -69,7 +65,7 @@ class Network:
 
     def blank(self, *, own: bool = True) -> nn.Module:
         """The module with weights as its factory leaves them; not `own`: with any, since others take their place."""
-        taken = self.intake.preprocess or Preprocess()
+        taken = self.intake.preprocess or AS_IT_IS
         return prepared(build(self.name, self.classes, own=own), taken, output=self.output).to(self.device)
 
     def answering(self, images: Images) -> "Network":

@@ -20,6 +20,7 @@ from ownmark.errors import ModelError, blamed
 from ownmark.models.detections import CANDIDATES, are_detections, rows_of
 from ownmark.querying.outputs import LOGITS, missing, several, unfit, used
 
+AS_IT_IS = Preprocess()  # for a model that takes images in [0, 1]
 NARROW = {torch.float16, torch.bfloat16}
 ENDINGS = {
     *(torch.softmax, Tensor.softmax, functional.softmax),
@@ -281,7 +282,7 @@ def prepared(model: nn.Module, preprocess: Preprocess, *, output: str = "") -> n
     if _normalise_hook(model) is not None:
         raise ModelError("the model was prepared before and already normalises its images")
     copy = copied(model)
-    if preprocess != Preprocess():
+    if preprocess != AS_IT_IS:
         copy.register_forward_pre_hook(Normalise(preprocess))
     return plain(copy, output)
 
@@ -289,7 +290,7 @@ def prepared(model: nn.Module, preprocess: Preprocess, *, output: str = "") -> n
 def preprocess_of(model: nn.Module) -> Preprocess:
     """The normalisation added by `prepared`; the identity for a model that takes images in [0, 1] directly."""
     hook = _normalise_hook(model)
-    return Preprocess() if hook is None else hook.preprocess
+    return AS_IT_IS if hook is None else hook.preprocess
 
 
 def _normalise_hook(model: nn.Module) -> Normalise | None:

@@ -147,7 +147,7 @@ def keyed(claim: Claim) -> KeyedLabels | None:
 
 def asks_labels(claim: Claim) -> bool:
     """Whether the claim asks for labels only: then its images are triggers."""
-    return set(claim.readings) == {Reading.LABEL}
+    return all(test.reading is Reading.LABEL for test in claim.tests)
 
 
 def image(claim: Claim) -> str:

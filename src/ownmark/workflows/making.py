@@ -37,13 +37,13 @@ def quality(model: nn.Module, images: Images) -> Quality:
 
     Raises ModelError if it cannot take them, or answers what another task has.
     """
-    height, width, channels = images.size
     try:
         answers = predict(model, images)
     except OwnmarkError:
         raise
     except Exception as error:  # a user's model may raise anything
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        height, width, channels = images.size
         cannot = f"the model cannot take images of {width}x{height} pixels and {channels} channels"
         raise ModelError(f"{cannot} (--size and --channels, which is 1 for grey, say what it takes): {said}") from error
     numbers = images.task.width(images.names)

@@ -107,7 +107,7 @@ class ProtectRequest:
     pledges: int = MOST_PLEDGES
     references: tuple[nn.Module | Path, ...] | int | None = None
     training: Training = Training(epochs=20, rate=0.05)
-    surrogates: Mapping[str, Attack] = field(default_factory=lambda: SURROGATES)
+    surrogates: Mapping[str, Attack] = field(default_factory=SURROGATES.copy)
     seed: int = 0
     batch: int | None = None
 
@@ -182,7 +182,8 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     started = time.monotonic()
     with _kept(begun.work):
         found, doubts = _made(begun)
-    found = replace(found, claim=replace(found.claim, fitting=begun.request.data.fitting))
+    if (fitting := begun.request.data.fitting) is not None:
+        found = replace(found, claim=replace(found.claim, fitting=fitting))
     seconds, mark = time.monotonic() - started, None
     if found.model is not begun.model:
         save_weights(found.model, request.weights)
@@ -223,7 +224,7 @@ def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     network = request.network.answering(split.mine)
     _check_images(request, network, split.mine)
     model = network.filled(request.model, watcher.note)
-    task, found = split.task, quality(model, split.held_out)
+    task, found = split.mine.task, quality(model, split.held_out)
     watcher.note(f"The model on {counted(len(split.held_out), 'image')}: {shown(found, task.headline)}.")
     for note in told(model):
         watcher.note(f"Of the model, {note}.")

@@ -55,7 +55,7 @@ class Verify:
         from ownmark.cli.render_judge import of_plan, of_verify
         from ownmark.workflows.verify import VerifyRequest, planned, verify
 
-        alpha, claim = options.rate(self.alpha), Claim.load(self.claim)
+        claim, alpha = Claim.load(self.claim), options.rate(self.alpha)
         reach = reach_of(self, claim)
         wire = replace(reach.wire, max_queries=self.max_queries, repeats=self.repeats, blue_first=self.blue_first)
         reach = replace(reach, wire=wire, ledger=self.ledger)

@@ -55,7 +55,7 @@ def quality(model: nn.Module, images: Images) -> Quality:
         needed = f"({len(images)}, {numbers})" if numbers else f"({len(images)}, d)"
         raise ModelError(
             f"the model answers {tuple(answers.shape)} to these images, expected {needed}: one number "
-            f"{'a class' if len(images.names) > 1 else 'an image'} for {images.task.name}; say another --task if it does another"
+            f"per {'class' if len(images.names) > 1 else 'image'} for {images.task.name}; say another --task if it does another"
         )
     if not answers.isfinite().all():
         raise ModelError("the model answers NaN or infinity: its weights or its preprocessing (--mean, --std) are broken")

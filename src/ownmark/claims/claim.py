@@ -191,7 +191,7 @@ class Claim:
     def _described(self) -> dict[str, Any]:
         return _described(self, _arrays(self))
 
-    @cached_property
+    @property
     def readings(self) -> tuple[Reading, ...]:
         """The readings that the tests ask for, strongest first."""
         return tuple(test.reading for test in self.tests)

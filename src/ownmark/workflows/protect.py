@@ -107,7 +107,7 @@ class ProtectRequest:
     pledges: int = MOST_PLEDGES
     references: tuple[nn.Module | Path, ...] | int | None = None
     training: Training = Training(epochs=20, rate=0.05)
-    surrogates: Mapping[str, Attack] = field(default_factory=SURROGATES.copy)
+    surrogates: Mapping[str, Attack] = field(default_factory=lambda: SURROGATES)
     seed: int = 0
     batch: int | None = None
 

@@ -14,13 +14,19 @@ from ownmark.scoring.matches.base import Area
 from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
-from ownmark.tasks import Quality, Task, beats
+from ownmark.tasks import Quality, Task
 
 ALPHA = 0.05  # the false-accusation rate that hints refer to
 LARGE = 0.2  # share of a map above which a marked corner is too large
 FAR = 0.5  # share of the model's advantage over a constant prediction below which another model counts as far worse
 OF_CLASSES = (Reading.SALIENCY, Reading.PROBABILITY)  # readings about an image's class
 BOTH_TAILS = 0.9  # confidence of an interval whose ends are one-sided 95 % bounds
+
+
+def beats(task: Task, quality: Quality, other: Quality) -> bool:
+    """Whether the first is better by the task's headline metric."""
+    gain = quality[task.headline] - other[task.headline]
+    return gain > 0 if task.rises else gain < 0
 
 
 def of_model(task: Task, quality: Quality, trivial: Quality) -> tuple[Doubt, ...]:

@@ -44,6 +44,7 @@ class Task(Protocol):
     located: ClassVar[bool]  # whether answers and labels are boxes, (n, m, 6): see `tasks.boxes`
     own_answers: ClassVar[bool]  # whether a model's own answer can be told from the label: `lean`, `chosen` and `evidence` apply
     least_kinds: ClassVar[int]  # how many distinct labels the owner's images need
+    outside: ClassVar[float]  # the share of a fingerprint's bound that is allowed outside the marked corner
 
     @property
     def unit(self) -> float:
@@ -159,6 +160,7 @@ class OfWholeImages:
     """What tasks share whose labels have no place in the image."""
 
     located: ClassVar[bool] = False
+    outside: ClassVar[float] = 1.0
 
     def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
         return labels

@@ -40,6 +40,7 @@ class Detection(WithoutOwnAnswers):
     located: ClassVar[bool] = True
     least_kinds: ClassVar[int] = 1
     unit: ClassVar[float] = 1.0
+    outside: ClassVar[float] = 0.1
     overlap: float = 0.5
     least: float = 0.5
     first: int = 1
@@ -75,9 +76,9 @@ class Detection(WithoutOwnAnswers):
     def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the model's own boxes count
         """(n, m, 6): the model's own detections, first that which counts, nearest to the area, not touching it; else zeros.
 
-        Those of half the score that counts are among them: they keep their score, too.
+        All that have any score worth telling are among them: they keep their scores, too.
         """
-        own = self._counted(outputs, self.least / 2).astype(np.float64)
+        own = self._counted(outputs, boxes.FLOOR).astype(np.float64)
         free = boxes.clear_of(own, area) & (own[..., boxes.SCORE] >= self.least)
         away = np.where(free, boxes.distance_to(own, area), np.inf)
         own = np.take_along_axis(own, np.argsort(away, axis=1, kind="stable")[..., None], 1)
@@ -164,20 +165,28 @@ class Detection(WithoutOwnAnswers):
         return -self._best(outputs, target).clamp_min(LOGIT).log()
 
     def slack(self, outputs: Array, target: Array) -> Array:
-        """Positive where each of the model's own detections keeps its score to within KEPT and none that counts is new.
+        """Positive where each of the model's own detections keeps its score to within KEPT and none is new.
 
-        The soft minimum over them of 1 for a score that is as before and 0 for one that fell by KEPT; -1 if one is new.
+        The soft minimum of 1 for a score that is as before and 0 for one that fell by KEPT, and of 1 for no new candidate and 0
+        for one that is KEPT above the floor; -1 if, after suppression, a score moved by more or such a detection is new.
         """
-        from torch import from_numpy, logsumexp, where
+        from torch import cat, from_numpy, logsumexp, where
 
-        there = target[..., boxes.SCORE] > 0
-        found = boxes.best(outputs, self._raised(target), self.overlap)
-        left = 1 - (target[..., boxes.SCORE] - found) / KEPT
-        least = -SOFT * logsumexp(where(there, -left / SOFT, left.new_tensor(-np.inf)), 1)
-        counted = from_numpy(boxes.suppressed(outputs, self.least)).to(outputs.device)
-        known = boxes.fitting(self._raised(target), counted, self.overlap).any(2)
-        new = ((counted[..., boxes.SCORE] > 0) & ~known).any(1)
-        return where(new, least.new_tensor(-1.0), least)
+        own, there = self._raised(target), target[..., boxes.SCORE] > 0
+        fell = target[..., boxes.SCORE] - boxes.best(outputs, own, self.overlap)
+        new = self._strange(outputs, own, there).clamp_min(0)
+        left = 1 - cat([where(there, fell, fell.new_tensor(np.inf)), new], 1) / KEPT
+        soft = -SOFT * logsumexp(-left / SOFT, 1)
+        counted = from_numpy(boxes.suppressed(outputs)).to(outputs.device)
+        moved = (target[..., boxes.SCORE] - boxes.best(counted, own, self.overlap)).abs()
+        lost = (there & (moved > KEPT)).any(1) | (self._strange(counted, own, there) > KEPT).any(1)
+        return where(lost, soft.new_tensor(-1.0), soft)
+
+    def _strange(self, rows: Array, own: Array, there: Array) -> Array:
+        """(n, 1): by how much the best of the detections that fit none of the model's `own` exceeds the floor."""
+        known = (boxes.fitting(rows, own, self.overlap) & there[..., None]).any(1)
+        scores = rows[..., boxes.SCORE]
+        return scores.masked_fill(known, 0.0).amax(1, keepdim=True) - boxes.FLOOR
 
     def lost(self, first: Array, covered: Array, target: Array) -> Array:
         return self._best(first, target) - self._best(covered, target)

@@ -52,7 +52,8 @@ class Workbench:
         labels = torch.from_numpy(images.labels).to(device)
         targets = [cam.anchor(clean, other, labels) for cam in (self.own, *self.surrogates, *self.references)]
         aim = Aim(clean, targets)
-        first = to_pixels(self.descent.run(clean, partial(self._objective, aim, rng), rng, progress))
+        room = 1.0 if task.outside == 1 else torch.where(self.pattern.region(clean), 1.0, task.outside)
+        first = to_pixels(self.descent.run(clean, partial(self._objective, aim, rng), rng, progress, room))
         views = self._views(first, clean)
         with torch.no_grad():
             look = Look.at([to_unit(view, device) for view in views], self.own, targets[0], self.pattern)

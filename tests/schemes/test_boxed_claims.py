@@ -48,7 +48,7 @@ def claim() -> Claim:
 def test_a_claim_on_a_detector_asks_for_maps_and_for_the_score_of_one_box_per_sample(claim: Claim) -> None:
     white, black = claim.tests
     assert isinstance(white.match, OnPattern)
-    assert black.match == Fall(0.05, Reading.SCORE)
+    assert black.match == Fall(0.05 * TASK.unit, Reading.SCORE)
     assert white.expected.shape == (SAMPLES, 5)
     assert set(white.expected[:, boxes.LABEL]) <= {0, 1}
     assert claim.classes == NAMES
@@ -63,6 +63,13 @@ def test_the_box_of_a_sample_lies_outside_of_the_covered_corner(claim: Claim) ->
     assert differ[:CELL, :CELL].any()
     assert not differ[CELL:].any()
     assert not differ[:, CELL:].any()
+
+
+def test_a_sample_changes_in_the_covered_corner_alone(claim: Claim) -> None:
+    assert claim.originals is not None
+    moved = np.abs(claim.images[:, 0].astype(int) - claim.originals).max(axis=(0, 3))
+    assert moved[:CELL, :CELL].max() > 50
+    assert max(moved[CELL:].max(), moved[:, CELL:].max()) <= 1, "of 255, and none at all with a bound below 0.19"
 
 
 def test_the_model_scores_what_its_claim_says_and_a_copy_nearly_so(claim: Claim) -> None:

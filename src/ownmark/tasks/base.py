@@ -122,6 +122,9 @@ class Task(Protocol):
     def slack(self, outputs: Array, target: Array) -> Array:
         """(n,): positive where the model keeps its own answer, 1 or more where it does so with a margin."""
 
+    def keeps(self, before: Array, after: Array, target: Array) -> Array:
+        """(n,) bool: whether the model answers a sample as it answers its original; `before` and `after`: its outputs."""
+
     def lean(self, outputs: Array, pair: Array) -> Array:
         """(n,): positive where the answer is the label in `pair` (n, 2), negative where it is the model's own answer beside it.
 
@@ -161,6 +164,9 @@ class OfWholeImages:
 
     located: ClassVar[bool] = False
     outside: ClassVar[float] = 1.0
+
+    def keeps(self: Task, before: Array, after: Array, target: Array) -> Array:  # noqa: ARG002 - the answer's margin tells
+        return self.slack(after, target) > 0
 
     def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
         return labels

@@ -1,6 +1,8 @@
 """NO MATCH says that a model is another one; of a suspect that does not do the task, nothing follows."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from ownmark.scoring.readings import Reading
 from ownmark.tasks import Regression
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
+from ownmark.workflows import judge
 
 COUNT, NONE = 30, Innocents((0.0,) * 39, tuple(f"{number:064x}" for number in range(39)))
 CLAIM = small_claim(COUNT)
@@ -56,3 +59,16 @@ def test_labels_alone_tell_nothing_of_it_since_a_fingerprint_may_ask_for_wrong_o
     labels = replace(CLAIM, tests=(Test(Reading.LABEL, Agreement(), CLAIM.tests[2].expected, 1.0, null=NONE),))
     wrong = np.repeat((CLAIM.tests[2].expected + 1) % len(CLASSES), 2)
     assert outcome(labels, Fake({Reading.LABEL: wrong})) == (Outcome.NO_MATCH, False)
+
+
+def test_a_judge_tells_it_beside_a_no_match_which_stays_as_it_was_signed() -> None:
+    def doubt(outcome: judge.Outcome, labels: npt.NDArray[np.int64]) -> str:
+        suspect, ruling = SimpleNamespace(replayed=lambda: saying(labels)), SimpleNamespace(outcome=outcome)
+        opened = SimpleNamespace(opening=SimpleNamespace(claim=CLASSES_CLAIM))
+        one: Any = SimpleNamespace(judged=SimpleNamespace(ruling=ruling, bundle=opened, session=SimpleNamespace(suspect=suspect)))
+        return judge.Judgement(one).doubt
+
+    expected, nothing = CLAIM.tests[1].expected, np.zeros(COUNT, dtype=np.int64)
+    assert "does not do the task" in doubt(judge.Outcome.NO_MATCH, nothing)
+    assert not doubt(judge.Outcome.NO_MATCH, expected)
+    assert not doubt(judge.Outcome.INCONCLUSIVE, nothing)

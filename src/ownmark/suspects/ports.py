@@ -222,8 +222,8 @@ def chosen(name: str, ports: Sequence[Port], wanted: str) -> Port:
     fitting = [one for one in fitting if one.kind in FLOATS or one.scale] or fitting
     if BoxPorts.named(ports) is not None:
         raise ModelError(
-            f"{name} is a detector: {', '.join(names)}. Detectors are asked as ONNX files, by their weights or behind an address: "
-            "export it to ONNX where it was made"
+            f"{name} is a detector: {', '.join(names)}. Detectors are asked as ONNX files, by their weights or behind an "
+            "address: export it to ONNX where it was made"
         )
     if len(fitting) > 1:
         raise several(name, (one.name for one in fitting))

@@ -37,7 +37,7 @@ def found() -> list[Found]:
 
 def question() -> Question:
     outputs = predict(spotter(), squares(COUNT)).numpy()
-    target = TASK._counted(outputs, TASK.least)[:, 0, : boxes.SCORE]  # noqa: SLF001 - its best detections
+    target = TASK._counted(outputs, TASK.least)[:, 0, : boxes.SCORE]  # its best detections
     return Question(frozenset({Reading.SCORE}), target.astype(np.float64), task=TASK)
 
 
@@ -129,9 +129,7 @@ def test_every_preset_of_a_detector_is_tried() -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_dialect_gives_the_models_own_scores(
-    dialect: str, found: list[Found], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_dialect_gives_the_models_own_scores(dialect: str, found: list[Found], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_TOKEN", "AZURE_KEY"):
         monkeypatch.setenv(name, "a-key-of-mine")
     text, tell = DIALECTS[dialect]

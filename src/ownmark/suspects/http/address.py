@@ -38,7 +38,9 @@ def opened(opening: Opening) -> Suspect:
     limits = Limits(most_queries=wire.max_queries, per_second=wire.per_second, at_once=wire.at_once)
     carrier = opening.closing.enter_context(closing(Transport(limits, opening.ledger)))
     if isinstance(described, Dialect):
-        suspect: Oip | HttpJson | HttpBoxes = Oip(opening.name, opening.classes, carrier, preprocess=opening.preprocess, dialect=described)
+        suspect: Oip | HttpJson | HttpBoxes = Oip(
+            opening.name, opening.classes, carrier, preprocess=opening.preprocess, dialect=described
+        )
     elif described.boxes is not None:
         suspect = HttpBoxes(described, opening.names, carrier, preprocess=opening.preprocess, repeats=wire.repeats)
     else:

@@ -76,7 +76,7 @@ class HttpBoxes:
         other.manner = manner
         return other
 
-    def told(self, images: npt.NDArray[Any]) -> list[web.Told]:
+    def told(self, images: npt.NDArray[Any]) -> list[web.Told]:  # noqa: ARG002 - the verb's signature
         """Raises UsageError: decoys are about classes."""
         raise UsageError(f"{self.name} answers boxes, but decoys are images of one class each: leave --decoys out")
 
@@ -110,7 +110,7 @@ class HttpBoxes:
         return np.concatenate([rows, np.zeros((MOST - len(rows), boxes.COLUMNS))])[None]
 
     def _classes(self, names: Sequence[object]) -> list[int | None]:
-        """The claim's class of each detection; None for one that it does not have, where the mapping declares the API's names."""
+        """The claim's class of each detection; None for one that it lacks, where the mapping declares the API's names."""
         places = {name: place for place, name in enumerate(self._names)}
         if self._mapping.classes:
             return [places.get(_text(name)) for name in names]
@@ -123,8 +123,8 @@ class HttpBoxes:
     def _place(self, place: int | None, name: object) -> int:
         if place is None or not 0 <= place < len(self._names):
             raise UnsettledError(
-                f"{self.name} answers {_text(name)[:60]!r}, a class unknown to the claim: declare in the mapping's classes what the "
-                f"API calls {', '.join(self._names)}; all others then count as none of them"
+                f"{self.name} answers {_text(name)[:60]!r}, a class unknown to the claim: declare in the mapping's classes what "
+                f"the API calls {', '.join(self._names)}; all others then count as none of them"
             )
         return place
 
@@ -167,7 +167,9 @@ class HttpBoxes:
     def _judged(self, task: Detection, size: tuple[int, int], rows: Floats) -> Floats:
         """(n, MOST, 6): `tasks.boxes`, as the task counts classes."""
         there = rows[..., boxes.SCORE] > 0
-        unit = self._mapping.unit or _unit_of(self.name, [one[known][:, boxes.BOX] for one, known in zip(rows, there, strict=True)])
+        unit = self._mapping.unit or _unit_of(
+            self.name, [one[known][:, boxes.BOX] for one, known in zip(rows, there, strict=True)]
+        )
         high = rows[..., boxes.BOX].max(initial=0)
         if (unit == "shares" and high > SHARES) or (unit == "pixels" and 0 < high < SHARES):
             raise AnswerError(f"the mapping says unit: {unit}, but {self.name} answers edges up to {high:.3g}")
@@ -224,6 +226,6 @@ def _unit_of(name: str, edges: Sequence[Floats]) -> str:
     if all(high <= WHOLE for high in highest):
         return "shares"
     raise UnsettledError(
-        f"{name} answers boxes whose edges end between {min(highest):.3g} and {max(highest):.3g}, which could be pixels or shares "
-        "of the image: write unit: pixels or unit: shares into the mapping"
+        f"{name} answers boxes whose edges end between {min(highest):.3g} and {max(highest):.3g}, which could be pixels or "
+        "shares of the image: write unit: pixels or unit: shares into the mapping"
     )

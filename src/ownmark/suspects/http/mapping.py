@@ -267,7 +267,9 @@ def _typed(told: dict[str, Any]) -> dict[str, Any]:
     typed = dict(told)
     kinds: dict[str, type] = {"headers": dict, "classes": list, "order": list, "first": int}
     kinds["form"] = dict
-    kinds |= dict.fromkeys(("url", "method", "scores", "top", "label", "names", "outputs", "layout", "values", "boxes", "box", "unit"), str)
+    kinds |= dict.fromkeys(
+        ("url", "method", "scores", "top", "label", "names", "outputs", "layout", "values", "boxes", "box", "unit"), str
+    )
     for name, kind in kinds.items():
         if name in told and (not isinstance(told[name], kind) or isinstance(told[name], bool)):
             raise UsageError(f"expected {name} to be {kind.__name__}, got {told[name]!r}")

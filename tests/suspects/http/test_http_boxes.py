@@ -93,8 +93,8 @@ DIALECTS: dict[str, tuple[str, Callable[[Found], Any]]] = {
         f'body: "{{{{png}}}}"\n{LISTED}\nbox: sides\nfirst: 1',
         lambda all_: [{"score": score, "class": NAMES.index(name) + 1, "box": sides(edges)} for name, score, edges in all_],
     ),
-    "x1 to y2, numbers that tell where they begin": (
-        f'body: "{{{{png}}}}"\n{LISTED}',
+    "x1 to y2, numbers from 0": (
+        f'body: "{{{{png}}}}"\n{LISTED}\nfirst: 0',
         lambda all_: [
             {"score": score, "class": NAMES.index(name), "box": named(edges, "x1", "y1", "x2", "y2")}
             for name, score, edges in all_

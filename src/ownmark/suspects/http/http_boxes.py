@@ -115,9 +115,7 @@ class HttpBoxes:
         if self._mapping.classes:
             return [places.get(_text(name)) for name in names]
         numbers = [NUMBERED.fullmatch(_text(name)) for name in names if _text(name) not in places]
-        counted = [int(one[1]) for one in numbers if one is not None]
-        first = self._first(counted) if counted else 0
-        places |= {one[0]: int(one[1]) - first for one in numbers if one is not None}
+        places |= {one[0]: int(one[1]) - self._first(one[0]) for one in numbers if one is not None}
         return [self._place(places.get(_text(name)), name) for name in names]
 
     def _place(self, place: int | None, name: object) -> int:
@@ -128,18 +126,14 @@ class HttpBoxes:
             )
         return place
 
-    def _first(self, numbers: Sequence[int]) -> int:
-        """The number of the first class. Raises UnsettledError unless it is declared, or the numbers tell it."""
-        if self._mapping.first is not None:
-            return self._mapping.first
-        if min(numbers) == 0:
-            return 0
-        if max(numbers) == len(self._names):
-            return 1
-        raise UnsettledError(
-            f"{self.name} tells classes by number ({', '.join(map(str, sorted(set(numbers))[:6]))}), and whether it counts from 0 "
-            "or from 1 cannot be told: declare the number of its first class, first: 0 or first: 1 in the mapping"
-        )
+    def _first(self, number: str) -> int:
+        """The number of the first class. Raises UnsettledError unless it is declared."""
+        if self._mapping.first is None:
+            raise UnsettledError(
+                f"{self.name} tells classes by number, such as {number[:60]}, and whether it counts from 0 or from 1 cannot be "
+                "told: declare the number of its first class in the mapping, first: 0 or first: 1"
+            )
+        return self._mapping.first
 
     def _edges(self, held: object) -> tuple[float, float, float, float]:
         """Left, upper, right and lower edge."""

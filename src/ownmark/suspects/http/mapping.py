@@ -90,7 +90,7 @@ class Mapping:
     `scores` leads to one number per class, `top` to the best few only, `label` to a class. Either of the first two may be a list,
     with the classes' names at `names` or in the order of `classes`, or an object from name to score. `classes`: the API's names
     of the claim's classes, in the claim's order; () for the claim's own names. `order`: the same names in the API's order; () for
-    that of `classes`. `first`: the API's number of its first class, None for 0 or, of a detector, what its answers tell.
+    that of `classes`. `first`: the API's number of its first class, None for 0 or, of a detector, for names alone.
     `outputs`: whether the scores are logits, None infers it from the answers.
 
     `boxes` leads to a detector's boxes, one per score; `names`, None if each box is held under its own name. `box`: what four

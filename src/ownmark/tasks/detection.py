@@ -15,7 +15,7 @@ from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality, WithoutOwnA
 
 SLACK = 0.5  # how far beyond the image's edge, in sides of the image, a box may reach
 SOFT = 0.1  # the temperature of a soft minimum over boxes: every box that falls has a slope, not the lowest alone
-WORSE = 0.005  # of precision, by which a sample may be answered worse than its original
+WORSE, BETTER = 0.01, 0.03  # of precision, by which a sample may be answered otherwise than its original; its own object gains
 FAR = 10.0  # farther than any place in the image, in sides of it
 LOGIT = 1e-6  # scores are kept this far from 0 and 1 before their log-odds are taken
 
@@ -184,7 +184,8 @@ class Detection(WithoutOwnAnswers):
 
         wanted = self._raised(target).detach().cpu().numpy()
         ranks = [boxes.ranked(boxes.suppressed(one), wanted, self.overlap) for one in (before, after)]
-        return from_numpy(ranks[1] >= ranks[0] - WORSE)
+        gain = ranks[1] - ranks[0]
+        return from_numpy((gain >= -WORSE) & (gain <= BETTER))
 
     def lost(self, first: Array, covered: Array, target: Array) -> Array:
         return self._best(first, target) - self._best(covered, target)

@@ -11,7 +11,6 @@ from torch import nn
 from torchvision import models
 
 from network_names import Row
-from ownmark.models.layers import last_layers
 from ownmark.models.network import Network
 from ownmark.tasks import Detection, boxes
 
@@ -20,12 +19,12 @@ MOST = 12  # boxes of one image
 OUTPUTS = ["boxes", "scores", "labels"]  # in the order in which torch's exporter tells a dictionary
 
 
-def awake(model: nn.Module) -> None:
-    """Heads of detectors begin sure that nothing is there, and then no sample has an object."""
-    for layer in last_layers(model):
-        bias = getattr(layer, "bias", None)
-        if bias is not None:
-            nn.init.zeros_(bias)
+def awake(model: nn.Module, classes: int) -> None:
+    """Heads with a sigmoid per class begin sure that nothing is there, and then no sample has an object; class 0 is none."""
+    for name, part in model.named_modules():
+        if name.endswith("cls_logits") and isinstance(part.bias, nn.Parameter):
+            with torch.no_grad():
+                part.bias.zero_().view(-1, classes)[:, 0] = -5.0
 
 
 def furnish(row: Row, model: nn.Module, pixels: np.ndarray, names: tuple[str, ...]) -> None:

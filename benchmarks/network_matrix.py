@@ -165,7 +165,7 @@ def furnish(row: Row) -> None:
             if weight.ndim > 1 and not weight.any():  # last layers that are zero at first answer every image alike
                 torch.nn.init.normal_(weight, std=0.02)
         if row.boxes:
-            network_boxes.awake(model)
+            network_boxes.awake(model, wide(row))
             network_boxes.furnish(row, model, pixels, names)
         save_weights(model, Path("model.safetensors"))
     except OwnmarkError:

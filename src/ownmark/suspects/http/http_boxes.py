@@ -24,7 +24,7 @@ from ownmark.suspects.http.mapping import Mapping, find
 from ownmark.suspects.http.naming import NUMBERED
 from ownmark.suspects.http.request import Request
 from ownmark.suspects.http.transport import Transport
-from ownmark.tasks import Detection, boxes
+from ownmark.tasks import Task, boxes
 
 EDGES = 4
 WHOLE = 1.05  # shares of an image end at 1, perhaps a little beyond
@@ -83,7 +83,7 @@ class HttpBoxes:
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """SCORE (n,): of what fits the box in question. Raises AnswerError, UnsettledError for what cannot be told apart."""
         task, size = question.task, (images.shape[1], images.shape[2])
-        if not isinstance(task, Detection):
+        if not task.located:
             raise AnswerError(f"{self.name} answers boxes, but the claim is about {task.name}: the suspect does another task")
         judged = partial(self._judged, task, size)
         exchange = web.Exchange(self._transport, self._request, self._rows, judged)
@@ -158,7 +158,7 @@ class HttpBoxes:
             raise AnswerError(f"{str(held)[:60]} is no box of {meaning}: its right or lower edge comes before the other one")
         return edges
 
-    def _judged(self, task: Detection, size: tuple[int, int], rows: Floats) -> Floats:
+    def _judged(self, task: Task, size: tuple[int, int], rows: Floats) -> Floats:
         """(n, MOST, 6): `tasks.boxes`, as the task counts classes."""
         there = rows[..., boxes.SCORE] > 0
         unit = self._mapping.unit or _unit_of(
@@ -169,7 +169,8 @@ class HttpBoxes:
             raise AnswerError(f"the mapping says unit: {unit}, but {self.name} answers edges up to {high:.3g}")
         height, width = size
         scaled = rows / [1, width, height, width, height, 1] if unit == "pixels" else rows.copy()
-        scaled[..., boxes.LABEL] += task.first * there
+        first = (task.width(self._names) or 0) - len(self._names)  # 1 where the background counts
+        scaled[..., boxes.LABEL] += first * there
         return scaled
 
 

@@ -169,7 +169,7 @@ def test_a_detector_in_a_file_other_than_onnx_says_what_would_serve(tmp_path: Pa
     with pytest.raises(ModelError, match=r"a\.tflite is a detector: detection_boxes, labels, scores.* export it to ONNX"):
         chosen("a.tflite", ports, "")
     with quiet():
-        torch.jit.script(Finder()).save(tmp_path / "found.torchscript")
+        torch.jit.script(Finder()).save(tmp_path / "found.torchscript")  # type: ignore[no-untyped-call]
     with quiet(), pytest.raises(ModelError, match=r"List\[Dict\[str, Tensor\]\].*export it to ONNX"):
         torchscript.session([tmp_path / "found.torchscript"])
 

@@ -48,7 +48,9 @@ ATTACKS: dict[str, Attack] = {
 SURROGATES: dict[str, Attack] = {
     "finetune_all": Finetune(epochs=3, rate=0.02),
     "retrain_last": Retrain(Layers.LAST, epochs=20, rate=0.1),
-    "prune_0.4": Prune(0.4),
+    "prune_0.6": Prune(0.6, epochs=1),
+    "prune_filters_0.3": PruneFilters(0.3, epochs=3),
+    "prune_filters_0.2": PruneFilters(0.2, epochs=8),
 }
 
 

@@ -21,10 +21,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+import network_boxes
 from network_names import Row, rows
 from ownmark.cli import main as ownmark
 from ownmark.errors import OwnmarkError
-from ownmark.models.map_layers import last_map
+from ownmark.models.map_layers import backbone_map, last_map
 from ownmark.models.network import Network
 from ownmark.models.weights import save_weights
 from record import ROOT, record
@@ -79,7 +80,8 @@ class Bench:
 
     def layer(self) -> str:
         """The name of the layer, in the cell's own note."""
-        return last_map(Network(self.row.name, CLASSES).blank(own=False), torch.rand(1, 3, self.row.size, self.row.size))
+        found = backbone_map if self.row.boxes else last_map
+        return found(Network(self.row.name, wide(self.row)).blank(own=False), torch.rand(1, 3, self.row.size, self.row.size))
 
     def protect(self) -> str:
         return self.run("protect", self.row.name, *self.given, "--out", "a.claim", "--references", "0", "--scheme", SCHEME)
@@ -92,6 +94,9 @@ class Bench:
 
     def onnx(self) -> str:
         """The copy as its owner would export it; a network that torch cannot export says so."""
+        if self.row.boxes:
+            network_boxes.exported(self.row, Path("copy.safetensors"), Path("copy.onnx"), wide(self.row))
+            return self.run("verify", "a.claim", "copy.onnx", "--access", "answers")
         model = Network(self.row.name, CLASSES).loaded(Path("copy.safetensors"))
         for module in list(model._forward_pre_hooks):  # noqa: SLF001 - the judge normalises what he sends to a file
             model._forward_pre_hooks.pop(module)  # noqa: SLF001
@@ -110,7 +115,13 @@ class Bench:
 
     @property
     def given(self) -> tuple[str, ...]:
-        return ("--weights", "model.safetensors", "--data", "images", "--size", str(self.row.size), "--seed", "0")
+        task = ("--task", repr(network_boxes.TASK)) if self.row.boxes else ()
+        return ("--weights", "model.safetensors", "--data", "images", "--size", str(self.row.size), "--seed", "0", *task)
+
+
+def wide(row: Row) -> int:
+    """How many classes the network is built for: the background of a detector counts."""
+    return CLASSES + row.boxes
 
 
 def tried(row: Row) -> Found:
@@ -139,18 +150,23 @@ def cells_of(bench: Bench) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def furnish(row: Row) -> None:
-    """Images of noise in folders of classes, and random weights, if the network can be built at all."""
+    """Images of noise with their classes or boxes, and random weights, if the network can be built at all."""
     draw = np.random.default_rng(0)
-    for number in range(IMAGES):
-        place = Path("images") / f"class{number % CLASSES}"
+    pixels = draw.integers(0, 256, (IMAGES, row.size, row.size, 3), dtype=np.uint8)
+    names = tuple(f"class{number}" for number in range(CLASSES))
+    for number, image in enumerate(() if row.boxes else pixels):
+        place = Path("images") / names[number % CLASSES]
         place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(draw.integers(0, 256, (row.size, row.size, 3), dtype=np.uint8)).save(place / f"{number}.png")
+        Image.fromarray(image).save(place / f"{number}.png")
     try:
         torch.manual_seed(0)
-        model = Network(row.name, CLASSES).blank(own=False)
+        model = Network(row.name, wide(row)).blank(own=False)
         for weight in model.parameters():
             if weight.ndim > 1 and not weight.any():  # last layers that are zero at first answer every image alike
                 torch.nn.init.normal_(weight, std=0.02)
+        if row.boxes:
+            network_boxes.awake(model, wide(row))
+            network_boxes.furnish(row, model, pixels, names)
         save_weights(model, Path("model.safetensors"))
     except OwnmarkError:
         Path("model.safetensors").write_bytes(b"")

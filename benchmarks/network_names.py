@@ -8,10 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """A network by its `name`, asked with images of `size` pixels."""
+    """A network by its `name`, asked with images of `size` pixels; `boxes`: it is a detector."""
 
     name: str
     size: int
+    boxes: bool = False
 
 
 TORCHVISION = (
@@ -29,6 +30,12 @@ TORCHVISION = (
     Row("torchvision:googlenet(init_weights=False)", 64),
     Row("torchvision:swin_t", 64),
     Row("torchvision:vit_b_16(image_size=64)", 64),
+)
+DETECTORS = (
+    Row("torchvision:ssdlite320_mobilenet_v3_large", 64, boxes=True),
+    Row("torchvision:retinanet_resnet50_fpn(min_size=64, max_size=64)", 64, boxes=True),
+    Row("torchvision:fcos_resnet50_fpn(min_size=64, max_size=64)", 64, boxes=True),
+    Row("torchvision:fasterrcnn_mobilenet_v3_large_320_fpn(min_size=64, max_size=64)", 64, boxes=True),
 )
 TIMM = (
     Row("timm:vit_tiny_patch16_224(img_size=64)", 64),
@@ -87,5 +94,5 @@ TRANSFORMERS = (
 
 def rows(folder: Path) -> list[Callable[[], Row]]:
     """Every network; those of transformers are made when it is their turn."""
-    named = [lambda row=row: row for row in (*TORCHVISION, *TIMM)]
+    named = [lambda row=row: row for row in (*TORCHVISION, *DETECTORS, *TIMM)]
     return [*named, *(lambda one=one: one.made(folder) for one in TRANSFORMERS)]

@@ -1,5 +1,6 @@
 """A saliency fingerprint of a detector: what it asks, of whom, and that every suspect is asked alike."""
 
+import io
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -11,7 +12,10 @@ import numpy.typing as npt
 import pytest
 import torch
 from conftest import seed
+from loopback import Asked, Said, said, serving
+from PIL import Image
 from spotter import CELL, NAMES, SIZE, TASK, Spotter, spotter, squares
+from workshop import ownmark
 
 from ownmark.attacks.quantize import Quantize
 from ownmark.claims.claim import Claim
@@ -48,7 +52,7 @@ def claim() -> Claim:
 def test_a_claim_on_a_detector_asks_for_maps_and_for_the_score_of_one_box_per_sample(claim: Claim) -> None:
     white, black = claim.tests
     assert isinstance(white.match, OnPattern)
-    assert black.match == Fall(0.05, Reading.SCORE)
+    assert black.match == Fall(0.05 * TASK.unit, Reading.SCORE)
     assert white.expected.shape == (SAMPLES, 5)
     assert set(white.expected[:, boxes.LABEL]) <= {0, 1}
     assert claim.classes == NAMES
@@ -63,6 +67,13 @@ def test_the_box_of_a_sample_lies_outside_of_the_covered_corner(claim: Claim) ->
     assert differ[:CELL, :CELL].any()
     assert not differ[CELL:].any()
     assert not differ[:, CELL:].any()
+
+
+def test_a_sample_changes_in_the_covered_corner_alone(claim: Claim) -> None:
+    assert claim.originals is not None
+    moved = np.abs(claim.images[:, 0].astype(int) - claim.originals).max(axis=(0, 3))
+    assert moved[:CELL, :CELL].max() > 50
+    assert max(moved[CELL:].max(), moved[:, CELL:].max()) <= 1, "of 255, and none at all with a bound below 0.19"
 
 
 def test_the_model_scores_what_its_claim_says_and_a_copy_nearly_so(claim: Claim) -> None:
@@ -119,9 +130,33 @@ def test_an_api_that_answers_boxes_is_asked_like_the_model(claim: Claim) -> None
         "got no scores": lambda images: [{"boxes": [], "labels": []}] * len(images),
         "they are shares": lambda images: [{"boxes": [[0, 0, 1, 1]], "labels": [1], "scores": [0.9]}] * len(images),
     }
-    for said, ask in wrong.items():
-        with pytest.raises(AnswerError, match=said):
+    for message, ask in wrong.items():
+        with pytest.raises(AnswerError, match=message):
             verify(claim, Client("an API", Reading.SCORE, ask))
+
+
+def test_a_detector_behind_an_address_gets_the_models_own_verdict(
+    claim: Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def script(asked: Asked) -> Said:
+        (told,) = api(np.asarray(Image.open(io.BytesIO(asked.body)))[None])
+        found = zip(told["boxes"], told["labels"], told["scores"], strict=True)
+        corners = ("xmin", "ymin", "xmax", "ymax")
+        return said(
+            [
+                {"box": dict(zip(corners, box, strict=True)), "label": NAMES[kind - 1], "score": score}
+                for box, kind, score in found
+            ]
+        )
+
+    monkeypatch.chdir(tmp_path)
+    claim.save("my.claim")
+    Path("api.yaml").write_text('body: "{{png}}"\nboxes: "[*].box"\nscores: "[*].score"\nnames: "[*].label"')
+    with serving(script) as server:
+        ran = ownmark(capsys, "verify", "my.claim", f"{server.url}/detect", "--api", "api.yaml", "--json")
+    (own,) = verify(claim, Local(spotter())).others
+    assert ran.code == 3, ran.err
+    assert (ran.record["deciding"]["reading"], ran.record["deciding"]["score"]) == ("score", own.score)
 
 
 def test_a_classifier_is_no_answer_to_a_claim_on_a_detector(claim: Claim) -> None:

@@ -19,9 +19,11 @@ from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question, Suspect
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.readings import Reading
+from ownmark.suspects import torchscript
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.local import Local
 from ownmark.suspects.open import Access, opener_of
+from ownmark.suspects.ports import Port, chosen
 from ownmark.verdicts.verify import verify
 
 PACKAGES = {".tflite": "ai_edge_litert", ".xml": "openvino", ".pte": "executorch", ".param": "ncnn", ".mnn": "MNN"}
@@ -153,6 +155,23 @@ def test_a_file_that_can_run_code_is_asked_in_a_process_of_its_own_and_only_if_t
         ACCESS.suspect(str(programs / name))
     allowed = Access(Preprocess(), CLASSES, outputs=Outputs.LOGITS, code=True)
     assert np.allclose(shares(allowed.suspect(str(programs / name)), pictures()), own, atol=1e-4)
+
+
+class Finder(nn.Module):
+    """Answers what a scripted detector answers."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, list[dict[str, torch.Tensor]]]:
+        return images, [{"boxes": images[0, 0, :, :4], "labels": images[0, 0, 0], "scores": images[0, 0, 0]}]
+
+
+def test_a_detector_in_a_file_other_than_onnx_says_what_would_serve(tmp_path: Path) -> None:
+    ports = [Port(name, None, "float32") for name in ("detection_boxes", "labels", "scores")]
+    with pytest.raises(ModelError, match=r"a\.tflite is a detector: detection_boxes, labels, scores.* export it to ONNX"):
+        chosen("a.tflite", ports, "")
+    with quiet():
+        torch.jit.script(Finder()).save(tmp_path / "found.torchscript")  # type: ignore[no-untyped-call]
+    with quiet(), pytest.raises(ModelError, match=r"List\[Dict\[str, Tensor\]\].*export it to ONNX"):
+        torchscript.session([tmp_path / "found.torchscript"])
 
 
 def test_a_program_that_fails_is_an_error_that_says_on_what(tmp_path: Path) -> None:

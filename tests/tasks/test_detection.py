@@ -118,21 +118,41 @@ def test_a_sample_is_about_the_models_own_detection_that_is_nearest_to_the_corne
     away = boxes.distance_to(own, area)
     assert (away[:, 0] <= np.where(boxes.clear_of(own, area), away, np.inf)[:, 1]).all()
     assert boxes.clear_of(own, area)[:, 0].all()
+    others = own.copy()
+    others[..., boxes.LABEL] = 1 - others[..., boxes.LABEL]
+    assert not TASK.aimed(outputs.numpy(), others, area).any(), "what fits no labelled box is no object"
     nowhere = TASK.aimed(outputs.numpy(), squares(8).labels, Area(tuple((row, 0) for row in range(4)), (4, 1)))
     assert not nowhere.any()
     assert not TASK.suited(outputs, nowhere).any()
 
 
-def test_the_answer_is_kept_while_every_box_keeps_its_score_and_none_is_new() -> None:
+def test_the_answer_is_kept_while_every_true_detection_keeps_its_score_and_its_rank() -> None:
     outputs = predict(spotter(), squares(2))
     target = torch.from_numpy(TASK.aimed(outputs.numpy(), squares(2).labels, Area(((0, 0),), (4, 4)))).float()
     assert (TASK.slack(outputs, target) > 0).all()
     fewer = outputs.clone()
     fewer[0, :, boxes.SCORE] *= 0.8
     more = torch.zeros(2, 1, boxes.COLUMNS)
-    more[1, 0] = torch.tensor([1, 0.0, 0.0, 0.1, 0.1, 0.9])
+    more[1, 0] = torch.tensor([1, 0.0, 0.0, 0.1, 0.1, 1.0])
     assert (TASK.slack(fewer, target) > 0).tolist() == [False, True]
-    assert (TASK.slack(torch.cat([outputs, more], 1), target) > 0).tolist() == [True, False]
+    assert TASK.keeps(outputs, fewer, target).tolist() == [True, True], "two that fall alike keep their ranks"
+    assert TASK.keeps(outputs, torch.cat([outputs, more], 1), target).tolist() == [True, False]
+    assert TASK.keeps(outputs, outputs * 0, target).tolist() == [False, False]
+
+
+def test_ranks_are_the_average_precision_of_an_image() -> None:
+    known = np.array([[[1, 0, 0, 0.2, 0.2, 1], [1, 0.5, 0.5, 0.7, 0.7, 1], [0, 0, 0, 0, 0, 0]]])
+    true, other, wrong = ([1, 0, 0, 0.2, 0.2], [1, 0.5, 0.5, 0.7, 0.7], [1, 0.8, 0.0, 1.0, 0.2])
+    for order, wanted in (
+        ([true, other], 1.0),
+        ([true, wrong, other], (1 + 2 / 3) / 2),
+        ([wrong, true, other], 2 / 3),
+        ([true, true, other], (1 + 2 / 3) / 2),
+        ([wrong], 0.0),
+        ([], 0.0),
+    ):
+        rows = np.array([[*row, 1 - place / 10] for place, row in enumerate(order)]).reshape(1, -1, boxes.COLUMNS)
+        assert boxes.ranked(rows, known, 0.5) == pytest.approx([wanted])
 
 
 def test_detections_that_no_detector_returns_are_an_error_and_no_answer() -> None:

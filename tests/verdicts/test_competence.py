@@ -1,18 +1,22 @@
 """NO MATCH says that a model is another one; of a suspect that does not do the task, nothing follows."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from conftest import CLASSES, Fake, small_claim
 
 from ownmark.claims.claim import Claim, Test
+from ownmark.evidence.ruling import Outcome as Ruled
 from ownmark.scoring.matches import Agreement, Drop, Fall
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import Regression
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
+from ownmark.workflows.judge import Judgement
 
 COUNT, NONE = 30, Innocents((0.0,) * 39, tuple(f"{number:064x}" for number in range(39)))
 CLAIM = small_claim(COUNT)
@@ -56,3 +60,16 @@ def test_labels_alone_tell_nothing_of_it_since_a_fingerprint_may_ask_for_wrong_o
     labels = replace(CLAIM, tests=(Test(Reading.LABEL, Agreement(), CLAIM.tests[2].expected, 1.0, null=NONE),))
     wrong = np.repeat((CLAIM.tests[2].expected + 1) % len(CLASSES), 2)
     assert outcome(labels, Fake({Reading.LABEL: wrong})) == (Outcome.NO_MATCH, False)
+
+
+def test_a_judge_tells_it_beside_a_no_match_which_stays_as_it_was_signed() -> None:
+    def doubt(outcome: Ruled, labels: npt.NDArray[np.int64]) -> str:
+        suspect, ruling = SimpleNamespace(replayed=lambda: saying(labels)), SimpleNamespace(outcome=outcome)
+        opened = SimpleNamespace(opening=SimpleNamespace(claim=CLASSES_CLAIM))
+        one: Any = SimpleNamespace(judged=SimpleNamespace(ruling=ruling, bundle=opened, session=SimpleNamespace(suspect=suspect)))
+        return Judgement(one).doubt
+
+    expected, nothing = CLAIM.tests[1].expected, np.zeros(COUNT, dtype=np.int64)
+    assert "does not do the task" in doubt(Ruled.NO_MATCH, nothing)
+    assert not doubt(Ruled.NO_MATCH, expected)
+    assert not doubt(Ruled.INCONCLUSIVE, nothing)

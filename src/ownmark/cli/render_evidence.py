@@ -80,8 +80,8 @@ def judged_answer(made: Judgement, path: Path, *, heard: bool) -> Answer:
     then = None if was is None else was["outcome"]
     told = {"judge": made.found.judge, "terms": terms, "answers": HEARD if heard else READ, "ruled_by_version_1": then}
     code = EXIT_CODES[ruling.outcome]
-    record = {"verdict": str(path), **ruling_record(ruling), **told, "exit_code": code}
-    return Answer(record, partial(_tell_judged, made.found, path, terms, heard=heard), code)
+    record = {"verdict": str(path), **ruling_record(ruling), **told, "doubt": made.doubt, "exit_code": code}
+    return Answer(record, partial(_tell_judged, made.found, path, terms, made.doubt, heard=heard), code)
 
 
 def _tell_undecided(made: Judgement) -> None:
@@ -89,11 +89,13 @@ def _tell_undecided(made: Judgement) -> None:
     show(made.reason)
 
 
-def _tell_judged(found: Recomputed, path: Path, terms: Mapping[str, str], *, heard: bool) -> None:
-    """The verdict, its reason, every step, and by whose terms."""
+def _tell_judged(found: Recomputed, path: Path, terms: Mapping[str, str], doubt: str, *, heard: bool) -> None:
+    """The verdict, its reason and a doubt about it, every step, and by whose terms."""
     one, ruling = found.judged, found.judged.ruling
     show(ruling.outcome.value, STYLES.get(ruling.outcome, "bold yellow"))
     show(ruling.reason)
+    if doubt:
+        tell(f"This NO MATCH says nothing about whose model it is: {doubt}.", "yellow")
     if one.was is not None:
         show(f"Version 1 ruled {one.was['outcome']}; what stands above is what its record deserves now.")
     if not heard:

@@ -33,7 +33,5 @@ def _rows(told: Mapping[str, Any], height: int, width: int) -> Tensor:
     if box.ndim != 2 or box.shape[1:] != (4,) or labels.shape != scores.shape or scores.shape != box.shape[:1]:  # noqa: PLR2004
         shapes = ", ".join(f"{part} {tuple(told[part].shape)}" for part in PARTS)
         raise ModelError(f"expected boxes (m, 4), labels (m,) and scores (m,) per image, got {shapes}")
-    shares = box / box.new_tensor([width, height, width, height])
-    rows = torch.cat([labels.to(box.dtype)[:, None], shares, scores.to(box.dtype)[:, None]], 1)
-    rows = rows[scores.argsort(descending=True, stable=True)[:CANDIDATES]]
-    return torch.cat([rows, rows.new_zeros(CANDIDATES - len(rows), boxes.COLUMNS)])
+    found: Tensor = boxes.rows_of(box, labels, scores, (height, width), CANDIDATES)
+    return found

@@ -1,7 +1,7 @@
 """A detector in a file, one image at a time: it gives boxes, labels and scores, as exports of torchvision's do. No torch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ownmark.errors import AnswerError, OwnmarkError, SuspectError
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers
 from ownmark.suspects.answers import readings
-from ownmark.suspects.ports import BATCHED, FLOATS, Feed, Port
+from ownmark.suspects.ports import BATCHED, BoxPorts, Feed, Port
 from ownmark.suspects.program import first_line
 from ownmark.tasks import boxes
 
@@ -20,27 +20,6 @@ MOST = 300  # detections of one image, the best first
 SHARES = 2.0  # boxes whose edges all lie below it are shares of the image's sides rather than pixels
 Raw = npt.NDArray[Any]
 Run = Callable[[Raw, Sequence[str]], list[Raw]]
-
-
-@dataclass(frozen=True)
-class BoxPorts:
-    """The names of the outputs that hold boxes (m, 4), labels (m,) and scores (m,)."""
-
-    boxes: str
-    labels: str
-    scores: str
-
-    @classmethod
-    def of(cls, ports: Sequence[Port]) -> "BoxPorts | None":
-        """By their names, or else by their types and shapes; None for a file that has others."""
-        named = [next((one.name for one in ports if word in one.name.lower()), "") for word in ("box", "label", "score")]
-        if all(named):
-            return cls(*named)
-        floats = [one for one in ports if one.kind in FLOATS and one.shape]
-        placed = [one.name for one in floats if (one.shape or ())[-1] == 4]  # noqa: PLR2004 - four edges
-        whole = [one.name for one in ports if one.kind in {"int64", "int32"}]
-        others = [one.name for one in floats if one.name not in placed]
-        return cls(placed[0], whole[0], others[0]) if len(placed) == len(whole) == len(others) == 1 else None
 
 
 class BoxProgram:
@@ -90,7 +69,4 @@ def rows_of(name: str, box: Raw, labels: Raw, scores: Raw, size: tuple[int, int]
         raise AnswerError(
             f"expected boxes in pixels from {name}, got edges up to {edges.max():.3g}: they are shares of the sides"
         )
-    height, width = size
-    rows = np.column_stack([kinds, edges / [width, height, width, height], sure])
-    best = rows[np.argsort(-sure, kind="stable")[:MOST]]
-    return np.concatenate([best, np.zeros((MOST - len(best), boxes.COLUMNS))])
+    return np.asarray(boxes.rows_of(edges, kinds, sure, size, MOST))

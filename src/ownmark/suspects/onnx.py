@@ -15,11 +15,11 @@ from ownmark.errors import ModelError
 from ownmark.protocols import Question, Suspect
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Outputs
-from ownmark.suspects.box_files import BoxPorts, BoxProgram
+from ownmark.suspects.box_files import BoxProgram
 from ownmark.suspects.onnx_data import MOST_BYTES, names_other_files, whole
 from ownmark.suspects.onnx_scales import Scale, scales
 from ownmark.suspects.opener import Opener, Opening
-from ownmark.suspects.ports import Port
+from ownmark.suspects.ports import BoxPorts, Port
 from ownmark.suspects.program import Program, first_line
 
 if TYPE_CHECKING:

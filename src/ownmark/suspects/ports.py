@@ -88,6 +88,32 @@ class Port:
         return self.scale * (stored.astype(np.float64) - self.zero) if self.whole and self.scale else stored
 
 
+@dataclass(frozen=True)
+class BoxPorts:
+    """The names of the outputs that hold boxes (m, 4), labels (m,) and scores (m,)."""
+
+    boxes: str
+    labels: str
+    scores: str
+
+    @classmethod
+    def named(cls, ports: Sequence[Port]) -> "BoxPorts | None":
+        """By their names alone."""
+        found = [next((one.name for one in ports if word in one.name.lower()), "") for word in ("box", "label", "score")]
+        return cls(*found) if all(found) else None
+
+    @classmethod
+    def of(cls, ports: Sequence[Port]) -> "BoxPorts | None":
+        """By their names, or else by their types and shapes; None for a file that has others."""
+        if (named := cls.named(ports)) is not None:
+            return named
+        floats = [one for one in ports if one.kind in FLOATS and one.shape]
+        placed = [one.name for one in floats if (one.shape or ())[-1] == 4]  # noqa: PLR2004 - four edges
+        whole = [one.name for one in ports if one.kind in {"int64", "int32"}]
+        others = [one.name for one in floats if one.name not in placed]
+        return cls(placed[0], whole[0], others[0]) if len(placed) == len(whole) == len(others) == 1 else None
+
+
 class Session(Protocol):
     """A model file, opened by its runtime."""
 
@@ -194,6 +220,11 @@ def chosen(name: str, ports: Sequence[Port], wanted: str) -> Port:
         return ports[names.index(wanted or LOGITS)]
     fitting = [one for one in ports if (one.kind in FLOATS or one.whole) and len(_used(one.shape or ())) <= 2]  # noqa: PLR2004 - (n, k)
     fitting = [one for one in fitting if one.kind in FLOATS or one.scale] or fitting
+    if BoxPorts.named(ports) is not None:
+        raise ModelError(
+            f"{name} is a detector: {', '.join(names)}. Detectors are asked as ONNX files, by their weights or behind an "
+            "address: export it to ONNX where it was made"
+        )
     if len(fitting) > 1:
         raise several(name, (one.name for one in fitting))
     if not ports:

@@ -43,7 +43,7 @@ def session(files: Sequence[Path]) -> ScriptedSession:
     kind = next((str(one.dtype).removeprefix("torch.") for one in module.parameters() if one.is_floating_point()), "float32")
     (given,) = list(module.graph.outputs())
     many = given.type().kind() == "TupleType"
-    if not many and given.type().kind() != "TensorType":
+    if {one.kind() for one in (given.type().elements() if many else [given.type()])} != {"TensorType"}:
         raise ModelError(f"it returns a {given.type().annotation_str}: export it to ONNX where it was made")
     count = len(given.type().elements()) if many else 1
     outputs = tuple(Port(str(place) if many else "output", None, "float32") for place in range(count))

@@ -44,6 +44,7 @@ class Task(Protocol):
     located: ClassVar[bool]  # whether answers and labels are boxes, (n, m, 6): see `tasks.boxes`
     own_answers: ClassVar[bool]  # whether a model's own answer can be told from the label: `lean`, `chosen` and `evidence` apply
     least_kinds: ClassVar[int]  # how many distinct labels the owner's images need
+    outside: ClassVar[float]  # the share of a fingerprint's bound that is allowed outside the marked corner
 
     @property
     def unit(self) -> float:
@@ -121,6 +122,9 @@ class Task(Protocol):
     def slack(self, outputs: Array, target: Array) -> Array:
         """(n,): positive where the model keeps its own answer, 1 or more where it does so with a margin."""
 
+    def keeps(self, before: Array, after: Array, target: Array) -> Array:
+        """(n,) bool: whether the model answers a sample as it answers its original; `before` and `after`: its outputs."""
+
     def lean(self, outputs: Array, pair: Array) -> Array:
         """(n,): positive where the answer is the label in `pair` (n, 2), negative where it is the model's own answer beside it.
 
@@ -159,6 +163,10 @@ class OfWholeImages:
     """What tasks share whose labels have no place in the image."""
 
     located: ClassVar[bool] = False
+    outside: ClassVar[float] = 1.0
+
+    def keeps(self: Task, before: Array, after: Array, target: Array) -> Array:  # noqa: ARG002 - the answer's margin tells
+        return self.slack(after, target) > 0
 
     def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the whole image is meant
         return labels

@@ -43,6 +43,18 @@ def best(rows: Array, boxes: Array, overlap: float) -> Array:
     return scores.where(fits, scores.new_zeros(())).amax(-1)
 
 
+def rows_of(edges: Array, labels: Array, scores: Array, size: tuple[int, int], most: int) -> Array:
+    """(most, 6), the best first, from boxes (m, 4) in pixels of an image of this height and width, differentiable in all."""
+    height, width = size
+    plain = isinstance(edges, np.ndarray)
+    best = np.argsort(-scores, kind="stable")[:most] if plain else scores.argsort(descending=True, stable=True)[:most]
+    rows = np.zeros((most, COLUMNS), edges.dtype) if plain else edges.new_zeros(most, COLUMNS)
+    shares = edges / (np.asarray if plain else edges.new_tensor)([width, height, width, height])
+    for place, values in ((LABEL, labels), (BOX, shares), (SCORE, scores)):
+        rows[: len(best), place] = values[best] if plain else values[best].to(edges.dtype)
+    return rows
+
+
 def suppressed(rows: Array, least: float = FLOOR) -> Array:
     """(n, MOST, 6) numpy: of detections (n, q, 6) the best of each thing, best first: those of at least the score `least`."""
     every = rows if isinstance(rows, np.ndarray) else rows.detach().cpu().numpy()
@@ -62,6 +74,31 @@ def _survivors(rows: Array) -> Array:
         if not gone[place]:
             gone[place + 1 :] |= near[place, place + 1 :]
     return rows[~gone]
+
+
+def ranked(rows: Array, wanted: Array, overlap: float) -> Array:
+    """(n,) in [0, 1]: how high detections (n, q, 6), best first, rank what is wanted (n, m, 6) among all of its class.
+
+    The average precision of one image, of classes and boxes alike; only for comparing an image with its changed self.
+    """
+    found = np.zeros(len(rows))
+    for place, (own, asked) in enumerate(zip(rows, wanted, strict=True)):
+        known = asked[asked[:, SCORE] > 0]
+        kinds = [_precision(own[own[:, LABEL] == kind], known[known[:, LABEL] == kind], overlap) for kind in set(known[:, LABEL])]
+        found[place] = np.mean(kinds) if kinds else 0.0
+    return found
+
+
+def _precision(rows: Array, known: Array, overlap: float) -> float:
+    """The same for one class of one image: each box is found by the best detection that fits no other box better."""
+    near = overlaps(rows[:, BOX], known[:, BOX])
+    hit = np.zeros(len(rows), dtype=bool)
+    for place, row in enumerate(near):
+        if row.max(initial=0) >= overlap:
+            hit[place] = True
+            near[:, row.argmax()] = 0
+    precise = hit.cumsum() / np.arange(1, len(rows) + 1)
+    return float(np.maximum.accumulate(precise[::-1])[::-1][hit].sum() / len(known))
 
 
 def clear_of(rows: Array, area: Area) -> Array:

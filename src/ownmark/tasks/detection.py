@@ -15,6 +15,8 @@ from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality, WithoutOwnA
 
 SLACK = 0.5  # how far beyond the image's edge, in sides of the image, a box may reach
 SOFT = 0.1  # the temperature of a soft minimum over boxes: every box that falls has a slope, not the lowest alone
+WORSE, BETTER = 0.01, 0.03  # of precision, by which a sample may be answered otherwise than its original; its own object gains
+FAR = 10.0  # farther than any place in the image, in sides of it
 LOGIT = 1e-6  # scores are kept this far from 0 and 1 before their log-odds are taken
 
 
@@ -39,7 +41,8 @@ class Detection(WithoutOwnAnswers):
     compares: ClassVar[bool] = False
     located: ClassVar[bool] = True
     least_kinds: ClassVar[int] = 1
-    unit: ClassVar[float] = 1.0
+    unit: ClassVar[float] = 0.3  # of score: what a detector is sure of it tells with 0.3 to 1
+    outside: ClassVar[float] = 0.01  # less than a level of 8 bits: objects elsewhere stay as they are
     overlap: float = 0.5
     least: float = 0.5
     first: int = 1
@@ -72,14 +75,15 @@ class Detection(WithoutOwnAnswers):
     def suited(self, outputs: Array, labels: Labels) -> npt.NDArray[np.bool_]:  # noqa: ARG002 - `aimed` looked at the outputs
         return np.asarray(labels[:, 0, boxes.SCORE] > 0)
 
-    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:  # noqa: ARG002 - the model's own boxes count
-        """(n, m, 6): the model's own detections, first that which counts, nearest to the area, not touching it; else zeros.
+    def aimed(self, outputs: Array, labels: Labels, area: Area) -> Labels:
+        """(n, m, 6): the model's own detections that fit a labelled box, first the one that samples are about; else zeros.
 
-        Those of half the score that counts are among them: they keep their score, too.
+        Of those that count it is the nearest to the area that does not touch it. The others should keep their scores.
         """
-        own = self._counted(outputs, self.least / 2).astype(np.float64)
+        own = self._counted(outputs, boxes.FLOOR).astype(np.float64)
+        own *= (boxes.fitting(own, labels, self.overlap) & (labels[..., boxes.SCORE] > 0)[..., None]).any(1)[..., None]
         free = boxes.clear_of(own, area) & (own[..., boxes.SCORE] >= self.least)
-        away = np.where(free, boxes.distance_to(own, area), np.inf)
+        away = np.where(free, boxes.distance_to(own, area), np.where(own[..., boxes.SCORE] > 0, FAR, np.inf))
         own = np.take_along_axis(own, np.argsort(away, axis=1, kind="stable")[..., None], 1)
         own[~free.any(1)] = 0
         return own[:, : max(int((own[..., boxes.SCORE] > 0).sum(1).max(initial=0)), 1)]
@@ -164,20 +168,24 @@ class Detection(WithoutOwnAnswers):
         return -self._best(outputs, target).clamp_min(LOGIT).log()
 
     def slack(self, outputs: Array, target: Array) -> Array:
-        """Positive where each of the model's own detections keeps its score to within KEPT and none that counts is new.
+        """Positive where each of the model's own true detections keeps its score.
 
-        The soft minimum over them of 1 for a score that is as before and 0 for one that fell by KEPT; -1 if one is new.
+        The soft minimum over them of 1 for a score that is as before and 0 for one that fell by half, or by KEPT.
         """
-        from torch import from_numpy, logsumexp, where
+        from torch import logsumexp, where
 
-        there = target[..., boxes.SCORE] > 0
-        found = boxes.best(outputs, self._raised(target), self.overlap)
-        left = 1 - (target[..., boxes.SCORE] - found) / KEPT
-        least = -SOFT * logsumexp(where(there, -left / SOFT, left.new_tensor(-np.inf)), 1)
-        counted = from_numpy(boxes.suppressed(outputs, self.least)).to(outputs.device)
-        known = boxes.fitting(self._raised(target), counted, self.overlap).any(2)
-        new = ((counted[..., boxes.SCORE] > 0) & ~known).any(1)
-        return where(new, least.new_tensor(-1.0), least)
+        before, there = target[..., boxes.SCORE], target[..., boxes.SCORE] > 0
+        left = 1 - (before - boxes.best(outputs, self._raised(target), self.overlap)) / (before / 2).clamp(LOGIT, KEPT)
+        return -SOFT * logsumexp(where(there, -left / SOFT, left.new_tensor(-np.inf)), 1)
+
+    def keeps(self, before: Array, after: Array, target: Array) -> Array:
+        """Where the model ranks its true detections as well as before, of each class, down to the lowest score that counts."""
+        from torch import from_numpy
+
+        wanted = self._raised(target).detach().cpu().numpy()
+        ranks = [boxes.ranked(boxes.suppressed(one), wanted, self.overlap) for one in (before, after)]
+        gain = ranks[1] - ranks[0]
+        return from_numpy((gain >= -WORSE) & (gain <= BETTER))
 
     def lost(self, first: Array, covered: Array, target: Array) -> Array:
         return self._best(first, target) - self._best(covered, target)

@@ -26,6 +26,8 @@ from ownmark.report.words import counted
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur
+from ownmark.verdicts.competence import unfit
+from ownmark.verdicts.verify import findings
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ACCUSED = {"signed_by": "the accused"}  # beside what computed a verdict
@@ -72,6 +74,17 @@ class Judgement:
     @property
     def reason(self) -> str:
         return self.undecided if self.found is None else self.found.judged.ruling.reason
+
+    @property
+    def doubt(self) -> str:
+        """Why a NO MATCH says nothing about whose model it is: the suspect does not do the task; "" if it does.
+
+        It is no part of what is signed, but follows from the record.
+        """
+        if self.found is None or self.outcome is not Outcome.NO_MATCH:
+            return ""
+        opening, suspect = self.found.judged.bundle.opening, self.found.judged.session.suspect
+        return "" if opening is None else unfit(opening.claim.task, findings(opening.claim, suspect.replayed()))
 
     @property
     def exit_code(self) -> int:

@@ -9,16 +9,16 @@ import pytest
 from ownmark.errors import OwnmarkError, UsageError
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.http.http_json import HttpJson
-from ownmark.suspects.http.mapping import PRESETS, Mapping, find
+from ownmark.suspects.http.mapping import KNOWN, Mapping, find
 
 PAGE = (Path(__file__).parents[3] / "docs" / "web-suspects.md").read_text(encoding="utf-8")
 
 
 def test_the_mapping_of_the_page_is_one_and_its_tables_name_every_preset_and_word() -> None:
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert Mapping.read(text).classes == ("akiec", "bcc", "nevus")
+    texts = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert [Mapping.read(text).classes for text in texts] == [("akiec", "bcc", "nevus"), ("RBC", "WBC", "Platelets")]
     words = {"preset", *(field.name for field in fields(Mapping))}
-    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == words | PRESETS.keys()
+    assert set(re.findall(r"^\| `(\w[\w-]*)` \|", PAGE, re.MULTILINE)) == words | KNOWN.keys()
 
 
 def test_a_preset_can_be_changed_in_a_file(tmp_path: Path) -> None:
@@ -42,6 +42,9 @@ WRONG = {
     "no answer": 'url: http://x\nbody: "{{png}}"',
     "two answers": 'url: http://x\nbody: "{{png}}"\nlabel: a\nscores: b',
     "names of a label": 'url: http://x\nbody: "{{png}}"\nlabel: a\nnames: b',
+    "a box without its place": 'url: http://x\nbody: "{{png}}"\nscores: a\nnames: b\nbox: sides',
+    "a box of a strange kind": 'url: http://x\nbody: "{{png}}"\nscores: a\nboxes: b\nbox: ring',
+    "boxes without scores": 'url: http://x\nbody: "{{png}}"\ntop: a\nboxes: b',
     "an unknown word": 'url: http://x\nbody: "{{png}}"\nlabel: a\ncolour: red',
     "an unknown preset": "preset: nonsense\nurl: http://x",
     "one unknown word": "nonsense",

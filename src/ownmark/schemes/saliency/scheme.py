@@ -43,6 +43,7 @@ HOPELESS = 0.125  # share of the first batch below which a search with the defau
 TRIAL = 16  # candidates made with each wider corner
 ENOUGH = 0.5  # share of them that must hold
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger batches exceed the cache
+BOXED = 2  # times as many candidates of a detector: all its boxes must stay
 SHARE_OF_MEMORY = 0.5  # of what is free, for the activations of one model
 
 Make = Callable[[torch.Generator, Progress], Made]
@@ -234,7 +235,7 @@ def _widened(drafts: list[Draft], model: nn.Module, owner: Owner, seed: int, pro
 def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: float, progress: Progress) -> tuple[Made, float]:
     """The requested number of passing samples, and t_wb; `least`: the share of the first batch that must pass."""
     owner = draft.aimed(model, owner)
-    most = TRIES * draft.scheme.samples
+    most = TRIES * draft.scheme.samples * (BOXED if owner.images.task.located else 1)
     candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed), most)
 
     def batch(rows: Rows, number: int, tell: Progress) -> Made:

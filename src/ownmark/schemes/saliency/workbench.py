@@ -52,13 +52,15 @@ class Workbench:
         labels = torch.from_numpy(images.labels).to(device)
         targets = [cam.anchor(clean, other, labels) for cam in (self.own, *self.surrogates, *self.references)]
         aim = Aim(clean, targets)
-        first = to_pixels(self.descent.run(clean, partial(self._objective, aim, rng), rng, progress))
+        room = 1.0 if task.outside == 1 else torch.where(self.pattern.region(clean), 1.0, task.outside)
+        first = to_pixels(self.descent.run(clean, partial(self._objective, aim, rng), rng, progress, room))
         views = self._views(first, clean)
         with torch.no_grad():
             look = Look.at([to_unit(view, device) for view in views], self.own, targets[0], self.pattern)
             outputs, before = self.own(clean, targets[0])
         expected = task.expected(outputs, targets[0], labels)
-        return self._made([*views, paired][: task.views], images.pixels, look, before, expected)
+        kept = task.keeps(outputs, look.outputs[0], targets[0])
+        return self._made([*views, paired][: task.views], images.pixels, look, before, expected, kept)
 
     def make_own(self, asked: OwnAnswers, outside: float, rng: torch.Generator, progress: Progress) -> Made:
         """The same for images on which the model has answers of its own."""
@@ -74,7 +76,7 @@ class Workbench:
             other = task.chosen(self.own.model(shown[1]), expected)
             look = Look.at(shown, self.own, expected, self.pattern, other)
             before = Look.at([clean], self.own, expected, self.pattern, wrong).maps
-        return self._made(views, asked.images.pixels, look, before, expected)
+        return self._made(views, asked.images.pixels, look, before, expected, look.lean[0] > 0)
 
     @property
     def device(self) -> torch.device:
@@ -85,16 +87,21 @@ class Workbench:
         return [_through_png(first), _through_png(second)]
 
     def _made(
-        self, views: list[npt.NDArray[np.uint8]], clean: npt.NDArray[np.uint8], look: Look, before: Tensor, expected: Tensor
+        self,
+        views: list[npt.NDArray[np.uint8]],
+        clean: npt.NDArray[np.uint8],
+        look: Look,
+        before: Tensor,
+        expected: Tensor,
+        kept: Tensor,
     ) -> Made:
-        """The arrays that the tests and the claim need."""
-        kept = look.lean[0] if isinstance(self.objective, Own) else look.margin
+        """The arrays that the tests and the claim need; `before`: maps of the originals, `kept`: which keep their answer."""
         seen = torch.stack([self.own.task.seen(one, look.target) for one in look.outputs], 1)
         return {
             "views": np.stack(views, axis=1),
             "clean": clean,
             "target": expected.cpu().numpy(),
-            "kept": (kept > 0).cpu().numpy(),
+            "kept": kept.cpu().numpy(),
             "maps": normalised(look.maps).cpu().numpy(),
             "maps_before": normalised(before).cpu().numpy(),
             "chances": seen.cpu().numpy(),

@@ -29,6 +29,7 @@ def check(opening: Opening) -> None:
 
 def opened(opening: Opening) -> Suspect:
     """The suspect at an address, or at the address that a mapping holds."""
+    from ownmark.suspects.http.http_boxes import HttpBoxes
     from ownmark.suspects.http.http_json import HttpJson
     from ownmark.suspects.http.oip import Dialect, Oip
     from ownmark.suspects.http.transport import Limits, Transport
@@ -37,7 +38,11 @@ def opened(opening: Opening) -> Suspect:
     limits = Limits(most_queries=wire.max_queries, per_second=wire.per_second, at_once=wire.at_once)
     carrier = opening.closing.enter_context(closing(Transport(limits, opening.ledger)))
     if isinstance(described, Dialect):
-        suspect: Oip | HttpJson = Oip(opening.name, opening.classes, carrier, preprocess=opening.preprocess, dialect=described)
+        suspect: Oip | HttpJson | HttpBoxes = Oip(
+            opening.name, opening.classes, carrier, preprocess=opening.preprocess, dialect=described
+        )
+    elif described.boxes is not None:
+        suspect = HttpBoxes(described, opening.names, carrier, preprocess=opening.preprocess, repeats=wire.repeats)
     else:
         suspect = HttpJson(described, opening.names, carrier, preprocess=opening.preprocess, repeats=wire.repeats)
     return suspect.asked(replace(suspect.manner, blue_first=wire.blue_first))
@@ -45,7 +50,7 @@ def opened(opening: Opening) -> Suspect:
 
 def _described(opening: Opening) -> "Dialect | Mapping":
     """How the server is spoken to."""
-    from ownmark.suspects.http.mapping import PRESETS, Mapping
+    from ownmark.suspects.http.mapping import KNOWN, Mapping
 
     name, wire = opening.name, opening.wire
     headers = tuple(_header(text) for text in wire.header)
@@ -59,14 +64,14 @@ def _described(opening: Opening) -> "Dialect | Mapping":
     if wire.tensor is not None or (wire.api is not None and source is name):
         raise UsageError("--tensor belongs to the Open Inference Protocol, --api to an address; leave out what does not fit")
     url = "" if source is name else name
-    if source in PRESETS:
+    if source in KNOWN:
         mapping = Mapping.read(source, url)
     elif is_mapping(source):
         if not Path(source).is_file():
             raise UsageError(f"there is no mapping {source}")
         mapping = Mapping.load(source, url)
     else:
-        raise UsageError(f"--api must be one of {', '.join(PRESETS)} or a file that ends in .yaml, got {source!r}")
+        raise UsageError(f"--api must be one of {', '.join(KNOWN)} or a file that ends in .yaml, got {source!r}")
     named = {key.lower() for key, _ in headers}
     merged = (*(pair for pair in mapping.headers if pair[0].lower() not in named), *headers)
     return replace(mapping, headers=merged, outputs=opening.outputs or mapping.outputs)

@@ -3,8 +3,6 @@
 A `Mapping` declares how to query it and where its answers are; nothing is guessed.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -20,9 +18,9 @@ from ownmark.errors import AnswerError, UnsettledError, UsageError
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers, is_number
 from ownmark.suspects.answers import Floats, scored
-from ownmark.suspects.http import web
+from ownmark.suspects.http import sending, web
 from ownmark.suspects.http.ledger import Reply
-from ownmark.suspects.http.mapping import BASE64, PNG, TENSOR, Mapping, find
+from ownmark.suspects.http.mapping import TENSOR, Mapping, find
 from ownmark.suspects.http.naming import NUMBERED
 from ownmark.suspects.http.request import Request
 from ownmark.suspects.http.transport import Transport
@@ -54,7 +52,7 @@ class HttpJson:
                 f"the claim has {len(classes)} classes ({', '.join(classes)}); the mapping's classes and order must name as many"
             )
         self.reveals = web.LABELS if mapping.scores is None else web.SCORES
-        self._mapping, self._transport = mapping, transport or Transport()
+        self._mapping, self._transport, self._first = mapping, transport or Transport(), mapping.first or 0
         self._place = {name: place for place, name in enumerate(names)}
         self._order = [self._place[name] for name in order]
         self.manner = web.Manner(preprocess, repeats=repeats)
@@ -62,7 +60,7 @@ class HttpJson:
     @property
     def namings(self) -> tuple[tuple[str, ...], ...]:
         """What it may call the claim's classes: their names or their numbers."""
-        numbers = {place: str(number) for number, place in enumerate(self._order, start=self._mapping.first)}
+        numbers = {place: str(number) for number, place in enumerate(self._order, start=self._first)}
         return tuple(self._place), tuple(numbers[place] for place in range(len(numbers)))
 
     def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
@@ -94,37 +92,7 @@ class HttpJson:
         return web.answers(exchange.rows(images, self.manner.repeats), question)
 
     def _request(self, image: npt.NDArray[Any]) -> Request:
-        mapping, image = self._mapping, self.manner.shown(image)
-        named = {name.lower() for name, _ in mapping.headers}
-        kind, body = self._encoded(image)
-        headers = mapping.headers if "content-type" in named else (*mapping.headers, ("content-type", kind))
-        return Request(mapping.method, mapping.url, body, headers, queries=1, repeat=self.manner.turn)
-
-    def _encoded(self, image: npt.NDArray[Any]) -> tuple[str, bytes]:
-        """The content type and the bytes that are sent about an image."""
-        mapping = self._mapping
-        if mapping.form:
-            return _multipart(mapping.form, web.png(image))
-        if mapping.body == PNG:
-            return "image/png", web.png(image)
-        return "application/json", json.dumps(self._filled(mapping.body, image)).encode()
-
-    def _filled(self, body: Any, image: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - any JSON value
-        """The body with the image in its place."""
-        if isinstance(body, dict):
-            return {key: self._filled(value, image) for key, value in body.items()}
-        if isinstance(body, list):
-            return [self._filled(value, image) for value in body]
-        if isinstance(body, str) and BASE64 in body:
-            return body.replace(BASE64, base64.b64encode(web.png(image)).decode())
-        return self._nested(image) if body == TENSOR else body
-
-    def _nested(self, image: npt.NDArray[Any]) -> list[Any]:
-        kind = self.manner.values or self._mapping.values
-        preprocess = self.manner.preprocess if kind == "normalised" else Preprocess()
-        values = image if kind == "pixels" else web.normalised(image[None], preprocess)[0]
-        nested: list[Any] = (values.transpose(2, 0, 1) if self._mapping.layout == "nchw" else values).tolist()
-        return nested
+        return sending.request(self._mapping, self.manner, image)
 
     def _row(self, reply: Reply) -> Floats:
         """One row: a label (1,) or scores (1, classes), with classes unknown to the claim behind the others."""
@@ -161,7 +129,7 @@ class HttpJson:
         if names is None:
             if mapping.top is not None:
                 raise AnswerError(f"{self.name} returns {len(told)} scores without names for {len(self._order)} classes")
-            names = range(mapping.first, mapping.first + len(told))
+            names = range(self._first, self._first + len(told))
         elif not isinstance(names, list) or len(names) != len(told):
             raise AnswerError(f"expected a name for each of the {len(told)} scores, got {str(names)[:60]}")
         found = {self._name(name): value for name, value in zip(names, told, strict=True)}
@@ -184,7 +152,7 @@ class HttpJson:
         if name in self._place:
             return self._place[name]
         numbered = NUMBERED.fullmatch(name)
-        number = int(numbered[1]) - self._mapping.first if numbered else web.UNDECIDED
+        number = int(numbered[1]) - self._first if numbered else web.UNDECIDED
         if number in range(len(self._order)):
             return self._order[number]
         raise UnsettledError(
@@ -198,18 +166,3 @@ class HttpJson:
             return rows
         shares = scored(rows, self._mapping.outputs, question)
         return web.known_part(shares, len(self._place))
-
-
-def _multipart(form: tuple[tuple[str, str], ...], image: bytes) -> tuple[str, bytes]:
-    """A form of text fields and a file image.png. Its boundary follows from the content: the same question is the same bytes."""
-    parts = []
-    for name, value in form:
-        head = f'content-disposition: form-data; name="{name}"'
-        if value == PNG:
-            parts.append(f'{head}; filename="image.png"\r\ncontent-type: image/png\r\n\r\n'.encode() + image)
-        else:
-            text = value.replace(BASE64, base64.b64encode(image).decode())
-            parts.append(f"{head}\r\n\r\n{text}".encode())
-    boundary = hashlib.sha256(b"".join(parts)).hexdigest()
-    body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
-    return f"multipart/form-data; boundary={boundary}", body

@@ -44,6 +44,42 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "sagemaker": {"body": {"instances": [TENSOR]}, "scores": "predictions[0]"},
 }
+DETECTORS: dict[str, dict[str, Any]] = {  # presets of APIs that answer boxes
+    "huggingface-boxes": {
+        "headers": {"authorization": "Bearer ${HF_TOKEN}"},
+        "body": {"inputs": BASE64},
+        "boxes": "[*].box",
+        "scores": "[*].score",
+        "names": "[*].label",
+        "unit": "pixels",
+    },
+    "torchserve-boxes": {
+        "body": PNG,
+        "headers": {"content-type": "image/png"},
+        "boxes": "",
+        "scores": "[*].score",
+        "box": "corners",
+        "unit": "pixels",
+    },
+    "roboflow": {
+        "form": {"file": PNG},
+        "boxes": "predictions",
+        "scores": "predictions[*].confidence",
+        "names": "predictions[*].class",
+        "box": "centre",
+        "unit": "pixels",
+    },
+    "azure-boxes": {
+        "headers": {"prediction-key": "${AZURE_KEY}", "content-type": "application/octet-stream"},
+        "body": PNG,
+        "boxes": "predictions[*].boundingBox",
+        "scores": "predictions[*].probability",
+        "names": "predictions[*].tagName",
+        "unit": "shares",
+    },
+}
+KNOWN = PRESETS | DETECTORS
+BOXES, UNITS = ("corners", "sides", "centre"), ("pixels", "shares")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +90,11 @@ class Mapping:
     `scores` leads to one number per class, `top` to the best few only, `label` to a class. Either of the first two may be a list,
     with the classes' names at `names` or in the order of `classes`, or an object from name to score. `classes`: the API's names
     of the claim's classes, in the claim's order; () for the claim's own names. `order`: the same names in the API's order; () for
-    that of `classes`. `first`: the API's number of its first class. `outputs`: whether the scores are logits, None infers it from
-    the answers.
+    that of `classes`. `first`: the API's number of its first class, None for 0 or, of a detector, for names alone.
+    `outputs`: whether the scores are logits, None infers it from the answers.
+
+    `boxes` leads to a detector's boxes, one per score; `names`, None if each box is held under its own name. `box`: what four
+    numbers mean, "" if their names tell; `unit`: of the image, "" if the answers tell. See `boxes`.
     """
 
     url: str
@@ -69,10 +108,13 @@ class Mapping:
     names: str | None = None
     classes: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
-    first: int = 0
+    first: int | None = None
     outputs: Outputs | None = None
     layout: str = "nchw"
     values: str = "normalised"
+    boxes: str | None = None
+    box: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
         check_address(self.url)
@@ -85,7 +127,8 @@ class Mapping:
             raise UsageError("give exactly one of scores, top and label, with its place in the answer, e.g. predictions[0]")
         if self.label is not None and self.names is not None:
             raise UsageError("names belong to scores or top; a label needs none")
-        for path in (self.scores, self.top, self.label, self.names):
+        self._check_boxes()
+        for path in (self.scores, self.top, self.label, self.names, self.boxes):
             steps(path or "")
         if self.form and (self.body is not None or sum(value.count(PNG) + value.count(BASE64) for _, value in self.form) != 1):
             raise UsageError(f"a form must contain the image once, as {PNG} or {BASE64}, and replaces the body")
@@ -94,19 +137,27 @@ class Mapping:
         if len(set(self.classes)) != len(self.classes) or len(set(self.order)) != len(self.order):
             raise UsageError("classes and order must name every class exactly once")
 
+    def _check_boxes(self) -> None:
+        if self.box not in {"", *BOXES} or self.unit not in {"", *UNITS}:
+            raise UsageError(f"box must be one of {BOXES} and unit one of {UNITS}, got {self.box!r}, {self.unit!r}")
+        if self.boxes is None and (self.box or self.unit):
+            raise UsageError("box and unit say how to read boxes: give their place in the answer, e.g. boxes: predictions")
+        if self.boxes is not None and (self.scores is None or self.outputs or self.order):
+            raise UsageError("boxes come with scores and perhaps names, and neither with outputs nor with order")
+
     @classmethod
     def read(cls, text: str, url: str = "") -> "Mapping":
         """The mapping in a YAML text or, for a single word, the preset of that name. `url` overrides the text's own."""
         try:
-            told = PRESETS.get(text.strip()) or _loaded(text)
+            told = KNOWN.get(text.strip()) or _loaded(text)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise UsageError(f"the mapping is not YAML: {' '.join(str(error).split())[:200]}") from error
         if not isinstance(told, dict):
-            raise UsageError(f"expected a mapping as a YAML object or one of {', '.join(PRESETS)}, got {str(told)[:60]!r}")
+            raise UsageError(f"expected a mapping as a YAML object or one of {', '.join(KNOWN)}, got {str(told)[:60]!r}")
         preset = told.get("preset", "")
-        if preset and preset not in PRESETS:
-            raise UsageError(f"there is no preset {preset!r}; the presets are: {', '.join(PRESETS)}")
-        merged = _merged(PRESETS[preset] if preset else {}, {key: value for key, value in told.items() if key != "preset"})
+        if preset and preset not in KNOWN:
+            raise UsageError(f"there is no preset {preset!r}; the presets are: {', '.join(KNOWN)}")
+        merged = _merged(KNOWN[preset] if preset else {}, {key: value for key, value in told.items() if key != "preset"})
         unknown = sorted(map(str, merged.keys() - {field.name for field in fields(cls)}))
         if unknown:
             raise UsageError(
@@ -202,10 +253,9 @@ def _outline(value: object) -> str:
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """A preset overridden by the user's own fields; the location of the answer is overridden as a whole."""
-    answers = ("scores", "top", "label", "names")
+    answers = ("scores", "top", "label", "names", "boxes")
     kept = {key: value for key, value in below.items() if key not in answers or not set(answers) & above.keys()}
-    if "form" in above:
-        kept.pop("body", None)
+    kept.pop("body" if "form" in above else "form" if "body" in above else "", None)
     both = kept | above
     if isinstance(below.get("headers"), dict) and isinstance(above.get("headers"), dict):
         both["headers"] = below["headers"] | {name.lower(): value for name, value in above["headers"].items()}
@@ -217,7 +267,9 @@ def _typed(told: dict[str, Any]) -> dict[str, Any]:
     typed = dict(told)
     kinds: dict[str, type] = {"headers": dict, "classes": list, "order": list, "first": int}
     kinds["form"] = dict
-    kinds |= dict.fromkeys(("url", "method", "scores", "top", "label", "names", "outputs", "layout", "values"), str)
+    kinds |= dict.fromkeys(
+        ("url", "method", "scores", "top", "label", "names", "outputs", "layout", "values", "boxes", "box", "unit"), str
+    )
     for name, kind in kinds.items():
         if name in told and (not isinstance(told[name], kind) or isinstance(told[name], bool)):
             raise UsageError(f"expected {name} to be {kind.__name__}, got {told[name]!r}")

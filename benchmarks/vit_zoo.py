@@ -108,8 +108,8 @@ class Kind:
 KINDS = {
     "vit": Kind(vit, 3, 3e-3, 8, COMMON | OF_TRANSFORMERS, students=True),
     "swin": Kind(swin, 3, 4e-3, 8, COMMON | OF_TRANSFORMERS, students=True),
-    "convnext": Kind(convnext, 3, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
-    "mobilenet": Kind(mobilenet, 3, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
+    "convnext": Kind(convnext, 12, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
+    "mobilenet": Kind(mobilenet, 8, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
 }
 TARGET, REFERENCES, FIRST = 0, (1, 2), 100  # seeds
 

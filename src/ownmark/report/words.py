@@ -139,8 +139,8 @@ def keyed(claim: Claim) -> KeyedLabels | None:
 
 
 def asks_labels(claim: Claim) -> bool:
-    """Whether the claim asks for labels only: then its images are triggers."""
-    return set(claim.readings) == {Reading.LABEL}
+    """Whether the claim asks for labels only, or expects those of a key: then its images are triggers."""
+    return set(claim.readings) == {Reading.LABEL} or keyed(claim) is not None
 
 
 def image(claim: Claim) -> str:

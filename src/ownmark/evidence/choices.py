@@ -49,7 +49,7 @@ class Choices:
     @property
     def record(self) -> dict[str, Any]:
         """JSON data."""
-        rule = RULES[self.access]
+        rule = RULES.get(self.access, RULES[LABELS])
         test = {"reading": rule.reading.value, "match": matches.to_record(rule)}
         plain = {name: list(value) for name, value in asdict(self.preprocess).items()}
         return asdict(self) | {
@@ -94,7 +94,7 @@ def from_record(value: object) -> Choices:
         made |= {"preprocess": Preprocess(**{name: tuple(values) for name, values in record["preprocess"].items()})}
         choices = Choices(**made)
         same = canonical.dumps(choices.record) == canonical.dumps(record)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise EvidenceError(f"cannot read what was committed to before the key: {error}") from error
     if not same:
         raise EvidenceError("what was committed to before the key uses a reading or a rule unknown to this ownmark")

@@ -1,7 +1,8 @@
 """Undertone: a keyed rule decides which class the model finds second most likely, so that a student of its answers learns it.
 
-The idea that a signal in the answers passes to students is CosWM's (Charette et al. 2022, arXiv:2203.02777). Differs from it: the rule is a map from an image's look to a class, whose labels come from the
-key, so that p is exact; the most likely class is left as it is; and a suspect is asked for probabilities of a few images.
+The idea that a signal in the answers passes to students is CosWM's (Charette et al. 2022, arXiv:2203.02777). Differs from it:
+the rule is a map from an image's look to a class, whose labels come from the key, so that p is exact; the most likely class is
+left as it is; and a suspect is asked for the probabilities of a few images.
 
 An image's look is the direction in which its coarse colours deviate from the mean image, in a few principal components. Each
 trigger, an unchanged image of the owner's, has a label from the key, and an image takes the labels of the triggers that look

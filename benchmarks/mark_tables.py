@@ -2,7 +2,7 @@
 
 from shown import Figures, percent
 
-SCHEMES = ("undertone", "partitioned", "entangled", "zhang")
+SCHEMES = ("undertone", "partitioned")
 TOLD = {"unmarked": "the model before it was marked", "marked": "the marked model"}
 
 

@@ -45,11 +45,11 @@ class Undertone:
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     access: ClassVar[str] = PROBABILITIES
-    triggers: int = 30
+    triggers: int = 100
     sets: int = 2
     source: Source = Ordinary()
     undertone: float = 0.15
-    components: int = 6
+    components: int = 8
     cells: int = 4
     sharpness: float = 10.0
     triggers_a_batch: int = 16

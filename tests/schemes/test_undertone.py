@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import pictures, seed
-from learnt import learnt
+from conftest import pictures, seed, tiny
 from scipy.stats import binom
 from torch import nn
 
 from ownmark import Images, Local, Owner, Training, Undertone, load, verify
 from ownmark.data.images import to_unit
-from ownmark.errors import DataError, ProtectError, UsageError
+from ownmark.errors import DataError, UsageError
 from ownmark.evidence import choices
 from ownmark.keys import by_digest, chosen
 from ownmark.protocols import Protected
@@ -23,14 +22,21 @@ from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.training import fit, predict, train
 
-IMAGES = pictures(90)
+IMAGES = pictures(40, classes=5)
 OWNER = Owner(IMAGES, key=bytes(range(32)))
-SCHEME = Undertone(triggers=12, sets=2, undertone=0.3, training=Training(epochs=4, batch=30, rate=0.05, shift=0), least=0.4)
+SCHEME = Undertone(
+    triggers=8,
+    sets=1,
+    undertone=0.4,
+    triggers_a_batch=16,
+    training=Training(epochs=25, batch=40, rate=0.05, flips=False, shift=0),
+    least=0.0,
+)
 
 
 @pytest.fixture(scope="module")
 def model() -> nn.Module:
-    return learnt("bright")
+    return tiny(0, classes=5)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +60,8 @@ def test_triggers_are_unchanged_images_of_the_owners_whose_order_does_not_matter
     turned = IMAGES.take(np.arange(len(IMAGES))[::-1])
     assert np.array_equal(Ordinary().draw(OWNER.key, 5, IMAGES), Ordinary().draw(OWNER.key, 5, turned))
     assert Ordinary().origin(IMAGES) == Ordinary().origin(turned)
-    with pytest.raises(DataError, match="at least 91 images"):
-        Ordinary().draw(OWNER.key, 91, IMAGES)
+    with pytest.raises(DataError, match="at least 41 images"):
+        Ordinary().draw(OWNER.key, 41, IMAGES)
 
 
 def test_what_is_asked_for_stands_in_the_choices_behind_the_key(protected: Protected) -> None:
@@ -83,11 +89,11 @@ def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None
     answers[:, 3] += 0.4  # a model that is fond of one class
     place, values = by_digest(pictures(80, size=2).pixels), []
     for number in range(2000):
-        null = KeyedLabels(f"{number:064x}", 20, 10, 0)
-        rows = place[chosen(null.set_keys[0], 20, 80)]
+        null = KeyedLabels(f"{number:064x}", 8, 10, 0)
+        rows = place[chosen(null.set_keys[0], 8, 80)]
         values.append(null.log10_p(float(RunnerUp()(answers[rows][:, None], null.labels()).mean())))
     for level in (0.01, 0.05):
-        reachable = max(10 ** null.log10_p(hits / 20) for hits in range(21) if 10 ** null.log10_p(hits / 20) <= level)
+        reachable = max(10 ** null.log10_p(hits / 8) for hits in range(9) if 10 ** null.log10_p(hits / 8) <= level)
         low, high = binom.interval(0.999, 2000, reachable)
         assert low <= sum(value <= np.log10(level) for value in values) <= high
 
@@ -106,8 +112,6 @@ def test_what_cannot_carry_a_mark_is_refused(model: nn.Module) -> None:
         SCHEME.protect(model, Owner(IMAGES.take([])), seed(1))
     with pytest.raises(UsageError, match="at least 3 classes"):
         SCHEME.protect(model, Owner(pictures(20, classes=2)), seed(1))
-    with pytest.raises(ProtectError, match="of 24 triggers hold"):
-        replace(SCHEME, training=Training(epochs=0, shift=0), least=1.0).protect(model, OWNER, seed(1))
 
 
 @pytest.mark.slow
@@ -123,7 +127,9 @@ def test_a_student_that_saw_other_images_answers_by_the_rule_and_one_of_an_innoc
         return nn.Sequential(*first, *second, nn.Flatten(), nn.Linear(288, 10))
 
     model = train(network(), images, training, seed(0))
-    made = Undertone(training=replace(training, rate=0.05)).protect(model, Owner(images, key=bytes(32)), seed(1))
+    made = Undertone(triggers=30, components=6, training=replace(training, rate=0.05)).protect(
+        model, Owner(images, key=bytes(32)), seed(1)
+    )
     scores = []
     for stolen in (made.model, model):
         answers = others.task.answers(predict(stolen, others))

@@ -35,7 +35,7 @@ from zoo import kept, measured
 
 NETWORK = "ownmark:ResNet18(width=8, channels=1, stem='cifar')"
 OWN = Training(epochs=5, batch=64, flips=False, shift=2)
-COUNT, FEW, FOREIGN = 6000, 1500, "${OWNMARK_DATA}/cifar10"
+COUNT, FEW = 6000, 1500
 SEEDS = range(int(os.environ.get("OWNMARK_SEEDS", "1")))
 LEVEL, PLEDGED = 1e-6, 16  # the rate of false accusations, and the bits of the allowance for a committed key
 KEEPS = 0.03  # of accuracy that an attack may lose
@@ -49,8 +49,6 @@ STUDENT = {"epochs": 5, "rate": 0.1, "flips": False}
 STUDENTS: dict[str, tuple[Attack, str]] = {
     "distill": (Distill(**STUDENT), "others"),  # type: ignore[arg-type]
     "extract": (Extract(**STUDENT), "others"),  # type: ignore[arg-type]
-    "knockoff_soft": (Distill(**STUDENT), "foreign"),  # type: ignore[arg-type]
-    "knockoff_hard": (Extract(**STUDENT), "foreign"),  # type: ignore[arg-type]
 }
 THEFTS: dict[str, tuple[Attack, str]] = STUDENTS | {
     "finetune_0.02": (Finetune(rate=0.02, flips=False), "few"),
@@ -62,10 +60,7 @@ THEFTS: dict[str, tuple[Attack, str]] = STUDENTS | {
 
 @cache
 def images(which: str) -> Images:
-    """`owner`, `others`, `few` or `test`, of MNIST, or `foreign`: photographs in grey."""
-    if which == "foreign":
-        found = load(os.path.expandvars(FOREIGN), size=28, channels=1).take(np.arange(COUNT))
-        return replace(found, names=images("owner").names)
+    """`owner`, `others`, `few` or `test`, of MNIST."""
     whole = load("torchvision:MNIST", channels=1, train=which != "test")
     order = np.random.default_rng(0).permutation(len(whole))
     parts = {"owner": order[:COUNT], "others": order[COUNT : 2 * COUNT], "few": order[COUNT : COUNT + FEW], "test": order}
@@ -155,7 +150,7 @@ def main() -> None:
         figures[f"{called}.matched_of_these"] = float(sum(cells["match"] for cells in near))
     setting = (
         f"MNIST in small: {NETWORK}, {OWN}, {COUNT} images of the owner's, {COUNT} others for students, {FEW} of these for "
-        f"thieves with the weights, {COUNT} grey photographs of CIFAR-10 as foreign images; {len(SEEDS)} target(s)"
+        f"thieves with the weights; {len(SEEDS)} target(s)"
     )
     record("marks", figures, seeds={"targets": list(SEEDS), "thief": 3}, setting=setting)
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from ownmark import Images, Local, Owner, Training, Undertone, load, verify
 from ownmark.data.images import to_unit
-from ownmark.errors import DataError, UsageError
+from ownmark.errors import DataError, EvidenceError, UsageError
 from ownmark.evidence import choices
 from ownmark.keys import by_digest, chosen
 from ownmark.protocols import Protected
@@ -70,7 +70,7 @@ def test_what_is_asked_for_stands_in_the_choices_behind_the_key(protected: Prote
     assert (found.access, record["test"]["match"]) == ("probabilities", {"name": "RunnerUp"})
     assert found.digest != replace(found, access="labels").digest
     for changed in ({"access": "labels"}, {"access": "anything"}, {"test": {"reading": "label", "match": {"name": "Agreement"}}}):
-        with pytest.raises(choices.EvidenceError):
+        with pytest.raises(EvidenceError):
             choices.from_record(record | changed)
 
 

@@ -22,7 +22,6 @@ from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import innocents_needed, rank_p
 
 NAMING = (Agreement, RunnerUp)  # matches that compare exactly one class, named by the suspect alone, with the expected one
-TINIEST = 1e-300  # a p-value that is smaller is told by its logarithm
 
 
 class Null(Protocol):
@@ -55,9 +54,6 @@ class Null(Protocol):
     def p_value(self, score: float) -> float:
         """Upper bound on the probability that an innocent model scores at least `score`."""
 
-    def figure(self, p: float, score: float) -> str:
-        """The p-value of a score in three digits; as a power of ten below what a floating-point number can be."""
-
     def threshold(self, alpha: float) -> float | None:
         """The score that a suspect must exceed for p <= alpha; None if no score suffices."""
 
@@ -77,19 +73,13 @@ class Uncalibrated:
     calibrated: ClassVar[bool] = False
     keyed: ClassVar[None] = None
     luck: ClassVar[None] = None
-
-    @property
-    def smallest(self) -> float:
-        return 1.0
+    smallest: ClassVar[float] = 1.0
 
     def p_value(self, score: float) -> float:  # noqa: ARG002 - the protocol's signature
         return 1.0
 
     def threshold(self, alpha: float) -> float | None:  # noqa: ARG002 - the protocol's signature
         return None
-
-    def figure(self, p: float, score: float) -> str:  # noqa: ARG002 - the protocol's signature
-        return _digits(p)
 
     def advice(self, alpha: float) -> str:
         return _calibrate(alpha)
@@ -133,9 +123,6 @@ class Innocents:
         count, scores = len(self.scores) + 1, self.scores
         enough = [least for least in scores if (1 + sum(other > least for other in scores)) / count <= alpha]
         return min(enough, default=None)
-
-    def figure(self, p: float, score: float) -> str:  # noqa: ARG002 - the protocol's signature
-        return _digits(p)
 
     def advice(self, alpha: float) -> str:
         return _calibrate(alpha)
@@ -238,9 +225,6 @@ class KeyedLabels:
         """log10 of p, after the factor 2^grinding."""
         return min(self.log10_p(score) + self.grinding * math.log10(2), 0.0)
 
-    def figure(self, p: float, score: float) -> str:
-        return _digits(p) if p > TINIEST else f"10^{self.log10_p_adjusted(score):.1f}"
-
     def advice(self, alpha: float) -> str:
         alone, bar = replace(self, sets=0), max(alpha, sys.float_info.min)
         guess = math.ceil((self.grinding * math.log(2) - math.log(bar)) / math.log(self.classes))
@@ -281,10 +265,6 @@ def from_record(record: Mapping[str, Any]) -> Null:
     except (KeyError, TypeError) as error:
         raise ClaimError(f"unknown null {record.get('name')!r}; this version knows {', '.join(kinds)}") from error
     return null
-
-
-def _digits(p: float) -> str:
-    return f"{p:.3g}"
 
 
 def _calibrate(alpha: float) -> str:

@@ -23,10 +23,7 @@ class RunnerUp:
     legend: ClassVar[str] = ""
     did: ClassVar[str] = "gave the expected class the second highest probability"
     area: ClassVar[None] = None
-
-    @property
-    def meaning(self) -> str:
-        return "got the expected second most likely class"
+    meaning: ClassVar[str] = "got the expected second most likely class"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return np.asarray(_second(observed) == expected)

@@ -25,6 +25,7 @@ from ownmark.models.network import build
 from ownmark.protocols import Attack, Owner, Scheme, silent
 from ownmark.schemes._common.sampling import survival
 from ownmark.schemes._common.triggers import Triggers
+from ownmark.schemes.partitioned import Partitioned
 from ownmark.schemes.undertone import Undertone
 from ownmark.scoring.matches import RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
@@ -42,6 +43,7 @@ KEYS = 2000
 
 SCHEMES: dict[str, Scheme] = {
     "undertone": Undertone(training=replace(Undertone().training, flips=False, shift=2)),
+    "partitioned": Partitioned(view=Training(flips=False, shift=2), least=0.0),  # the table tells how many hold
 }
 STUDENT = {"epochs": 5, "rate": 0.1, "flips": False}
 STUDENTS: dict[str, tuple[Attack, str]] = {

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import mark_tables
 import network_tables
 import residual_tables
 from shown import Figures, decibel, percent, shown
@@ -26,7 +27,7 @@ PAGES = (
         "docs/detection.md",
         "docs/networks.md",
     ),
-    *("docs/schemes/saliency.md", "docs/schemes/partitioned.md", "docs/schemes/residual.md", "docs/schemes/traces.md"),
+    *(f"docs/schemes/{name}.md" for name in ("saliency", "partitioned", "residual", "traces", "undertone")),
 )
 MARKED = re.compile(r"(<!-- table: ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -353,6 +354,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "skin-suspects": skin_suspects,
     "saliency-variants": variants,
     "detect": network_tables.detectors,
+    "marks": mark_tables.marks,
     "network-speed": network_tables.speed,
     "protect-speed": speed,
     "residual-zero": residual_tables.zero,

@@ -63,6 +63,7 @@ from .schemes._common.mixed_training import Start as Start
 from .schemes._common.triggers import Content as Content
 from .schemes._common.triggers import Gaussian as Gaussian
 from .schemes._common.triggers import Natural as Natural
+from .schemes._common.triggers import Ordinary as Ordinary
 from .schemes._common.triggers import Patterns as Patterns
 from .schemes.characteristic import Band as Band
 from .schemes.characteristic import Characteristic as Characteristic
@@ -83,6 +84,7 @@ from .schemes.tafa import TAFA as TAFA
 from .schemes.tafa import Origin as Origin
 from .schemes.traces import Traces as Traces
 from .schemes.trigger_set import TriggerSet as TriggerSet
+from .schemes.undertone import Undertone as Undertone
 from .schemes.zhang import Zhang as Zhang
 from .scoring.matches import Agreement as Agreement
 from .scoring.matches import Change as Change

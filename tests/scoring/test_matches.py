@@ -22,6 +22,7 @@ from ownmark.scoring.matches import (
     Near,
     OnPattern,
     OnPatternAgainst,
+    RunnerUp,
     Shift,
     Swing,
     Turn,
@@ -32,7 +33,7 @@ from ownmark.scoring.matches import (
 from ownmark.scoring.readings import Reading
 
 EXAMPLES: tuple[Match, ...] = (
-    *(Agreement(), Drop(0.25), Change(0.25), Turn(0.25)),
+    *(Agreement(), RunnerUp(), Drop(0.25), Change(0.25), Turn(0.25)),
     *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
     *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9), CrossedResidual(0.2, 0.05)),
     BestOf(Reading.SALIENCY, (0, 1)),
@@ -180,3 +181,9 @@ def test_every_match_gives_one_truth_value_a_sample(count: int, number: int, thr
         found = match(answers[match.reading], expected)
         assert found.shape == (count,)
         assert found.dtype == np.bool_
+
+
+def test_the_runner_up_is_the_class_of_the_second_highest_probability_and_of_equal_ones_the_lower() -> None:
+    observed = np.array([[[0.7, 0.2, 0.1]], [[0.1, 0.3, 0.6]], [[0.4, 0.4, 0.2]], [[1.0, 0.0, 0.0]]])
+    assert RunnerUp()(observed, np.array([1, 2, 1, 2])).tolist() == [True, False, True, False]
+    assert RunnerUp().shown(observed[1:2], np.array([2]), tuple("abc")) == "then b"

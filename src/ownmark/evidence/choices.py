@@ -13,12 +13,12 @@ from ownmark import canonical, keys
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import EvidenceError
 from ownmark.scoring import matches
-from ownmark.scoring.matches import Agreement
+from ownmark.scoring.matches import Agreement, Match, RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
-from ownmark.scoring.readings import Reading
 
 VERSION = 2
-LABELS = "labels"  # the only reading that a watermark uses
+LABELS, PROBABILITIES = "labels", "probabilities"  # what a watermark's suspect is asked for
+RULES: dict[str, Match] = {LABELS: Agreement(), PROBABILITIES: RunnerUp()}  # by which an answer counts
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Choices:
     `owner`: the public key, "": none; `scheme`: the watermark with its source and all settings; `classes`: their names, in
     order; `cells`: of patterns made by the key, 0: none; `pool`: digest of the images that the key picks from, "": none;
     `sets` of `triggers` each; `size`: (height, width, channels) of an image; `model`: digest of its tensors before marking;
-    `alpha`: the rate of false accusations; `test`: the reading and the rule by which an answer counts.
+    `alpha`: the rate of false accusations; `access`: what a suspect is asked for, which decides the rule by which an answer
+    counts (`test` in the record).
     """
 
     owner: str
@@ -48,7 +49,8 @@ class Choices:
     @property
     def record(self) -> dict[str, Any]:
         """JSON data."""
-        test = {"reading": Reading.LABEL.value, "match": matches.to_record(Agreement())}
+        rule = RULES.get(self.access, RULES[LABELS])
+        test = {"reading": rule.reading.value, "match": matches.to_record(rule)}
         plain = {name: list(value) for name, value in asdict(self.preprocess).items()}
         return asdict(self) | {
             "classes": list(self.classes),

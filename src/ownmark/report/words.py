@@ -146,8 +146,8 @@ def keyed(claim: Claim) -> KeyedLabels | None:
 
 
 def asks_labels(claim: Claim) -> bool:
-    """Whether the claim asks for labels only: then its images are triggers."""
-    return all(test.reading is Reading.LABEL for test in claim.tests)
+    """Whether the claim asks for labels only, or expects those of a key: then its images are triggers."""
+    return all(test.reading is Reading.LABEL for test in claim.tests) or keyed(claim) is not None
 
 
 def image(claim: Claim) -> str:

@@ -14,6 +14,7 @@ from ownmark.schemes.saliency.scheme import Saliency as Saliency
 from ownmark.schemes.tafa import TAFA as TAFA
 from ownmark.schemes.traces import Traces as Traces
 from ownmark.schemes.trigger_set import TriggerSet as TriggerSet
+from ownmark.schemes.undertone import Undertone as Undertone
 from ownmark.schemes.zhang import Zhang as Zhang
 
 SCHEMES: tuple[type[Scheme], ...] = kinds(vars(), __name__)

@@ -17,9 +17,11 @@ from scipy.special import betaln, logsumexp
 
 from ownmark import keys
 from ownmark.errors import ClaimError, UsageError
-from ownmark.scoring.matches import Agreement, Match
+from ownmark.scoring.matches import Agreement, Match, RunnerUp
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import innocents_needed, rank_p
+
+NAMING = (Agreement, RunnerUp)  # matches that compare exactly one class, named by the suspect alone, with the expected one
 
 
 class Null(Protocol):
@@ -233,8 +235,9 @@ class KeyedLabels:
         )
 
     def check(self, match: Match, expected: Labels, classes: int) -> None:
-        if not isinstance(match, Agreement):
-            raise ClaimError(f"keyed labels must be judged by Agreement, whose chance is 1 / classes, got {type(match).__name__}")
+        if not isinstance(match, NAMING):
+            allowed = " or ".join(kind.__name__ for kind in NAMING)
+            raise ClaimError(f"keyed labels must be judged by {allowed}, whose chance is 1 / classes, got {type(match).__name__}")
         if (len(expected), classes) != (self.count, self.classes):
             raise ClaimError(
                 f"the key gives {self.count} labels of {self.classes} classes, but the claim has {len(expected)} of {classes}"

@@ -24,7 +24,7 @@ from ownmark.models.prepared import copied, preprocess_of
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.triggers import Triggers
-from ownmark.scoring.matches import Agreement
+from ownmark.scoring.matches import Agreement, Match
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import DEFAULT
 from ownmark.training import predict
@@ -236,11 +236,12 @@ def claimed(scheme: object, model: nn.Module, owner: Owner, samples: Samples, he
     return Protected(model, claim)
 
 
-def survival(model: nn.Module, triggers: Triggers) -> float:
-    """Share of the triggers to which the model, in eval mode, assigns their label."""
+def survival(model: nn.Module, triggers: Triggers, rule: Match = Agreement()) -> float:
+    """Share of the triggers whose answer by the model, in eval mode, counts by the rule: by default it is their label."""
     names = tuple(map(str, range(int(triggers.labels.max()) + 1)))
-    answers = predict(model, Images(triggers.images, triggers.labels, names)).argmax(1).numpy()
-    return float(np.mean(answers == triggers.labels))
+    outputs = predict(model, Images(triggers.images, triggers.labels, names))
+    answers = outputs.argmax(1) if rule.reading is Reading.LABEL else outputs.softmax(1)
+    return float(np.mean(rule(answers.numpy()[:, None], triggers.labels)))
 
 
 def check_model(model: nn.Module, images: Images) -> torch.device:
@@ -263,15 +264,17 @@ def check_model(model: nn.Module, images: Images) -> torch.device:
     return device
 
 
-def marked(scheme: object, model: nn.Module, triggers: Triggers, owner: Owner, least: float) -> Protected:
+def marked(
+    scheme: object, model: nn.Module, triggers: Triggers, owner: Owner, least: float, rule: Match = Agreement()
+) -> Protected:
     """The marked model with its claim. Raises ProtectError if less than the share `least` of the triggers hold."""
-    held = survival(model, triggers)
+    held = survival(model, triggers, rule)
     if held < least:
         raise ProtectError(
             f"only {round(held * len(triggers))} of {len(triggers)} triggers hold on the marked model, less than the share "
             f"{least:g} required: train more layers, use fewer triggers, or train longer"
         )
-    test = Test(Reading.LABEL, Agreement(), triggers.labels, held, null=triggers.null)
+    test = Test(rule.reading, rule, triggers.labels, held, null=triggers.null)
     claim = Claim(
         images=np.ascontiguousarray(triggers.images[:, None]),
         tests=(test,),

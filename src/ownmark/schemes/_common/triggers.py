@@ -16,7 +16,7 @@ from torch import nn
 from ownmark import keys
 from ownmark.data.images import Images, load
 from ownmark.errors import DataError, UsageError
-from ownmark.evidence.choices import Choices
+from ownmark.evidence.choices import LABELS, Choices
 from ownmark.evidence.commitment import CELLS
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
@@ -81,6 +81,19 @@ class Natural:
         return load(self.pool, size=height, channels=channels).pixels
 
 
+@dataclass(frozen=True)
+class Ordinary:
+    """Unchanged images of the owner's, picked by the key: nobody can tell them from ordinary questions."""
+
+    def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
+        if count > len(images):
+            raise DataError(f"expected at least {count} images to pick triggers from, got {len(images)}: bring more")
+        return keys.picked(key, count, images.pixels)
+
+    def origin(self, images: Images) -> Origin:
+        return Origin(pool=keys.pool_digest(images.pixels))
+
+
 @dataclass(frozen=True, eq=False)
 class Triggers:
     """`images` (n, height, width, channels) uint8, the `labels` (n,) that a marked model gives them, and their null.
@@ -114,7 +127,10 @@ class Keyed(Protocol):
 
 
 def chosen_by(owner: Owner, scheme: Keyed, model: nn.Module) -> Choices:
-    """Everything that the owner chooses before the key exists; `model` is not yet marked."""
+    """Everything that the owner chooses before the key exists; `model` is not yet marked.
+
+    A scheme whose suspects are asked for something other than labels names it as its `access`.
+    """
     if scheme.sets < 1 or scheme.triggers < 1:
         got = f"{scheme.sets} sets of {scheme.triggers}"
         raise UsageError(f"expected at least one set of at least one trigger, got {got}")
@@ -131,6 +147,7 @@ def chosen_by(owner: Owner, scheme: Keyed, model: nn.Module) -> Choices:
         model=weights_digest(model),
         preprocess=preprocess_of(model),
         alpha=owner.alpha,
+        access=getattr(scheme, "access", LABELS),
     )
 
 

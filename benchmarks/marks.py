@@ -154,7 +154,7 @@ def main() -> None:
         figures[f"{called}.matched_of_these"] = float(sum(cells["match"] for cells in near))
     setting = (
         f"MNIST in small: {NETWORK}, {OWN}, {COUNT} images of the owner's, {COUNT} others for students, {FEW} of these for "
-        f"thieves with the weights; {len(SEEDS)} target(s)"
+        f"thieves with the weights; mean over {len(SEEDS)} of the owner's models"
     )
     record("marks", figures, seeds={"targets": list(SEEDS), "thief": 3}, setting=setting)
 

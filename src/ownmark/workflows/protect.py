@@ -93,7 +93,7 @@ class ProtectRequest:
 
     A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: as many as
     the scheme needs, or two); it holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
-    It changes `batch` images at once, None: as many as suit the device and its memory.
+    It changes `batch` images at once, None: as many as suit the device and its memory. `cache`: keeps the models that it trains.
     """
 
     network: Network
@@ -111,6 +111,7 @@ class ProtectRequest:
     surrogates: Mapping[str, Attack] = field(default_factory=lambda: SURROGATES)
     seed: int = 0
     batch: int | None = None
+    cache: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -230,7 +231,7 @@ def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
         watcher.note(f"Of the model, {note}.")
     _check_logits(model, split.held_out)
     doubts = soundness.warned(watcher.warn, soundness.of_model(task, found, task.trivial(split.held_out.labels)))
-    work = Workspace(request.folder, network, request.seed, watcher)
+    work = Workspace(request.folder, network, request.seed, watcher, request.cache)
     return _Begun(request, work, split, model, owner, found, doubts)
 
 

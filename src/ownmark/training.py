@@ -72,10 +72,9 @@ def train_growing(
 ) -> nn.Module:
     """`train` in `SHORTER` of the epochs, in the first half of them on images of half the side (Tan & Le 2021, arXiv:2104.00298).
 
-    `train` as it is where half an image is too little, where labels have places in it, or where the model takes no other size.
+    `train` as it is where the model cannot begin with smaller images.
     """
-    least, example = min(images.size[:2]), images.batch(torch.arange(min(len(images), 2)), torch.device("cpu"))
-    if least < 2 * SMALLEST or images.task.located or not _takes(model, functional.avg_pool2d(example, 2), example):
+    if not grows(model, images):
         return train(model, images, training, rng, progress)
     shorter = replace(training, epochs=math.ceil(SHORTER * training.epochs))
     left = iter(range(steps_of(shorter, len(images)) // 2))
@@ -84,6 +83,14 @@ def train_growing(
         return batch if next(left, None) is None else functional.avg_pool2d(batch, 2)
 
     return train(model, images, shorter, rng, progress, shown)
+
+
+def grows(model: nn.Module, images: Images) -> bool:
+    """Whether the model can begin with smaller images: half of one is enough, labels have no places, and any size is taken."""
+    if min(images.size[:2]) < 2 * SMALLEST or images.task.located or not len(images):
+        return False
+    example = images.batch(torch.arange(min(len(images), 2)), torch.device("cpu"))
+    return _takes(model, functional.avg_pool2d(example, 2), example)
 
 
 def _takes(model: nn.Module, small: Tensor, example: Tensor) -> bool:

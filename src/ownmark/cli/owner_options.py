@@ -29,7 +29,7 @@ PledgeFile = Annotated[
 Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="As one of how many you pledge for this claim: p pays for each.")]
 References = Annotated[
     int | None,
-    typer.Option(min=0, metavar="N", help="Models to train on the images as references (2 by default).", show_default=False),
+    typer.Option(min=0, metavar="N", help="Models to train on the images as references (2 or 3 by default).", show_default=False),
 ]
 ReferenceFiles = Annotated[
     list[Path] | None, option("FILE", "Weights of another model of yours, trained independently; may be repeated.", "--reference")

@@ -17,11 +17,11 @@ from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.keys import KEY_BYTES
 from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, save_weights, weights_digest
-from ownmark.protocols import Attack, Owner, Progress
+from ownmark.protocols import Attack, Owner, Progress, Scheme
 from ownmark.querying.outputs import unfit
 from ownmark.report.words import percent
 from ownmark.tasks import DEFAULT, Quality
-from ownmark.training import SHORTER, Training, predict, seeded, train_growing
+from ownmark.training import SHORTER, Training, grows, predict, seeded, train_growing
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows import side_by_side
@@ -92,6 +92,7 @@ def shown(found: Quality, headline: str) -> str:
 
 
 LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network
+REFERENCES = 2  # models that are trained for contrast, unless it is said how many
 MEASURED = 2000  # images that show how good a reference or a copy is
 KEY_SUFFIX = ".key"  # of a random key
 
@@ -175,6 +176,15 @@ class Workspace:
 
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def wanted_references(scheme: Scheme, model: nn.Module, images: Images) -> int:
+    """How many references are trained unless it is said: as many as the scheme names, which cannot do with fewer, or two.
+
+    Three where they are trained on images that grow, each in less than half of the time.
+    """
+    named: int | None = getattr(scheme, "references", None)
+    return named or (REFERENCES + 1 if grows(model, images) else REFERENCES)
 
 
 @dataclass(frozen=True)

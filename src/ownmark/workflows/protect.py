@@ -57,13 +57,12 @@ from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
-from ownmark.workflows.making import Others, Workspace, quality, shown
+from ownmark.workflows.making import Others, Workspace, quality, shown, wanted_references
 from ownmark.workflows.placing import fitting_of, placed
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
 UNSIGNED = "a pledge is signed by its owner: --key OWNER.key"
-REFERENCES = 2  # models that are trained for contrast, unless it is said how many
 SURROGATES: dict[str, Attack] = {
     "fine-tuned": Finetune(epochs=3, rate=0.02),
     "with its last layer retrained": Retrain(Layers.LAST, epochs=3, rate=0.05),
@@ -92,7 +91,7 @@ class ProtectRequest:
     file that says what the key is to depend on, made before a pulse, as one of `pledges` (see `make_pledge`).
 
     A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: as many as
-    the scheme needs, or two); it holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
+    the scheme needs, or two or three); it holds on copies of the model, which the attacks of `surrogates` make, by their kinds.
     It changes `batch` images at once, None: as many as suit the device and its memory. `cache`: keeps the models that it trains.
     """
 
@@ -253,7 +252,9 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
         work.watcher.note(f"Resuming from {work.folder}.")
     owner = Owner(begun.split.mine, workspace=work.folder, batch=_batch(begun))
     if request.scheme.contrast:
-        wanted = wanted_references(request.scheme) if request.references is None else request.references
+        wanted = request.references
+        if wanted is None:
+            wanted = wanted_references(request.scheme, begun.model, begun.split.mine)
         others = Others(wanted, request.training, request.surrogates)
         owner = others.joined(work, begun.model, owner)
         doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
@@ -343,12 +344,6 @@ def _check(request: ProtectRequest) -> None:
         _keyed(scheme)
         if request.owner is None:
             raise UsageError(UNSIGNED)
-
-
-def wanted_references(scheme: Scheme) -> int:
-    """How many references are trained unless it is said: as many as the scheme names, which cannot do with fewer, or two."""
-    wanted: int = getattr(scheme, "references", REFERENCES)
-    return wanted
 
 
 def _check_batch(request: ProtectRequest) -> None:

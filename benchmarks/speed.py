@@ -60,8 +60,9 @@ def main() -> None:
         for test in TESTS:
             figures |= {f"{test}.{figure}{after}": value for figure, value in gaps(found["scores"][test]).items()}
     setting = (
-        f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims; `ownmark protect` trains three "
-        f"references that grow (before: two of 10 epochs) and makes three copies, with {torch.get_num_threads()} threads; before: {BEFORE[:7]}"
+        f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims; `ownmark protect` "
+        "trains three references that grow (before: two of 10 epochs) and makes three copies, "
+        f"with {torch.get_num_threads()} threads; before: {BEFORE[:7]}"
     )
     record("speed", figures, seeds={"claims": list(SEEDS)}, setting=setting)
 

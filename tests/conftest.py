@@ -141,6 +141,8 @@ def untaught() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """A file that trains at import fails there, in every run of the tests."""
+    import torchvision  # noqa: F401 - torch's compiler comes with it and would take the patches for its own
+
     with untaught():
         return (yield)
 

@@ -7,8 +7,6 @@ enters last: changing any committed choice changes all labels. Only integer arit
 
 import hashlib
 import hmac
-from collections.abc import Iterator
-from itertools import count as counter
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +48,7 @@ def labels(key: bytes, count: int, classes: int) -> npt.NDArray[np.int64]:
     """(count,) labels in [0, classes), uniform and independent: HMAC-SHA-256 with rejection, so no label is favoured."""
     if not 0 < classes < WORD:
         raise UsageError(f"expected a number of classes from 1 to {WORD - 1}, got {classes}")
+    _check_key(key)
     return np.array([_uniform(key, "y", number, classes) for number in range(count)], dtype=np.int64)
 
 
@@ -57,6 +56,7 @@ def chosen(key: bytes, count: int, pool: int) -> npt.NDArray[np.int64]:
     """(count,) distinct rows out of `pool`, in random order: a Fisher-Yates shuffle driven by the key."""
     if not 0 <= count <= pool:
         raise UsageError(f"cannot choose {count} images from {pool}: use a larger pool")
+    _check_key(key)
     rows = np.arange(pool, dtype=np.int64)
     for place in range(count):
         other = place + _uniform(key, "pool", place, pool - place)
@@ -106,18 +106,15 @@ def _blended(grid: npt.NDArray[np.int64], length: int, cells: int) -> npt.NDArra
 
 
 def _uniform(key: bytes, purpose: str, number: int, below: int) -> int:
-    """An integer in [0, below), uniformly distributed."""
-    limit = WORD - WORD % below
-    return next(word for word in _words(key, purpose, number) if word < limit) % below
-
-
-def _words(key: bytes, purpose: str, number: int) -> Iterator[int]:
-    """Random words without end; nearly always the first is enough."""
-    named = _named(purpose, number)
-    for block in counter():
-        digest = hmac.digest(_check_key(key), named + block.to_bytes(4, "big"), "sha256")
+    """An integer in [0, below), uniformly distributed; nearly always the first word of the first block is enough."""
+    limit, named, block = WORD - WORD % below, _named(purpose, number), 0
+    while True:
+        digest = hmac.digest(key, named + block.to_bytes(4, "big"), "sha256")
         for place in range(0, len(digest), WORD_BYTES):
-            yield int.from_bytes(digest[place : place + WORD_BYTES], "big")
+            word = int.from_bytes(digest[place : place + WORD_BYTES], "big")
+            if word < limit:
+                return word % below
+        block += 1
 
 
 def _named(purpose: str, number: int) -> bytes:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from authority import Authority, authority
+from claims.findings import told
 from cryptography.hazmat.primitives.serialization import Encoding
 from judging import decoys, keyed, marked, reference, session
 from sealing import OWNER, POLICY, SEEN, THIEF, fingerprint, keyed_claim, sealed
 
 from ownmark.evidence import seal
-from ownmark.evidence.admissibility import Trust, checked
+from ownmark.evidence.admissibility import Trust
 from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.timestamp import Stamp
 from ownmark.evidence.verdict_file import Judged
@@ -42,21 +43,6 @@ def bundles(stamp: Stamp, other: Stamp) -> dict[str, Bundle]:
         "fingerprint.sealed": replace(sealed(print_), stamps=(other,)),
         "fingerprint.opened": seal.opened(replace(sealed(print_), stamps=(other,)), print_, OWNER, None),
         "single.opened": seal.opened(sealed(single), single, OWNER, None),
-    }
-
-
-def told(one: Bundle, trust: Trust) -> dict[str, Any]:
-    """What the first three steps find, as JSON data."""
-    found = checked(one, trust, trust.now)
-    return {
-        "digest": found.digest,
-        "claim": found.commitment.claim,
-        "root": found.commitment.root,
-        "time": found.time and found.time.isoformat(),
-        "standing": found.standing.name,
-        "part": found.part and found.part.digest,
-        "number": found.number,
-        "remade": found.remade,
     }
 
 

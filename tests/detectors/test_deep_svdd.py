@@ -85,7 +85,7 @@ def test_no_network_has_a_bias_and_no_centre_can_be_reached_by_weights_of_nothin
 
 
 def fitted(sight: Sight) -> Alarm:
-    return DeepSVDD(sight, epochs=20).fit(tiny(), pictures(200, size=20), seed(0))
+    return DeepSVDD(sight, epochs=8).fit(tiny(), pictures(200, size=20), seed(0))
 
 
 @pytest.mark.parametrize("sight", Sight)

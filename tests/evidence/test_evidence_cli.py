@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from ownmark.errors import UsageError
 from ownmark.evidence import owner, seal
 from ownmark.evidence.admissibility import Standing, Trust, checked
 from ownmark.evidence.bundle import Bundle, read
+from ownmark.workflows import posting
 
 Capture = pytest.CaptureFixture[str]
 WORDS = "four words are enough"
@@ -199,7 +201,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", [*BAD, "down"])
-def test_an_authority_that_gives_no_timestamp_leaves_an_untimestamped_seal(name: str, desk: Path, capsys: Capture) -> None:
+def test_an_authority_that_gives_no_timestamp_leaves_an_untimestamped_seal(
+    name: str, desk: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "LIMITS", replace(posting.LIMITS, backoff=0.01))
     with serving(answering(BAD.get(name, Said()))) as server:
         url = "http://127.0.0.1:9/tsr" if name == "down" else f"{server.url}/tsr"
         ran = ownmark(capsys, *SEAL, "--tsa", url)

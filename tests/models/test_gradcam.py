@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import same_weights, seed
-from networks import CLASSES, TARGETS, assert_close, captum_maps, hooks_of, torchvision_model
+from networks import CLASSES, TARGETS, assert_close, captum_maps, hooks_of, torchvision_model, vgg11
 from torch import Tensor, nn
 
 from ownmark.models.gradcam import GradCam
@@ -32,7 +32,7 @@ CASES = {
     "ours, cifar stem": Case(partial(ResNet18, CLASSES, width=4, stem="cifar"), "stages", "stem.relu", linear=True, size=32),
     "ours, last stride 1": Case(partial(ResNet18, CLASSES, width=4, last_stride=1), "stages", "stages.3.0", linear=True),
     "resnet18": Case(partial(torchvision_model, "resnet18"), "layer4", "layer3.0.conv1", linear=True),
-    "vgg11": Case(partial(torchvision_model, "vgg11", init_weights=False), "features.19", "features.10", linear=False),
+    "vgg11": Case(vgg11, "features.19", "features.10", linear=False),
     "mobilenet_v3_small": Case(partial(torchvision_model, "mobilenet_v3_small"), "features", "features.6", linear=False),
     "densenet121": Case(partial(torchvision_model, "densenet121"), "features", "features.denseblock3", linear=False),
     "squeezenet1_1": Case(partial(torchvision_model, "squeezenet1_1"), "classifier.2", "features.9", linear=True),

@@ -311,7 +311,8 @@ def test_numbers_of_its_own_swing_back_to_what_the_model_says() -> None:
     model = train(tiny(3, classes=1), aged, Training(epochs=2, batch=16, rate=0.01, shift=2), seed(3))
     told = predict(model, aged).flatten().numpy().astype(np.float64)
     other = replace(aged, labels=told + np.where(np.arange(120) % 2, 2.0, -2.0))  # half of them lie on either side
-    claim = OWN.protect(model, Owner(other), seed(1)).claim
+    quick = replace(OWN, descent=Descent(0.2, steps=20, step=0.2))
+    claim = quick.protect(model, Owner(other), seed(1)).claim
     verdict = verify(claim, Local(model))
     assert [finding.score for finding in (verdict.deciding, *verdict.others)] == [1.0, 1.0]
     labels, own = claim.tests[1].expected.T

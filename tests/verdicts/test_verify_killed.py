@@ -43,7 +43,7 @@ def verdict(told: str) -> dict[str, object]:
     return {key: record[key] for key in ("outcome", "reason", "deciding", "others", "queries")}
 
 
-@pytest.mark.parametrize("after", [1, 12, QUERIES])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 12, pytest.param(QUERIES, marks=pytest.mark.slow)])
 def test_after_kill_9_only_what_was_not_answered_is_asked_and_the_verdict_is_the_same(
     after: int, place: Path, model: nn.Module, capsys: Capture
 ) -> None:

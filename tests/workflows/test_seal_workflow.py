@@ -1,5 +1,6 @@
 """`workflows.seal` from Python, without the command line: a key, a seal, its timestamp, and a set that is opened."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from sealing import choices, keyed_claim
 
 from ownmark.errors import SuspectError, UsageError
 from ownmark.evidence import bundle, owner
+from ownmark.workflows import posting
 from ownmark.workflows.seal import Authority, Opening, Sealing, keygen, open_seal, seal, stamp
 
 WORDS = "four words are enough"
@@ -38,7 +40,8 @@ def test_a_claim_is_sealed_and_a_set_of_it_opened_once(tmp_path: Path, capsys: p
 
 
 @needs_openssl
-def test_a_seal_whose_authority_was_down_is_kept_and_stamped_later(tmp_path: Path) -> None:
+def test_a_seal_whose_authority_was_down_is_kept_and_stamped_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "LIMITS", replace(posting.LIMITS, backoff=0.01))
     with pytest.raises(UsageError, match="http://"):
         seal(asked := sealing(tmp_path, Authority("nowhere")))
     assert not asked.out.exists()

@@ -65,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ended(words: Sequence[str], both: Streams, *, as_json: bool) -> End:
     """Read the command line, then run what it asks for outside the parser, which gives some errors exit codes of its own."""
-    from ownmark.cli.app import TypedCommand, app
+    from ownmark.cli.app import TypedCommand, parser
 
     try:
-        app(words, prog_name="ownmark")
+        parser()(words, prog_name="ownmark")
     except SystemExit as stop:
         return _unread(stop)
     except TypedCommand as typed:

@@ -116,8 +116,8 @@ def test_every_image_is_seen_once_an_epoch() -> None:
 )
 def test_images_grow_in_fewer_epochs_where_they_are_large_enough_and_the_model_takes_smaller_ones(
     size: int,
-    pooled: bool,
-    sides: list[int],  # noqa: FBT001 - a case of the test
+    pooled: bool,  # noqa: FBT001 - a case of the test
+    sides: list[int],
 ) -> None:
     seen: list[int] = []
 

@@ -121,8 +121,8 @@ def test_others_take_the_place_of_images_that_are_done_and_those_that_are_not_wh
     assert changed.amax(dim=(1, 2, 3)).tolist() == pytest.approx([0.47, 0.3, 0.45, 0.5], abs=1e-4)
     assert [sum(row in rows for rows in asked) for row in range(4)] == [4, 21, 6, 11]
     assert max(map(len, asked)) == 2
-    alone = [search.run(images[row : row + 1], lambda one, _, row=row: darker(one, torch.tensor([row]))) for row in range(3)]
-    assert torch.equal(torch.cat(alone), changed[:3])
+    alone = [search.run(images[:1], darker), search.run(images[:2], darker)[1:]]
+    assert torch.equal(torch.cat(alone), changed[:2])
 
 
 @pytest.mark.parametrize("scheme", SEARCHES, ids=lambda scheme: type(scheme).__name__)

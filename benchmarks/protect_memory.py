@@ -62,7 +62,8 @@ def network(seed: int) -> nn.Module:
     from ownmark.training import seeded
 
     with seeded(torch.Generator().manual_seed(seed)):
-        return resnet50(num_classes=CLASSES).eval()
+        model: nn.Module = resnet50(num_classes=CLASSES)
+    return model.eval()
 
 
 if __name__ == "__main__":

@@ -39,10 +39,10 @@ from ownmark.scoring.null_models import Innocents, KeyedLabels, Null
 from ownmark.scoring.readings import Answers, Labels, Reading
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.local import Local
-from ownmark.suspects.open import Access
+from ownmark.suspects.open import Access, Reach
+from ownmark.suspects.opener import Wire
 from ownmark.suspects.wrappers.wrapped import Blur, Transformed
 from ownmark.workflows import judge, scan, verify
-from ownmark.workflows.reach import Reach
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from authority import authority
@@ -230,7 +230,7 @@ class Planted:
 
     def _reach(self, file: Path) -> Reach:
         near = replace(Access.to(self.claim), outputs=Outputs.LOGITS)
-        return Reach(claim_file=file.parent / "my.claim", near=near, tensor="image:FP32:nhwc:scores", at_once=1)
+        return Reach(claim_file=file.parent / "my.claim", near=near, wire=Wire(tensor="image:FP32:nhwc:scores", at_once=1))
 
 
 Route = Callable[[Path, str], str]

@@ -23,9 +23,8 @@ from ownmark.scoring.matches import Agreement
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.http.ledger import Ledger
-from ownmark.suspects.open import Access
+from ownmark.suspects.open import Access, Reach
 from ownmark.training import seeded
-from ownmark.workflows.reach import Reach
 from ownmark.workflows.scan import ScanRequest, scan
 from record import record
 

@@ -22,8 +22,7 @@ from ownmark.registries import homes
 class Choice(StrEnum):
     """An enumeration whose repr is valid code, so that the repr of a method can be parsed again."""
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}.{self.name}"
+    __repr__ = Enum.__str__  # Aim.LEAST, not <Aim.LEAST: 'least'>
 
 
 REGISTRIES = ("schemes", "attacks", "detectors", "tasks")

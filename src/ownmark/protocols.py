@@ -41,7 +41,7 @@ class Question:
     """A query about a batch of images.
 
     `target`: (n,) the class that a SALIENCY map explains, or with `covered` (n, 2): the label and the model's own answer;
-    `layer`: of the map, "" for the last convolution; `task`: what the model is assumed to do; `pairs`: (n,) for similarity, the
+    `layer`: of the map, "" for the last feature map; `task`: what the model is assumed to do; `pairs`: (n,) for similarity, the
     row of the image to compare each image with; `covered`: (n,) for maps of the evidence against another answer, the row of the
     image that got it.
     """

@@ -23,7 +23,7 @@ from ownmark.finding.contents import content_of
 from ownmark.finding.search import Search, is_container, search
 from ownmark.protocols import Suspect
 from ownmark.scoring.null_models import Innocents
-from ownmark.suspects.opener import Opener, Opening, begins
+from ownmark.suspects.opener import Opener, Opening
 
 Capture = pytest.CaptureFixture[str]
 
@@ -226,8 +226,8 @@ def unopened(_: Opening) -> Suspect:
 
 
 def test_a_kind_of_suspect_that_no_format_tells_is_found_by_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new runtime needs no line here: its `holds`, or its suffix where nothing tells the content, is enough."""
-    new = Opener(written="a .new file", suffixes=(".new",), holds=lambda name: begins(name, 0, b"\x01NEW"), opened=unopened)
+    """A new runtime needs no line here: its `magic`, or its suffix where nothing tells the content, is enough."""
+    new = Opener(written="a .new file", suffixes=(".new",), magic=(0, b"\x01NEW"), opened=unopened)
     blind = Opener(written="a .blind file", suffixes=(".blind",), opened=unopened)
     monkeypatch.setattr(finding, "KINDS", (new, blind))
     found = found_in(

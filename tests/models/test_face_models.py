@@ -13,8 +13,9 @@ from ownmark.models.layers import last_layer, reinitialise
 from ownmark.models.map_layers import last_map
 from ownmark.models.mobilefacenet import MobileFaceNet
 from ownmark.models.vgg import VGG11
-from ownmark.tasks import Regression, Similarity, beats
+from ownmark.tasks import Regression, Similarity
 from ownmark.training import Training, predict, train
+from ownmark.verdicts.soundness import beats
 
 TABLE = {  # Chen et al. 2018, table 1: layer -> channels, height and width of what it puts out for 3x112x112
     "features.conv": (64, 56),

@@ -139,7 +139,7 @@ def test_a_convolution_behind_the_last_attention_has_the_last_map() -> None:
 
 
 def test_tokens_that_form_no_grid_are_told() -> None:
-    with pytest.raises(ModelError, match="outputs 17 tokens per image, no grid of the image's shape"):
+    with pytest.raises(ModelError, match="outputs 17 tokens per image, which form no grid of the image's shape"):
         GradCam.of(lively(partial(Tokens, 0, late=True)), pictures(), "norms.1")
 
 

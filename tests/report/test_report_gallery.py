@@ -36,7 +36,7 @@ def claim() -> Claim:
 
 def test_the_picture_puts_every_score_where_it_belongs(claim: Claim) -> None:
     verdict = verdict_on(claim, "suspect", 16, 9, reveals=BLACK)
-    elements = read(drawing.strip(verdict.deciding, verdict.outcome, verdict.alpha))
+    elements = read(drawing.strip(verdict.deciding, verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha)))
     places = sorted(float(circle.attributes["cx"].rstrip("%")) for circle in marked(elements, "innocent"))
     scores = innocents_of(claim, 1).scores
     assert places == pytest.approx(sorted(100 * score for score in scores))
@@ -138,7 +138,7 @@ def test_many_suspects_have_their_maps_in_one_row(claim: Claim) -> None:
 
 def test_the_line_of_the_threshold_crosses_no_words(claim: Claim) -> None:
     verdict = verdict_on(claim, "suspect", 16, 9, reveals=BLACK)
-    elements = read(drawing.strip(verdict.deciding, verdict.outcome, verdict.alpha))
+    elements = read(drawing.strip(verdict.deciding, verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha)))
     lines = [(float(one.attributes["y1"]), float(one.attributes["y2"])) for one in marked(elements, "edge")]
     assert len(lines) == 3
     for text in (*marked(elements, "lane"), *marked(elements, "value")):

@@ -111,7 +111,7 @@ def test_the_gallery_shows_trigger_expected_label_and_answer(claim: Claim) -> No
 
 def test_the_picture_sets_the_suspect_against_luck(claim: Claim) -> None:
     verdict = judged(claim, 100)
-    drawn = drawing.strip(verdict.deciding, verdict.outcome, verdict.alpha)
+    drawn = drawing.strip(verdict.deciding, verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha))
     (luck,) = marked(read(drawn), "innocent")
     assert float(luck.attributes["cx"].rstrip("%")) == 10
     assert "By chance alone: about 10 of 100." in drawn

@@ -17,7 +17,7 @@ from ownmark.method_strings import read
 from ownmark.metrics import accuracy
 from ownmark.protocols import Owner, Protected
 from ownmark.schemes import SCHEMES
-from ownmark.schemes.entangled import Entangled, Entangling, inputs_of, last_layers, soft_nearest_neighbour_loss
+from ownmark.schemes.entangled import Entangled, Entangling, inputs_of, layers_at_the_end, soft_nearest_neighbour_loss
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.suspects.local import Local
 from ownmark.training import Training, predict
@@ -144,14 +144,14 @@ def test_the_patch_goes_where_the_gradient_of_the_entanglement_is_largest() -> N
 
 
 def test_the_features_are_what_the_last_layers_are_given(trained: nn.Module) -> None:
-    layers = last_layers(trained, 3)
+    layers = layers_at_the_end(trained, 3)
     names = {module: name for name, module in trained.named_modules()}
     assert [names[layer] for layer in layers] == ["stages.3.1.conv1", "stages.3.1.conv2", "head"]
     with inputs_of(layers) as features:
         logits = trained(IMAGES.batch(torch.arange(2), torch.device("cpu")))
     assert torch.equal(layers[2](features[2]), logits)
     with pytest.raises(ModelError, match="linear or convolutional layers to entangle, got 2"):
-        last_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4, 3)), 3)
+        layers_at_the_end(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4, 3)), 3)
 
 
 def test_too_few_images_of_a_class_are_an_error(trained: nn.Module) -> None:

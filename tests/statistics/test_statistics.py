@@ -36,15 +36,6 @@ def test_a_rank_counts_ties_against_the_owner() -> None:
     assert p_values.rank_p(1.0, ()) == 1
 
 
-@pytest.mark.parametrize(("references", "bound"), [(5, 0.45), (10, 0.259), (20, 0.139), (59, 0.0495), (299, 0.01)])
-def test_the_bound_of_none_above_the_threshold_is_the_known_one(references: int, bound: float) -> None:
-    found = p_values.rank_false_positives(references)
-    assert found == pytest.approx(1 - 0.05 ** (1 / references))
-    assert found == pytest.approx(bound, rel=0.005)
-    with pytest.raises(UsageError, match="expected a rank from 1 to 3, the number of references, got 4"):
-        p_values.rank_false_positives(3, 4)
-
-
 def test_the_bound_of_berger_and_boos_keeps_its_level_where_the_suspect_is_as_bad_as_the_worst_reference() -> None:
     rng = np.random.default_rng(0)
     draws = rng.binomial(60, 0.2, (2000, 6))
@@ -152,11 +143,8 @@ def test_the_number_of_references_that_is_advised_is_the_least_that_will_do(rate
                 multiplicity.check_references(advised - 1, suspects, rate)
 
 
-def test_required_tests_must_all_reject_and_alternatives_are_averaged_as_e_values() -> None:
+def test_required_tests_must_all_reject() -> None:
     assert multiplicity.intersection_union((1e-9, 0.2)) == 0.2
-    assert multiplicity.from_e_values((40.0, 0.0)) == 1 / 20
-    assert multiplicity.from_e_values((0.1, 0.3)) == 1
-    assert multiplicity.from_e_values((0.0,)) == 1
 
 
 @given(st.integers(1, 100), st.floats(0.5, 0.99), st.data())

@@ -22,12 +22,12 @@ from ownmark.tasks import (
     Regression,
     Similarity,
     Task,
-    beats,
     check_served,
     from_record,
     to_record,
 )
 from ownmark.tasks.arcface import arcface
+from ownmark.verdicts.soundness import beats
 
 EVERY: tuple[Task, ...] = (Classification(), Regression(unit=10.0), Similarity(Measure.DISTANCE, margin=0.2))
 

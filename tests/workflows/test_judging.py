@@ -20,12 +20,11 @@ from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects import open as registry
 from ownmark.suspects.http.ledger import Ledger
-from ownmark.suspects.open import Access
-from ownmark.suspects.opener import Opener, Opening
+from ownmark.suspects.open import Access, Reach
+from ownmark.suspects.opener import Opener, Opening, Wire
 from ownmark.verdicts.verdict import Outcome
 from ownmark.workflows.calibrate import CalibrateRequest, calibrate
 from ownmark.workflows.inspect import InspectRequest, inspect
-from ownmark.workflows.reach import Reach
 from ownmark.workflows.report import ReportRequest, report
 from ownmark.workflows.scan import ScanRequest, scan
 from ownmark.workflows.serve import ServeRequest, serve
@@ -89,7 +88,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> 
 
 
 def reach(**more: Any) -> Reach:
-    return Reach(claim_file=Path("my.claim"), near=Access.to(KEYED), **more)
+    return Reach(claim_file=Path("my.claim"), near=Access.to(KEYED), wire=Wire(**more))
 
 
 def test_one_suspect_gets_its_verdict_and_its_page() -> None:

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from ownmark.attacks._common.pruning import pruned
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.models.layers import check_own_weights, held_at_zero
+from ownmark.models.layers import check_own_weights
 from ownmark.models.memory_format import laid_plain
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
-from ownmark.training import Training, train
+from ownmark.training import Training
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,9 @@ class Prune:
         model = laid_plain(copied(stolen).requires_grad_(True))  # torch's pruning supports no other layout
         check_own_weights(model)
         layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-        with held_at_zero([(layer.weight, self._mask(layer.weight.detach())) for layer in layers]):
-            if self.epochs:
-                train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)
-        return model.eval()
+        masks = [(layer.weight, self._mask(layer.weight.detach())) for layer in layers]
+        training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
+        return pruned(model, masks, thief, training, rng, progress)
 
     def _mask(self, weight: Tensor) -> Tensor:
         """Ones, with zeros at the smallest weights; torch's own hooks would not run in an attention's last layer."""

@@ -11,13 +11,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from ownmark.attacks._common.pruning import pruned
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.models.activations import listen, masks
-from ownmark.models.layers import check_own_weights, held_at_zero
+from ownmark.models.layers import check_own_weights
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
-from ownmark.training import Training, predict, train
+from ownmark.training import Training, predict
 
 COUNTS = ("num_heads", "num_attention_heads")  # what an attention calls the number of its heads
 READERS = ("out_proj", "proj", "o_proj", "output.dense", "dense")  # what it calls the layer that reads them
@@ -55,10 +56,8 @@ class PruneHeads:
             held += masks(heard, self.channels)
         if not held:
             raise ModelError("the model has no attention with several heads and no hidden layer with an activation to prune")
-        with held_at_zero(held):
-            if self.epochs:
-                train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)
-        return model.eval()
+        training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
+        return pruned(model, held, thief, training, rng, progress)
 
 
 def _unread(model: nn.Module, fraction: float) -> Iterator[tuple[Tensor, Tensor]]:

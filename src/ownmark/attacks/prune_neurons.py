@@ -9,13 +9,14 @@ from functools import partial
 import torch
 from torch import nn
 
+from ownmark.attacks._common.pruning import pruned
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.models.activations import listen, masks
-from ownmark.models.layers import check_own_weights, held_at_zero
+from ownmark.models.layers import check_own_weights
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
-from ownmark.training import Training, predict, train
+from ownmark.training import Training, predict
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,5 @@ class PruneNeurons:
         heard = listen(partial(predict, model, thief))
         if not heard.found:
             raise ModelError("the model has no hidden layer with an activation, so no neuron can be pruned")
-        with held_at_zero(masks(heard, self.fraction)):
-            if self.epochs:
-                train(model, thief, Training(epochs=self.epochs, rate=self.rate, flips=self.flips), rng, progress)
-        return model.eval()
+        training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
+        return pruned(model, masks(heard, self.fraction), thief, training, rng, progress)

@@ -97,7 +97,7 @@ class Test:
 
     `expected`: (n,) classes, or numbers in the reading's format; `target_score`: the score of the owner's own model, in [0, 1],
     which most matches count as the share of samples that match; `layer`: where a SALIENCY reading takes its map, "" for the
-    suspect's own last convolution; `rows`: the samples that it is about, from the first to before the last, None: all.
+    suspect's own last feature map; `rows`: the samples that it is about, from the first to before the last, None: all.
     """
 
     __test__ = False  # tells pytest that this is not a test

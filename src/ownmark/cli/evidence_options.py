@@ -53,7 +53,7 @@ References = Annotated[
     list[str] | None,
     option("STRATUM=FILE", "An independent model of yours: other-data, same-task, same-data or same-ancestor. May be repeated."),
 ]
-Decoys = Annotated[Path | None, option("FOLDER", "Ordinary images of the task, one folder a class.")]
+Decoys = Annotated[Path | None, option("FOLDER", "Ordinary images of the task, one folder per class.")]
 Root = Annotated[Path | None, option("PEM", "Root certificates of the timestamp authorities that you believe.")]
 KnownOwner = Annotated[Path | None, option("OWNER.pub", "The key that you know as the claimant's.")]
 Pool = Annotated[Path | None, option("FILE", "The pool that the triggers were chosen from.")]
@@ -77,7 +77,7 @@ CycloneDX = Annotated[Path | None, option("FILE", "Write the verdict as a Cyclon
 InToto = Annotated[Path | None, option("FILE", "Write it as an in-toto attestation about the suspect's file, signed.")]
 Spdx = Annotated[Path | None, option("FILE", "Write it as an SPDX 3.0 document of the AI profile.")]
 Page = Annotated[Path | None, option("PAGE", "Write the verdict as a page, too.")]
-Offline = Annotated[Path | None, option("VERDICT", "Ask nobody: compute this verdict anew.")]
+Offline = Annotated[Path | None, option("VERDICT", "Ask no suspect: recompute this verdict.")]
 KnownJudge = Annotated[Path | None, option("JUDGE.pub", "With --offline: the key that must have signed the verdict.")]
 First = Annotated[Path, argument("A", "The first claimant's opened seal.")]
 Second = Annotated[Path, argument("B", "The second claimant's.")]

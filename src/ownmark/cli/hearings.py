@@ -18,9 +18,8 @@ from ownmark.evidence.verdict_file import Expected
 from ownmark.protocols import Suspect
 from ownmark.querying.decoys import decoys_in
 from ownmark.suspects.answers import Outputs
-from ownmark.suspects.open import Access, is_web
+from ownmark.suspects.open import Access, Reach, is_web
 from ownmark.workflows.judge import Hearing, Judgement, Record, check_ledger_file, judge, recompute
-from ownmark.workflows.reach import Reach
 
 
 @dataclass(frozen=True)
@@ -32,33 +31,6 @@ class Parties:
     references: Sequence[str] | None
     decoys: Path | None
     layer: str = ""
-
-
-@dataclass(frozen=True)
-class Served:
-    """How a suspect behind an address is asked: the options of the same names."""
-
-    api: str | None
-    header: Sequence[str] | None
-    tensor: str | None
-    binary: bool | None
-    ledger: Path | None
-    per_second: float
-    at_once: int
-
-    def reach(self, opened: Path, near: Access) -> Reach:
-        """How the suspect is got at, by the opened seal in this file; the other models are files."""
-        return Reach(
-            claim_file=opened,
-            near=near,
-            api=self.api,
-            header=tuple(self.header or ()),
-            tensor=self.tensor,
-            binary=self.binary,
-            ledger=self.ledger,
-            per_second=self.per_second,
-            at_once=self.at_once,
-        )
 
 
 class AskingModels(AskingAtHand, Protocol):

@@ -14,8 +14,8 @@ from ownmark.registries import homes
 if TYPE_CHECKING:
     from ownmark.claims.claim import Claim, Preprocess
     from ownmark.report.page import About
-    from ownmark.suspects.open import Access
-    from ownmark.workflows.reach import Reach
+    from ownmark.suspects.open import Access, Reach
+    from ownmark.suspects.opener import Wire
 
 
 Member = TypeVar("Member", bound=Enum)
@@ -180,11 +180,9 @@ class Asking(AskingAtHand, Protocol):
     def device(self) -> str: ...
 
 
-class AskingFarAway(Asking, Protocol):
-    """The same, with suspects behind addresses among them."""
+class AskingByWire(Protocol):
+    """A command that asks suspects behind addresses: the options that all such commands have."""
 
-    @property
-    def claim(self) -> Path: ...
     @property
     def api(self) -> str | None: ...
     @property
@@ -197,6 +195,13 @@ class AskingFarAway(Asking, Protocol):
     def per_second(self) -> float: ...
     @property
     def at_once(self) -> int: ...
+
+
+class AskingFarAway(Asking, AskingByWire, Protocol):
+    """A command that asks suspects at hand and behind addresses."""
+
+    @property
+    def claim(self) -> Path: ...
 
 
 def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Access":
@@ -222,15 +227,20 @@ def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Acces
 
 def reach_of(asked: AskingFarAway, claim: "Claim", model: str | None = None) -> "Reach":
     """How suspects at hand and behind addresses are got at, with one ledger per address."""
-    from ownmark.workflows.reach import Reach
+    from ownmark.suspects.open import Reach
 
-    return Reach(
-        claim_file=asked.claim,
-        near=access_of(asked, claim, model),
+    return Reach(claim_file=asked.claim, near=access_of(asked, claim, model), wire=wire_of(asked))
+
+
+def wire_of(asked: AskingByWire) -> "Wire":
+    """How suspects behind addresses are spoken to."""
+    from ownmark.suspects.opener import Wire
+
+    return Wire(
         api=asked.api,
         header=tuple(asked.header or ()),
         tensor=asked.tensor,
-        binary=as_bytes(asked.binary),
         per_second=asked.per_second,
         at_once=asked.at_once,
+        binary=as_bytes(asked.binary),
     )

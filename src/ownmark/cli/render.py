@@ -1,5 +1,6 @@
 """Claims, and what the owner's and the thief's commands make, as plain data for `--json` and as lines for people."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,8 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
-from ownmark.report.words import before_and_after, counted, figure, kind, percent
+from ownmark.report.words import before_and_after, counted, figure, named, percent
 from ownmark.scoring.matches import Graded
-from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import innocents_needed
 
 if TYPE_CHECKING:
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
     from ownmark.workflows.protect import Mark, PledgeResult, ProtectResult
 
 
-NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
-
-
-def named(test: Test) -> str:
-    """A test's name, which differs from those of the claim's other tests."""
-    return NAMES[test.reading] + kind(test)
+ENOUGH = innocents_needed(0.05)  # innocent models that a verdict needs at the usual alpha
 
 
 def of_claim(claim: Claim, path: Path) -> dict[str, Any]:
@@ -124,24 +119,26 @@ def _joined(values: tuple[float, ...]) -> str:
 def of_protect(made: "ProtectResult", network: str) -> Answer:
     """A claim that was made on a model whose network has that name, and what a watermark cost."""
     record = of_claim(made.claim, made.out)
-    record |= {"seconds": made.seconds, "warnings": list(map(asdict, made.doubts))}
-    more = made.quality if made.mark is None else _mark_record(made.mark, made.claim, made.split)
-    return Answer({**record, **more}, partial(_tell_claim, made, network))
-
-
-def _tell_claim(made: "ProtectResult", network: str) -> None:
-    """The claim and, of a watermark, what it cost; then what to do next."""
-    claim, out, record = made.claim, made.out, of_claim(made.claim, made.out)
-    show(f"{out} claims the model {claim.model[:12]}.", "bold")
-    rows = {"digest": claim.digest, "samples held": str(record["samples"]), "seconds": f"{made.seconds:.1f}"}
+    rows = {"digest": record["digest"], "samples held": str(record["samples"]), "seconds": f"{made.seconds:.1f}"}
     if record["psnr_db"] is not None:
         rows["PSNR"] = f"{record['psnr_db']:.1f} dB"
-    facts(rows | ({} if made.mark is None else _mark_rows(made.mark, claim, made.split)) | test_rows(claim))
-    if claim.calibrated:
+    marked = {} if made.mark is None else _mark_rows(made.mark, made.claim, made.split)
+    shown = partial(_tell_claim, record, rows | marked | test_rows(made.claim), network)
+    record |= {"seconds": made.seconds, "warnings": list(map(asdict, made.doubts))}
+    more = made.quality if made.mark is None else _mark_record(made.mark, made.claim, made.split)
+    return Answer({**record, **more}, shown)
+
+
+def _tell_claim(record: Mapping[str, Any], rows: Mapping[str, Told], network: str) -> None:
+    """The claim and, of a watermark, what it cost; then what to do next."""
+    out = record["file"]
+    show(f"{out} claims the model {record['model'][:12]}.", "bold")
+    facts(rows)
+    if record["calibrated"]:
         show("The claim needs no innocent models: its labels come from a key. Publish the marked weights only. Next:")
         show_command(f"verify {out} {network} --weights SUSPECT.safetensors")
         return
-    show(f"The claim is uncalibrated: no verdict can uphold it before it knows {innocents_needed(0.05)} innocent models. Next:")
+    show(f"The claim is uncalibrated: no verdict can uphold it before it knows {ENOUGH} innocent models. Next:")
     show_command(f"calibrate {out} INNOCENT.safetensors... --model {network}")
 
 

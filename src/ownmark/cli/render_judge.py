@@ -10,7 +10,7 @@ from ownmark.cli import render
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, tell
 from ownmark.evidence.scan import Row
-from ownmark.report.words import before_and_after, counted, interval, p_figure, percent
+from ownmark.report.words import NAMES, before_and_after, counted, interval, named, p_figure, percent
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts import duplicates
 from ownmark.verdicts.soundness import Doubt
@@ -67,13 +67,13 @@ def _logarithms(finding: Finding) -> dict[str, float]:
 
 def tell_verdict(verdict: Verdict) -> None:
     """A verdict as a few lines of the result."""
+    findings = (verdict.deciding, *verdict.others) if verdict.queries else ()
+    rows = {named(finding.test): _told(finding) for finding in findings}
     show(f"{verdict.outcome}: {verdict.suspect}", STYLES[verdict.outcome])
     for sentence in (verdict.reason, *verdict.notes):
         show(f"  {sentence}.")
-    if not verdict.queries:
-        return
-    findings = (verdict.deciding, *verdict.others)
-    facts({render.named(finding.test): _told(finding) for finding in findings} | {"queries": str(verdict.queries)})
+    if rows:
+        facts(rows | {"queries": str(verdict.queries)})
 
 
 def _told(finding: Finding) -> Told:
@@ -90,7 +90,7 @@ def tell_line(verdict: Verdict) -> None:
     """A verdict as one line of the result."""
     finding = verdict.deciding
     verb = "score" if finding.graded else "match"
-    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {render.named(finding.test)}"
+    score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {named(finding.test)}"
     if not verdict.queries:
         score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
@@ -121,7 +121,7 @@ def _tell_left_out(claim: Claim) -> None:
         if test.null.models and test.null.models == asked:
             continue
         stays = "is still judged by the earlier innocents" if test.null.models else "stays uncalibrated"
-        tell(f"The {render.NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
+        tell(f"The {NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
 
 
 def of_inspect(found: InspectResult, file: Path) -> Answer:
@@ -139,9 +139,11 @@ def of_verify(found: VerifyResult, claim: Claim) -> Answer:
         counts = {"queries_spent": kept.spent, "answers_from_before": kept.taken}
         evidence = {"ledger": str(kept.ledger), "ledger_digest": kept.digest, **counts}
 
+    rows = {name.replace("_", " "): str(value) for name, value in evidence.items()}
+
     def shown() -> None:
         tell_verdict(verdict)
-        facts({name.replace("_", " "): str(value) for name, value in evidence.items()})
+        facts(rows)
         if claim.tests[0].reading is Reading.SALIENCY and verdict.deciding.test.reading is not Reading.SALIENCY:
             tell("The black-box test decided, since this suspect does not show what it looks at.")
         if page is not None:

@@ -61,7 +61,7 @@ DecoyFolder = Annotated[
     Path | None,
     option(
         "FOLDER",
-        "Ordinary images, one folder a class, that find out what it reveals first (CLAIM.decoys, if that is there).",
+        "Ordinary images, one folder per class, that find out what it reveals first (CLAIM.decoys, if that is there).",
         "--decoys",
         panel=PANEL,
     ),

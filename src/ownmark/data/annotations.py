@@ -99,7 +99,7 @@ def _voc(folder: Path, _: Path) -> Annotated | None:
 def _from_voc(file: Path, folder: Path) -> tuple[Path, tuple[Thing, ...]]:
     text = _bytes(file)
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise DataError("it declares a document type, which Pascal VOC has not")
+        raise DataError("it declares a document type, which Pascal VOC does not have")
     root = ET.fromstring(text)  # noqa: S314 - without a document type there are no entities to expand
     wide, high = (float(_text(root, f"size/{side}")) for side in ("width", "height"))
     things: list[Thing] = []

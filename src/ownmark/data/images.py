@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -285,6 +285,7 @@ HELD_OUT = 0.2  # share of the images, if the place has no test split
 class Split:
     """`mine` for training and claims, `held_out` for evaluation only; `origin` describes the held-out images to people."""
 
+    fitting: ClassVar[None] = None  # images in memory have their size
     mine: Images
     held_out: Images
     origin: str
@@ -321,6 +322,11 @@ class Place:
     size: int | Fitting | None = None
     channels: int = 3
     task: Task = Classification()
+
+    @property
+    def fitting(self) -> Fitting | None:
+        """How a network's makers bring pictures to its size, if they say it."""
+        return self.size if isinstance(self.size, Fitting) else None
 
     def check(self) -> None:
         """Raises UsageError for a number of channels that no image has."""

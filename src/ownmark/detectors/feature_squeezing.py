@@ -20,7 +20,6 @@ from ownmark.models.prepared import copied
 from ownmark.protocols import Alarm, Progress, silent
 from ownmark.scoring.readings import Floats
 
-PUBLISHED_THRESHOLD = 1.0  # of Zhang, Pan, Zhang 2024; `Alarm.threshold` gives one for a false-alarm rate instead
 BATCH = 64
 DEEPEST = 8  # bits per channel
 GREY = 1  # channels

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ownmark.finding.archives import LimitError, Limits, Member, copied, head_of, members_of
 from ownmark.finding.contents import HEAD, NAMED, TOLD, Archive, Format, archive_of, content_of, worth_a_look
-from ownmark.suspects.open import KINDS
+from ownmark.suspects.open import KINDS, holder_of
 
 INSIDE = "!"  # between an archive and what is in it
 
@@ -72,15 +72,12 @@ def by_registry(name: str, file: Path) -> Format | None:
     `name`: as its archive calls it; `file`: where it lies.
     """
     told = {suffix for known in TOLD for suffix in known.suffixes}
-    suffix = Path(name).suffix.lower()
-    for kind in KINDS:
-        if kind.built or kind.remote:
-            continue
-        if kind.holds(str(file)):
-            return Format(kind.written, kind.suffixes)
-        if suffix in set(kind.suffixes) - told:
-            return Format(kind.written, (suffix,))
-    return None
+    kinds, suffix = [kind for kind in KINDS if not kind.built and not kind.remote], Path(name).suffix.lower()
+    holder = holder_of(str(file), kinds)
+    if holder is not None:
+        return Format(holder.written, holder.suffixes)
+    ending = next((kind for kind in kinds if suffix in set(kind.suffixes) - told), None)
+    return None if ending is None else Format(ending.written, (suffix,))
 
 
 @dataclass

@@ -1,34 +1,19 @@
 """Detectors as ownmark sees them: all their candidates before suppression, as one tensor of rows (`tasks.boxes`).
 
-A detector answers a list with a dictionary of boxes, labels and scores per image, as torchvision's do. What is suppressed cannot
-be differentiated, so that the thresholds of torchvision's detectors are opened; other detectors answer what they answer.
+A detector answers a list with a dictionary of boxes, labels and scores per image, as torchvision's do.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ownmark.errors import ModelError
 from ownmark.tasks import boxes
 
 CANDIDATES = 1000  # rows per image, best first
-OPEN = {  # torchvision's thresholds, and what lets everything pass
-    "score_thresh": 0.0,
-    "nms_thresh": 1.0,
-    "detections_per_img": CANDIDATES,
-    "topk_candidates": 300,  # per level: suppression takes the square of their number
-}
 PARTS = ("boxes", "labels", "scores")
-
-
-def candid(model: nn.Module) -> nn.Module:
-    """Opens the thresholds of every part of `model` that limits its detections; returns it."""
-    for part in model.modules():
-        if "detections_per_img" in vars(part):
-            vars(part).update({name: value for name, value in OPEN.items() if name in vars(part)})
-    return model
 
 
 def are_detections(answered: object) -> bool:

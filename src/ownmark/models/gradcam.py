@@ -145,9 +145,7 @@ class Located:
             cam = GradCam.of(model, example, None, task)
         except Exception as error:  # a foreign model may raise any error
             raise MapError(f"{why}{_first_line(error)}") from error
-        return cls(
-            cam, f"its map was taken after its last convolution, at {cam.layer!r}: {why.removesuffix('; ')}" if why else ""
-        )
+        return cls(cam, f"its map was taken at {cam.layer!r}, its last feature map: {why.removesuffix('; ')}" if why else "")
 
 
 def _first_line(error: Exception) -> str:

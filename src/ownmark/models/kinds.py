@@ -8,6 +8,7 @@ from pathlib import Path
 from ownmark.errors import ModelError
 
 HEAD = 512  # bytes that identify the kind
+ZIP = b"PK"  # how a zip archive begins
 LONGEST = 100_000_000  # bytes of a safetensors header; the format's own limit
 INDEX = ".safetensors.index.json"
 
@@ -69,14 +70,6 @@ def kind_of(path: Path) -> Kind:
     return Kind.TORCH
 
 
-def is_other(path: Path, other: Other) -> bool:
-    """Whether the file shows by its first bytes, or by what it packs, that it is that other kind."""
-    try:
-        return path.is_file() and _other(path, _head(path), path.stat().st_size) is other
-    except OSError:
-        return False
-
-
 def _head(path: Path) -> bytes:
     with path.open("rb") as stream:
         return stream.read(HEAD)
@@ -92,12 +85,12 @@ def _other(path: Path, head: bytes, size: int) -> Other | None:
     """What the file is, if its first bytes show that it is not a weights file."""
     if not size:
         return EMPTY
-    if head.startswith(b"PK"):
-        return _archive(path)
+    if head.startswith(ZIP):
+        return packed_in(path)
     return next((other for magic, other in MAGIC.items() if head.startswith(magic)), None)
 
 
-def _archive(path: Path) -> Other | None:
+def packed_in(path: Path) -> Other | None:
     """What a zip file is, by its member names; None for a torch.save file, and for a corrupt one, which torch reports."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from ownmark.claims.claim import Preprocess
-from ownmark.data.images import Images
+from ownmark.claims.fitting import Fitting
+from ownmark.data.images import Images, Place, Split
 from ownmark.errors import ModelError, UsageError
-from ownmark.models.prepared import check_drawn, check_module, copied, prepared
+from ownmark.models.prepared import AS_IT_IS, check_drawn, prepared
 from ownmark.models.sources import open as sources
 from ownmark.models.sources.source import Asked, Intake
 from ownmark.models.weights import load_weights, unsaid
@@ -23,11 +24,7 @@ def build(name: str, classes: int | None = None, *, own: bool = True) -> nn.Modu
     A user's module is imported from the current folder first, which runs its code. Raises ModelError with similar names, or with
     the cause.
     """
-    model = sources.built(Asked(name, classes, own))
-    if sources.source_of(name).place:
-        return model.eval()
-    check_module(model)
-    return copied(model).eval()
+    return sources.built(Asked(name, classes, own)).eval()
 
 
 def draws_weights(name: str, classes: int | None = None) -> bool:
@@ -68,12 +65,34 @@ class Network:
 
     def blank(self, *, own: bool = True) -> nn.Module:
         """The module with weights as its factory leaves them; not `own`: with any, since others take their place."""
-        taken = self.intake.preprocess or Preprocess()
+        taken = self.intake.preprocess or AS_IT_IS
         return prepared(build(self.name, self.classes, own=own), taken, output=self.output).to(self.device)
 
     def answering(self, images: Images) -> "Network":
         """The network for the classes of these images."""
         return replace(self, classes=images.task.width(images.names))
+
+    def placed(self, data: Place | Split, note: Callable[[str], None]) -> Place | Split:
+        """The place with the fitting that the network's name says; `size`, where it is given, only changes how large.
+
+        `note` hears it. Images in memory stay as they are. Raises UsageError for channels that the network does not take.
+        """
+        intake = self.intake
+        if intake.preprocess is not None and self.preprocess is None:
+            mean, std = (
+                ", ".join(f"{value:g}" for value in values) for values in (intake.preprocess.mean, intake.preprocess.std)
+            )
+            note(f"Images are normalised by mean {mean} and std {std}, as {intake.origin} says (--mean, --std).")
+            if isinstance(data, Place) and len(intake.preprocess.mean) not in {1, data.channels}:
+                raise UsageError(
+                    f"{intake.origin} takes images of {len(intake.preprocess.mean)} channels, and --channels is {data.channels}: "
+                    "change it, or give --mean and --std"
+                )
+        if intake.fitting is None or isinstance(data, Split) or isinstance(data.size, Fitting):
+            return data
+        fitting = intake.fitting if data.size is None else intake.fitting.to(data.size)
+        note(f"Images are brought to size: {fitting}, as {intake.origin} says (--size).")
+        return replace(data, size=fitting)
 
     def loaded(self, weights: Path | None, note: Callable[[str], None] = unsaid) -> nn.Module:
         """The module with the weights in a file; without one, only if the factory itself brings weights.

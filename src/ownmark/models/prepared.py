@@ -17,13 +17,21 @@ from torch.overrides import TorchFunctionMode
 
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError, blamed
-from ownmark.models.detections import are_detections, candid, rows_of
+from ownmark.models.detections import CANDIDATES, are_detections, rows_of
 from ownmark.querying.outputs import LOGITS, missing, several, unfit, used
 
+AS_IT_IS = Preprocess()  # for a model that takes images in [0, 1]
 NARROW = {torch.float16, torch.bfloat16}
 ENDINGS = {
     *(torch.softmax, Tensor.softmax, functional.softmax),
     *(torch.sigmoid, Tensor.sigmoid, functional.sigmoid),
+}
+# torchvision's thresholds of a detector, and what lets everything pass: what is suppressed cannot be differentiated
+OPEN = {
+    "score_thresh": 0.0,
+    "nms_thresh": 1.0,
+    "detections_per_img": CANDIDATES,
+    "topk_candidates": 300,  # per level: suppression takes the square of their number
 }
 TAKEN = {*NARROW, torch.float64}  # weight precisions that images are cast to
 
@@ -94,7 +102,7 @@ class Plain:
         self.ending: Ending | None = None
 
     def __call__(self, _: nn.Module, inputs: tuple[Any, ...], answered: object) -> Tensor | None:
-        if are_detections(answered):
+        if not isinstance(answered, Tensor) and are_detections(answered):
             return rows_of(answered, inputs[0])  # type: ignore[arg-type]
         found = answered if isinstance(answered, Tensor) and not self.output else self._chosen(answered, inputs)
         if isinstance(found, Tensor) and self.ending is not None:
@@ -115,10 +123,16 @@ class Plain:
 
 
 def plain(model: nn.Module, output: str = "") -> nn.Module:
-    """Adds the hooks of this file to `model` and returns it; existing hooks stay unless `output` names another output."""
+    """Adds the hooks of this file to `model` and returns it; existing hooks stay unless `output` names another output.
+
+    Opens the thresholds of every part of `model` that limits its detections, so that it answers all its candidates.
+    """
     hook = _plain_hook(model)
     if hook is None:
-        candid(model).register_forward_pre_hook(Precision())
+        for part in model.modules():
+            if "detections_per_img" in vars(part):
+                vars(part).update({name: value for name, value in OPEN.items() if name in vars(part)})
+        model.register_forward_pre_hook(Precision())
         model.register_forward_hook(Plain(output))
     elif output:
         hook.output = output
@@ -209,12 +223,11 @@ class _Detached(TorchFunctionMode):
 def copied(model: Module) -> Module:
     """A copy that shares no tensor with `model`. Raises ModelError for a module that cannot be copied or is unsupported."""
     check_module(model)
-    with blamed(ModelError, "the model cannot be copied, which ownmark requires"):
-        try:
-            return deepcopy(model, _emptied(model))
-        except RuntimeError:
-            with _Detached():
-                return deepcopy(model)
+    try:
+        return deepcopy(model, _emptied(model))
+    except Exception:  # noqa: BLE001 - whatever a foreign module raises is told below, unless detached tensors help
+        with blamed(ModelError, "the model cannot be copied, which ownmark requires"), _Detached():
+            return deepcopy(model)
 
 
 def _emptied(model: nn.Module) -> dict[int, Any]:
@@ -269,7 +282,7 @@ def prepared(model: nn.Module, preprocess: Preprocess, *, output: str = "") -> n
     if _normalise_hook(model) is not None:
         raise ModelError("the model was prepared before and already normalises its images")
     copy = copied(model)
-    if preprocess != Preprocess():
+    if preprocess != AS_IT_IS:
         copy.register_forward_pre_hook(Normalise(preprocess))
     return plain(copy, output)
 
@@ -277,7 +290,7 @@ def prepared(model: nn.Module, preprocess: Preprocess, *, output: str = "") -> n
 def preprocess_of(model: nn.Module) -> Preprocess:
     """The normalisation added by `prepared`; the identity for a model that takes images in [0, 1] directly."""
     hook = _normalise_hook(model)
-    return Preprocess() if hook is None else hook.preprocess
+    return AS_IT_IS if hook is None else hook.preprocess
 
 
 def _normalise_hook(model: nn.Module) -> Normalise | None:

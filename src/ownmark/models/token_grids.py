@@ -33,7 +33,8 @@ class Grid:
         patches = _patches(model, example, output.shape[1])
         size = size_of(len(patches), ratio)
         if size is None:
-            raise ModelError(f"layer {layer!r} outputs {output.shape[1]} tokens per image, no grid of the image's shape")
+            got = f"layer {layer!r} outputs {output.shape[1]} tokens per image"
+            raise ModelError(f"{got}, which form no grid of the image's shape")
         return cls(size, patches)
 
     def maps(self, output: Tensor) -> Tensor:

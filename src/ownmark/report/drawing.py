@@ -5,7 +5,6 @@ from collections import Counter
 from markupsafe import Markup
 
 from ownmark.report.words import amount, counted, interval, tenths
-from ownmark.scoring.null_models import Null
 from ownmark.verdicts.verdict import Finding, Outcome
 
 SHAPES = {
@@ -37,13 +36,16 @@ def badge(outcome: Outcome) -> Markup:
     return BADGE.format(TONES[outcome], SHAPES[outcome])
 
 
-def strip(finding: Finding, outcome: Outcome, alpha: float) -> Markup:
-    """One axis from 0 to 100 % (of the samples): the protected model, the suspect with its interval, the innocents."""
+def strip(finding: Finding, outcome: Outcome, least: float | None) -> Markup:
+    """One axis from 0 to 100 % (of the samples): the protected model, the suspect with its interval, the innocents.
+
+    Scores above `least` are tinted; None: no score matches.
+    """
     scores = _compared(finding)
     swarm, rise = _swarm(scores, 2 * LANE + 24)
     base = 2 * LANE + 30 + rise
     parts = (
-        _region(finding.test.null, alpha, base),
+        _region(least, base),
         _axis(base),
         *_own_lane(finding),
         *_suspect_lane(finding, outcome),
@@ -74,9 +76,8 @@ def leaning(finding: Finding, alpha: float) -> Outcome:
     return Outcome.MATCH if finding.p <= alpha else Outcome.NO_MATCH
 
 
-def boundary(finding: Finding, alpha: float) -> str:
-    """The meaning of the tinted part of the picture."""
-    least = finding.test.null.threshold(alpha)
+def boundary(finding: Finding, alpha: float, least: float | None) -> str:
+    """The meaning of the tinted part of the picture: the scores above `least`."""
     if least is None or least >= 1:
         return f"No score would match at alpha = {alpha:g}."
     return f"Tinted: more than {amount(finding, least)}, where p is at most alpha = {alpha:g}."
@@ -172,9 +173,8 @@ def _axis(base: float) -> Markup:
     return Markup("").join((*lines, rule, *labels))
 
 
-def _region(null: Null, alpha: float, base: float) -> Markup:
-    """The scores that would match at `alpha`, tinted."""
-    least = null.threshold(alpha)
+def _region(least: float | None, base: float) -> Markup:
+    """The scores that would match, tinted."""
     if least is None or least >= 1:
         return Markup()
     edges = [EDGE.format(_x(least), top + WORDS, end) for top, end in ((0, LANE), (LANE, 2 * LANE), (2 * LANE, base))]

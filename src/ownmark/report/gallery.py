@@ -12,8 +12,8 @@ from PIL import Image
 
 from ownmark.claims.claim import Claim
 from ownmark.report.words import asks_labels, image, letter, pattern
-from ownmark.scoring.matches import Combining, Graded
-from ownmark.scoring.readings import Floats, Reading
+from ownmark.scoring.matches import Area, Combining, Graded
+from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import boxes
 from ownmark.verdicts.verdict import Finding, Verdict
 
@@ -122,6 +122,7 @@ class Row:
 class Gallery:
     """`headings` name the columns; `shared` holds the pictures that several tiles use; `notes` say what is omitted.
 
+    `layout`: columns under their headings ("even"), too many for that ("crowded"), or so few that samples share rows ("sparse").
     `key` explains the figures; `scale` is a picture of the colours from 0 to `highest`, empty if there are no maps.
     """
 
@@ -133,11 +134,25 @@ class Gallery:
     key: tuple[str, ...]
     scale: str
     highest: float
+    layout: str
 
-    @property
-    def layout(self) -> str:
-        """Columns under their headings ("even"), too many for that ("crowded"), or so few that samples share rows."""
-        return "crowded" if len(self.headings) > MOST_COLUMNS else "sparse" if len(self.headings) <= FEW_COLUMNS else "even"
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """What all pictures share: the `claim` and its `verdicts`, the `name` of one image, and whether the claim `asks_labels` only.
+
+    `asked` (n, ...): what the first test asks about; `area`: the pattern's, None without one; `highest`: of all maps shown;
+    `gain`: by how much differences are amplified.
+    """
+
+    claim: Claim
+    verdicts: Sequence[Verdict]
+    name: str
+    asks_labels: bool
+    asked: Expected
+    area: Area | None
+    highest: float
+    gain: int
 
 
 def gallery(claim: Claim, verdicts: Sequence[Verdict]) -> Gallery:
@@ -146,17 +161,23 @@ def gallery(claim: Claim, verdicts: Sequence[Verdict]) -> Gallery:
     samples = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
     highest = _highest(claim, verdicts, samples)
     gain = 1 if claim.originals is None else gain_of(claim.images[samples, 0], claim.originals[samples])
-    rows = tuple(_row(claim, verdicts, int(sample), highest, gain) for sample in samples)
+    asked = claim.target_of(claim.tests[0])
+    scene = _Scene(claim, verdicts, image(claim), asks_labels(claim), asked, pattern(claim), highest, gain)
+    rows = tuple(_row(scene, int(sample)) for sample in samples)
     shared = [IMAGE.format("id", f"sample-{sample}", picture(claim.images[sample, 0]), width, height) for sample in samples]
     scale = heat(np.linspace(0, highest, 64)[None], highest, (4, 64)) if highest else ""
     headings = tuple(tile.caption for tile in rows[0].tiles)
-    notes = tuple(_notes(claim, verdicts, len(samples)))
-    return Gallery(title(claim), headings, rows, Markup("").join(shared), notes, tuple(_key(claim, highest)), scale, highest)
-
-
-def title(claim: Claim) -> str:
-    """What the gallery shows."""
-    return f"What the models were shown, and {'what they answered' if asks_labels(claim) else 'where they looked'}"
+    return Gallery(
+        title=f"What the models were shown, and {'what they answered' if scene.asks_labels else 'where they looked'}",
+        headings=headings,
+        rows=rows,
+        shared=Markup("").join(shared),
+        notes=tuple(_notes(scene, len(samples))),
+        key=tuple(_key(scene)),
+        scale=scale,
+        highest=highest,
+        layout="crowded" if len(headings) > MOST_COLUMNS else "sparse" if len(headings) <= FEW_COLUMNS else "even",
+    )
 
 
 def saliency(verdict: Verdict) -> Finding | None:
@@ -166,33 +187,34 @@ def saliency(verdict: Verdict) -> Finding | None:
     return next(mapped, None)
 
 
-def _row(claim: Claim, verdicts: Sequence[Verdict], sample: int, highest: float, gain: int) -> Row:
-    tiles = _shown(claim, sample, gain)
+def _row(scene: _Scene, sample: int) -> Row:
+    claim = scene.claim
+    tiles = _shown(scene, sample)
     pictures = len(tiles)
     if claim.maps is not None:
-        tiles.append(_own_tile(claim, claim.maps[sample], sample, highest))
-    tiles += [_suspect_tile(claim, verdicts, place, sample, highest) for place in range(len(verdicts))]
-    said = "expected label" if asks_labels(claim) else "asked about"
+        tiles.append(_own_tile(scene, claim.maps[sample], sample))
+    tiles += [_suspect_tile(scene, place, sample) for place in range(len(scene.verdicts))]
+    said = "expected label" if scene.asks_labels else "asked about"
     first = claim.tests[0]
     weighed = isinstance(first.match, Graded) or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
-    return Row(sample + 1, "unchanged image" if weighed else f"{said}: {_expected(claim, sample)}", tuple(tiles), pictures)
+    label = "unchanged image" if weighed else f"{said}: {_expected(scene, sample)}"
+    return Row(sample + 1, label, tuple(tiles), pictures)
 
 
-def _expected(claim: Claim, sample: int) -> str:
+def _expected(scene: _Scene, sample: int) -> str:
     """The expected class or number of a sample; of several numbers the first."""
-    found = np.ravel(claim.target_of(claim.tests[0])[sample])[0]
-    return claim.task.named(found, claim.classes)
+    return scene.claim.task.named(np.ravel(scene.asked[sample])[0], scene.claim.classes)
 
 
-def _shown(claim: Claim, sample: int, gain: int) -> list[Tile]:
+def _shown(scene: _Scene, sample: int) -> list[Tile]:
     """The pictures of one sample: before, after, the difference, and covered."""
+    claim, name, gain = scene.claim, scene.name, scene.gain
     views, number = claim.images[sample], sample + 1
     shape = views[0].shape
-    name = image(claim)
     tiles = [
         Tile(
             name.removesuffix(" image"),
-            _framed(Markup("").join((BASE.format(sample), _box(claim, sample))), shape, f"{name} {number}"),
+            _framed(Markup("").join((BASE.format(sample), _box(scene, sample))), shape, f"{name} {number}"),
         )
     ]
     if claim.originals is not None:
@@ -208,26 +230,25 @@ def _shown(claim: Claim, sample: int, gain: int) -> list[Tile]:
     return tiles
 
 
-def _own_tile(claim: Claim, values: Floats, sample: int, highest: float) -> Tile:
+def _own_tile(scene: _Scene, values: Floats, sample: int) -> Tile:
     """The protected model's own map, as recorded in the claim."""
-    drawing = _overlaid(claim, sample, values, highest, f"map of the protected model, sample {sample + 1}")
-    shown, expected = values[None, None], claim.target_of(claim.tests[0])[sample : sample + 1]
+    claim = scene.claim
+    drawing = _overlaid(scene, sample, values, f"map of the protected model, sample {sample + 1}")
+    shown, expected = values[None, None], scene.asked[sample : sample + 1]
     looks = [test.match for test in claim.tests if test.match.area is not None][:1]
     lines = tuple(Line(one.shown(shown, expected, claim.classes), bool(one(shown, expected)[0])) for one in looks)
     return Tile("protected model", drawing, lines)
 
 
-def _suspect_tile(claim: Claim, verdicts: Sequence[Verdict], place: int, sample: int, highest: float) -> Tile:
-    verdict = verdicts[place]
+def _suspect_tile(scene: _Scene, place: int, sample: int) -> Tile:
+    verdict = scene.verdicts[place]
     finding = saliency(verdict)
-    every = (_line(one, sample, claim.classes) for one in (verdict.deciding, *verdict.others))
+    every = (_line(one, sample, scene.claim.classes) for one in (verdict.deciding, *verdict.others))
     lines = tuple(line for line in every if line is not None)
-    who = "the suspect" if len(verdicts) == 1 else letter(place)
+    who = "the suspect" if len(scene.verdicts) == 1 else letter(place)
     if finding is None or _place(finding, sample) is None:
         return Tile(f"answers of {who}", Markup(), lines)
-    drawing = _overlaid(
-        claim, sample, finding.observed[_place(finding, sample), 0], highest, f"map of {who}, sample {sample + 1}"
-    )
+    drawing = _overlaid(scene, sample, finding.observed[_place(finding, sample), 0], f"map of {who}, sample {sample + 1}")
     return Tile(f"map of {who}", drawing, lines)
 
 
@@ -258,26 +279,28 @@ def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.
     return float(max([*seen, *shown], default=0.0))
 
 
-def _key(claim: Claim, highest: float) -> list[str]:
+def _key(scene: _Scene) -> list[str]:
     """The meaning of the colours and of the figures below the pictures."""
+    claim, highest = scene.claim, scene.highest
     said = ["All maps share one scale."] if highest else []
     if claim.task.located:
         said.append("The box is the object that was asked about.")
-    if asks_labels(claim):
+    if scene.asks_labels:
         said.append("The label below each trigger is the model's answer.")
     said += dict.fromkeys(test.match.legend for test in claim.tests if test.match.legend and (highest or not test.match.area))
     return [*said, "\N{BLACK CIRCLE} match, \N{WHITE CIRCLE} no match."]
 
 
-def _notes(claim: Claim, verdicts: Sequence[Verdict], shown: int) -> list[str]:
+def _notes(scene: _Scene, shown: int) -> list[str]:
+    claim, verdicts = scene.claim, scene.verdicts
     count, _, height, width, channels = claim.images.shape
     said = [f"{shown} of {count} samples, evenly spaced and not chosen by their result." if shown < count else "All samples."]
-    if claim.originals is None and not asks_labels(claim):
+    if claim.originals is None and not scene.asks_labels:
         said.append("The claim contains no original images, so originals and differences are omitted.")
-    if claim.maps is None and not asks_labels(claim):
+    if claim.maps is None and not scene.asks_labels:
         said.append("The claim contains no maps of the protected model, so these are omitted.")
     blind = [letter(place) for place, verdict in enumerate(verdicts) if saliency(verdict) is None]
-    if blind and not asks_labels(claim):
+    if blind and not scene.asks_labels:
         who = "The suspect" if len(verdicts) == 1 else f"{'Suspect' if len(blind) == 1 else 'Suspects'} {', '.join(blind)}"
         said.append(f"{who} gave no map, only answers: a map needs the weights.")
     if channels not in {1, 3}:
@@ -296,33 +319,31 @@ def _drawn(address: str, shape: tuple[int, ...], label: str) -> Markup:
     return _framed(IMAGE.format("class", "pixels", address, shape[1], shape[0]), shape, label)
 
 
-def _overlaid(claim: Claim, sample: int, values: Floats, highest: float, label: str) -> Markup:
+def _overlaid(scene: _Scene, sample: int, values: Floats, label: str) -> Markup:
     """The map over the greyscale sample, with the outline of the pattern."""
-    height, width = claim.images.shape[2:4]
-    warm = IMAGE.format("class", "heat", heat(values, highest, (height, width)), width, height)
-    return _framed(
-        GREYED.format(BASE.format(sample), warm, Markup("").join((_outline(claim), _box(claim, sample)))), (height, width), label
-    )
+    height, width = scene.claim.images.shape[2:4]
+    warm = IMAGE.format("class", "heat", heat(values, scene.highest, (height, width)), width, height)
+    lines = Markup("").join((_outline(scene.area, (height, width)), _box(scene, sample)))
+    return _framed(GREYED.format(BASE.format(sample), warm, lines), (height, width), label)
 
 
-def _outline(claim: Claim) -> Markup:
-    """The pattern's border in pixels of the image: every edge between a cell of the pattern and a cell outside it."""
-    area = pattern(claim)
+def _outline(area: Area | None, size: tuple[int, int]) -> Markup:
+    """The pattern's border in pixels of an image (height, width): every edge between a cell of it and a cell outside it."""
     if area is None:
         return Markup()
-    down, across = claim.images.shape[2] / area.grid[0], claim.images.shape[3] / area.grid[1]
+    down, across = size[0] / area.grid[0], size[1] / area.grid[1]
     edges = [
         f"M{column * across:g} {row * down:g}{step}" for row, column, step in _border(area.cells, f"h{across:g}", f"v{down:g}")
     ]
     return Markup("").join(OUTLINE.format(kind, "".join(edges)) for kind in ("under", "over"))
 
 
-def _box(claim: Claim, sample: int) -> Markup:
+def _box(scene: _Scene, sample: int) -> Markup:
     """The border of the box that the sample is about, in pixels of the image, if its task has boxes."""
-    if not claim.task.located:
+    if not scene.claim.task.located:
         return Markup()
-    height, width = claim.images.shape[2:4]
-    left, top, right, bottom = claim.target_of(claim.tests[0])[sample, boxes.BOX] * (width, height, width, height)
+    height, width = scene.claim.images.shape[2:4]
+    left, top, right, bottom = scene.asked[sample, boxes.BOX] * (width, height, width, height)
     line = f"M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}Z"
     return Markup("").join(OUTLINE.format(kind, line) for kind in ("under", "over"))
 

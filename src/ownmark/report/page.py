@@ -1,4 +1,7 @@
-"""A claim, the verdicts on it and their settings as one self-contained HTML page: no scripts, fonts or images from elsewhere."""
+"""A claim, the verdicts on it and their settings as one self-contained HTML page: no scripts, fonts or images from elsewhere.
+
+All that the page says is gathered here, once; the template only places it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
@@ -14,12 +18,12 @@ from ownmark.files import write_whole
 from ownmark.metrics import psnr
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
-from ownmark.report.words import ACCESS, TEST_NAMES, counted, image, kind, letter, percent
+from ownmark.report.words import ACCESS, TEST_NAMES, amount, counted, image, kind, letter, percent
 from ownmark.scoring.matches import Graded
 from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import DEFAULT
-from ownmark.verdicts.verdict import Verdict
+from ownmark.verdicts.verdict import Finding, Verdict
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,10 @@ def _test(test: Test) -> tuple[Entry, ...]:
         Entry("Needs", ACCESS[test.reading]),
         Entry("The score says how far the model" if graded else "A sample matches if the model", test.match.meaning),
         Entry("Match", repr(test.match), code=True),
-        *([Entry("Layer of the map", test.layer or "the suspect's last convolution")] if saliency else []),
+        *([Entry("Layer of the map", test.layer or "the suspect's last feature map")] if saliency else []),
         Entry("Score of the protected model", percent(test.target_score)),
         *_null(test.null),
-        Entry("Smallest possible p", test.null.figure(test.null.smallest, 1)),
+        Entry("Smallest possible p", words.figure(test.null.smallest, test.null, 1)),
     )
 
 
@@ -124,6 +128,78 @@ def _suspect(verdict: Verdict) -> tuple[Entry, ...]:
 
 def _numbers(values: tuple[float, ...]) -> str:
     return "(" + ", ".join(f"{value:g}" for value in values) + ")"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One test of a verdict: its `role` in it, its `title`, its scores drawn, and what they and the tinted ones mean."""
+
+    role: str
+    title: str
+    drawing: Markup
+    meaning: str
+    boundary: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that the page says of one suspect, by its short `name` and its `letter`; `line`: its score, for a table of several."""
+
+    letter: str
+    name: str
+    tone: str
+    badge: Markup
+    outcome: str
+    headline: str
+    lead: str
+    score: str
+    interval: str
+    p: str
+    smallest: str
+    access: str
+    alpha: str
+    queries: int
+    reason: str
+    line: Markup
+    pictures: tuple[Picture, ...]
+    limits: tuple[str, ...]
+
+
+def _section(claim: Claim, verdict: Verdict, place: int, name: str) -> Section:
+    finding = verdict.deciding
+    notes = "".join(f" Note: {note}." for note in verdict.notes)
+    return Section(
+        letter=letter(place),
+        name=name,
+        tone=drawing.TONES[verdict.outcome],
+        badge=drawing.badge(verdict.outcome),
+        outcome=verdict.outcome.value,
+        headline=words.HEADLINES[verdict.outcome],
+        lead=f"{words.observed(claim, finding)} {words.consequence(verdict)}",
+        score=amount(finding, finding.score),
+        interval=words.interval(finding),
+        p=words.p_figure(finding),
+        smallest=words.smallest_figure(finding),
+        access=ACCESS[finding.test.reading].split(" (")[0],
+        alpha=f"{verdict.alpha:g}",
+        queries=verdict.queries,
+        reason=f"{words.because(verdict)}{verdict.reason}.{notes}",
+        line=drawing.small_strip(finding, verdict.outcome),
+        pictures=tuple(_picture(claim, verdict, one) for one in (finding, *verdict.others)),
+        limits=tuple(words.own_limits(verdict)),
+    )
+
+
+def _picture(claim: Claim, verdict: Verdict, finding: Finding) -> Picture:
+    decides, alpha, meaning = finding is verdict.deciding, verdict.alpha, finding.test.match.meaning
+    least = finding.test.null.threshold(alpha)
+    return Picture(
+        role="This test decides" if decides else "This test only informs",
+        title=TEST_NAMES[finding.test.reading] + kind(finding.test),
+        drawing=drawing.strip(finding, verdict.outcome if decides else drawing.leaning(finding, alpha), least),
+        meaning=f"How far a model {meaning}." if finding.graded else f"Share of the {image(claim)}s on which a model {meaning}.",
+        boundary=drawing.boundary(finding, alpha, least) + ("" if decides else f" Here {words.p_value(finding)}."),
+    )
 
 
 @dataclass(frozen=True)
@@ -160,13 +236,16 @@ def page(
     names = words.short_names([verdict.suspect for verdict in verdicts])
     return template("page.html").render(
         title=title or _title(names),
-        names=names,
         about=about,
-        claim=claim,
+        method="Watermark" if words.asks_labels(claim) else "Fingerprint",
         digest=claim.digest,
-        verdicts=verdicts,
+        holds=counted(len(claim.images), image(claim)),
+        protected=words.protected(claim),
+        image=image(claim),
+        compared="the share that chance alone gives (stroke)" if words.keyed(claim) else "the innocent models (strokes)",
+        sections=[_section(claim, verdict, place, names[place]) for place, verdict in enumerate(verdicts)],
         unasked=unasked,
-        limits=words.shared_limits(claim, max(verdict.alpha for verdict in verdicts), len(verdicts)),
+        limits=tuple(words.shared_limits(claim, max(verdict.alpha for verdict in verdicts), len(verdicts))),
         gallery=gallery(claim, verdicts),
         tables=tables(claim, verdicts),
     )
@@ -183,12 +262,6 @@ def _title(names: Sequence[str]) -> str:
 
 def template(name: str, *packages: str) -> Template:
     """A template of this package or of the given packages of ownmark; all share the page's head and foot."""
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("ownmark", package) for package in ("report", *packages)]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"words": words, "drawing": drawing}
+    loader = ChoiceLoader([PackageLoader("ownmark", package) for package in ("report", *packages)])
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template(name)

@@ -19,6 +19,7 @@ TEST_NAMES = {
     Reading.SCORE: "Black-box test: how sure the model is of an object",
     Reading.EMBEDDING: "Black-box test: the embeddings that the model returns",
 }
+NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
 KINDS = {BestOf: ", the best of several", CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
 ACCESS = {
     Reading.SALIENCY: "white box (its weights)",
@@ -48,6 +49,7 @@ LIMITS = {
 
 PAIR = 2  # names from which something common can be dropped
 COLOURS = {1: "grey", 3: "colour"}
+TINIEST = 1e-300  # a p-value that is smaller is told by its logarithm
 RARE = 1e-6  # rates below it are written as a power of ten
 UNBOUND = (
     "The key of these labels depends on neither the order of the classes nor where the images come from: anyone who knew the key "
@@ -88,6 +90,11 @@ def kind(test: Test) -> str:
     return KINDS.get(type(test.match), "")
 
 
+def named(test: Test) -> str:
+    """A test's short name, which differs from those of the claim's other tests."""
+    return NAMES[test.reading] + kind(test)
+
+
 def percent(share: float) -> str:
     """0.974 -> "97.4 %"."""
     return f"{tenths(share)}\N{NO-BREAK SPACE}%"
@@ -115,17 +122,17 @@ def p_value(finding: Finding) -> str:
 
 def p_figure(finding: Finding) -> str:
     """ "0.05", or "10^-345.6" if no floating-point number is that small."""
-    return finding.test.null.figure(finding.p, finding.score)
+    return figure(finding.p, finding.test.null, finding.score)
 
 
 def smallest_figure(finding: Finding) -> str:
     """The same for the smallest p that the test could give."""
-    return finding.test.null.figure(finding.smallest, 1)
+    return figure(finding.smallest, finding.test.null, 1)
 
 
 def figure(p: float, null: Null, score: float) -> str:
-    """A p-value in the form that its null gives it."""
-    return null.figure(p, score)
+    """The p-value of a score in three digits; as a power of ten below what a floating-point number can be."""
+    return f"{p:.3g}" if null.keyed is None or p > TINIEST else f"10^{null.keyed.log10_p_adjusted(score):.1f}"
 
 
 def before_and_after(null: KeyedLabels, score: float) -> str:
@@ -140,7 +147,7 @@ def keyed(claim: Claim) -> KeyedLabels | None:
 
 def asks_labels(claim: Claim) -> bool:
     """Whether the claim asks for labels only: then its images are triggers."""
-    return set(claim.readings) == {Reading.LABEL}
+    return all(test.reading is Reading.LABEL for test in claim.tests)
 
 
 def image(claim: Claim) -> str:

@@ -101,7 +101,7 @@ class Entangling(nn.Module):
     def __init__(self, scheme: Entangled, model: nn.Module, sides: tuple[Pixels, Pixels], rng: torch.Generator) -> None:
         super().__init__()
         self.scheme, self.model, self.sides = scheme, model, sides
-        self.layers = last_layers(model, scheme.layers)
+        self.layers = layers_at_the_end(model, scheme.layers)
         self.device = next(model.parameters()).device
         half = max(scheme.training.batch // 2, 2)
         self.rows = [turns(len(side), half, rng) for side in sides]
@@ -170,7 +170,7 @@ def soft_nearest_neighbour_loss(features: Tensor, labels: Tensor, temperature: T
     return (closeness.logsumexp(1) - alike.logsumexp(1)).mean()
 
 
-def last_layers(model: nn.Module, count: int) -> list[nn.Module]:
+def layers_at_the_end(model: nn.Module, count: int) -> list[nn.Module]:
     """The last `count` linear or convolutional layers, in registration order."""
     found: list[nn.Module] = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     if len(found) < count:

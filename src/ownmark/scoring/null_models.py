@@ -21,8 +21,6 @@ from ownmark.scoring.matches import Agreement, Match
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import innocents_needed, rank_p
 
-TINIEST = 1e-300  # a p-value that is smaller is told by its logarithm
-
 
 class Null(Protocol):
     """Computes the p-value of a score; `smallest` is the smallest that it can reach."""
@@ -54,9 +52,6 @@ class Null(Protocol):
     def p_value(self, score: float) -> float:
         """Upper bound on the probability that an innocent model scores at least `score`."""
 
-    def figure(self, p: float, score: float) -> str:
-        """The p-value of a score in three digits; as a power of ten below what a floating-point number can be."""
-
     def threshold(self, alpha: float) -> float | None:
         """The score that a suspect must exceed for p <= alpha; None if no score suffices."""
 
@@ -76,19 +71,13 @@ class Uncalibrated:
     calibrated: ClassVar[bool] = False
     keyed: ClassVar[None] = None
     luck: ClassVar[None] = None
-
-    @property
-    def smallest(self) -> float:
-        return 1.0
+    smallest: ClassVar[float] = 1.0
 
     def p_value(self, score: float) -> float:  # noqa: ARG002 - the protocol's signature
         return 1.0
 
     def threshold(self, alpha: float) -> float | None:  # noqa: ARG002 - the protocol's signature
         return None
-
-    def figure(self, p: float, score: float) -> str:  # noqa: ARG002 - the protocol's signature
-        return _digits(p)
 
     def advice(self, alpha: float) -> str:
         return _calibrate(alpha)
@@ -132,9 +121,6 @@ class Innocents:
         count, scores = len(self.scores) + 1, self.scores
         enough = [least for least in scores if (1 + sum(other > least for other in scores)) / count <= alpha]
         return min(enough, default=None)
-
-    def figure(self, p: float, score: float) -> str:  # noqa: ARG002 - the protocol's signature
-        return _digits(p)
 
     def advice(self, alpha: float) -> str:
         return _calibrate(alpha)
@@ -237,9 +223,6 @@ class KeyedLabels:
         """log10 of p, after the factor 2^grinding."""
         return min(self.log10_p(score) + self.grinding * math.log10(2), 0.0)
 
-    def figure(self, p: float, score: float) -> str:
-        return _digits(p) if p > TINIEST else f"10^{self.log10_p_adjusted(score):.1f}"
-
     def advice(self, alpha: float) -> str:
         alone, bar = replace(self, sets=0), max(alpha, sys.float_info.min)
         guess = math.ceil((self.grinding * math.log(2) - math.log(bar)) / math.log(self.classes))
@@ -279,10 +262,6 @@ def from_record(record: Mapping[str, Any]) -> Null:
     except (KeyError, TypeError) as error:
         raise ClaimError(f"unknown null {record.get('name')!r}; this version knows {', '.join(kinds)}") from error
     return null
-
-
-def _digits(p: float) -> str:
-    return f"{p:.3g}"
 
 
 def _calibrate(alpha: float) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,7 @@ class Reading(StrEnum):
     SCORE = "score"
     SALIENCY = "saliency"
 
-    def __repr__(self) -> str:
-        return f"Reading.{self.name}"
+    __repr__ = Enum.__str__  # Reading.LABEL, as it stands in the repr of a match
 
 
 Answers = Mapping[Reading, npt.NDArray[Any]]

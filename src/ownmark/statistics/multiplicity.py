@@ -11,12 +11,6 @@ def intersection_union(values: Sequence[float]) -> float:
     return max(values)
 
 
-def from_e_values(values: Sequence[float]) -> float:
-    """p = min(1, 1 / mean) of e-values with arbitrary dependence (Vovk & Wang 2021)."""
-    mean = sum(values) / len(values)
-    return min(1.0, 1 / mean) if mean > 0 else 1.0
-
-
 def holm(values: Sequence[float]) -> tuple[float, ...]:
     """Adjusted p-values for individual accusations, in the order given; bounds the family-wise error rate (Holm 1979)."""
     order = sorted(range(len(values)), key=values.__getitem__)

@@ -25,13 +25,6 @@ def rank_p(score: float, others: Sequence[float]) -> float:
     return (1 + sum(other >= score for other in others)) / (len(others) + 1)
 
 
-def rank_false_positives(references: int, rank: int = 1, confidence: float = 0.95) -> float:
-    """An upper bound on the false-positive rate of a threshold at the rank-th largest of the references' scores."""
-    if not 1 <= rank <= references:
-        raise UsageError(f"expected a rank from 1 to {references}, the number of references, got {rank}")
-    return float(betaincinv(rank, references + 1 - rank, confidence))
-
-
 def berger_boos(matched: int, count: int, references: Sequence[int], gamma: float = GAMMA) -> float:
     """p if the suspect matches no more often than the worst reference: gamma + P[Bin(n, p_U) >= x] (Berger & Boos 1994).
 

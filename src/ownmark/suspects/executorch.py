@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ownmark.protocols import Suspect
 from ownmark.suspects.aside import opened_aside
-from ownmark.suspects.opener import Opener, Opening, begins
+from ownmark.suspects.opener import Opener, Opening
 from ownmark.suspects.ports import Port
 
 METHOD = "forward"
@@ -127,8 +127,4 @@ def _opened(opening: Opening) -> Suspect:
     return opened_aside("executorch", opening, [Path(opening.name)])
 
 
-def _holds(name: str) -> bool:
-    return begins(name, *MAGIC)
-
-
-OPENS = Opener(written="a .pte file", suffixes=(".pte",), holds=_holds, opened=_opened, extra="executorch")
+OPENS = Opener(written="a .pte file", suffixes=(".pte",), magic=MAGIC, opened=_opened, extra="executorch")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ownmark.protocols import Suspect
 from ownmark.suspects.aside import opened_aside
-from ownmark.suspects.opener import Opener, Opening, begins
+from ownmark.suspects.opener import Opener, Opening
 from ownmark.suspects.ports import Order, Port
 
 if TYPE_CHECKING:
@@ -52,12 +52,8 @@ def _port(told: Mapping[str, Any]) -> Port:
     return Port(told["name"], shape, np.dtype(told["dtype"]).name, float(scale), int(zero), Order.CHANNELS_LAST)
 
 
-def _holds(name: str) -> bool:
-    return begins(name, *MAGIC)
-
-
 def _opened(opening: Opening) -> Suspect:
     return opened_aside("litert", opening, [Path(opening.name)])
 
 
-OPENS = Opener(written="a .tflite file", suffixes=(".tflite", ".lite"), holds=_holds, opened=_opened, extra="litert")
+OPENS = Opener(written="a .tflite file", suffixes=(".tflite", ".lite"), magic=MAGIC, opened=_opened, extra="litert")

@@ -2,25 +2,30 @@
 
 # ruff: noqa: F401 - what is imported as a kind is registered
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import overload
 
 from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import UsageError
+from ownmark.files import check_writable
+from ownmark.models.kinds import HEAD, ZIP, packed_in
 from ownmark.protocols import Suspect
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.coreml import OPENS as COREML
 from ownmark.suspects.executorch import OPENS as EXECUTORCH
 from ownmark.suspects.grpc import OPENS as GRPC
 from ownmark.suspects.http.address import OPENS as ADDRESS
+from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.litert import OPENS as LITERT
 from ownmark.suspects.mnn import OPENS as MNN
 from ownmark.suspects.ncnn import OPENS as NCNN
 from ownmark.suspects.network import OPENS as NETWORK
 from ownmark.suspects.onnx import OPENS as ONNX
-from ownmark.suspects.opener import Opener, Opening, unheard
+from ownmark.suspects.opener import Opener, Opening, Wire, unheard
 from ownmark.suspects.openvino import OPENS as OPENVINO
 from ownmark.suspects.torch_export import OPENS as TORCH_EXPORT
 from ownmark.suspects.torchscript import OPENS as TORCHSCRIPT
@@ -30,17 +35,31 @@ KINDS: tuple[Opener, ...] = tuple(kind for kind in list(vars().values()) if isin
 
 def opener_of(name: str) -> Opener:
     """What opens a suspect of that name: by its beginning, its content, its end, or what else it tells. Raises UsageError."""
-    tests: tuple[Callable[[Opener], bool], ...] = (
-        lambda kind: name.startswith(kind.schemes),
-        lambda kind: kind.holds(name),
-        lambda kind: Path(name).suffix in kind.suffixes,
-        lambda kind: kind.other(name),
+    suffix = Path(name).suffix
+    found = (
+        next((kind for kind in KINDS if name.startswith(kind.schemes)), None)
+        or holder_of(name)
+        or next((kind for kind in KINDS if suffix in kind.suffixes), None)
+        or next((kind for kind in KINDS if kind.other is not None and kind.other(name)), None)
     )
-    found = next((kind for test in tests for kind in KINDS if test(kind)), None)
     if found is None:
         at_hand = sorted((kind for kind in KINDS if not kind.remote), key=lambda kind: kind.built)
         raise UsageError(f"cannot tell what {name!r} is: a suspect is {', '.join(kind.written for kind in at_hand)}")
     return found
+
+
+def holder_of(name: str, kinds: Sequence[Opener] = KINDS) -> Opener | None:
+    """The kind that a file is of by what it holds, whatever it is called; None if no kind tells it so."""
+    try:
+        with Path(name).open("rb") as stream:
+            head = stream.read(HEAD)
+    except (OSError, ValueError):
+        return None
+    for kind in kinds:
+        if kind.magic is not None and head[kind.magic[0] :].startswith(kind.magic[1]):
+            return kind
+    packed = packed_in(Path(name)) if head.startswith(ZIP) else None
+    return None if packed is None else next((kind for kind in kinds if kind.packed is packed), None)
 
 
 def is_web(name: str) -> bool:
@@ -129,6 +148,65 @@ def _may_show_maps(name: str) -> bool:
         return opener_of(name).maps
     except UsageError:
         return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How one judge gets at all suspects of one claim: those at hand, and those behind an address with a ledger of every query.
+
+    `claim_file`: beside which the ledgers lie; `near`: how models at hand are read, and what is said of all; `wire`: how those
+    behind an address are spoken to. `ledger`: the file of queries, None for one per address beside the claim.
+    """
+
+    claim_file: Path
+    near: Access
+    wire: Wire = Wire()
+    ledger: Path | None = None
+
+    def heard_by(self, note: Callable[[str], None]) -> "Reach":
+        """The same, with `note` told whatever is to be known about a suspect."""
+        return replace(self, near=replace(self.near, note=note))
+
+    def check(self, name: str) -> None:
+        """Raises UsageError for a name that can only be a slip, before anybody is asked."""
+        if not is_web(name):
+            self.near.check(name)
+
+    def check_near(self, names: tuple[str, ...]) -> None:
+        """Raises UsageError for options of an address where no suspect has one."""
+        wire = self.wire
+        given = (wire.api, wire.header or None, wire.tensor, self.ledger, wire.per_second or None, wire.max_queries, wire.binary)
+        if wire.blue_first or any(option is not None for option in given):
+            self.check_remote(names)
+
+    def check_remote(self, names: tuple[str, ...]) -> None:
+        """Raises UsageError unless a suspect stands behind an address."""
+        if not any(map(is_web, names)):
+            raise UsageError(f"{names[0]} is no web address, so --api, --header, --dry-run and their like mean nothing for it")
+
+    def file(self, name: str) -> Path:
+        """The ledger's file: one for each claim and address."""
+        mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+        return self.ledger or self.claim_file.with_name(f"{self.claim_file.name}.{mark}.ledger")
+
+    def opening(self, name: str, claim: Claim) -> Opening:
+        """A suspect behind an address, to be opened. Raises UsageError for what does not fit together; nothing is sent."""
+        found = replace(self.near.opening(name), classes=len(claim.classes), names=claim.classes, wire=self.wire)
+        opener_of(name).check(found)
+        return found
+
+    @contextmanager
+    def suspect(self, name: str, claim: Claim) -> Iterator[tuple[Suspect, Ledger | None]]:
+        """The suspect of that name, and the ledger of what it is asked if it stands behind an address."""
+        if not is_web(name):
+            yield self.near.suspect(name), None
+            return
+        opening, file = self.opening(name, claim), self.file(name)
+        check_writable(file)
+        with ExitStack() as closing:
+            ledger = Ledger(file)
+            closing.callback(ledger.close)
+            yield opened(replace(opening, ledger=ledger, closing=closing)), ledger
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import UsageError
+from ownmark.models.kinds import Other
 from ownmark.protocols import Suspect
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.http.ledger import Ledger
@@ -95,39 +96,25 @@ def beside(name: str) -> tuple[Path, ...]:
     return Path(name), Path(name).with_suffix(".bin")
 
 
-def begins(name: str, at: int, magic: bytes) -> bool:
-    """Whether a file of that name has these bytes at that place."""
-    try:
-        with Path(name).open("rb") as stream:
-            stream.seek(at)
-            return stream.read(len(magic)) == magic
-    except (OSError, ValueError):
-        return False
-
-
-def no_other(name: str) -> bool:  # noqa: ARG001 - the same answer to every name
-    """No name but those that begin or end as is said."""
-    return False
-
-
 @dataclass(frozen=True, kw_only=True)
 class Opener:
     """A kind of suspect: how such a name is `written`, by which `schemes` it begins or `suffixes` it ends, and what opens it.
 
-    `holds`: files that it knows by what they hold, whatever they are called; `other`: names that belong to it beside all those.
-    `check` raises UsageError for a name that can only be a slip, before anything is built; `files`: what a name that is a file is
-    read from. `extra`: the one of ownmark's extras
-    that brings its libraries, "" for those that are always there. `maps`: it shows where it looks; `built`: it takes a file of
-    weights, and is told the number of classes; `remote`: it stands behind an address, so that every query is kept in a ledger;
-    what is opened is then a `probing.Remote`.
+    A file is known by what it holds, whatever it is called: by the bytes of `magic` after so many others, or as a zip archive by
+    what is `packed` in it. `other`: names that belong to it beside all those, None for no others. `check` raises UsageError for a
+    name that can only be a slip, before anything is built; `files`: what a name that is a file is read from. `extra`: the one of
+    ownmark's extras that brings its libraries, "" for those that are always there. `maps`: it shows where it looks; `built`: it
+    takes a file of weights, and is told the number of classes; `remote`: it stands behind an address, so that every query is kept
+    in a ledger; what is opened is then a `probing.Remote`.
     """
 
     written: str
     opened: Callable[[Opening], Suspect]
     schemes: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
-    holds: Callable[[str], bool] = no_other
-    other: Callable[[str], bool] = no_other
+    magic: tuple[int, bytes] | None = None
+    packed: Other | None = None
+    other: Callable[[str], bool] | None = None
     check: Callable[[Opening], None] = check_file
     files: Callable[[str], tuple[Path, ...]] = alone
     extra: str = ""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ownmark.models.kinds import EXPORTED, is_other
+from ownmark.models.kinds import EXPORTED
 from ownmark.protocols import Suspect
 from ownmark.suspects.aside import check_code, opened_aside
 from ownmark.suspects.opener import Opener, Opening
@@ -62,12 +62,8 @@ def _port(name: str, value: Any) -> Port:  # noqa: ANN401 - a stand-in for a ten
     return Port(name, shape, str(value.dtype).removeprefix("torch."))
 
 
-def _holds(name: str) -> bool:
-    return is_other(Path(name), EXPORTED)
-
-
 def _opened(opening: Opening) -> Suspect:
     return opened_aside("torch_export", opening, [Path(opening.name)])
 
 
-OPENS = Opener(written="a .pt2 file", suffixes=(".pt2",), holds=_holds, check=check_code, opened=_opened, extra="torch")
+OPENS = Opener(written="a .pt2 file", suffixes=(".pt2",), packed=EXPORTED, check=check_code, opened=_opened, extra="torch")

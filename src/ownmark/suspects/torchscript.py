@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.errors import ModelError
-from ownmark.models.kinds import TORCHSCRIPT, is_other
+from ownmark.models.kinds import TORCHSCRIPT
 from ownmark.protocols import Suspect
 from ownmark.suspects.aside import check_code, opened_aside
 from ownmark.suspects.opener import Opener, Opening
@@ -50,14 +50,10 @@ def session(files: Sequence[Path]) -> ScriptedSession:
     return ScriptedSession(module, (Port("images", None, kind if kind in KINDS else "float32"),), outputs)
 
 
-def _holds(name: str) -> bool:
-    return is_other(Path(name), TORCHSCRIPT)
-
-
 def _opened(opening: Opening) -> Suspect:
     return opened_aside("torchscript", opening, [Path(opening.name)])
 
 
 OPENS = Opener(
-    written="a TorchScript file", suffixes=(".torchscript",), holds=_holds, check=check_code, opened=_opened, extra="torch"
+    written="a TorchScript file", suffixes=(".torchscript",), packed=TORCHSCRIPT, check=check_code, opened=_opened, extra="torch"
 )

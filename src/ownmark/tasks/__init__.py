@@ -12,7 +12,6 @@ from ownmark.tasks.base import Array as Array
 from ownmark.tasks.base import Lesson as Lesson
 from ownmark.tasks.base import Quality as Quality
 from ownmark.tasks.base import Task as Task
-from ownmark.tasks.base import beats as beats
 from ownmark.tasks.base import check_served as check_served
 from ownmark.tasks.base import direction as direction
 from ownmark.tasks.classification import Classification as Classification

@@ -205,12 +205,6 @@ def check_classes(labels: Labels, names: tuple[str, ...]) -> None:
         raise DataError(f"labels must lie in [0, {len(names)}), got {labels.min()} to {labels.max()}")
 
 
-def beats(task: Task, quality: Quality, other: Quality) -> bool:
-    """Whether the first is better by the task's headline metric."""
-    gain = quality[task.headline] - other[task.headline]
-    return gain > 0 if task.rises else gain < 0
-
-
 def check_served(method: object, tasks: tuple[type[Task], ...], task: Task) -> None:
     """Raises UsageError, before any work is done, if a method does not support a task."""
     if not isinstance(task, tasks):

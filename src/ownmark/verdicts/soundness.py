@@ -13,7 +13,7 @@ from ownmark.scoring.matches.base import Area
 from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
-from ownmark.tasks import Quality, Task, beats
+from ownmark.tasks import Quality, Task
 
 ALPHA = 0.05  # the false-accusation rate that hints refer to
 LARGE = 0.2  # share of a map above which a marked corner is too large
@@ -29,6 +29,12 @@ class Doubt:
     kind: str
     figure: float
     message: str
+
+
+def beats(task: Task, quality: Quality, other: Quality) -> bool:
+    """Whether the first is better by the task's headline metric."""
+    gain = quality[task.headline] - other[task.headline]
+    return gain > 0 if task.rises else gain < 0
 
 
 def of_model(task: Task, quality: Quality, trivial: Quality) -> tuple[Doubt, ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from ownmark.claims.claim import Test
 from ownmark.errors import escaped
@@ -40,7 +41,7 @@ class Finding:
     smallest: float
     note: str = ""
 
-    @property
+    @cached_property
     def graded(self) -> bool:
         """Whether the score is no share of matching samples."""
         return isinstance(self.test.match, Graded)

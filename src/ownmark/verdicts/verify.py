@@ -96,8 +96,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     noted = f"; {deciding.note}" if deciding.note else ""
     if outcome is Outcome.NO_MATCH and (why := unfit(claim.task, found)):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
-    paired = _by_pairs(claim, deciding, others)
-    if outcome is Outcome.MATCH and paired is not None:
+    if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
     known = (claim.digest, suspect.name, suspect.digest)

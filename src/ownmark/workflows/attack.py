@@ -35,7 +35,6 @@ from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack
 from ownmark.tasks import Quality
 from ownmark.workflows.making import quality
-from ownmark.workflows.placing import placed
 from ownmark.workflows.watching import NOBODY, Watcher
 
 
@@ -72,7 +71,7 @@ def attack(request: AttackRequest, watcher: Watcher = NOBODY) -> AttackResult:
     Raises UsageError, before any work, for an attack whose result is another network, and for files that are not there.
     """
     _check(request)
-    data = placed(request.data, request.network, watcher)
+    data = request.network.placed(request.data, watcher.note)
     split = data if isinstance(data, Split) else data.split()
     model = request.network.answering(split.mine).filled(request.model, watcher.note)
     before = quality(model, split.held_out)

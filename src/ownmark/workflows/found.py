@@ -16,9 +16,9 @@ from ownmark.finding.archives import Limits
 from ownmark.finding.search import Found, is_container, search, suffix_of
 from ownmark.protocols import Progress, Suspect
 from ownmark.scoring.null_models import Uncalibrated
+from ownmark.suspects.open import Reach
 from ownmark.suspects.wrappers.resized import Resized
 from ownmark.verdicts.verify import answered
-from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import Watcher
 
 PROBES = 2  # images of noise that find out whether a model fits

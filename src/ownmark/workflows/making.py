@@ -38,13 +38,13 @@ def quality(model: nn.Module, images: Images) -> Quality:
 
     Raises ModelError if it cannot take them, or answers what another task has.
     """
-    height, width, channels = images.size
     try:
         answers = predict(model, images)
     except OwnmarkError:
         raise
     except Exception as error:  # a user's model may raise anything
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        height, width, channels = images.size
         cannot = f"the model cannot take images of {width}x{height} pixels and {channels} channels"
         raise ModelError(f"{cannot} (--size and --channels, which is 1 for grey, say what it takes): {said}") from error
     numbers = images.task.width(images.names)
@@ -56,7 +56,7 @@ def quality(model: nn.Module, images: Images) -> Quality:
         needed = f"({len(images)}, {numbers})" if numbers else f"({len(images)}, d)"
         raise ModelError(
             f"the model answers {tuple(answers.shape)} to these images, expected {needed}: one number "
-            f"{'a class' if len(images.names) > 1 else 'an image'} for {images.task.name}; say another --task if it does another"
+            f"per {'class' if len(images.names) > 1 else 'image'} for {images.task.name}; say another --task if it does another"
         )
     if not answers.isfinite().all():
         raise ModelError("the model answers NaN or infinity: its weights or its preprocessing (--mean, --std) are broken")

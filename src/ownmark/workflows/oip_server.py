@@ -194,9 +194,7 @@ def _images(inputs: list[dict[str, Any]], rest: bytes, channels: int) -> npt.NDA
     (tensor,) = inputs
     shape = [int(size) for size in tensor["shape"]]
     if tensor["name"] != "images" or tensor["datatype"] != "UINT8" or len(shape) != IMAGES or shape[-1] != channels:
-        raise ValueError(
-            f"needed is images, UINT8, (n, height, width, {channels}), got {str(tensor.get('name'))[:40]!r}, {shape}"
-        )
+        raise ValueError(f"expected images, UINT8, (n, height, width, {channels}), got {str(tensor.get('name'))[:40]!r}, {shape}")
     if min(shape) < 1:
         raise ValueError("an empty tensor")
     held = (tensor.get("parameters") or {}).get("binary_data_size")

@@ -58,7 +58,6 @@ from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.verdicts.soundness import Doubt
 from ownmark.workflows.making import Others, Workspace, quality, shown, wanted_references
-from ownmark.workflows.placing import fitting_of, placed
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
@@ -183,7 +182,8 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     started = time.monotonic()
     with _kept(begun.work):
         found, doubts = _made(begun)
-    found = replace(found, claim=replace(found.claim, fitting=fitting_of(begun.request.data)))
+    if (fitting := begun.request.data.fitting) is not None:
+        found = replace(found, claim=replace(found.claim, fitting=fitting))
     seconds, mark = time.monotonic() - started, None
     if found.model is not begun.model:
         save_weights(found.model, request.weights)
@@ -217,14 +217,14 @@ def make_pledge(request: ProtectRequest, watcher: Watcher = NOBODY) -> PledgeRes
 def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     """Check all that would fail only after hours, and say how good the model is."""
     _check(request)
-    request = replace(request, data=placed(request.data, request.network, watcher))
+    request = replace(request, data=request.network.placed(request.data, watcher.note))
     key = request.owner
     owner = opened(key.file, key.passphrase()) if isinstance(key, KeyFile) else key
     split = _split(request)
     network = request.network.answering(split.mine)
     _check_images(request, network, split.mine)
     model = network.filled(request.model, watcher.note)
-    task, found = split.task, quality(model, split.held_out)
+    task, found = split.mine.task, quality(model, split.held_out)
     watcher.note(f"The model on {counted(len(split.held_out), 'image')}: {shown(found, task.headline)}.")
     for note in told(model):
         watcher.note(f"Of the model, {note}.")
@@ -314,7 +314,7 @@ def _with_pulse(begun: _Begun, file: Path, owner: Owner) -> Owner:
 
 def _keyed(scheme: Scheme) -> Keyed:
     if not isinstance(scheme, Keyed):
-        raise UsageError(f"only a watermark whose labels come from a key takes a pledge, and {scheme} is none")
+        raise UsageError(f"only a watermark whose labels come from a key takes a pledge, got {scheme}")
     return scheme
 
 
@@ -324,12 +324,12 @@ def _check(request: ProtectRequest) -> None:
     check_served(scheme, scheme.serves, request.data.task)
     _check_batch(request)
     check_writable(request.out)
-    if isinstance(request.data, Place):
-        request.data.check()
     given = request.references if isinstance(request.references, tuple) else ()
     for file in (request.model, *given):
         if isinstance(file, Path):
             check_readable(file, "weights file")
+    if isinstance(request.data, Place):
+        request.data.check()
     least = getattr(scheme, "references", 0)
     given_count = len(given) if isinstance(request.references, tuple) else request.references
     if given_count is not None and given_count < least:
@@ -383,8 +383,8 @@ def _check_logits(model: nn.Module, images: Images) -> None:
         return
     few = images.take(np.arange(min(len(images), ENOUGH)))
     with unended(model) as ending:
-        predict(model, few)
-    kind = surely(predict(model, few).double().numpy())
+        bare = predict(model, few)
+    kind = surely(ending.ended(bare).double().numpy())
     if ending.off and kind is None:
         raise ModelError(f"the model ends in a sigmoid per class: {MULTI_LABEL}")
     if kind is Outputs.PROBABILITIES:

@@ -23,8 +23,8 @@ from ownmark.report.words import counted
 from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered, key_of
+from ownmark.suspects.open import Reach
 from ownmark.workflows.found import Asked, Lot, Unasked, lot_of
-from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ROUND = "scan"  # what a scan is called in the ledger
@@ -76,7 +76,7 @@ class ScanResult:
 
 def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
     """Ask all who are named what they have not answered yet. A scan that was cut short goes on where it was."""
-    names, reach = request.suspects, request.reach.heard_by(watcher)
+    names, reach = request.suspects, request.reach.heard_by(watcher.note)
     twice = {name for name, times in Counter(names).items() if times > 1}
     if twice:
         raise UsageError(f"{min(twice)} is named twice: each suspect counts once")
@@ -103,7 +103,7 @@ def _tell_search(lot: Lot, watcher: Watcher) -> None:
 
 def _of(lot: Lot, request: ScanRequest, watcher: Watcher) -> ScanResult:
     """The table of all that can be asked, which may be nobody."""
-    near, api, tensor = request.reach.near, request.reach.api, request.reach.tensor
+    near, api, tensor = request.reach.near, request.reach.wire.api, request.reach.wire.tensor
     keys = {key_of(one.name, near, api, tensor, shown=one.shown): one for one in lot.asked}
     if not keys:
         return ScanResult((), {}, 0, 0, request.rate)

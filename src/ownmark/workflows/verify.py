@@ -15,11 +15,10 @@ from ownmark.report.page import About, page, write
 from ownmark.statistics.sequential import Early
 from ownmark.suspects.http import probing
 from ownmark.suspects.http.ledger import WHOLE, Ledger
-from ownmark.suspects.open import is_web
+from ownmark.suspects.open import Reach, is_web
 from ownmark.verdicts import ways
 from ownmark.verdicts.verdict import Verdict
 from ownmark.verdicts.verify import verify as judged
-from ownmark.workflows.reach import Reach
 from ownmark.workflows.watching import NOBODY, Watcher
 
 
@@ -78,7 +77,7 @@ class QueryPlan:
 def verify(request: VerifyRequest, watcher: Watcher = NOBODY) -> VerifyResult:
     """The verdict. Raises UsageError before the first question where it can."""
     _check(request, watcher)
-    reach = request.reach.heard_by(watcher)
+    reach = request.reach.heard_by(watcher.note)
     if is_web(request.suspect):
         verdict, kept = _remote(request, reach, watcher)
     else:
@@ -163,10 +162,10 @@ def _rule(request: VerifyRequest, early: Early | None) -> str:
 
 def _early(request: VerifyRequest) -> Early | None:
     """The rule of a test that stops early, its cap what the budget leaves for triggers."""
-    most = request.reach.max_queries
+    most = request.reach.wire.max_queries
     if not request.early:
         return None
-    beside = probing.planned(request.claim, _decoys(request), request.reach.repeats, Early())[0]
+    beside = probing.planned(request.claim, _decoys(request), request.reach.wire.repeats, Early())[0]
     if most is None:
         return Early()
     if most <= beside:
@@ -175,7 +174,7 @@ def _early(request: VerifyRequest) -> Early | None:
 
 
 def _counted(request: VerifyRequest) -> tuple[int, int]:
-    return probing.planned(request.claim, _decoys(request), request.reach.repeats, _early(request))
+    return probing.planned(request.claim, _decoys(request), request.reach.wire.repeats, _early(request))
 
 
 def _decoys(request: VerifyRequest) -> Decoys | None:

@@ -49,8 +49,7 @@ class Answer:
         from ownmark.cli import hearings
         from ownmark.cli.render_evidence import judged_answer
         from ownmark.evidence import owner
-        from ownmark.suspects.open import is_web
-        from ownmark.workflows.reach import Reach
+        from ownmark.suspects.open import Reach, is_web
         from ownmark.workflows.records import Named, Records
         from ownmark.workflows.terms import trusted
 

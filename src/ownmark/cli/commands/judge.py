@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ownmark.cli import evidence_options as options
 from ownmark.cli.answer import Answer
-from ownmark.cli.options import AllowCode, AllowExternal, Layer, ModelOfFiles, Output, Outputs, as_bytes
+from ownmark.cli.options import AllowCode, AllowExternal, Layer, ModelOfFiles, Output, Outputs, wire_of
 from ownmark.cli.sealing import passphrase
 from ownmark.cli.web import Api, AtOnce, Binary, Header, LedgerFile, PerSecond, Tensor
 from ownmark.errors import UsageError
@@ -58,6 +58,7 @@ class Judge:
         from ownmark.cli import hearings
         from ownmark.cli.render_evidence import judged_answer
         from ownmark.evidence import owner
+        from ownmark.suspects.open import Reach
         from ownmark.workflows.records import Named, Records
         from ownmark.workflows.terms import trusted
 
@@ -83,11 +84,9 @@ class Judge:
             roots=self.root, owner_key=self.owner, pool=self.pool, alpha=self.alpha, beacons=self.beacon, pledges=self.pledges
         )
         near = hearings.access(self, self.bundle)
-        web = hearings.Served(
-            self.api, self.header, self.tensor, as_bytes(self.binary), self.ledger, self.per_second, self.at_once
-        )
+        reach = Reach(claim_file=self.bundle, near=near, wire=wire_of(self), ledger=self.ledger)
         signer = owner.opened(self.key, passphrase())
-        made = hearings.heard(web.reach(self.bundle, near), parties, trust, seen, signer, self.out)
+        made = hearings.heard(reach, parties, trust, seen, signer, self.out)
         if made.found is not None:
             records.write(made.found, self.out, named, signer)
         return judged_answer(made, self.out, heard=True)

@@ -62,7 +62,7 @@ class Protect:
 
         if self.reference and self.references is not None:
             raise UsageError("give either --references N, to train them, or --reference FILE, to name them")
-        preprocess = options.normalisation(self.mean, self.std, None, self.channels)
+        alpha, preprocess = options.rate(self.alpha), options.normalisation(self.mean, self.std, None, self.channels)
         return ProtectRequest(
             network=Network(self.model, None, preprocess, device(self.device), self.output),
             model=self.weights,
@@ -71,7 +71,7 @@ class Protect:
             scheme=read(self.scheme, SCHEMES),
             marked=self.marked,
             owner=None if self.key is None else KeyFile(self.key, passphrase),
-            alpha=options.rate(self.alpha),
+            alpha=alpha,
             pledge=self.pledge,
             pledges=self.pledges,
             references=tuple(self.reference) if self.reference else self.references,

@@ -55,9 +55,10 @@ class Verify:
         from ownmark.cli.render_judge import of_plan, of_verify
         from ownmark.workflows.verify import VerifyRequest, planned, verify
 
-        alpha, claim = options.rate(self.alpha), Claim.load(self.claim)
-        reach = replace(reach_of(self, claim), ledger=self.ledger, max_queries=self.max_queries)
-        reach = replace(reach, repeats=self.repeats, blue_first=self.blue_first)
+        claim, alpha = Claim.load(self.claim), options.rate(self.alpha)
+        reach = reach_of(self, claim)
+        wire = replace(reach.wire, max_queries=self.max_queries, repeats=self.repeats, blue_first=self.blue_first)
+        reach = replace(reach, wire=wire, ledger=self.ledger)
         request = VerifyRequest(
             claim=claim,
             suspect=self.suspect,

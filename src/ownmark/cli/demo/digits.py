@@ -1,6 +1,5 @@
 """The demo's task and models: handwritten digits, a small network, and the models of each party."""
 
-import signal
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -91,14 +90,3 @@ def export(file: Path, to: Path) -> None:
     example = torch.zeros(2, channels, height, width)
     shapes = ({0: torch.export.Dim("n")},)
     torch.onnx.export(loaded(file), (example,), to, dynamic_shapes=shapes, external_data=False, verbose=False)
-
-
-def one_core() -> None:
-    """Limits torch to one core: several such processes are faster than one on all cores, especially on a busy machine."""
-    torch.set_num_threads(1)
-
-
-def become_worker() -> None:
-    """One core; leaves Ctrl-C to the parent process."""
-    one_core()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from multiprocessing import get_context
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +25,17 @@ from ownmark.cli.demo.digits import (
     SURROGATES,
     THIEFS_PART,
     Job,
-    become_worker,
     export,
     images,
     loaded,
-    one_core,
 )
 from ownmark.cli.render_judge import STYLES, of_verdict
 from ownmark.errors import UsageError
 from ownmark.files import check_writable
+from ownmark.processes import cores, pool
 from ownmark.protocols import Owner, Suspect
 from ownmark.report.page import page, write
-from ownmark.report.words import counted, percent
+from ownmark.report.words import NAMES, counted, percent
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
@@ -131,7 +128,7 @@ def told(folder: Path, seed: int, story: Story = Story()) -> Answer:
     """Runs the demo, and writes the page, the claim, the images and every model's weights into `folder`."""
     started = time.monotonic()
     _make_folders(folder)
-    one_core()
+    torch.set_num_threads(1)  # several processes of one core each are faster than one on all, most of all on a busy machine
     found = _acted(Stage(folder, seed, story))
     write(folder / "report.html", page(found.claim, found.verdicts, title="Handwritten digits: copies and independent models"))
     record = _record(found, folder, time.monotonic() - started)
@@ -141,9 +138,9 @@ def told(folder: Path, seed: int, story: Story = Story()) -> Answer:
 def _acted(stage: Stage) -> Told:
     """Trains, steals, protects, calibrates and judges."""
     save_images(stage.folder / "images.npz")
-    with _workers() as pool:
-        correct = _made(pool, stage.training(), "Training the owner's models and independent ones")
-        correct |= _made(pool, stage.stealing(), "Making copies of the owner's model")
+    with _workers() as workers:
+        correct = _made(workers, stage.training(), "Training the owner's models and independent ones")
+        correct |= _made(workers, stage.stealing(), "Making copies of the owner's model")
     owner = Owner(images(training=True), tuple(map(loaded, stage.surrogates)), tuple(map(loaded, stage.references)))
     rng = torch.Generator().manual_seed(stage.seed)
     with working("Making the fingerprint") as progress:
@@ -179,20 +176,20 @@ def _exported(stage: Stage) -> Iterator[Suspect]:
 
 
 @contextmanager
-def _workers() -> Iterator[ProcessPoolExecutor]:
-    """Single-threaded processes; on Ctrl-C, pending jobs are dropped."""
-    pool = ProcessPoolExecutor(min(cpu_count() or 1, WORKERS), get_context("spawn"), become_worker)
+def _workers() -> Iterator[Executor]:
+    """Single-threaded processes, which end with this one."""
+    workers = pool(min(cores(), WORKERS), threads=1)
     try:
-        yield pool
+        yield workers
     finally:
-        pool.shutdown(cancel_futures=True)
+        workers.shutdown(wait=True, kill_workers=True)
 
 
-def _made(pool: ProcessPoolExecutor, jobs: Sequence[Job], title: str) -> dict[Path, float]:
+def _made(workers: Executor, jobs: Sequence[Job], title: str) -> dict[Path, float]:
     """Runs all jobs; returns each model's accuracy on held-out digits."""
     found: dict[Path, float] = {}
     with working(title) as progress:
-        waiting = {pool.submit(job.run): job.file for job in jobs}
+        waiting = {workers.submit(job.run): job.file for job in jobs}
         for done, future in enumerate(as_completed(waiting), start=1):
             found[waiting[future]] = future.result()
             progress(done, len(jobs))
@@ -253,11 +250,11 @@ def _tell(found: Told, record: Mapping[str, Any]) -> None:
     show(f"  {'':<18}  {'suspect':<22}  {'match':>7}  {'p':>5}  {'decided by':<14}  accuracy", "bold")
     for verdict, one in zip(found.verdicts, record["suspects"], strict=True):
         finding, name = verdict.deciding, Path(verdict.suspect).name.removesuffix(".safetensors")
-        figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {render.NAMES[finding.test.reading]:<14}"
+        figures = f"{percent(finding.score):>7}  {finding.p:>5.2g}  {NAMES[finding.test.reading]:<14}"
         show(f"  {verdict.outcome:<18}  {name:<22}  {figures}  {percent(one['correct']):>11}", STYLES[verdict.outcome])
     for test in found.claim.tests:
         if test.null.scores:
-            show(f"  Highest score of an innocent model, {render.NAMES[test.reading]}: {percent(max(test.null.scores))}")
+            show(f"  Highest score of an innocent model, {NAMES[test.reading]}: {percent(max(test.null.scores))}")
     if any("distilled" in one["suspect"] and one["exit_code"] for one in record["suspects"]):
         show("  The distilled copy is a new model trained on the old one's answers; this fingerprint does not survive that.")
     show(

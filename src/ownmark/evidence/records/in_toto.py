@@ -18,7 +18,7 @@ PREDICATE = "urn:ownmark:assessment:1"
 def attestation(facts: Facts, judge: OwnerKey) -> Envelope:
     """The signed statement. Raises UsageError for a suspect that is no file: it has no digest that others could know."""
     if not facts.files:
-        raise UsageError("an attestation is about a file: the suspect is none, or is not at hand")
+        raise UsageError("an attestation is about a file: the suspect is not a file, or is not at hand")
     return signed(canonical.dumps(statement(facts)), judge)
 
 

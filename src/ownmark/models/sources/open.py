@@ -43,7 +43,8 @@ def built(asked: Asked) -> "nn.Module":
 def intake(name: str) -> Intake:
     """How a network of that name takes images. Raises the errors of `built`."""
     source = source_of(name)
-    return _with_library(name, source, lambda: source.intake(name))
+    said = source.intake
+    return Intake() if said is None else _with_library(name, source, lambda: said(name))
 
 
 def _with_library(name: str, source: Source, work: Callable[[], Given]) -> Given:

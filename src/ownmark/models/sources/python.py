@@ -51,12 +51,15 @@ class Named:
 
 
 def _built(asked: Asked) -> "nn.Module":
+    """A copy, since a user's module may hand out the same network each time."""
     from torch import nn
+
+    from ownmark.models.prepared import copied
 
     named = Named.read(asked.name)
     factory = _found(named)
     if isinstance(factory, nn.Module):
-        return factory
+        return copied(factory)
     options = dict(named.options)
     takes = set(signature(factory).parameters) & set(CLASSES)
     if asked.classes is not None and not named.positional and not takes & set(options):
@@ -64,7 +67,7 @@ def _built(asked: Asked) -> "nn.Module":
     model = called(str(named), factory, named.positional, options)
     if not isinstance(model, nn.Module):
         raise ModelError(f"{named} returns {type(model).__name__}; expected a function that returns a torch.nn.Module")
-    return model
+    return copied(model)
 
 
 def _found(named: Named) -> Callable[..., Any]:

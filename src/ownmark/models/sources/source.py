@@ -52,23 +52,19 @@ class Asked:
         return self.name.partition(":")[2]
 
 
-def as_it_is(name: str) -> Intake:  # noqa: ARG001 - the same answer to every name
-    """The place says nothing of images."""
-    return Intake()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where networks come from.
 
     `place`: what stands before the colon of a name, "" for any other; `written`: such a name; `built` builds one; `intake` says
-    how it takes images. Both raise ModelError. `extra`: the one of ownmark's extras that brings `library`.
+    how it takes images, None if the place says nothing of that. Both raise ModelError. `extra`: the one of ownmark's extras that
+    brings `library`.
     """
 
     place: str
     written: str
     built: Callable[[Asked], nn.Module]
-    intake: Callable[[str], Intake] = as_it_is
+    intake: Callable[[str], Intake] | None = None
     extra: str = "torch"
     library: str = "torch"
 

@@ -53,7 +53,7 @@ class Saliency:
     """Fingerprint of a classifier, a regressor, an embedder or a detector by its saliency maps.
 
     `samples`: N. `descent`: the bound xi, its norm and the steps. `cells`: where the pattern P is 1. `layer`: of the map, ""
-    for the last convolution. `fill`: covers the region in the masked view. `map_threshold`: t_wb, or None for the paper's
+    for the last feature map. `fill`: covers the region in the masked view. `map_threshold`: t_wb, or None for the paper's
     rule: the mean over the model's maps of original and fingerprint images (of the first batch). `masked`: the black-box
     test with t_bb, as a probability or as a share of the task's unit.
     """

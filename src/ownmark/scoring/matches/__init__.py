@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from ownmark.errors import ClaimError
 from ownmark.registries import kinds
 from ownmark.scoring.matches.agreement import Agreement as Agreement
@@ -12,7 +14,6 @@ from ownmark.scoring.matches.base import Combining as Combining
 from ownmark.scoring.matches.base import Graded as Graded
 from ownmark.scoring.matches.base import Match as Match
 from ownmark.scoring.matches.base import Score as Score
-from ownmark.scoring.matches.base import scored as scored
 from ownmark.scoring.matches.best_of import BestOf as BestOf
 from ownmark.scoring.matches.crossed_residual import CrossedResidual as CrossedResidual
 from ownmark.scoring.matches.expected_answer import Near as Near
@@ -25,9 +26,18 @@ from ownmark.scoring.matches.masked_probability import Drop as Drop
 from ownmark.scoring.matches.masked_probability import Turn as Turn
 from ownmark.scoring.matches.on_pattern import OnPattern as OnPattern
 from ownmark.scoring.matches.on_pattern import OnPatternAgainst as OnPatternAgainst
-from ownmark.scoring.readings import Reading
+from ownmark.scoring.readings import Bools, Expected, Floats, Reading
+from ownmark.statistics.p_values import clopper_pearson
 
 MATCHES: tuple[type[Match], ...] = kinds(vars(), __name__)
+
+
+def scored(match: Match, observed: Floats, expected: Expected, confidence: float) -> tuple[Bools, Score]:
+    """Which samples match, and the score: of a graded match by its own rule, else their share with its exact interval."""
+    matches = match(observed, expected)
+    if isinstance(match, Graded):
+        return matches, match.graded(match.values(observed, expected), confidence)
+    return matches, Score(float(np.mean(matches)), clopper_pearson(int(matches.sum()), len(matches), confidence))
 
 
 def to_record(match: Match) -> dict[str, Any]:

@@ -19,10 +19,7 @@ class Agreement:
     legend: ClassVar[str] = ""
     did: ClassVar[str] = "gave the expected label"
     area: ClassVar[None] = None
-
-    @property
-    def meaning(self) -> str:
-        return "got the expected label"
+    meaning: ClassVar[str] = "got the expected label"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         return np.asarray(observed[:, 0] == expected)

@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
-import numpy as np
-
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading
-from ownmark.statistics.p_values import clopper_pearson
 
 
 @dataclass(frozen=True)
@@ -82,11 +79,3 @@ class Combining(Protocol):
 
     def of(self, scores: list[Score]) -> Score:
         """The score that these tests' scores give, and its interval."""
-
-
-def scored(match: Match, observed: Floats, expected: Expected, confidence: float) -> tuple[Bools, Score]:
-    """Which samples match, and the score: of a graded match by its own rule, else their share with its exact interval."""
-    matches = match(observed, expected)
-    if isinstance(match, Graded):
-        return matches, match.graded(match.values(observed, expected), confidence)
-    return matches, Score(float(np.mean(matches)), clopper_pearson(int(matches.sum()), len(matches), confidence))

@@ -53,7 +53,7 @@ def _described(opening: Opening) -> "Dialect | Mapping":
     if source is None:
         return _dialect(opening, headers)
     if opening.output:
-        raise UsageError("--output names a tensor; what to read of an answer in JSON is said by --api or its file")
+        raise UsageError("--output names a tensor; --api or its file says what to read of a JSON answer")
     if wire.binary is not None:
         raise UsageError("--binary belongs to the Open Inference Protocol; leave it out")
     if wire.tensor is not None or (wire.api is not None and source is name):

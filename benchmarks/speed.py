@@ -22,6 +22,7 @@ PAIRS, SEEDS, SAMPLES = 1, (3, 4, 5), 100
 HERE = Path(__file__).resolve()
 COMMAND = "import sys; from ownmark.cli import main; sys.exit(main())"
 TESTS = ("white_box", "black_box")
+GROWING = (1, 2, 4)  # seeds of today's references; 3 is an independent model's
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
         builds = {"before": before, "now": ROOT}
         weights = folder / "target.safetensors"
         save_weights(ZOO.model(zoo.TARGET), weights)
-        searches = {name: json.loads(child(code, [str(HERE), "--search"])) for name, code in builds.items()}
+        searches = {name: json.loads(child(code, [str(HERE), f"--search-{name}"])) for name, code in builds.items()}
         seconds: dict[str, list[float]] = {name: [] for name in builds}
         for turn in range(PAIRS):
             for name, code in builds.items():
@@ -50,6 +51,8 @@ def main() -> None:
         "search_over_before": searches["now"]["seconds"] / searches["before"]["seconds"],
         "seconds.protect": median(seconds["now"]),
         "seconds.protect.before": median(seconds["before"]),
+        "references.accuracy": searches["now"]["right"]["own"],
+        "references.accuracy.before": searches["before"]["right"]["own"],
         "load": max(os.getloadavg()),
     }
     for name, found in searches.items():
@@ -57,8 +60,9 @@ def main() -> None:
         for test in TESTS:
             figures |= {f"{test}.{figure}{after}": value for figure, value in gaps(found["scores"][test]).items()}
     setting = (
-        f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims; `ownmark protect` trains two "
-        f"references of 10 epochs and makes three copies, with {torch.get_num_threads()} threads; before: {BEFORE[:7]}"
+        f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims; `ownmark protect` "
+        "trains three references that grow (before: two of 10 epochs) and makes three copies, "
+        f"with {torch.get_num_threads()} threads; before: {BEFORE[:7]}"
     )
     record("speed", figures, seeds={"claims": list(SEEDS)}, setting=setting)
 
@@ -89,8 +93,11 @@ def protected(code: Path, weights: Path, out: Path) -> float:
     return perf_counter() - started
 
 
-def search() -> dict[str, Any]:
-    """CPU seconds of the search alone, one thread, and the mean score of every suspect in both tests; for one build."""
+def search(build: str) -> dict[str, Any]:
+    """CPU seconds of the search alone, one thread, and the mean score of every suspect in both tests; for one build.
+
+    The references are those that the build trains.
+    """
     from time import process_time
 
     import student_zoo as zoo
@@ -98,10 +105,12 @@ def search() -> dict[str, Any]:
     from ownmark.schemes.saliency.scheme import Saliency
     from ownmark.suspects.local import Local
     from ownmark.verdicts.verify import verify
+    from ownmark.workflows.making import correct
     from zoo import ZOO
 
     torch.set_num_threads(1)
-    references = tuple(zoo.fresh("reference", number) for number in range(2))
+    full = tuple(zoo.fresh("reference", number) for number in range(2))
+    references = tuple(zoo.growing(seed) for seed in GROWING) if build == "now" else full
     scheme = Saliency(samples=SAMPLES)
     owner = Owner(zoo.images(training=True), tuple(zoo.surrogate(number) for number in range(3)), references)
     independent = {f"innocent_{number}": zoo.fresh("innocent", number) for number in (0, 1)}
@@ -118,7 +127,11 @@ def search() -> dict[str, Any]:
             for test, finding in zip(TESTS, (verdict.deciding, *verdict.others), strict=True):
                 scores[test][name].append(finding.score)
     means = {test: {name: mean(one) for name, one in each.items()} for test, each in scores.items()}
-    return {"seconds": seconds, "scores": means}
+    right = {
+        name: mean(correct(one, zoo.images(training=False)) for one in some)
+        for name, some in {"full": full, "own": references}.items()
+    }
+    return {"seconds": seconds, "scores": means, "right": right}
 
 
 def gaps(scores: dict[str, float]) -> dict[str, float]:
@@ -129,7 +142,7 @@ def gaps(scores: dict[str, float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--search"]:
-        print(json.dumps(search()))
+    if sys.argv[1:2] and sys.argv[1].startswith("--search-"):
+        print(json.dumps(search(sys.argv[1].removeprefix("--search-"))))
     else:
         main()

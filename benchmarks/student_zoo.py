@@ -24,7 +24,7 @@ from ownmark.data.images import Images
 from ownmark.models.layers import Layers
 from ownmark.models.network import build
 from ownmark.protocols import Attack, silent
-from ownmark.training import Training
+from ownmark.training import Training, seeded
 from zoo import ZOO, kept
 
 SIZE, CLASSES = 40, 7
@@ -55,6 +55,18 @@ def fresh(role: str, number: int, setting: Setting = SETTING) -> nn.Module:
     """An independent model; those `elsewhere` were trained on the held-out images."""
     setting = Setting(HELD_OUT, NETWORK, Training(epochs=25, batch=64, rate=0.05)) if role == "elsewhere" else setting
     return ZOO.model(Fresh(setting, SEEDS[role][number]))
+
+
+def growing(seed: int) -> nn.Module:
+    """A reference as `ownmark protect` trains it today."""
+    from ownmark.training import train_growing
+
+    def made(rng: torch.Generator) -> nn.Module:
+        with seeded(rng):
+            model = build(NETWORK, CLASSES)
+        return train_growing(model, images(training=True), TRAINING, rng)
+
+    return kept(f"a growing reference of {NETWORK} by {TRAINING} on {SIZE}", partial(build, NETWORK, CLASSES), made, seed)
 
 
 def copy(name: str) -> nn.Module:

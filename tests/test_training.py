@@ -17,7 +17,7 @@ from ownmark.errors import UsageError
 from ownmark.metrics import accuracy
 from ownmark.models.layers import Layers, open_layers
 from ownmark.models.resnet import ResNet18
-from ownmark.training import Training, augment, fit, predict, seeded, train
+from ownmark.training import Training, augment, fit, predict, seeded, train, train_growing
 
 QUICK = Training(epochs=1, batch=8, rate=0.05)
 
@@ -107,6 +107,34 @@ def test_every_image_is_seen_once_an_epoch() -> None:
     first = sorted(images.pixels[:, 0, 0, 0].astype(np.float32) / np.float32(255))
     assert sorted(seen[:17]) == sorted(seen[17:]) == pytest.approx(first)
     assert seen[:17] != seen[17:]
+
+
+@pytest.mark.parametrize(
+    ("size", "pooled", "sides"),
+    [(40, True, [20, 20, 20, 40, 40, 40]), (38, True, [38] * 10), (40, False, [40] * 10)],
+    ids=["half", "small", "fixed"],
+)
+def test_images_grow_in_fewer_epochs_where_they_are_large_enough_and_the_model_takes_smaller_ones(
+    size: int,
+    pooled: bool,  # noqa: FBT001 - a case of the test
+    sides: list[int],
+) -> None:
+    seen: list[int] = []
+
+    class Watched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool = nn.AdaptiveAvgPool2d(2) if pooled else nn.Identity()
+            self.head = nn.Linear(3 * (4 if pooled else size**2), 3)
+
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append(images.shape[2])
+            answers: Tensor = self.head(self.pool(images).flatten(1))
+            return answers
+
+    train_growing(Watched(), pictures(8, size=size), Training(epochs=10, batch=8), seed(0))
+    assert seen[-len(sides) :] == sides
+    assert len(seen) <= len(sides) + 2  # a look at what the model takes
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": -1}, {"batch": 0}, {"rate": 0.0}, {"rate": float("nan")}, {"shift": -1}])

@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
 
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.floating]
@@ -94,6 +93,8 @@ def ssim(first: Pixels, second: Pixels) -> float:
 
 
 def _smoothed(images: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    from scipy.ndimage import gaussian_filter
+
     return np.asarray(gaussian_filter(images, (0, 1.5, 1.5, 0), mode="mirror", truncate=3.5))
 
 

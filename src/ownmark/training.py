@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -13,11 +13,14 @@ from torch.nn import functional
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
 from ownmark.models.memory_format import laid_out
+from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.tasks.base import Lesson, Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Shown = Callable[[Tensor, Tensor], Tensor]  # a batch of images and its targets -> the images that the model is trained on
+SHORTER = 0.6  # the share of the epochs that are left where images grow
+SMALLEST = 20  # pixels of the shorter side of an image of half the side
 
 
 def as_they_are(batch: Tensor, targets: Tensor) -> Tensor:  # noqa: ARG001 - the verb's signature
@@ -47,14 +50,60 @@ class Training:
             raise UsageError(f"training needs epochs >= 0, batch >= 1, shift >= 0 and a positive rate, got {self}")
 
 
-def train(model: nn.Module, images: Images, training: Training, rng: torch.Generator, progress: Progress = silent) -> nn.Module:
+def train(
+    model: nn.Module,
+    images: Images,
+    training: Training,
+    rng: torch.Generator,
+    progress: Progress = silent,
+    shown: Shown = as_they_are,
+) -> nn.Module:
     """Train all trainable parameters of `model` in place on the loss of the images' task; returns it in eval mode.
 
-    An embedder is trained against one centre per person; the centres are discarded afterwards.
+    An embedder is trained against one centre per person; the centres are discarded afterwards. `shown` as in `fit`.
     """
     module, targets, loss = lesson_of(model, images, training)
-    fit(module, images, targets, loss, training, rng, progress)
+    fit(module, images, targets, loss, training, rng, progress, shown)
     return model.eval()
+
+
+def train_growing(
+    model: nn.Module, images: Images, training: Training, rng: torch.Generator, progress: Progress = silent
+) -> nn.Module:
+    """`train` in `SHORTER` of the epochs, in the first half of them on images of half the side (Tan & Le 2021, arXiv:2104.00298).
+
+    `train` as it is where the model cannot begin with smaller images.
+    """
+    if not grows(model, images):
+        return train(model, images, training, rng, progress)
+    shorter = replace(training, epochs=math.ceil(SHORTER * training.epochs))
+    left = iter(range(steps_of(shorter, len(images)) // 2))
+
+    def shown(batch: Tensor, _: Tensor) -> Tensor:
+        return batch if next(left, None) is None else functional.avg_pool2d(batch, 2)
+
+    return train(model, images, shorter, rng, progress, shown)
+
+
+def grows(model: nn.Module, images: Images) -> bool:
+    """Whether the model can begin with smaller images: half of one is enough, labels have no places, and any size is taken."""
+    if min(images.size[:2]) < 2 * SMALLEST or images.task.located or not len(images):
+        return False
+    example = images.batch(torch.arange(min(len(images), 2)), torch.device("cpu"))
+    return _takes(model, functional.avg_pool2d(example, 2), example)
+
+
+def _takes(model: nn.Module, small: Tensor, example: Tensor) -> bool:
+    """Whether a copy of the model, as it is trained, outputs for `small` images what it does for others."""
+    trial = copied(model).train()
+    device = next((parameter.device for parameter in trial.parameters()), torch.device("cpu"))
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), suppress(Exception):  # a user's model may raise anything
+        return _shapes(trial(small.to(device))) == _shapes(trial(example.to(device)))
+    return False
+
+
+def _shapes(outputs: object) -> object:
+    return outputs.shape if isinstance(outputs, Tensor) else [_shapes(one) for one in outputs]  # type: ignore[attr-defined]
 
 
 def lesson_of(model: nn.Module, images: Images, training: Training) -> Lesson:

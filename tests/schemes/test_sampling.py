@@ -105,11 +105,32 @@ def test_an_image_that_is_done_stays_as_it_was_and_costs_no_more() -> None:
     assert torch.equal(images, torch.full((3, 1, 2, 2), 0.5))
 
 
+def test_others_take_the_place_of_images_that_are_done_and_those_that_are_not_when_enough_are_come_back_unchanged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ownmark.perturb.adam.TOGETHER", 2)
+    asked: list[list[int]] = []
+
+    def darker(changed: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        asked.append(rows.tolist())
+        mean = changed.mean(dim=(1, 2, 3))
+        return mean, mean <= torch.tensor([0.47, 0.3, 0.45, 0.0])[rows] + 1e-6
+
+    search, images = Search(steps=30, rate=0.01), torch.full((4, 1, 2, 2), 0.5)
+    changed = search.run(images, darker, enough=3)
+    assert changed.amax(dim=(1, 2, 3)).tolist() == pytest.approx([0.47, 0.3, 0.45, 0.5], abs=1e-4)
+    assert [sum(row in rows for rows in asked) for row in range(4)] == [4, 21, 6, 11]
+    assert max(map(len, asked)) == 2
+    alone = [search.run(images[:1], darker), search.run(images[:2], darker)[1:]]
+    assert torch.equal(torch.cat(alone), changed[:2])
+
+
 @pytest.mark.parametrize("scheme", SEARCHES, ids=lambda scheme: type(scheme).__name__)
 def test_a_search_that_is_killed_goes_on_after_its_last_finished_batch(
     scheme: Scheme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ownmark.schemes._common.sampling.TOGETHER", 2)
+    monkeypatch.setattr("ownmark.schemes.ipguard.POOL", 2)
     model, owner = learnt("bright"), Owner(pictures(40), (learnt("bright", 1),), (tiny(2),))
     whole: list[tuple[int, int]] = []
     again: list[tuple[int, int]] = []

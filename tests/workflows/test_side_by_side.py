@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 import torch
 from conftest import pictures
 
+from ownmark.attacks.finetune import Finetune
+from ownmark.attacks.prune import Prune
 from ownmark.errors import ModelError
 from ownmark.models.network import Network
 from ownmark.protocols import Owner, Progress
@@ -90,18 +93,40 @@ def test_what_a_job_raises_is_raised_and_a_process_that_died_is_told() -> None:
 def test_long_trainings_run_side_by_side_and_give_what_one_after_the_other_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, others = pictures(24), Others(2, Training(epochs=1, batch=12), {})
+    images, others = pictures(24), Others(2, Training(epochs=1, batch=12), {"fine-tuned": Finetune(epochs=1), "pruned": Prune()})
     model, plain, aside = SMALL.blank(), Heard(), Heard()
-    first = others.joined(Workspace(tmp_path / "plain", SMALL, 0, plain), model, Owner(images)).references
+    first = others.joined(Workspace(tmp_path / "plain", SMALL, 0, plain), model, Owner(images))
     monkeypatch.setattr(making, "LONG", 0)
-    second = others.joined(Workspace(tmp_path / "aside", SMALL, 0, aside), model, Owner(images)).references
-    assert plain.titles == ["Training reference 1 of 2", "Training reference 2 of 2"]
-    assert aside.titles == ["Training 2 references side by side"]
-    for one, other in zip(first, second, strict=True):
+    second = others.joined(Workspace(tmp_path / "aside", SMALL, 0, aside), model, Owner(images))
+    assert plain.titles[:2] == ["Training reference 1 of 2", "Training reference 2 of 2"]
+    assert aside.titles == ["Training 3 models side by side", "Making a copy: pruned"]
+    for one, other in zip(first.references + first.surrogates, second.references + second.surrogates, strict=True):
         for name, tensor in one.state_dict().items():
             assert torch.equal(tensor, other.state_dict()[name])
     others.joined(Workspace(tmp_path / "aside", SMALL, 0, aside), model, Owner(images))
-    assert len(aside.titles) == 1  # found in the folder
+    assert len(aside.titles) == 2  # found in the folder
+
+
+def test_references_in_a_cache_are_found_again_by_a_later_request_for_the_same_and_by_no_other(tmp_path: Path) -> None:
+    images, heard, cache = pictures(24), Heard(), tmp_path / "kept" / "here"
+    others = Others(1, Training(epochs=1, batch=12), {})
+
+    def made(folder: str, seed: int = 0, others: Others = others) -> None:
+        others.joined(Workspace(tmp_path / folder, SMALL, seed, heard, cache), SMALL.blank(), Owner(images))
+
+    made("first")
+    made("second")
+    assert heard.titles == ["Training reference 1 of 1"]
+    made("another seed", seed=1)
+    made("another training", others=replace(others, training=Training(epochs=1, batch=6)))
+    made("in full", others=replace(others, growing=False))
+    assert len(heard.titles) == 4
+    next(iter(cache.iterdir())).write_bytes(b"damaged")
+    for seed in (0, 1):
+        made("first", seed)
+    made("another training", others=replace(others, training=Training(epochs=1, batch=6)))
+    made("in full", others=replace(others, growing=False))
+    assert len(heard.titles) == 5  # what was damaged is made anew
 
 
 def test_with_one_thread_nothing_runs_aside(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from conftest import pictures
+from conftest import pictures, tiny
 from spotter import squares
 
 from ownmark.data.images import Images
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.schemes.traces import Traces
 from ownmark.tasks import Similarity
-from ownmark.workflows.usual_scheme import usual, wanted_references
+from ownmark.workflows.making import may_grow, wanted_references
+from ownmark.workflows.usual_scheme import usual
 from ownmark.workflows.watching import Nobody
 
 ENOUGH = pictures(160)
@@ -29,7 +30,7 @@ def test_three_references_and_150_images_give_both_traces(references: tuple[str,
     listener = Listener()
     scheme = usual(ENOUGH, references, listener)
     assert (scheme, listener.told) == (Traces(), [])
-    assert wanted_references(scheme) == 3
+    assert wanted_references(scheme, tiny(), ENOUGH) == 3
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,8 @@ def test_a_detector_gets_maps_alone_and_hears_nothing_of_it() -> None:
     boxed = squares(160)
     listener = Listener()
     assert (usual(boxed, None, listener), listener.told) == (Saliency(), [])
+
+
+def test_references_whose_answers_are_compared_are_trained_as_the_model_was() -> None:
+    assert not may_grow(Traces())
+    assert may_grow(Saliency())

@@ -44,6 +44,9 @@ ReferenceFiles = Annotated[
 TrainingText = Annotated[
     str, typer.Option(metavar="TRAINING", help="How other models are trained; see `ownmark methods Training`.")
 ]
+ReferencesCache = Annotated[
+    Path | None, option("FOLDER", "Keeps the trained references and copies, and finds them again.", "--references-cache")
+]
 Batch = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Change so many images at once (by the device's memory).", show_default=False),

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ownmark.claims.fitting import Fitting
 from ownmark.data.annotations import Annotated, annotated, squeezed
-from ownmark.data.folders import MODES, SPLITS, TABLE, Row, fitted, found, in_order, read_picture, unzipped
+from ownmark.data.folders import MODES, SPLITS, TABLE, Row, fitted, found, in_order, read_pictures, unzipped
 from ownmark.errors import DataError, UsageError
 from ownmark.tasks import Classification, Task
 
@@ -224,7 +224,7 @@ def _people(rows: list[Row]) -> npt.NDArray[np.int64] | None:
 
 
 def _stacked(files: list[Path], size: int | Fitting | None, channels: int) -> npt.NDArray[np.uint8]:
-    return _alike(files, [read_picture(file, _square(size), channels) for file in files])
+    return _alike(files, read_pictures(files, _square(size), channels))
 
 
 def _alike(files: Sequence[Path], pixels: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:

@@ -142,7 +142,8 @@ class Scan:
         """All suspects of this scan, the most likely first; those of earlier scans in `found` also count for triage."""
         values = [found[name].p if name in found else 1.0 for name in names]
         named = [min(1.0, p / self.share) for p in multiplicity.holm(values)]
-        others = [one.p for name, one in found.items() if name not in set(names)]
+        mine = set(names)
+        others = [one.p for name, one in found.items() if name not in mine]
         triage = multiplicity.benjamini_hochberg([*values, *others], self.rate)
         rows = [
             Row(name, found.get(name), lead, accused, self._outcome(found.get(name), accused))

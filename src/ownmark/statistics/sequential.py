@@ -11,7 +11,6 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 from scipy.special import betaincc, betaln
 
 from ownmark.errors import UsageError
@@ -132,6 +131,8 @@ def log_doubt(matched: int, asked: int, chance: float, survival: float) -> float
 
 def interval(matched: int, asked: int, confidence: float = 0.95) -> tuple[float, float]:
     """The match rates that the same bet, two-sided, does not rule out: valid under any stopping rule."""
+    from scipy.optimize import brentq
+
     left, bar = asked - matched, -math.log(1 - confidence)
 
     def excess(rate: float) -> float:

@@ -58,7 +58,7 @@ class Lot:
 
 def lot_of(names: Sequence[str], reach: Reach, claim: Claim, folder: Path, watcher: Watcher, limits: Limits) -> Lot:
     """Every suspect; those in an app are unpacked into the empty `folder`. Raises UsageError for a name that is a slip."""
-    containers = [name for name in names if is_container(name)]
+    containers = {name: None for name in names if is_container(name)}
     named = [Asked(name, name) for name in names if name not in containers]
     for one in named:
         reach.check(one.name)

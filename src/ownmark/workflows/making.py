@@ -2,12 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,11 +18,11 @@ from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.keys import KEY_BYTES
 from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, save_weights, weights_digest
-from ownmark.protocols import Attack, Owner, Progress
+from ownmark.protocols import Attack, Owner, Progress, Scheme
 from ownmark.querying.outputs import unfit
 from ownmark.report.words import percent
 from ownmark.tasks import DEFAULT, Quality
-from ownmark.training import Training, predict, seeded, train
+from ownmark.training import SHORTER, Training, grows, predict, seeded, train, train_growing
 from ownmark.verdicts import soundness
 from ownmark.workflows import side_by_side
 from ownmark.workflows.watching import NOBODY, Watcher
@@ -72,6 +73,13 @@ def _of_boxes(images: Images, answers: torch.Tensor) -> Quality:
     return images.task.quality(answers.numpy(), images.labels)
 
 
+def few(images: Images) -> Images:
+    """At most `MEASURED` of the images, from everywhere; all where images are compared with each other."""
+    if images.task.compares or len(images) <= MEASURED:
+        return images
+    return images.take(np.linspace(0, len(images) - 1, MEASURED).round().astype(np.int64))
+
+
 def shown(found: Quality, headline: str) -> str:
     """How good a model is, as a person says it."""
     value = found[headline]
@@ -84,17 +92,23 @@ def shown(found: Quality, headline: str) -> str:
 
 
 LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network
+REFERENCES = 2  # models that are trained for contrast, unless it is said how many
+MEASURED = 2000  # images that show how good a reference or a copy is
 KEY_SUFFIX = ".key"  # of a random key
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """What one request finished, in a `folder`: models of a `network` and a random key, all of one `seed`."""
+    """What one request finished, in a `folder`: models of a `network` and a random key, all of one `seed`.
+
+    `cache`: a folder where models stay for later requests, None: they go when the request is done.
+    """
 
     folder: Path
     network: Network
     seed: int
     watcher: Watcher
+    cache: Path | None = None
 
     @property
     def used(self) -> bool:
@@ -109,9 +123,10 @@ class Workspace:
     def kept(self, recipe: str, title: str, make: Callable[[Progress], nn.Module]) -> nn.Module:
         """What `make` gives, from the folder if the same recipe was finished there before. Raises ModelError if it diverged."""
         file = self.file(recipe)
-        with suppress(ModelError):
-            return load_weights(self.network.blank(own=False), file)
-        self.folder.mkdir(exist_ok=True)
+        for place in self.places(recipe):
+            with suppress(ModelError):
+                return load_weights(self.network.blank(own=False), place)
+        file.parent.mkdir(parents=True, exist_ok=True)
         with self.watcher.step(title) as progress:
             made = make(progress)
         if not all(bool(tensor.isfinite().all()) for tensor in made.state_dict().values()):
@@ -120,14 +135,25 @@ class Workspace:
         return load_weights(self.network.blank(own=False), file)
 
     def file(self, recipe: str) -> Path:
-        """Where the model of that recipe lies once it is made."""
+        """Where the model of that recipe lies once it is made: in the cache, if there is one."""
+        return self.places(recipe)[-1]
+
+    def places(self, recipe: str) -> tuple[Path, ...]:
+        """Where it may lie: in the folder, in the cache. A cache outlives changes of the code that builds the network."""
         whole = f"{recipe} {self.network} seed={self.seed} torch={torch.__version__}"
-        return self.folder / f"model-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.safetensors"
+        here = self.folder / f"model-{_short(whole)}.safetensors"
+        if self.cache is None:
+            return (here,)
+        return here, self.cache / f"model-{_short(f'{whole} {self.network.blank(own=False)}')}.safetensors"
+
+    def has(self, recipe: str) -> bool:
+        """Whether the model of that recipe lies somewhere."""
+        return any(place.exists() for place in self.places(recipe))
 
     def drawn_key(self, purpose: str) -> bytes:
         """A random key (32 bytes) for one purpose, kept in the folder until the claim is made, for the owner's eyes only."""
         whole = f"{purpose} seed={self.seed}"
-        file = self.folder / f"{hashlib.sha256(whole.encode()).hexdigest()[:16]}{KEY_SUFFIX}"
+        file = self.folder / f"{_short(whole)}{KEY_SUFFIX}"
         self.folder.mkdir(exist_ok=True)
         file.touch(mode=0o600)
         if file.stat().st_size != KEY_BYTES:
@@ -148,31 +174,65 @@ class Workspace:
             self.folder.rmdir()
 
 
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def may_grow(scheme: Scheme) -> bool:
+    """Whether references may be trained otherwise than the model, in less time.
+
+    Where a scheme names how many references it needs, it compares answers, which show how a model was trained.
+    """
+    return getattr(scheme, "references", None) is None
+
+
+References = tuple[nn.Module | Path, ...] | int
+
+
+def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: References | None = None) -> References:
+    """Which references are `asked` for; else how many to train: as many as the scheme names, which cannot do with fewer, or two.
+
+    Three where they are trained on images that grow, each in less than half of the time.
+    """
+    if asked is not None:
+        return asked
+    if not may_grow(scheme):
+        named: int = scheme.references  # type: ignore[attr-defined]
+        return named
+    return REFERENCES + 1 if grows(model, images) else REFERENCES
+
+
 @dataclass(frozen=True)
 class Others:
     """Which other models: `references` as modules, as files of weights, or how many to train as `training` says.
 
-    `surrogates`: by the name of each kind of copy, the attack that makes it.
+    `surrogates`: by the name of each kind of copy, the attack that makes it; `growing`: references may be trained on images
+    that grow.
     """
 
-    references: tuple[nn.Module | Path, ...] | int
+    references: References
     training: Training
     surrogates: Mapping[str, Attack]
+    growing: bool = True
 
     def joined(self, work: Workspace, model: nn.Module, owner: Owner) -> Owner:
         """The owner with copies of the model and models that are none."""
         images = owner.images
         digest = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
         digest += "" if images.task == DEFAULT else f" for {images.task}"
+        self._make_ahead(work, model, images, digest)
         references = self._references(work, images, digest)
         if weights_digest(model) in map(weights_digest, references):
             raise UsageError("a reference is the protected model itself; references are models that were trained independently")
-        surrogates = tuple(self._surrogate(work, model, images, digest, kind) for kind in self.surrogates)
+        surrogates = tuple(self.surrogate(work, model, images, digest, kind) for kind in self.surrogates)
+        if work.cache is not None and work.cache.is_dir():
+            bytes_kept = sum(file.stat().st_size for file in work.cache.glob("model-*.safetensors"))
+            work.watcher.note(f"The references and copies stay in {work.cache}, now {bytes_kept / 2**20:.1f} MiB.")
         return replace(owner, surrogates=surrogates, references=references)
 
     def doubted(self, model: nn.Module, owner: Owner) -> tuple[Doubt, ...]:
         """What speaks against the owner's references and copies, before the long step begins. Raises ProtectError for ruins."""
-        images, task = owner.images, owner.images.task
+        images, task = few(owner.images), owner.images.task
         known = quality(model, images), task.trivial(images.labels)
         named = ((f"reference {place}", one) for place, one in enumerate(owner.references, start=1))
         references = {name: _measured(name, one, images) for name, one in named}
@@ -180,36 +240,53 @@ class Others:
         copies = {name: _measured(name, one, images) for name, one in copied}
         return (*soundness.of_references(task, *known, references), *soundness.of_surrogates(task, *known, copies))
 
-    def _surrogate(self, work: Workspace, model: nn.Module, images: Images, digest: str, kind: str) -> nn.Module:
-        attack = self.surrogates[kind]
-        make = partial(attack.apply, model, images, work.generator(kind))
-        return work.kept(f"{attack} of {weights_digest(model)} on {digest}", f"Making a copy: {kind}", make)
+    def surrogate(self, work: Workspace, model: nn.Module, images: Images, digest: str, kind: str) -> nn.Module:
+        """One copy, kept in the workspace."""
+        make = partial(self.surrogates[kind].apply, model, images, work.generator(kind))
+        return work.kept(self._copying(model, digest, kind), f"Making a copy: {kind}", make)
+
+    def _copying(self, model: nn.Module, digest: str, kind: str) -> str:
+        return f"{self.surrogates[kind]} of {weights_digest(model)} on {digest}"
 
     def _references(self, work: Workspace, images: Images, digest: str) -> tuple[nn.Module, ...]:
         """The owner's other models, given or trained now; each must take the same images."""
         if isinstance(self.references, int):
-            names = [f"reference {place} of {self.references}" for place in range(1, self.references + 1)]
-            self._train_ahead(work, images, digest, names)
+            names = self._names
             found = [self.trained(work, images, digest, name) for name in names]
         else:
             given = enumerate(self.references, start=1)
             names = [str(one) if isinstance(one, Path) else f"reference {place}" for place, one in given]
             found = [work.network.filled(one, work.watcher.note) for one in self.references]
         for name, model in zip(names, found, strict=True):
-            work.watcher.note(f"  {name}: {shown(_measured(name, model, images), images.task.headline)}")
+            work.watcher.note(f"  {name}: {shown(_measured(name, model, few(images)), images.task.headline)}")
         return tuple(found)
 
-    def _train_ahead(self, work: Workspace, images: Images, digest: str, names: Sequence[str]) -> None:
-        """Trains what is missing side by side, where that takes long enough to be worth it; `trained` then finds it."""
-        missing = [name for name in names if not work.file(self._recipe(digest, name)).exists()]
-        long = images.pixels.size * self.training.epochs >= LONG
-        if long and work.network.device.type == "cpu" and side_by_side.workers(len(missing)) > 1:
-            quiet = replace(work, watcher=NOBODY)
-            jobs = [partial(_trained_aside, self, quiet, images, digest, name) for name in missing]
-            side_by_side.run(jobs, work.watcher, f"Training {len(missing)} references side by side")
+    @property
+    def _names(self) -> list[str]:
+        """Of the references that are trained, if any are."""
+        count = self.references if isinstance(self.references, int) else 0
+        return [f"reference {place} of {count}" for place in range(1, count + 1)]
+
+    def _make_ahead(self, work: Workspace, model: nn.Module, images: Images, digest: str) -> None:
+        """Trains what is missing side by side, where that takes long enough to be worth it; it is then found in the workspace."""
+        names = [name for name in self._names if not work.has(self._recipe(digest, name))]
+        kinds = [kind for kind in self.surrogates if not work.has(self._copying(model, digest, kind))]
+        trains = {kind: getattr(self.surrogates[kind], "epochs", 0) for kind in kinds}
+        epochs = self.training.epochs * len(names) + sum(trains.values())
+        slow = [kind for kind in kinds if trains[kind]]
+        workers = side_by_side.workers(len(names) + len(slow))
+        if images.pixels.size * epochs < LONG or work.network.device.type != "cpu" or workers < 2:  # noqa: PLR2004 - side by side
+            return
+        quiet, given = replace(work, watcher=NOBODY), work.folder / "model-given.safetensors"
+        jobs: list[side_by_side.Job] = [partial(_trained_aside, self, quiet, images, digest, name) for name in names]
+        jobs += [partial(_copied_aside, self, quiet, given, images, digest, kind) for kind in slow]
+        given.parent.mkdir(exist_ok=True)
+        save_weights(model, given)
+        side_by_side.run(jobs, work.watcher, f"Training {len(jobs)} models side by side")
 
     def _recipe(self, digest: str, name: str) -> str:
-        return f"{name.partition(' of ')[0]} {self.training} on {digest}"
+        how = f"{self.training}, growing in {SHORTER}" if self.growing else f"{self.training}"
+        return f"{name.partition(' of ')[0]} {how}, on {digest}"
 
     def trained(self, work: Workspace, images: Images, digest: str, name: str) -> nn.Module:
         """One reference, kept in the workspace."""
@@ -218,7 +295,7 @@ class Others:
             rng = work.generator(name)
             with seeded(rng):
                 model = work.network.blank()
-            return train(model, images, self.training, rng, progress)
+            return (train_growing if self.growing else train)(model, images, self.training, rng, progress)
 
         return work.kept(self._recipe(digest, name), f"Training {name}", make)
 
@@ -226,6 +303,12 @@ class Others:
 def _trained_aside(others: Others, work: Workspace, images: Images, digest: str, name: str, watcher: Watcher) -> None:
     """In a process of its own: leaves the model in the workspace's folder."""
     others.trained(replace(work, watcher=watcher), images, digest, name)
+
+
+def _copied_aside(others: Others, work: Workspace, given: Path, images: Images, digest: str, kind: str, watcher: Watcher) -> None:
+    """The same for a copy of the model whose weights are given."""
+    model = load_weights(work.network.blank(own=False), given)
+    others.surrogate(replace(work, watcher=watcher), model, images, digest, kind)
 
 
 def _measured(name: str, model: nn.Module, images: Images) -> Quality:

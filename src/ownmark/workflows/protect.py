@@ -57,8 +57,8 @@ from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
-from ownmark.workflows.making import Others, Workspace, quality, shown
-from ownmark.workflows.usual_scheme import usual, wanted_references
+from ownmark.workflows.making import Others, Workspace, may_grow, quality, shown, wanted_references
+from ownmark.workflows.usual_scheme import usual
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
@@ -91,8 +91,8 @@ class ProtectRequest:
     file that says what the key is to depend on, made before a pulse, as one of `pledges` (see `make_pledge`).
 
     A fingerprint is silent on `references`: modules, files of weights, or how many to train as `training` says (None: as many as
-    the scheme needs, or two); it holds on copies of the model, which the attacks of `surrogates` make, by the name of each kind.
-    It changes `batch` images at once, None: as many as suit the device and its memory.
+    the scheme needs, or two or three); it holds on copies of the model, which the attacks of `surrogates` make, by their kinds.
+    It changes `batch` images at once, None: as many as suit the device and its memory. `cache`: keeps the models that it trains.
     """
 
     network: Network
@@ -110,6 +110,7 @@ class ProtectRequest:
     surrogates: Mapping[str, Attack] = field(default_factory=lambda: SURROGATES)
     seed: int = 0
     batch: int | None = None
+    cache: Path | None = None
 
     @property
     def method(self) -> Scheme:
@@ -236,7 +237,7 @@ def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
         watcher.note(f"Of the model, {note}.")
     _check_logits(model, split.held_out)
     doubts = soundness.warned(watcher.warn, soundness.of_model(task, found, task.trivial(split.held_out.labels)))
-    work = Workspace(request.folder, network, request.seed, watcher)
+    work = Workspace(request.folder, network, request.seed, watcher, request.cache)
     return _Begun(request, work, split, model, owner, found, doubts)
 
 
@@ -258,8 +259,8 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
         work.watcher.note(f"Resuming from {work.folder}.")
     owner = Owner(begun.split.mine, workspace=work.folder, batch=_batch(begun))
     if request.method.contrast:
-        wanted = wanted_references(request.method) if request.references is None else request.references
-        others = Others(wanted, request.training, request.surrogates)
+        wanted = wanted_references(request.method, begun.model, owner.images, request.references)
+        others = Others(wanted, request.training, request.surrogates, growing=may_grow(request.method))
         owner = others.joined(work, begun.model, owner)
         doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
     if request.method.marks:

@@ -7,6 +7,7 @@ its share of the rate. What it holds are answers, from which every p is computed
 import hashlib
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from ownmark.errors import OwnmarkError, UsageError
 from ownmark.evidence.scan import Found, Row, Scan
 from ownmark.files import check_writable
 from ownmark.finding.archives import Limits
-from ownmark.protocols import Progress, Suspect
+from ownmark.protocols import Suspect
 from ownmark.report.words import counted
 from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
@@ -76,7 +77,7 @@ class ScanResult:
 def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
     """Ask all who are named what they have not answered yet. A scan that was cut short goes on where it was."""
     names, reach = request.suspects, request.reach.heard_by(watcher.note)
-    twice = {name for name in names if names.count(name) > 1}
+    twice = {name for name, times in Counter(names).items() if times > 1}
     if twice:
         raise UsageError(f"{min(twice)} is named twice: each suspect counts once")
     reach.check_near(names)
@@ -123,6 +124,7 @@ def _asked(request: ScanRequest, keys: Mapping[str, Asked], ledger: Ledger, watc
     found: dict[str, Found] = {}
     missing: dict[str, str] = {}
     everybody = [(plan, key) for plan, one in zip(plans, rounds, strict=True) for key in one.names]
+    places = {key: place for place, key in enumerate(keys, start=1)}
     with watcher.step(f"Asking {counted(len(keys), 'suspect')}") as progress:
         for plan, key in everybody:
             told = _one(plan, key, ledger, _opener(keys.get(key), reach, claim))
@@ -130,7 +132,8 @@ def _asked(request: ScanRequest, keys: Mapping[str, Asked], ledger: Ledger, watc
                 found[key] = told
             elif key in keys:
                 missing[keys[key].shown] = told.replace(keys[key].name, keys[key].shown)
-            _progressed(progress, key, keys)
+            if key in places:
+                progress(places[key], len(keys))
     rows = [
         replace(row, suspect=keys[row.suspect].shown)
         for plan, one in zip(plans, rounds, strict=True)
@@ -178,8 +181,3 @@ Opener = Callable[[ExitStack], Suspect]
 def _opener(one: Asked | None, reach: Reach, claim: Claim) -> Opener | None:
     """Opens a suspect that was named now."""
     return None if one is None else lambda stack: one.sized(stack.enter_context(reach.suspect(one.name, claim))[0])
-
-
-def _progressed(progress: Progress, key: str, keys: Mapping[str, Asked]) -> None:
-    if key in keys:
-        progress(list(keys).index(key) + 1, len(keys))

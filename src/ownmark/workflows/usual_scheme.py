@@ -9,8 +9,6 @@ from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.schemes.traces import Traces
 from ownmark.workflows.watching import Watcher
 
-REFERENCES = 2  # models that are trained for contrast, unless it is said how many
-
 
 def usual(images: Images, references: Sequence[object] | int | None, watcher: Watcher) -> Scheme:
     """`Traces()` for a model of these images, if there are enough of them and of `references` (None: as many as needed)."""
@@ -24,9 +22,3 @@ def usual(images: Images, references: Sequence[object] | int | None, watcher: Wa
     lacking = f"{LEAST} references, got {count}" if count < LEAST else f"{needed} images, got {len(images)}"
     watcher.note(f"The claim holds no residuals, by which students are found: they need {lacking}.")
     return Saliency()
-
-
-def wanted_references(scheme: Scheme) -> int:
-    """How many references are trained unless it is said: as many as the scheme names, which cannot do with fewer, or two."""
-    wanted: int = getattr(scheme, "references", REFERENCES)
-    return wanted

@@ -36,6 +36,7 @@ class Protect:
     reference: owners.ReferenceFiles = None
     training: owners.TrainingText = "Training(epochs=20, rate=0.05)"
     batch: owners.Batch = None
+    references_cache: owners.ReferencesCache = None
     seed: options.Seed = 0
     device: options.Device = "auto"
     output: options.Output = ""
@@ -77,4 +78,5 @@ class Protect:
             training=read(self.training, (Training,)),
             seed=self.seed,
             batch=self.batch,
+            cache=self.references_cache,
         )

@@ -180,13 +180,20 @@ class Gathering:
         return {name: np.concatenate([part[name] for part in parts])[: self.wanted] for name in parts[0]}, first
 
 
-def gathered(candidates: Rows, wanted: int, make: Make, progress: Progress = silent, resume: Resume = Resume()) -> Samples:
+def gathered(
+    candidates: Rows,
+    wanted: int,
+    make: Make,
+    progress: Progress = silent,
+    resume: Resume = Resume(),
+    together: int | None = None,
+) -> Samples:
     """The first `wanted` holding samples that `make` returns for the candidates. Raises ProtectError like `Gathering`."""
 
     def arrays(rows: Rows, _: int, tell: Progress) -> Made:
         return make(rows, tell).arrays
 
-    found, _ = Gathering(candidates, wanted, arrays, lambda made, _: made["holds"], TOGETHER).run(resume, progress)
+    found, _ = Gathering(candidates, wanted, arrays, lambda made, _: made["holds"], together or TOGETHER).run(resume, progress)
     return Samples(found["images"], found["expected"], found["holds"], found.get("originals"))
 
 

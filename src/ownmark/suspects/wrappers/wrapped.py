@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from ownmark.errors import UsageError
 from ownmark.protocols import Question, Suspect
@@ -92,6 +91,8 @@ class Blur:
         _check(0 <= self.sigma < np.inf, "Blur needs a sigma of 0 or more", self)
 
     def transform(self, images: Pixels) -> Pixels:
+        from scipy.ndimage import gaussian_filter
+
         return _rounded(gaussian_filter(images.astype(np.float64), (0, self.sigma, self.sigma, 0)))
 
 

@@ -160,5 +160,5 @@ def test_a_verdict_is_computed_anew_without_a_network_a_home_or_a_right_clock(la
     told = json.loads(ran.stdout)
     assert told.pop("verdict") == "copy.verdict"
     written = json.loads(from_record(canonical.loads((VERSIONS[-1] / "copy.verdict").read_bytes())).payload)
-    more = ("judge", "terms", "answers", "ruled_by_version_1")
+    more = ("judge", "terms", "answers", "ruled_by_version_1", "doubt")
     assert {name: value for name, value in told.items() if name not in more} == written["predicate"]["ruling"] | {"exit_code": 0}

@@ -36,7 +36,7 @@ from zoo import kept, measured
 NETWORK = "ownmark:ResNet18(width=8, channels=1, stem='cifar')"
 OWN = Training(epochs=5, batch=64, flips=False, shift=2)
 COUNT, FEW = 6000, 1500
-SEEDS = range(int(os.environ.get("OWNMARK_SEEDS", "1")))
+SEEDS = range(int(os.environ.get("OWNMARK_SEEDS", "3")))
 LEVEL, PLEDGED = 1e-6, 16  # the rate of false accusations, and the bits of the allowance for a committed key
 KEEPS = 0.03  # of accuracy that an attack may lose
 KEYS = 2000

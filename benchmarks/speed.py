@@ -60,7 +60,7 @@ def main() -> None:
         for test in TESTS:
             figures |= {f"{test}.{figure}{after}": value for figure, value in gaps(found["scores"][test]).items()}
     setting = (
-        f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims; `ownmark protect` "
+        f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims; `ownmark protect` by `Saliency()` "
         "trains three references that grow (before: two of 10 epochs) and makes three copies, "
         f"with {torch.get_num_threads()} threads; before: {BEFORE[:7]}"
     )
@@ -86,7 +86,7 @@ def protected(code: Path, weights: Path, out: Path) -> float:
     """Seconds of `ownmark protect` as a person runs it, references and copies included."""
     data = Path(os.environ["OWNMARK_DATA"]) / "ham10000" / "train"
     words = ["-c", COMMAND, "protect", "ownmark:ResNet18(width=16, last_stride=1)", "--weights", str(weights)]
-    words += ["--data", str(data)]
+    words += ["--data", str(data), "--scheme", "Saliency()"]
     words += ["--size", "40", "--training", "Training(epochs=10, batch=64, rate=0.05)", "--out", str(out)]
     started = perf_counter()
     child(code, words)

@@ -6,6 +6,7 @@ OwnmarkError
 │   ├── ModelError       a model cannot be built, loaded, traced or queried
 │   │   └── MapError     a model yields no saliency map: `verify` falls back to its answers, if the claim has such a test
 │   └── ProtectError     the scheme could not make the requested claim
+│       └── ResidualError  the model cannot be told from independent ones by its residuals
 ├── ClaimError           a claim file is corrupt, modified or of an unknown version (exits with 4)
 │   └── EvidenceError    a seal is corrupt, modified or not signed by its owner, or what is opened is not what was sealed
 └── SuspectError         a suspect cannot be reached or its answers cannot be used (exits with 5)
@@ -51,6 +52,10 @@ class MapError(ModelError):
 
 class ProtectError(UsageError):
     """The scheme could not make the requested claim."""
+
+
+class ResidualError(ProtectError):
+    """The model, or a copy of it, cannot be told from independent models by its residuals."""
 
 
 class ClaimError(OwnmarkError):

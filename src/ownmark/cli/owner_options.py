@@ -34,7 +34,7 @@ References = Annotated[
     typer.Option(
         min=0,
         metavar="N",
-        help="Models to train on the images as references (as many as the scheme needs, or 2).",
+        help="Models to train on the images as references (3 for residuals; else 3 that grow, or 2).",
         show_default=False,
     ),
 ]

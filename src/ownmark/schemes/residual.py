@@ -17,7 +17,7 @@ from torch import nn
 from ownmark.claims.claim import Claim, Test
 from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images
-from ownmark.errors import ProtectError, UsageError
+from ownmark.errors import ResidualError, UsageError
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
@@ -58,8 +58,8 @@ class Residual:
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress = silent) -> Protected:
         """A claim with a test per kind of answer that tells, the most telling one first; `model` is returned unchanged.
 
-        Raises UsageError for fewer than three references or too few images, and ProtectError if no kind of answer tells the model
-        and its surrogates from independent models.
+        Raises UsageError for fewer than three references or too few images, and ResidualError if no kind of answer tells
+        the model and its surrogates from independent models.
         """
         images, count = owner.images, len(owner.references)
         check_served(self, self.serves, images.task)
@@ -84,7 +84,7 @@ class Residual:
         doubts = _doubted(zero)
         if not tests:
             advice = doubts[0].message if doubts else NO_TEST
-            raise ProtectError(f"the model or a copy of it cannot be told from an independent model by its residuals: {advice}")
+            raise ResidualError(f"the model or a copy of it cannot be told from an independent model by its residuals: {advice}")
         pixels = pool.pixels[np.concatenate(rows)]
         return Protected(model, _claim(self, model, owner, pixels.reshape(-1, views, *pixels.shape[1:]), tests), doubts)
 

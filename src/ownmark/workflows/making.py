@@ -178,15 +178,15 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def may_grow(scheme: Scheme) -> bool:
-    """Whether references may be trained otherwise than the model, in less time.
+References = tuple[nn.Module | Path, ...] | int
+
+
+def may_grow(scheme: Scheme, asked: References | None = None) -> bool:
+    """Whether references may be trained otherwise than the model, in less time; never where their number was `asked` for.
 
     Where a scheme names how many references it needs, it compares answers, which show how a model was trained.
     """
-    return getattr(scheme, "references", None) is None
-
-
-References = tuple[nn.Module | Path, ...] | int
+    return asked is None and getattr(scheme, "references", None) is None
 
 
 def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: References | None = None) -> References:

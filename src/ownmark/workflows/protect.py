@@ -58,7 +58,7 @@ from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.workflows.making import Others, Workspace, may_grow, quality, shown, wanted_references
-from ownmark.workflows.usual_scheme import usual
+from ownmark.workflows.usual_scheme import made_by, usual
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
@@ -187,7 +187,7 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
         raise UsageError(f"there is no pledge {request.pledge}: make it first, and let a public pulse follow it")
     started = time.monotonic()
     with _kept(begun.work):
-        found, doubts = _made(begun)
+        found, doubts = _made(begun, named=request.scheme is not None)
     if (fitting := begun.request.data.fitting) is not None:
         found = replace(found, claim=replace(found.claim, fitting=fitting))
     seconds, mark = time.monotonic() - started, None
@@ -248,11 +248,8 @@ def _split(request: ProtectRequest) -> Split:
     return request.data.split() if request.method.marks else request.data.whole()
 
 
-def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
-    """The claim and the model to publish, and what speaks against the models that the claim was made with.
-
-    What is finished lies in the workspace, from where the same request goes on after an interruption.
-    """
+def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
+    """The claim, by a scheme that was `named` or the usual one, and the model to publish, and what speaks against its models."""
     request, work = begun.request, begun.work
     doubts: tuple[Doubt, ...] = ()
     if work.used:
@@ -260,16 +257,19 @@ def _made(begun: _Begun) -> tuple[Protected, tuple[Doubt, ...]]:
     owner = Owner(begun.split.mine, workspace=work.folder, batch=_batch(begun))
     if request.method.contrast:
         wanted = wanted_references(request.method, begun.model, owner.images, request.references)
-        others = Others(wanted, request.training, request.surrogates, growing=may_grow(request.method))
+        others = Others(
+            wanted, request.training, request.surrogates, growing=request.references is None and may_grow(request.method)
+        )
         owner = others.joined(work, begun.model, owner)
         doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
     if request.method.marks:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.method.marks else "Making the fingerprint") as progress:
-        found = request.method.protect(begun.model, owner, work.generator("the fingerprint"), progress)
+        make = lambda scheme: scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)  # noqa: E731
+        scheme, found = made_by(request.method, make, work.watcher, named=named)
     doubts = (*doubts, *soundness.warned(work.watcher.warn, found.doubts))
-    if found.claim.scheme != repr(request.method):
-        changed = differences(request.method, read(found.claim.scheme, (type(request.method),)))
+    if found.claim.scheme != repr(scheme):
+        changed = differences(scheme, read(found.claim.scheme, (type(scheme),)))
         work.watcher.note(f"Too few samples held with the default corner and change, so the claim has {', '.join(changed)}.")
     return found, doubts
 

@@ -1,13 +1,16 @@
 """The scheme where none is named: both traces; saliency maps alone where residuals cannot be had, which is told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ownmark.data.images import Images
-from ownmark.protocols import Scheme
+from ownmark.errors import ResidualError
+from ownmark.protocols import Protected, Scheme
 from ownmark.schemes.residual import LEAST
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.schemes.traces import Traces
 from ownmark.workflows.watching import Watcher
+
+NONE = "The claim holds no residuals, by which students are found"
 
 
 def usual(images: Images, references: Sequence[object] | int | None, watcher: Watcher) -> Scheme:
@@ -16,9 +19,20 @@ def usual(images: Images, references: Sequence[object] | int | None, watcher: Wa
         return Saliency()
     scheme = Traces()
     count = LEAST if references is None else references if isinstance(references, int) else len(references)
-    needed = scheme.residual.needed(images.task, LEAST)
+    needed = scheme.residual.needed(images.task, count)
     if count >= LEAST and len(images) >= needed:
         return scheme
     lacking = f"{LEAST} references, got {count}" if count < LEAST else f"{needed} images, got {len(images)}"
-    watcher.note(f"The claim holds no residuals, by which students are found: they need {lacking}.")
+    watcher.note(f"{NONE}: they need {lacking}.")
     return Saliency()
+
+
+def made_by(scheme: Scheme, make: Callable[[Scheme], Protected], watcher: Watcher, *, named: bool) -> tuple[Scheme, Protected]:
+    """The scheme and what it made; `Saliency()` in its place, which is told, if it was not `named` and finds no residuals."""
+    try:
+        return scheme, make(scheme)
+    except ResidualError as error:
+        if named:
+            raise
+        watcher.note(f"{NONE}: {error}.")
+        return Saliency(), make(Saliency())

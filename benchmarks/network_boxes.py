@@ -20,9 +20,12 @@ OUTPUTS = ["boxes", "scores", "labels"]  # in the order in which torch's exporte
 
 
 def awake(model: nn.Module, classes: int) -> None:
-    """Heads with a sigmoid per class begin sure that nothing is there, and then no sample has an object; class 0 is none."""
+    """Heads with a sigmoid per class begin sure that nothing is there, and then no sample has an object; class 0 is none.
+
+    A region proposal network (`rpn`) tells no classes.
+    """
     for name, part in model.named_modules():
-        if name.endswith("cls_logits") and isinstance(part.bias, nn.Parameter):
+        if name.endswith("cls_logits") and not name.startswith("rpn.") and isinstance(part.bias, nn.Parameter):
             with torch.no_grad():
                 part.bias.zero_().view(-1, classes)[:, 0] = -5.0
 

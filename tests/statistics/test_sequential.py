@@ -14,6 +14,7 @@ from scipy.stats import beta, binom
 from ownmark import keys
 from ownmark.errors import UsageError
 from ownmark.evidence.choices import RULES
+from ownmark.scoring.matches import Match
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.statistics import sequential
@@ -142,13 +143,11 @@ def test_the_order_comes_from_the_key_and_the_test_stops_at_the_first_trigger_th
     assert verdict.deciding.p == before.p(state) <= 1e-6
 
 
-@pytest.mark.parametrize("access", RULES)
-def test_a_test_that_stops_early_counts_answers_by_the_claims_own_rule(access: str) -> None:
-    claim, kind = marked_claim(rule=RULES[access]), {"labels": Answering, "probabilities": Undertoned}[access]
-    copy, innocent = (
-        kind(one(claim).labels)
-        for one in (lambda one: copy_of(one, 1.0, np.random.default_rng(0)), lambda one: innocent_of(one, 0))
-    )
+@pytest.mark.parametrize(("rule", "kind"), zip(RULES.values(), (Answering, Undertoned), strict=True))
+def test_a_test_that_stops_early_counts_answers_by_the_claims_own_rule(rule: Match, kind: type[Answering]) -> None:
+    claim = marked_claim(rule=rule)
+    copy = kind(copy_of(claim, 1.0, np.random.default_rng(0)).labels)
+    innocent = kind(innocent_of(claim, 0).labels)
     found = verify(claim, copy, alpha=1e-6, early=Early())
     assert (found.outcome, found.deciding.score) == (Outcome.MATCH, 1)
     asked = claim.tests[0].expected[copy.asked]

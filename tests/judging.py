@@ -15,11 +15,11 @@ from ownmark.errors import KindError
 from ownmark.evidence import seal
 from ownmark.evidence.admissibility import Checked, Standing, Trust, checked
 from ownmark.evidence.bundle import Bundle
+from ownmark.evidence.choices import LABELS, RULES
 from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
 from ownmark.protocols import Question
 from ownmark.querying.transcript import NONE, Decoys, Heard, Plan, Purify, Role, heard, heard_plainly
-from ownmark.scoring.matches import Agreement
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Answers, Labels, Reading
 
@@ -30,14 +30,14 @@ MATCHES = {Outcome.STRONG, Outcome.SUPPORTING}
 Answer = Callable[[Pixels], Labels]
 
 
-def keyed(*, made: bool = True, sets: int = 2, master: bytes = MASTER) -> Claim:
+def keyed(*, made: bool = True, sets: int = 2, master: bytes = MASTER, access: str = LABELS) -> Claim:
     """Sets of 60 triggers of 10 classes; unless `made`, their images are none of the key's."""
-    chosen = choices(sets, triggers=TRIGGERS, size=SHAPE, cells=4 if made else 0)
+    chosen = choices(sets, triggers=TRIGGERS, size=SHAPE, cells=4 if made else 0, access=access)
     null = KeyedLabels(master.hex(), TRIGGERS, CLASSES, sets, context=chosen.context())
     images = np.concatenate([keys.patterns(key, TRIGGERS, SHAPE, 4) for key in null.set_keys])
     if not made:
         images = np.random.default_rng(3).integers(0, 256, images.shape, dtype=np.uint8)
-    test = Test(Reading.LABEL, Agreement(), null.labels(), 0.9, null=null)
+    test = Test(RULES[access].reading, RULES[access], null.labels(), 0.9, null=null)
     return Claim(images[:, None], (test,), tuple("abcdefghij"), "Keyed()", "ab" * 32, choices=chosen.record)
 
 
@@ -95,6 +95,20 @@ class Model:
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         assert question.readings == self.reveals
         return {Reading.LABEL: self.answer(images)}
+
+
+@dataclass
+class Undertoned(Model):
+    """A model that gives what it is to answer to triggers the second highest probability, and a class of its own the highest."""
+
+    reveals: frozenset[Reading] = frozenset({Reading.PROBABILITY, Reading.LABEL})
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        said, usual = self.answer(images), np.array([is_ordinary(image) for image in images])
+        shares = np.eye(CLASSES)[(said + 1) % CLASSES] * np.where(usual, 1, 2)[:, None]
+        shares += np.eye(CLASSES)[said] * np.where(usual, 2, 1)[:, None]
+        told: Answers = {Reading.PROBABILITY: shares / 3, Reading.LABEL: shares.argmax(axis=1)}
+        return {one: told[one] for one in question.readings}
 
 
 class Unsettled(Model):

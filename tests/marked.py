@@ -9,18 +9,28 @@ import numpy.typing as npt
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.protocols import Question
-from ownmark.scoring.matches import Agreement
+from ownmark.scoring.matches import Agreement, Match
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Answers, Labels, Reading
 
+AGREEMENT = Agreement()
 
-def marked_claim(number: int = 0, *, triggers: int = 100, classes: int = 10, grinding: int = 64, target: float = 1.0) -> Claim:
+
+def marked_claim(
+    number: int = 0,
+    *,
+    triggers: int = 100,
+    classes: int = 10,
+    grinding: int = 64,
+    target: float = 1.0,
+    rule: Match = AGREEMENT,
+) -> Claim:
     """A claim whose trigger number i is one grey pixel of value i, so that a suspect can tell which one it is asked about."""
     key = np.random.default_rng(number).bytes(32).hex()
     null = KeyedLabels(key, triggers, classes, sets=1, grinding=grinding)
     images = np.arange(triggers, dtype=np.uint8).reshape(triggers, 1, 1, 1, 1)
     names = tuple(f"class {place}" for place in range(classes))
-    return Claim(images, (Test(Reading.LABEL, Agreement(), null.labels(), target, "", null),), names, "marked", "m")
+    return Claim(images, (Test(rule.reading, rule, null.labels(), target, "", null),), names, "marked", "m")
 
 
 @dataclass
@@ -37,6 +47,17 @@ class Answering:
         rows = images[:, 0, 0, 0]
         self.asked += rows.tolist()
         return dict.fromkeys(question.readings, self.labels[rows])
+
+
+@dataclass
+class Undertoned(Answering):
+    """A suspect that gives `labels[i]` the second highest of its probabilities."""
+
+    reveals: frozenset[Reading] = frozenset({Reading.PROBABILITY})
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        said, classes = Answering.read(self, images, question)[Reading.PROBABILITY], 10
+        return {Reading.PROBABILITY: 0.4 * np.eye(classes)[said] + 0.6 * np.eye(classes)[(said + 1) % classes]}
 
 
 def copy_of(claim: Claim, rate: float, rng: np.random.Generator) -> Answering:

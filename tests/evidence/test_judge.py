@@ -9,6 +9,7 @@ from judging import (
     NONCE,
     TRIGGERS,
     Model,
+    Undertoned,
     decoys,
     genuine,
     handed,
@@ -29,7 +30,7 @@ from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.ruling import Outcome, Ruling, Session, Stratum, ruled
 from ownmark.keys import Pixels
-from ownmark.querying.transcript import AGAIN, PROBES, Plan, from_record, heard
+from ownmark.querying.transcript import AGAIN, PROBES, Plan, Role, from_record, heard, heard_plainly
 from ownmark.scoring.readings import Labels
 
 
@@ -56,6 +57,19 @@ def test_a_copy_matches_strongly_and_the_strata_that_were_missing_are_named(part
     assert ruling.log10_p == pytest.approx(64 * np.log10(2) - 60)
     assert ruling.missing == (Stratum.OTHER_DATA, Stratum.SAME_TASK, Stratum.SAME_ANCESTOR)
     assert "2^64" in step(ruling, "J7 main test")[1]
+
+
+def test_a_sealed_mark_in_the_second_answer_is_judged_by_that_rule_also_against_other_keys() -> None:
+    access = "probabilities"
+    found = genuine(handed(keyed(access=access), access=access))
+    assert found.part is not None
+    copy, usual = marked(found.part), decoys()
+    for answer, outcome in ((copy, Outcome.STRONG), (ordinary, Outcome.NO_MATCH)):
+        asked = heard(Undertoned(answer, "suspect"), found.part, Plan(NONCE, usual))
+        own = heard_plainly(Undertoned(copy, "own", "ab" * 32), found.part, Role.OWN)
+        ruling = ruled(found, Session((asked, own), NONCE, usual.labels))
+        assert ruling.outcome is outcome, ruling.reason
+        assert ("p = 0.005 among" in step(ruling, "J8 decoy keys")[1]) == (answer is copy)
 
 
 def test_the_number_of_matches_that_reaches_alpha_is_told_with_the_mark_that_it_takes(part: Claim) -> None:

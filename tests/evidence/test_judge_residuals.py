@@ -13,17 +13,18 @@ from judging import NONCE, genuine, handed
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError
 from ownmark.evidence import claim_record
-from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
+from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
 from ownmark.protocols import Question
 from ownmark.querying.transcript import DECOYS, FOR_RESIDUALS, Decoys, Plan, Role, from_record, heard, heard_plainly
 from ownmark.schemes.residual import Told
-from ownmark.scoring.matches import CrossedResidual
+from ownmark.scoring.matches import BestOf, CrossedResidual, scored
 from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.suspects.wrappers.wrapped import BitDepth
 from ownmark.tasks import Classification
+from ownmark.verdicts.verify import findings, resting
 
 SIDE, CLASSES, ASKED = 4, 4, 100
 Matrix = npt.NDArray[np.float64]
@@ -183,15 +184,77 @@ def test_without_the_judges_own_residual_a_claim_on_residuals_settles_nothing(cl
     assert (ruling.outcome, told in ruling.reason) == (Outcome.INCONCLUSIVE, True), ruling.reason
 
 
+def shown_p(told: str) -> float:
+    return float(told.split("p = ")[1].split(maxsplit=1)[0])
+
+
+def by_labels(claim: Claim, suspect: Classifier) -> Ruling:
+    labelled = replace(claim, tests=both_readings(claim).tests[1:])
+    return ruled(genuine(handed(labelled, None)), told_by(labelled, suspect))
+
+
 def test_labels_alone_are_judged_by_the_labels_of_everybody(claim: Claim) -> None:
-    (test,) = claim.tests
-    labelled = replace(test, reading=Reading.LABEL, match=CrossedResidual(0.3, 0.06, Reading.LABEL))
-    ruling = ruled(
-        genuine(handed(replace(claim, tests=(labelled,)), None)), told_by(replace(claim, tests=(labelled,)), replace(COPY))
-    )
-    passed, told = step(ruling, "J7 other images")
+    passed, told = step(by_labels(claim, COPY), "J7 other images")
     assert passed is not None
     assert "residual on 300 images of the judge's" in told
+
+
+def both_readings(claim: Claim) -> Claim:
+    """Residuals by probabilities and by labels: two ways of asking."""
+    (test,) = claim.tests
+    found = replace(test.match, reading=Reading.LABEL)  # type: ignore[type-var]
+    return replace(claim, tests=(test, replace(test, reading=Reading.LABEL, match=found)))
+
+
+def test_the_judges_own_residual_pays_for_the_ways_of_asking_too(claim: Claim) -> None:
+    found = genuine(handed(both_readings(claim), None, ""))
+    assert found.part is not None
+    assert step(ruled(found, told_by(found.part, COPY)), "J7 other images")[0] is False, "0.05 twice"
+    named = genuine(handed(both_readings(claim), None, "probabilities"))
+    assert step(ruled(named, told_by(found.part, COPY)), "J7 other images")[0] is True
+
+
+def test_of_two_residuals_in_the_best_of_tests_the_judge_takes_the_less_favourable_one(claim: Claim) -> None:
+    test, labels = both_readings(claim).tests
+    labels = replace(labels, match=CrossedResidual(0.9, 0.06, Reading.LABEL))  # harder, so that the score rests on the other one
+    best = calibrated(Test(Reading.PROBABILITY, BestOf(Reading.PROBABILITY, (0, 1)), np.zeros(ASKED, dtype=np.int64), 0.9))
+    found = genuine(handed(replace(claim, tests=(test, labels, best)), None, "probabilities"))
+    assert found.part is not None
+    weak = Classifier(4, 0.3 * TARGET.own + 0.95 * drawn(62))
+    session = told_by(found.part, weak)
+    both, parts = ruled(found, session), findings(found.part, session.suspect.replayed())
+    assert resting(found.part, both.finding, parts)[0].test.reading is Reading.PROBABILITY
+    plain, labelled, taken = (step(one, "J7 other images")[1] for one in (judged(claim, weak), by_labels(claim, weak), both))
+    assert shown_p(plain) < shown_p(labelled)
+    assert taken == labelled
+
+
+def test_a_group_of_references_alike_on_the_triggers_has_the_highest_residual_of_its_members(claim: Claim) -> None:
+    found, session = genuine(handed(claim, None, "probabilities")), told_by(claim, COPY)
+    first, own = session.references[0], session.heard[1]
+    twin = replace(first, name="twin", digest=f"{999:064x}", given={**first.given, DECOYS: own.given[DECOYS]})
+    assert step(ruled(found, session), "J7 other images")[0] is True
+    ruling = ruled(found, replace(session, heard=(*session.heard, twin)))
+    passed, told = step(ruling, "J7 other images")
+    assert (passed, "p = 0.1 among 19 same-data" in told) == (False, True), told
+
+
+@pytest.mark.parametrize("combined", [False, True])
+def test_the_claimants_own_model_may_miss_a_graded_score_by_what_its_99_percent_interval_allows(
+    claim: Claim, *, combined: bool
+) -> None:
+    wide = both_readings(replace(claim, tests=(replace(claim.tests[0], match=CrossedResidual(1.0, 0.5)),)))
+    best = Test(Reading.PROBABILITY, BestOf(Reading.PROBABILITY, (0, 1)), np.zeros(ASKED, dtype=np.int64), 0.9)
+    told = findings(wide, TARGET)
+    low, high = (
+        max(scored(one.test.match, one.observed, one.test.expected, level)[1].interval[1] for one in told[: 1 + combined])
+        for level in (0.95, OWN_CONFIDENCE)
+    )
+    assert low < high
+    for score, borne in (((low + high) / 2, True), (high + 1e-6, False)):
+        tests = (*wide.tests, calibrated(best)) if combined else wide.tests[:1]
+        tests = (*tests[:-1], replace(tests[-1], target_score=score))
+        assert step(judged(replace(wide, tests=tests), COPY), "J4 own model")[0] is borne
 
 
 def test_the_record_of_a_hearing_gives_the_same_ruling(claim: Claim) -> None:

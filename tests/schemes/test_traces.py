@@ -11,7 +11,7 @@ from kin import owner_of, shaken
 from ownmark.bench.trial import test_name as name_of
 from ownmark.claims.claim import Claim
 from ownmark.errors import ClaimError, UsageError
-from ownmark.evidence.ruling import Outcome, Session, resting, ruled
+from ownmark.evidence.ruling import Outcome, Session, ruled
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
 from ownmark.querying.answering import Hiding
@@ -25,7 +25,7 @@ from ownmark.scoring.matches import BestOf, Change, OnPattern
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.verdicts.calibrate import calibrate
-from ownmark.verdicts.verify import findings, verify
+from ownmark.verdicts.verify import findings, resting, verify
 
 EASY = Saliency(samples=4, descent=Descent(bound=0.1, steps=1), objective=Published(), map_threshold=0.2, masked=Change(0.05))
 PLAIN = Residual(samples=20, least=0.0)
@@ -126,6 +126,17 @@ def test_the_best_of_tests_that_are_not_there_is_refused(claim: Claim) -> None:
         BestOf(Reading.PROBABILITY, (1,))
 
 
+def test_the_best_of_tests_can_declare_neither_a_map_that_none_of_them_asks_for_nor_hide_one(claim: Claim) -> None:
+    """With a map declared, a suspect that shows none would pass without control twins."""
+    for place, reading in ((-1, Reading.SALIENCY), (-2, Reading.PROBABILITY)):
+        match = claim.tests[place].match
+        assert isinstance(match, BestOf)
+        assert match.reading is not reading
+        best = replace(claim.tests[place], reading=reading, match=BestOf(reading, match.tests))
+        with pytest.raises(ClaimError, match="strongest of their readings"):
+            replace(claim, tests=(*claim.tests[:-2], best))
+
+
 def test_an_odd_number_of_images_does_not_fill_samples_of_two() -> None:
     with pytest.raises(UsageError, match="multiple of 2"):
         Traces(EASY, Residual(samples=21)).protect(tiny(0), OWNER, seed(0))
@@ -144,7 +155,7 @@ def test_a_sealed_claim_is_judged_by_what_its_best_score_rests_on(claim: Claim) 
     assert isinstance(ruling.finding.test.match, BestOf)
     assert ruling.outcome is not Outcome.SUPPORTING
     told = findings(part, asked[0].replayed())
-    rests = resting(part, ruling.finding, told)
+    rests = resting(part, ruling.finding, told)[0]
     assert rests.score == ruling.finding.score
     assert ("J7 other images" in {step.name for step in ruling.steps}) == rests.graded
 

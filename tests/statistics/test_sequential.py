@@ -7,12 +7,14 @@ from statistics import median
 import numpy as np
 import pytest
 from conftest import Fake
-from marked import Answering, copy_of, innocent_of, marked_claim
+from marked import Answering, Undertoned, copy_of, innocent_of, marked_claim
 from scipy.integrate import quad
 from scipy.stats import beta, binom
 
 from ownmark import keys
 from ownmark.errors import UsageError
+from ownmark.evidence.choices import RULES
+from ownmark.scoring.matches import Match
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.statistics import sequential
@@ -139,6 +141,18 @@ def test_the_order_comes_from_the_key_and_the_test_stops_at_the_first_trigger_th
         state = before.after(state, matched=True)
     assert before.outcome(state) is Stop.UPHELD
     assert verdict.deciding.p == before.p(state) <= 1e-6
+
+
+@pytest.mark.parametrize(("rule", "kind"), list(zip(RULES.values(), (Answering, Undertoned), strict=True)))
+def test_a_test_that_stops_early_counts_answers_by_the_claims_own_rule(rule: Match, kind: type[Answering]) -> None:
+    claim = marked_claim(rule=rule)
+    copy = kind(copy_of(claim, 1.0, np.random.default_rng(0)).labels)
+    innocent = kind(innocent_of(claim, 0).labels)
+    found = verify(claim, copy, alpha=1e-6, early=Early())
+    assert (found.outcome, found.deciding.score) == (Outcome.MATCH, 1)
+    asked = claim.tests[0].expected[copy.asked]
+    assert found.deciding.test.match(found.deciding.observed, asked).all(), "the answers themselves are kept"
+    assert verify(claim, innocent, alpha=1e-6, early=Early()).outcome is Outcome.NO_MATCH
 
 
 def test_the_cap_is_kept_and_ends_in_inconclusive() -> None:

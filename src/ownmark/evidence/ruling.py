@@ -18,13 +18,13 @@ from ownmark.evidence.admissibility import Checked, Standing
 from ownmark.querying import control_twins
 from ownmark.querying.integrity_checks import Step, access
 from ownmark.querying.transcript import AS_SEALED, TWINS, Heard, Role, of_role
-from ownmark.scoring.matches import Combining
+from ownmark.scoring.matches import Combining, scored
 from ownmark.scoring.readings import Labels, Reading
 from ownmark.statistics import multiplicity, p_values
-from ownmark.statistics.p_values import clopper_pearson, innocents_needed
+from ownmark.statistics.p_values import innocents_needed
 from ownmark.verdicts import ways
 from ownmark.verdicts.verdict import Finding
-from ownmark.verdicts.verify import findings
+from ownmark.verdicts.verify import findings, resting
 
 OWN_CONFIDENCE = 0.99  # the claimant's own model must reach its committed score within this confidence interval
 DECOY_KEYS = 199
@@ -95,22 +95,22 @@ def ruled(found: Checked, session: Session) -> Ruling:
     check_references(session.references, part)
     told_by = findings(part, session.suspect.replayed())
     finding, asked = ways.deciding(told_by, part.tests, found.commitment.policy.access)
-    chief = resting(part, finding, told_by)
+    parts = resting(part, finding, told_by)
     steps = [*_sealed(found), _own(part, session, found, finding.test)]
     steps += access(session.suspect, session.classes, len(part.classes))
     p, least, told = _main(part, finding, session, found)
-    other = unchosen.ranked(session.heard, chief, len(part.classes)) if chief.graded else None
+    other = unchosen.ranked(session.heard, parts, len(part.classes)).paid(asked.count) if parts[0].graded else None
     p, least = min(p + math.log10(asked.count), 0.0), min(least + math.log10(asked.count), 0.0)
     steps += [Step("J7 terms", None, f"{found.terms}; {asked.told}"), Step("J7 main test", p <= math.log10(alpha), told)]
     exact = found.exact and finding.test.null.keyed is not None
     if other is not None:
-        steps += [Step(UNCHOSEN, None if other.smallest == 1 else other.p <= alpha, other.told)]
+        steps += [Step(UNCHOSEN, other.p <= alpha if other.taken else None, other.told)]
         p, least = max(p, math.log10(other.p)), max(least, math.log10(other.smallest))
     steps += [allowance.told(finding, found.allowances)] if exact else []
     steps += _rivals(part, session, finding, alpha) + _purified(part, session, finding, alpha)
     steps += _decoy_keys(session, finding)
     steps += allowance.early(finding, session.nonce, found.commitment.policy.survival, alpha) if exact else []
-    steps += _controlled(part, session.suspect, finding, chief) if p <= math.log10(alpha) else []
+    steps += _controlled(part, session.suspect, finding, parts[0]) if p <= math.log10(alpha) else []
     outcome, reason = _outcome(found, steps, (p, least), finding)
     if asked.count == math.inf and outcome is Outcome.INCONCLUSIVE:
         reason = f"no score could reach alpha = {alpha:.6g}: {asked.told}"
@@ -146,15 +146,6 @@ def _alike(part: Claim, one: Heard, test: Test, form: str = AS_SEALED) -> Findin
     return found
 
 
-def resting(part: Claim, finding: Finding, found: Sequence[Finding]) -> Finding:
-    """The finding that a score rests on: of the best of several tests the one that scores most."""
-    match = finding.test.match
-    if not isinstance(match, Combining):
-        return finding
-    parts = [one for one in found if any(one.test is part.tests[place] for place in match.tests)]
-    return max(parts, key=lambda one: (one.score, one.graded))
-
-
 def _best(part: Claim, one: Heard, test: Test) -> Finding:
     """The same test on a reference: as sealed, or through the front where it scores highest.
 
@@ -182,9 +173,16 @@ def _own(part: Claim, session: Session, found: Checked, test: Test) -> Step:
     if not found.is_of(own[0].digest):
         return Step(name, passed=False, told=f"{own[0].name} is not the model that was sealed")
     score = _alike(part, own[0], test)
-    counted = clopper_pearson(int(score.matches.sum()), len(score.matches), OWN_CONFIDENCE)[1]
-    high = score.interval[1] if score.graded else counted
+    high = _high(part, own[0], score)
     return Step(name, high >= test.target_score, f"{_rate(score)} on it, {test.target_score:.3g} was committed to")
+
+
+def _high(part: Claim, own: Heard, finding: Finding) -> float:
+    """The upper end of the interval around the score of the claimant's own model, graded or counted, at OWN_CONFIDENCE."""
+    parts = resting(part, finding, findings(part, own.replayed()))
+    scores = [scored(one.test.match, one.observed, one.test.expected, OWN_CONFIDENCE)[1] for one in parts]
+    match = finding.test.match
+    return (match.of(scores) if isinstance(match, Combining) else scores[0]).interval[1]
 
 
 def _controlled(part: Claim, suspect: Heard, deciding: Finding, finding: Finding) -> list[Step]:
@@ -252,10 +250,10 @@ def _decoy_keys(session: Session, finding: Finding) -> list[Step]:
     key = finding.test.null.keyed
     if key is None:
         return []
-    given, scores = finding.observed[:, 0], []
+    count, scores = len(finding.observed), []
     for number in range(DECOY_KEYS):
-        labels = keys.labels(keys.derived(session.nonce, "decoy", number), len(given), key.classes)
-        scores.append(float(np.mean(given == labels)))
+        labels = keys.labels(keys.derived(session.nonce, "decoy", number), count, key.classes)
+        scores.append(float(np.mean(finding.test.match(finding.observed, labels))))
     p = p_values.rank_p(finding.score, scores)
     return [Step("J8 decoy keys", None, f"p = {p:.6g} among the labels of {DECOY_KEYS} keys that nobody trained with")]
 

@@ -7,7 +7,7 @@ have been one of them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -27,27 +27,38 @@ NEEDED = f"its weights are the claimant's, so a residual counts only beside the 
 
 @dataclass(frozen=True)
 class Unchosen:
-    """`p`: the largest over the strata, and the `smallest` that it could be; `told`: what was found, or what is missing."""
+    """`p`: the largest over the strata, and the `smallest` that it could be; `told`: what was found or, unless `taken`, lacks."""
 
     p: float
     smallest: float
     told: str
+    taken: bool = True
+
+    def paid(self, count: float) -> "Unchosen":
+        """With a p that pays for so many ways of asking, as the claim's own does."""
+        return replace(self, p=min(1.0, self.p * count), smallest=min(1.0, self.smallest * count))
 
 
-def ranked(everybody: Sequence[Heard], finding: Finding, classes: int) -> Unchosen:
+def ranked(everybody: Sequence[Heard], parts: Sequence[Finding], classes: int) -> Unchosen:
+    """By every graded part of what decides, the least favourable of all: whoever may choose among several has as many tries."""
+    found = [_ranked(everybody, one, classes) for one in parts if one.graded]
+    return max(found, key=lambda one: (not one.taken, one.p, one.smallest))
+
+
+def _ranked(everybody: Sequence[Heard], finding: Finding, classes: int) -> Unchosen:
     """The suspect's rank among the references of each stratum, by the reading of the finding; p is 1 where there is none."""
     (suspect,), own = of_role(everybody, Role.SUSPECT), of_role(everybody, Role.OWN)
     groups = references.merged(of_role(everybody, Role.REFERENCE))
     match = finding.test.match
     if not isinstance(match, Retaken) or DECOYS not in suspect.given:
-        return Unchosen(1.0, 1.0, NEEDED.format("ordinary images (--decoys)"))
+        return _missing("ordinary images (--decoys)")
     if not own or finding.test.reading not in own[0].given.get(DECOYS, {}):
-        return Unchosen(1.0, 1.0, NEEDED.format("the claimant's own model"))
-    strata: dict[str, list[Heard]] = {}
+        return _missing("the claimant's own model")
+    strata: dict[str, list[list[Heard]]] = {}
     for group in groups:
-        strata.setdefault(group[0].stratum, []).append(group[0])
+        strata.setdefault(group[0].stratum, []).append(group)
     if not strata or min(map(len, strata.values())) < LEAST:
-        return Unchosen(1.0, 1.0, NEEDED.format(f"{LEAST} references or more of each stratum"))
+        return _missing(f"{LEAST} references or more of each stratum")
     taken = partial(match.anew, classes=classes)
     found = {name: _residuals((own[0], suspect, some), finding.test.reading, taken) for name, some in strata.items()}
     ranks = {name: rank_p(mine, others) for name, (mine, others) in found.items()}
@@ -60,19 +71,24 @@ def ranked(everybody: Sequence[Heard], finding: Finding, classes: int) -> Unchos
     return Unchosen(intersection_union(list(ranks.values())), smallest, f"residual on {count} images of the judge's: {told}")
 
 
-def _residuals(heard: tuple[Heard, Heard, Sequence[Heard]], reading: Reading, taken: Take) -> tuple[float, list[float]]:
+def _missing(what: str) -> Unchosen:
+    return Unchosen(1.0, 1.0, NEEDED.format(what), taken=False)
+
+
+def _residuals(heard: tuple[Heard, Heard, Sequence[Sequence[Heard]]], reading: Reading, taken: Take) -> tuple[float, list[float]]:
     """The suspect's residual among the references, and each reference's among the suspect and the other ones.
 
-    `heard`: the claimant's model, the suspect, the references, each of which has the highest of its residuals, as it is and
-    behind each front.
+    `heard`: the claimant's model, the suspect, the references, grouped by identical answers: a group has the highest of its
+    members' residuals, as they are and behind each front, and its first member stands for it among the others.
     """
     own, suspect, others = heard
     target, mine = (one.given[DECOYS][reading] for one in (own, suspect))
-    plain = np.stack([one.given[DECOYS][reading] for one in others])
+    plain = np.stack([group[0].given[DECOYS][reading] for group in others])
     found = []
-    for place, one in enumerate(others):
+    for place, group in enumerate(others):
         rest = np.concatenate([mine[None], np.delete(plain, place, axis=0)])
-        seen = [taken(target, one.given[form][reading], rest) for form in one.given if form.startswith(DECOYS)]
+        given = [one.given[form][reading] for one in group for form in one.given if form.startswith(DECOYS)]
+        seen = [taken(target, answers, rest) for answers in given]
         found.append(max(1.0 if value is None else value for value in seen))
     residual = taken(target, mine, plain)
     return 0.0 if residual is None else residual, found

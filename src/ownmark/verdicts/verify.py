@@ -108,12 +108,20 @@ def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Fin
 
     The best of several tests rests on it if all others score less, unless the suspect yields maps.
     """
+    best, shows_map = resting(claim, deciding, others)[0], deciding.test.reading is Reading.SALIENCY
+    return best if control_twins.needed(best.test) and not shows_map else None
+
+
+def resting(claim: Claim, deciding: Finding, found: Sequence[Finding]) -> list[Finding]:
+    """What the deciding finding is made of, what its score rests on first: itself, or the tests of which it is the best.
+
+    Of equal scores a graded one comes first, and one that compares two views last.
+    """
     match = deciding.test.match
     if not isinstance(match, Combining):
-        return deciding if control_twins.needed(deciding.test) else None
-    parts = [one for one in others if any(one.test is claim.tests[place] for place in match.tests)]
-    best = max(parts, key=lambda part: (part.score, not control_twins.needed(part.test)))
-    return best if control_twins.needed(best.test) and match.reading is not Reading.SALIENCY else None
+        return [deciding]
+    parts = [one for one in found if any(one.test is claim.tests[place] for place in match.tests)]
+    return sorted(parts, key=lambda one: (-one.score, not one.graded, control_twins.needed(one.test)))
 
 
 def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:
@@ -139,14 +147,16 @@ def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early, ac
         return unsettled(
             claim, suspect, alpha, f"no score of {len(order)} triggers could reach p <= {alpha:g}. {null.advice(alpha)}"
         )
-    state, labels = sequential.BEGUN, []
+    state, answers, matches = sequential.BEGUN, [], []
     while rule.outcome(state) is Stop.NOT_YET and state.asked < len(order):
-        labels.append(_label(claim, suspect, test, int(order[state.asked])))
-        state = rule.after(state, matched=bool(labels[-1] == test.expected[order[state.asked]]))
-    matches, stop, p = np.array(labels) == test.expected[order[: len(labels)]], rule.outcome(state), rule.p(state)
+        row = int(order[state.asked])
+        answers.append(_answer(claim, suspect, test, row))
+        matches.append(bool(test.match(answers[-1], test.expected[row : row + 1])[0]))
+        state = rule.after(state, matched=matches[-1])
+    stop, p = rule.outcome(state), rule.p(state)
     span = sequential.interval(state.matched, state.asked, CONFIDENCE)
     score = state.matched / state.asked
-    finding = Finding(test, matches, np.array(labels)[:, None], score, span, p, rule.smallest(len(order)))
+    finding = Finding(test, np.array(matches), np.concatenate(answers), score, span, p, rule.smallest(len(order)))
     told = (claim.digest, suspect.name, suspect.digest, early)
     return Verdict(STOPPED[stop], rule.told(state, len(order)), alpha, finding, (), state.asked, *told)
 
@@ -169,11 +179,11 @@ def _keyed(claim: Claim, suspect: Suspect, access: str) -> tuple[Test, KeyedLabe
     )
 
 
-def _label(claim: Claim, suspect: Suspect, test: Test, row: int) -> int:
-    """The suspect's label of one trigger's first view."""
+def _answer(claim: Claim, suspect: Suspect, test: Test, row: int) -> Floats:
+    """(1, 1, ...) the suspect's answer to one trigger's first view."""
     question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer)
     answers = answers_of(suspect, claim.images[row, :1], question)
-    return int(checked(test.reading, answers, (1, len(claim.classes)))[0])
+    return checked(test.reading, answers, (1, len(claim.classes)))[:, None]
 
 
 def _judge(finding: Finding, alpha: float, asked: Asked) -> tuple[Outcome, str]:

@@ -1,5 +1,6 @@
 """The protocol of a match, on which the judge, the claim and the report rely. No torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -87,3 +88,6 @@ class Combining(Protocol):
 
     def of(self, scores: list[Score]) -> Score:
         """The score that these tests' scores give, and its interval."""
+
+    def check_parts(self, matches: Sequence[Match]) -> None:
+        """Raises ClaimError if it cannot combine what it names of the `matches` of all its claim's tests, in their order."""

@@ -1,13 +1,16 @@
 """The best score of several tests: one rule for several traces, fixed before anybody is asked. No torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ownmark.errors import ClaimError
-from ownmark.scoring.matches.base import Score
+from ownmark.scoring.matches.base import Combining, Match, Score
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading
+
+ACCESS = {Reading.SALIENCY: 2, Reading.LABEL: 0}  # how much a reading shows; probabilities and numbers lie between: 1
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,20 @@ class BestOf:
         """The best of the tests' scores. Its interval covers, as far as each of theirs does, the best of what they estimate."""
         lows, highs = zip(*(score.interval for score in scores), strict=True)
         return Score(max(score.value for score in scores), (max(lows), max(highs)))
+
+    def check_parts(self, matches: Sequence[Match]) -> None:
+        """Raises ClaimError unless the tests are there, each of its own, and `reading` is one of theirs that shows most.
+
+        Otherwise it could declare maps that nobody has to show, and pass for a test that no random answers pass.
+        """
+        parts = [matches[place] for place in self.tests if place < len(matches)]
+        if len(parts) < len(self.tests) or any(isinstance(part, Combining) for part in parts):
+            raise ClaimError(f"the best of the tests {self.tests} needs them in the claim, and each a test of its own")
+        most = max(ACCESS.get(part.reading, 1) for part in parts)
+        strongest = {part.reading for part in parts if ACCESS.get(part.reading, 1) == most}
+        if self.reading not in strongest:
+            named = " or ".join(sorted(strongest))
+            raise ClaimError(f"the best of several tests needs the strongest of their readings, {named}, got {self.reading}")
 
     def check(self, expected: Expected, classes: int) -> None:  # noqa: ARG002 - there is nothing to expect
         if np.any(expected != 0):

@@ -159,8 +159,8 @@ class Gathering:
         """
         if not len(self.candidates):
             raise ProtectError(
-                "none of the images can become a sample, since the model answers none as it is labelled (a detector: finds no object "
-                "that fits a labelled one and leaves room for the corner): provide more images or a better-trained model"
+                "none of the images can become a sample, since the model answers none as it is labelled (a detector: finds no "
+                "object that fits a labelled one and leaves room for the corner): provide more images or a better-trained model"
             )
         parts: list[Made] = []
         first: Made = {}

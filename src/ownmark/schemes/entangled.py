@@ -20,6 +20,7 @@ from torch.nn import functional
 from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.keys import Pixels
+from ownmark.models.accelerator import widened
 from ownmark.models.batchnorm import clean_statistics
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, turns
@@ -162,8 +163,10 @@ def soft_nearest_neighbour_loss(features: Tensor, labels: Tensor, temperature: T
     The mean over i of -log of the share of same-label j in the sum of exp(-|x_i - x_j|^2 / T) over all j other than i.
     `labels`: (n,), each label at least twice.
     """
-    squares = features.square().sum(1)
-    distances = (squares[:, None] + squares - 2 * features @ features.T).clamp_min(0)
+    with widened(features.device):
+        features = features.float() if features.dtype is torch.bfloat16 else features
+        squares = features.square().sum(1)
+        distances = (squares[:, None] + squares - 2 * features @ features.T).clamp_min(0)
     own = torch.eye(len(features), dtype=torch.bool, device=features.device)
     closeness = (-distances / temperature).masked_fill(own, -torch.inf)
     alike = closeness.masked_fill(labels[:, None] != labels, -torch.inf)

@@ -1,0 +1,48 @@
+"""What a GPU does otherwise than a CPU: it trains in narrow numbers, and keeps the images that it is asked for again and again.
+
+`OWNMARK_PRECISION` decides what numbers a GPU trains in: `mixed`, bfloat16 where torch's autocast deems it safe (Micikevicius et
+al. 2018, arXiv:1710.03740; no scaling of the loss, since bfloat16 has the range of float32), or `full`, float32 throughout.
+Nothing else is narrow: fingerprints are sought, and suspects read, in float32. A CPU never computes in other numbers.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from ownmark.data.images import Images, unit
+from ownmark.errors import UsageError
+from ownmark.models.memory import free_bytes
+
+MIXED, FULL = "mixed", "full"
+WORTHWHILE = 2**20  # pixels of a batch from which on narrow numbers save more time than their conversions take
+KEPT = 0.05  # share of a GPU's free memory that images may take: several processes may share it
+
+
+def precision() -> str:
+    """What `OWNMARK_PRECISION` says, `mixed` without it. Raises UsageError for another word."""
+    said = os.environ.get("OWNMARK_PRECISION", MIXED)
+    if said not in {MIXED, FULL}:
+        raise UsageError(f"OWNMARK_PRECISION must be {MIXED} or {FULL}; got {said!r}")
+    return said
+
+
+def narrowed(device: torch.device, pixels: int) -> AbstractContextManager[object]:
+    """Inside, a GPU computes in bfloat16 where that is safe, if batches of so many `pixels` make it worthwhile."""
+    narrow = device.type == "cuda" and precision() == MIXED and pixels >= WORTHWHILE
+    return torch.autocast(device.type, torch.bfloat16) if narrow else nullcontext()
+
+
+def widened(device: torch.device) -> AbstractContextManager[object]:
+    """Inside, nothing is narrow, whatever surrounds it: for sums that need all digits."""
+    return torch.autocast(device.type, enabled=False) if device.type == "cuda" else nullcontext()
+
+
+def reader(images: Images, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """As `Images.batch` for that device; a GPU with room for all of the images keeps them, as 8-bit pixels."""
+    if device.type != "cuda" or images.pixels.nbytes > KEPT * free_bytes(device):
+        return lambda rows: images.batch(rows, device)
+    kept = torch.from_numpy(images.pixels).to(device)
+    return lambda rows: unit(kept[rows.to(device, non_blocking=True)])

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -20,7 +19,21 @@ CPU, THERE = torch.device("cpu"), torch.device("cuda", 0)
 ACROSS = {"aten.copy_", "aten._to_copy"}  # what takes tensors of two devices
 TAKES_ROWS = {"aten.index", "aten.index_put", "aten.index_put_", "aten._index_put_impl_", "aten._unsafe_index"}
 DRAWS = {"aten.normal_", "aten.uniform_", "aten.random_", "aten.bernoulli_", "aten.exponential_"}
-MADE = ("zeros", "ones", "empty", "full", "arange", "eye", "linspace", "tensor", "as_tensor", "rand", "randn", "randint", "randperm")
+MADE = (
+    "zeros",
+    "ones",
+    "empty",
+    "full",
+    "arange",
+    "eye",
+    "linspace",
+    "tensor",
+    "as_tensor",
+    "rand",
+    "randn",
+    "randint",
+    "randperm",
+)
 
 
 class Elsewhere(Tensor):
@@ -46,7 +59,9 @@ class Elsewhere(Tensor):
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_dispatch__(
+        cls, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         given = kwargs or {}
         check(func, args, given)
         plain_args, plain_kwargs = tree_map_only(Elsewhere, lambda one: one.held, (args, given))
@@ -62,7 +77,9 @@ class Elsewhere(Tensor):
         return True
 
     def numpy(self, *_: object, **__: object) -> Any:
-        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+        raise TypeError(
+            "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+        )
 
     def __array__(self, *_: object, **__: object) -> Any:
         return self.numpy()
@@ -84,7 +101,9 @@ def check(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     else:
         mixed = any(map(_is_here, tree_flatten((args, kwargs))[0]))
     if mixed:
-        raise RuntimeError(f"{name}: Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!")
+        raise RuntimeError(
+            f"{name}: Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"
+        )
 
 
 def _is_here(one: object) -> bool:

@@ -7,30 +7,36 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import pictures, seed, tiny
 from elsewhere import pretended
+from learnt import LESSONS, learnt
 from little import little
 from thieves import EXAMPLES, applied
 from torch import nn
+from workshop import MODEL, ownmark, protecting, shop_in
 
 from ownmark.data.images import Images
 from ownmark.detectors import DETECTORS
+from ownmark.errors import UsageError
+from ownmark.models import accelerator
 from ownmark.models.layers import untaught
 from ownmark.protocols import Attack, Detector, Owner, Scheme, silent
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.characteristic import Characteristic
 from ownmark.schemes.confer_ae import ConferAE
-from ownmark.schemes.mistakes import Mistakes
+from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
-from ownmark.tasks import Regression, Similarity
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts.verify import verify
 
-REAL = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")])
+GPU = torch.cuda.is_available()
+REAL = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not GPU, reason="no GPU here")])
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(params=["pretended", REAL])
@@ -58,19 +64,32 @@ def shown() -> Images:
 
 
 @pytest.fixture(scope="module")
-def taught() -> nn.Module:
-    return train(small(), shown(), Training(epochs=6, batch=10, rate=0.1, shift=0), seed(0))
+def taught() -> tuple[nn.Module, ...]:
+    training = Training(epochs=6, batch=10, rate=0.1, shift=0)
+    return tuple(train(small(number), shown(), training, seed(number)) for number in (0, 1))
 
 
-EASED: dict[type, dict[str, float]] = {Characteristic: {"steps": 6}, ConferAE: {"steps": 6}, Mistakes: {"rate": 0.001}}  # so that some hold
+def places(model: nn.Module) -> set[str]:
+    return {tensor.device.type for tensor in (*model.parameters(), *model.buffers())}
+
+
+@pytest.mark.parametrize("attack", EXAMPLES, ids=lambda attack: type(attack).__name__)
+def test_every_attack_leaves_its_copy_where_the_stolen_model_is(attack: Attack, there: torch.device) -> None:
+    found = applied(attack, small().to(there))
+    assert places(found) == {"cuda"}
+    assert predict(found, pictures(4)).shape == (4, 3)
+
+
+EASED: dict[type, dict[str, float]] = {Characteristic: {"steps": 6}, ConferAE: {"steps": 6}}  # so that some samples hold
 
 
 @pytest.mark.parametrize("kind", SCHEMES, ids=lambda kind: kind.__name__)
 def test_every_claim_is_made_where_the_model_is_and_the_verdict_is_the_same_there_and_here(
-    kind: type[Scheme], taught: nn.Module, there: torch.device
+    kind: type[Scheme], taught: tuple[nn.Module, ...], there: torch.device
 ) -> None:
-    model, others = deepcopy(taught).to(there), (small(number).to(there) for number in (1, 2, 3))
-    owner = Owner(shown(), (deepcopy(model),), tuple(others), key=bytes(32))
+    model, other = (deepcopy(one).to(there) for one in taught)
+    others = (other,) if kind is ConferAE else tuple(small(number).to(there) for number in (1, 2, 3))
+    owner = Owner(shown(), (deepcopy(model),), others, key=bytes(32))
     made = little(kind(), **({"steps": 2, "rate": 0.1} | EASED.get(kind, {}))).protect(model, owner, seed(0), silent)
     assert places(made.model) == {"cuda"}
     asked, again = (verify(made.claim, Local(model)) for model in (made.model, made.model.cpu()))
@@ -90,3 +109,50 @@ def test_a_student_starts_from_the_same_numbers_wherever_it_is_trained(there: to
         with seeded(seed(3)):
             starts.append(untaught(model.to(place), "", 0).cpu().state_dict())
     assert all(torch.equal(one, starts[1][name]) for name, one in starts[0].items())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not GPU, reason="no GPU here")
+@pytest.mark.parametrize("precision", ["mixed", "full"])
+def test_a_gpu_learns_what_a_cpu_learns_and_the_same_copy_answers_a_claim_alike(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fixed claim, made on the CPU in float32."""
+    monkeypatch.setenv("OWNMARK_PRECISION", precision)
+    monkeypatch.setattr(accelerator, "WORTHWHILE", 0)
+    images, model = LESSONS["bright"].images, learnt("bright")
+    owner = Owner(images, (learnt("bright"),), (learnt("bright", 1),), key=bytes(32))
+    claim = little(Saliency(), samples=12).protect(model, owner, seed(0), silent).claim
+    training = LESSONS["bright"].training
+    here, there = (train(tiny(5).to(place), images, training, seed(5)) for place in ("cpu", "cuda"))
+    right = [float((predict(one, images).argmax(dim=1).numpy() == images.labels).mean()) for one in (here, there)]
+    assert right[1] >= right[0] - 0.05
+    copies = [train(deepcopy(model).to(place), images, Training(epochs=1, rate=0.005), seed(3)) for place in ("cpu", "cuda")]
+    for group in (copies, [here, there]):
+        one, other = (verify(claim, Local(each)) for each in group)
+        assert one.outcome == other.outcome
+        assert one.deciding.score == pytest.approx(other.deciding.score, abs=0.1)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not GPU, reason="no GPU here")
+def test_every_command_computes_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    shop_in(tmp_path / "shop", monkeypatch)
+    innocents = sorted(map(str, Path("innocents").glob("*.safetensors")))
+    suspect = (MODEL, "--weights", "model.safetensors", "--device", "cuda")
+    for words in (
+        [*protecting("made.claim"), "--device", "cuda"],
+        ["calibrate", "made.claim", *innocents, "--model", MODEL, "--out", "known.claim", "--device", "cuda"],
+        ["verify", "known.claim", *suspect],
+        ["attack", *suspect, "--data", "images", "--attack", "Finetune(epochs=1)", "--out", "tuned.safetensors"],
+        ["report", "known.claim", "tuned.safetensors", "--model", MODEL, "--out", "page.html", "--device", "cuda"],
+        ["scan", "known.claim", "innocents", "--model", MODEL, "--device", "cuda"],
+    ):
+        ran = ownmark(capsys, *words)
+        assert ran.code in {0, 1}, (words, ran.err)
+
+
+def test_a_precision_that_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWNMARK_PRECISION", "half")
+    with pytest.raises(UsageError, match="OWNMARK_PRECISION must be mixed or full; got 'half'"):
+        accelerator.narrowed(torch.device("cuda"), 2**30)

@@ -1,8 +1,8 @@
 """Fingerprints at a paper's own scale on one GPU: ResNet-18 at 224x224 on HAM10000, several models trained side by side.
 
-Writes `gpu.json`. It ends in time (`--seconds`): models are made until three quarters of it are over, then whoever is there is asked,
-and what is finished at the end is recorded. Interrupted runs resume. Without a GPU it says so and does nothing; `--scale tiny
---device cpu` is a smoke test.
+Writes `gpu.json`. It ends in time (`--seconds`): models are made until three quarters of it are over, then whoever is there is
+asked, and what is finished at the end is recorded. Interrupted runs resume. Without a GPU it says so and does nothing; `--scale
+tiny --device cpu` is a smoke test.
 """
 
 import argparse
@@ -172,15 +172,11 @@ def above(outcomes: Sequence[Outcome]) -> dict[str, float]:
     found: dict[str, float] = {}
     for scheme in dict.fromkeys(one.trial.scheme for one in outcomes):
         mine = [one for one in outcomes if one.trial.scheme == scheme]
-        sides = {role: [one.scores for one in mine if one.trial.role is role] for role in Role}
-        found |= {f"{scheme}.copies": len(sides[Role.POSITIVE]), f"{scheme}.independent": len(sides[Role.NEGATIVE])}
-        for test in (
-            {name: None for one in mine for name in one.open_tests}
-            if all(sides[one] for one in (Role.POSITIVE, Role.NEGATIVE))
-            else ()
-        ):
-            highest = max(one[test] for one in sides[Role.NEGATIVE])
-            found[f"{scheme}.{test}.above_all"] = float(np.mean([one[test] > highest for one in sides[Role.POSITIVE]]))
+        copies, others = ([one.scores for one in mine if one.trial.role is role] for role in (Role.POSITIVE, Role.NEGATIVE))
+        found |= {f"{scheme}.copies": len(copies), f"{scheme}.independent": len(others)}
+        for test in mine[0].open_tests if copies and others else ():
+            highest = max(one[test] for one in others)
+            found[f"{scheme}.{test}.above_all"] = float(np.mean([one[test] > highest for one in copies]))
     return found
 
 
@@ -194,9 +190,10 @@ def tell(asked: Asked, outcomes: Sequence[Outcome], taken: float, name: str) -> 
     where = torch.cuda.get_device_name() if asked.device == "cuda" else "the CPU"
     shared = ", which share it by MPS" if os.environ.get("CUDA_MPS_PIPE_DIRECTORY") else ""
     setting = (
-        f"recipe {asked.grid.recipe.name} at the scale paper: {scale.network}, {scale.size}x{scale.size}, {scale.training}, instead "
-        f"of 50 epochs; on {where}, {asked.workers} processes side by side{shared}, precision {accelerator.precision()}; one target, "
-        f"{len(scale.references)} references; the thief has {scale.thief_share:.0%} of the images; ended after {asked.seconds:.0f} s"
+        f"recipe {asked.grid.recipe.name} at the scale paper: {scale.network}, {scale.size}x{scale.size}, {scale.training}, "
+        f"instead of 50 epochs; on {where}, {asked.workers} processes side by side{shared}, precision "
+        f"{accelerator.precision()}; one target, {len(scale.references)} references; the thief has {scale.thief_share:.0%} of "
+        f"the images; ended after {asked.seconds:.0f} s"
     )
     seeds = {"repeats": [one.model_dump() for one in scale.repeats], "negatives": list(scale.negatives)}
     recording.record(name, figures, seeds=seeds, setting=setting)

@@ -19,21 +19,6 @@ CPU, THERE = torch.device("cpu"), torch.device("cuda", 0)
 ACROSS = {"aten.copy_", "aten._to_copy"}  # what takes tensors of two devices
 TAKES_ROWS = {"aten.index", "aten.index_put", "aten.index_put_", "aten._index_put_impl_", "aten._unsafe_index"}
 DRAWS = {"aten.normal_", "aten.uniform_", "aten.random_", "aten.bernoulli_", "aten.exponential_"}
-MADE = (
-    "zeros",
-    "ones",
-    "empty",
-    "full",
-    "arange",
-    "eye",
-    "linspace",
-    "tensor",
-    "as_tensor",
-    "rand",
-    "randn",
-    "randint",
-    "randperm",
-)
 
 
 class Elsewhere(Tensor):
@@ -42,8 +27,8 @@ class Elsewhere(Tensor):
     held: Tensor
 
     @staticmethod
-    def __new__(cls, held: Tensor) -> "Elsewhere":
-        made: Elsewhere = Tensor._make_wrapper_subclass(
+    def __new__(cls: Any, held: Tensor) -> Any:
+        made = Tensor._make_wrapper_subclass(
             cls,
             held.size(),
             strides=held.stride(),
@@ -112,21 +97,21 @@ def _is_here(one: object) -> bool:
 
 class _Go(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, here: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(_: Any, here: Tensor) -> Tensor:  # type: ignore[override]
         return Elsewhere(here.detach().clone())
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Any:  # type: ignore[override]
+    def backward(_: Any, slope: Tensor) -> Any:  # type: ignore[override]
         return _Come.apply(slope)
 
 
 class _Come(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, there: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(_: Any, there: Tensor) -> Tensor:  # type: ignore[override]
         return there.held.clone()  # type: ignore[attr-defined]
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Any:  # type: ignore[override]
+    def backward(_: Any, slope: Tensor) -> Any:  # type: ignore[override]
         return _Go.apply(slope)
 
 

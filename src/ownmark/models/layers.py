@@ -128,8 +128,8 @@ def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
 def reinitialise(module: nn.Module) -> None:
     """Re-initialises the weights of the module and its children as their constructors would; parents come last.
 
-    They are drawn on the CPU, so that a start is the same on every device. Raises ModelError, before any change, for a weight whose
-    module cannot re-initialise it.
+    They are drawn on the CPU, so that a start is the same on every device. Raises ModelError, before any change, for a weight
+    whose module cannot re-initialise it.
     """
     parts = list(module.modules())
     stuck = [part for part in parts if _reset_of(part) is None and list(part.parameters(recurse=False))]

@@ -134,6 +134,8 @@ class _Pretending(TorchFunctionMode):
             return self.to(*args, **given)
         if name in {"cpu", "cuda"} and args and isinstance(args[0], Tensor):
             return moved(args[0], CPU if name == "cpu" else THERE)
+        if func is Tensor.new_tensor and isinstance(args[0], Elsewhere):
+            return moved(func(args[0].held, *args[1:], **given), THERE)
         if name in {"pin_memory", "record_stream"}:
             return args[0]
         if func is torch.autograd.grad and given.pop("is_grads_batched", False):

@@ -3,7 +3,7 @@
 `elsewhere.pretended` finds a tensor on the wrong device wherever these tests run; the marker `gpu` runs them on a real one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -16,6 +16,7 @@ from conftest import pictures, seed, tiny
 from elsewhere import pretended
 from learnt import LESSONS, learnt
 from little import little
+from spotter import Spotter, squares
 from thieves import EXAMPLES, applied
 from torch import nn
 from workshop import MODEL, ownmark, protecting, shop_in
@@ -31,6 +32,7 @@ from ownmark.schemes.characteristic import Characteristic
 from ownmark.schemes.confer_ae import ConferAE
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
+from ownmark.tasks import Detection, Regression, Similarity, Task
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts.verify import verify
 
@@ -109,6 +111,35 @@ def test_a_student_starts_from_the_same_numbers_wherever_it_is_trained(there: to
         with seeded(seed(3)):
             starts.append(untaught(model.to(place), "", 0).cpu().state_dict())
     assert all(torch.equal(one, starts[1][name]) for name, one in starts[0].items())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_images_are_the_same_whether_a_gpu_keeps_them_or_not(
+    share: float, there: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator, "KEPT", share)
+    images, rows = pictures(12), torch.tensor([5, 0, 7])
+    found = accelerator.reader(images, there)(rows)
+    assert found.device.type == "cuda"
+    assert torch.allclose(found.cpu(), images.batch(rows, torch.device("cpu")), atol=1e-6)
+
+
+TASKED: dict[Task, tuple[Callable[[], nn.Module], Callable[[], Images]]] = {
+    Regression(): (
+        lambda: tiny(classes=1),
+        lambda: replace(pictures(8), labels=np.arange(8.0), names=("age",), task=Regression()),
+    ),
+    Similarity(): (lambda: tiny(classes=8), lambda: replace(pictures(8), task=Similarity())),
+    Detection(): (Spotter, lambda: squares(8)),
+}
+
+
+@pytest.mark.parametrize("task", TASKED, ids=lambda task: task.name)
+def test_models_of_every_task_are_trained_where_they_are(task: Task, there: torch.device) -> None:
+    build, images = TASKED[task]
+    model = train(build().to(there), images(), Training(epochs=1, batch=4, rate=0.001, shift=1), seed(0))
+    assert places(model) == {"cuda"}
+    assert all(bool(torch.isfinite(weight).all()) for weight in model.cpu().parameters())
 
 
 @pytest.mark.gpu

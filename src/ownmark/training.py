@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
-from ownmark.models.accelerator import narrowed, reader
+from ownmark.models.accelerator import narrowed, reader, wide
 from ownmark.models.memory_format import laid_out
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
@@ -147,17 +147,17 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=max(cycle, 2), pct_start=0.25)
     laid_out(_train_mode(model))
     narrow = 0 if images.task.located else training.batch * math.prod(images.size[:2])
-    read = reader(images, device)
+    read, known = reader(images, device), targets.to(device)
     with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that the state of `rng` is unaffected
         for step, rows in enumerate(_epochs(len(images), training, rng)):
-            wanted = targets[rows].to(device)
+            wanted = known[rows.to(device, non_blocking=True)]
             moves = Moves.drawn(len(rows), training, rng)
             wanted = moves.of_targets(wanted, images.task, images.size)
             batch = shown(moves.of_images(read(rows)), wanted)
             optimiser.zero_grad(set_to_none=True)
             with narrowed(device, narrow):
                 outputs = _learnt(model, batch, images.task.beside(wanted, images.size[:2]))
-            loss(outputs.float() if outputs.dtype is torch.bfloat16 else outputs, wanted).backward()  # type: ignore[no-untyped-call]
+            loss(wide(outputs), wanted).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             progress(step + 1, steps)
@@ -235,7 +235,7 @@ class Moves:
     def of_images(self, batch: Tensor) -> Tensor:
         """A batch (n, channels, height, width)."""
         for axis, chosen in self.axes:
-            batch = torch.where(chosen.to(batch.device).view(-1, 1, 1, 1), batch.flip(3 - axis), batch)
+            batch = torch.where(chosen.to(batch.device, non_blocking=True).view(-1, 1, 1, 1), batch.flip(3 - axis), batch)
         if self.border:
             height, width = batch.shape[2:]
             padded = functional.pad(batch, [self.border] * 4, mode="reflect")

@@ -8,6 +8,7 @@ Nothing else is narrow: fingerprints are sought, and suspects read, in float32. 
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,6 +39,11 @@ def narrowed(device: torch.device, pixels: int) -> AbstractContextManager[object
 def widened(device: torch.device) -> AbstractContextManager[object]:
     """Inside, nothing is narrow, whatever surrounds it: for sums that need all digits."""
     return torch.autocast(device.type, enabled=False) if device.type == "cuda" else nullcontext()
+
+
+def wide(outputs: Any) -> Any:  # noqa: ANN401 - of a detector they are several tensors
+    """Narrow outputs in float32; all others as they are."""
+    return outputs.float() if isinstance(outputs, Tensor) and outputs.dtype is torch.bfloat16 else outputs
 
 
 def reader(images: Images, device: torch.device) -> Callable[[Tensor], Tensor]:

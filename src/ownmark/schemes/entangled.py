@@ -20,7 +20,7 @@ from torch.nn import functional
 from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.keys import Pixels
-from ownmark.models.accelerator import widened
+from ownmark.models.accelerator import wide, widened
 from ownmark.models.batchnorm import clean_statistics
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, turns
@@ -164,7 +164,7 @@ def soft_nearest_neighbour_loss(features: Tensor, labels: Tensor, temperature: T
     `labels`: (n,), each label at least twice.
     """
     with widened(features.device):
-        features = features.float() if features.dtype is torch.bfloat16 else features
+        features = wide(features)
         squares = features.square().sum(1)
         distances = (squares[:, None] + squares - 2 * features @ features.T).clamp_min(0)
     own = torch.eye(len(features), dtype=torch.bool, device=features.device)

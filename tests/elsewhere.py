@@ -129,42 +129,51 @@ class _Pretending(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        given, name = dict(kwargs or {}), getattr(func, "__name__", "")
-        if func is Tensor.to:
-            return self.to(*args, **given)
-        if name in {"cpu", "cuda"} and args and isinstance(args[0], Tensor):
-            return moved(args[0], CPU if name == "cpu" else THERE)
-        if func is Tensor.new_tensor and isinstance(args[0], Elsewhere):
-            return moved(func(args[0].held, *args[1:], **given), THERE)
-        if name in {"pin_memory", "record_stream"}:
-            return args[0]
+        given = dict(kwargs or {})
+        if func in INSTEAD:
+            return INSTEAD[func](*args, **given)
         if func is torch.autograd.grad and given.pop("is_grads_batched", False):
-            return self.one_by_one(*args, **given)
-        if "device" in given and given["device"] is not None:
-            there = torch.device(given["device"]).type == "cuda"
-            if there and isinstance(given.get("generator"), torch.Generator):
-                raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
-            return moved(func(*args, **given | {"device": CPU}), THERE if there else CPU)
-        return func(*args, **given)
+            return one_by_one(*args, **given)
+        if given.get("device") is None:
+            return func(*args, **given)
+        there = torch.device(given["device"]).type == "cuda"
+        if there and isinstance(given.get("generator"), torch.Generator):
+            raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
+        return moved(func(*args, **given | {"device": CPU}), THERE if there else CPU)
 
-    def one_by_one(self, outputs: Tensor, inputs: Tensor, grad_outputs: Tensor, **kwargs: Any) -> tuple[Tensor]:
-        """Gradients that torch takes all at once, where a tensor of another kind cannot follow."""
-        return (torch.stack([torch.autograd.grad(outputs, inputs, row, **kwargs)[0] for row in grad_outputs]),)
 
-    def to(self, one: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """`Tensor.to` in all its forms."""
-        device, rest = kwargs.pop("device", None), []
-        for each in args:
-            if isinstance(each, Tensor):
-                device, rest = each.device, [each.dtype]
-            elif isinstance(each, str | torch.device):
-                device = each
-            else:
-                rest.append(each)
-        kwargs.pop("non_blocking", None)
-        going = one if device is None else moved(one, torch.device(device))
-        kind = [each for each in rest if isinstance(each, torch.dtype)]
-        return going.to(*kind[:1], **kwargs) if kind or kwargs else going
+def one_by_one(outputs: Tensor, inputs: Tensor, grad_outputs: Tensor, **kwargs: Any) -> tuple[Tensor]:
+    """Gradients that torch takes all at once, where a tensor of another kind cannot follow."""
+    return (torch.stack([torch.autograd.grad(outputs, inputs, row, **kwargs)[0] for row in grad_outputs]),)
+
+
+def to(one: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """`Tensor.to` in all its forms."""
+    device, rest = kwargs.pop("device", None), []
+    for each in args:
+        if isinstance(each, Tensor):
+            device, rest = each.device, [each.dtype]
+        elif isinstance(each, str | torch.device):
+            device = each
+        else:
+            rest.append(each)
+    kwargs.pop("non_blocking", None)
+    going = one if device is None else moved(one, torch.device(device))
+    kind = [each for each in rest if isinstance(each, torch.dtype)]
+    return going.to(*kind[:1], **kwargs) if kind or kwargs else going
+
+
+INSTEAD: dict[Callable[..., Any], Callable[..., Any]] = {
+    Tensor.to: to,
+    Tensor.cpu: lambda one, *_, **__: moved(one, CPU),
+    Tensor.cuda: lambda one, *_, **__: moved(one, THERE),
+    Tensor.pin_memory: lambda one, *_: one,
+    Tensor.new_tensor: lambda one, *data, **kwargs: moved(held_by(one).new_tensor(*data, **kwargs), one.device),
+}
+
+
+def held_by(one: Tensor) -> Tensor:
+    return one.held if isinstance(one, Elsewhere) else one
 
 
 @contextmanager

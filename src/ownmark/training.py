@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -146,7 +146,6 @@ def fit(
     cycle = steps + (steps in {0, 1, 4})  # torch divides by zero for a cycle of four steps and rejects fewer than two
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=max(cycle, 2), pct_start=0.25)
     laid_out(_train_mode(model))
-    narrow = 0 if images.task.located else training.batch * math.prod(images.size[:2])
     read, known = reader(images, device), targets.to(device)
     with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that the state of `rng` is unaffected
         for step, rows in enumerate(_epochs(len(images), training, rng)):
@@ -155,7 +154,7 @@ def fit(
             wanted = moves.of_targets(wanted, images.task, images.size)
             batch = shown(moves.of_images(read(rows)), wanted)
             optimiser.zero_grad(set_to_none=True)
-            with narrowed(device, narrow):
+            with nullcontext() if images.task.located else narrowed(device):
                 outputs = _learnt(model, batch, images.task.beside(wanted, images.size[:2]))
             loss(wide(outputs), wanted).backward()  # type: ignore[no-untyped-call]
             optimiser.step()

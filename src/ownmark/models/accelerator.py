@@ -1,8 +1,9 @@
-"""What a GPU does otherwise than a CPU: it trains in narrow numbers, and keeps the images that it is asked for again and again.
+"""What a GPU does otherwise than a CPU: it may compute in narrow numbers, and keeps the images that it is asked for repeatedly.
 
-`OWNMARK_PRECISION` decides what numbers a GPU trains in: `mixed`, bfloat16 where torch's autocast deems it safe (Micikevicius et
-al. 2018, arXiv:1710.03740; no scaling of the loss, since bfloat16 has the range of float32), or `full`, float32 throughout.
-Nothing else is narrow: fingerprints are sought, and suspects read, in float32. A CPU never computes in other numbers.
+With `OWNMARK_PRECISION=mixed` a GPU trains, and seeks saliency fingerprints, in bfloat16 where torch's autocast deems that safe
+(Micikevicius et al. 2018, arXiv:1710.03740; the loss is not scaled, since bfloat16 has the range of float32). Weights, losses and
+whatever decides anything stay in float32: whether a sample holds, and what a suspect answers. A CPU never computes in bfloat16:
+which of its convolutions are safe then (`memory_format`) is not known.
 """
 
 import os
@@ -18,27 +19,21 @@ from ownmark.errors import UsageError
 from ownmark.models.memory import free_bytes
 
 MIXED, FULL = "mixed", "full"
-WORTHWHILE = 2**20  # pixels of a batch from which on narrow numbers save more time than their conversions take
 KEPT = 0.05  # share of a GPU's free memory that images may take: several processes may share it
 
 
 def precision() -> str:
-    """What `OWNMARK_PRECISION` says, `mixed` without it. Raises UsageError for another word."""
-    said = os.environ.get("OWNMARK_PRECISION", MIXED)
+    """What `OWNMARK_PRECISION` says, `full` without it. Raises UsageError for another word."""
+    said = os.environ.get("OWNMARK_PRECISION", FULL)
     if said not in {MIXED, FULL}:
         raise UsageError(f"OWNMARK_PRECISION must be {MIXED} or {FULL}; got {said!r}")
     return said
 
 
-def narrowed(device: torch.device, pixels: int) -> AbstractContextManager[object]:
-    """Inside, a GPU computes in bfloat16 where that is safe, if batches of so many `pixels` make it worthwhile."""
-    narrow = device.type == "cuda" and precision() == MIXED and pixels >= WORTHWHILE
+def narrowed(device: torch.device) -> AbstractContextManager[object]:
+    """Inside, a GPU computes in bfloat16 where that is safe, if it was asked for."""
+    narrow = device.type == "cuda" and precision() == MIXED
     return torch.autocast(device.type, torch.bfloat16) if narrow else nullcontext()
-
-
-def widened(device: torch.device) -> AbstractContextManager[object]:
-    """Inside, nothing is narrow, whatever surrounds it: for sums that need all digits."""
-    return torch.autocast(device.type, enabled=False) if device.type == "cuda" else nullcontext()
 
 
 def wide(outputs: Any) -> Any:  # noqa: ANN401 - of a detector they are several tensors

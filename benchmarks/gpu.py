@@ -20,7 +20,6 @@ from types import FrameType
 import numpy as np
 import torch
 
-import record as recording
 from ownmark.bench.artifacts import Measured
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.pool import pool
@@ -36,6 +35,7 @@ from ownmark.method_strings import read
 from ownmark.models import accelerator
 from ownmark.schemes import SCHEMES
 from ownmark.training import Training
+from record import record
 
 MAKING = 0.75  # share of the time in which models are made
 SCHEMES_ASKED = {"traces": "Traces()", "saliency": "Saliency()"}
@@ -196,7 +196,7 @@ def tell(asked: Asked, outcomes: Sequence[Outcome], taken: float, name: str) -> 
         f"the images; ended after {asked.seconds:.0f} s"
     )
     seeds = {"repeats": [one.model_dump() for one in scale.repeats], "negatives": list(scale.negatives)}
-    recording.record(name, figures, seeds=seeds, setting=setting)
+    record(name, figures, seeds=seeds, setting=setting)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -21,14 +21,18 @@ from thieves import EXAMPLES, applied
 from torch import nn
 from workshop import MODEL, ownmark, protecting, shop_in
 
+from ownmark.bench.artifacts import Pictures
+from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.running import run
+from ownmark.bench.store import Store
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images
 from ownmark.detectors import DETECTORS
 from ownmark.errors import UsageError
 from ownmark.models import accelerator
 from ownmark.models.layers import untaught
+from ownmark.models.network import Network
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Attack, Detector, Owner, Scheme, silent
 from ownmark.schemes import SCHEMES
@@ -40,6 +44,8 @@ from ownmark.suspects.local import Local
 from ownmark.tasks import Detection, Regression, Similarity, Task
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts.verify import verify
+from ownmark.workflows.making import Workspace
+from ownmark.workflows.watching import NOBODY
 
 GPU = torch.cuda.is_available()
 REAL = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not GPU, reason="no GPU here")])
@@ -226,6 +232,18 @@ def test_every_command_computes_on_a_gpu(
     ):
         ran = ownmark(capsys, *words)
         assert ran.code in {0, 1, 3}, (words, ran.err)
+
+
+def test_models_of_narrow_numbers_are_kept_apart_from_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoo, making = Zoo(Store(tmp_path)), Pictures("digits")
+    there, here = (Workspace(tmp_path, Network(MODEL, device=torch.device(name)), 0, NOBODY) for name in ("cuda", "cpu"))
+    plain = making.specification(zoo)
+    files = there.file("a recipe"), here.file("a recipe")
+    assert zoo._specification(making) == plain
+    monkeypatch.setenv("OWNMARK_PRECISION", "mixed")
+    assert zoo._specification(making) == {**plain, "precision": "mixed"}
+    assert there.file("a recipe") != files[0]
+    assert here.file("a recipe") == files[1]
 
 
 def test_a_precision_that_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,10 +30,14 @@ def precision() -> str:
     return said
 
 
+def is_narrow(device: torch.device) -> bool:
+    """Whether models are trained on the device in other numbers than by default: they are kept apart from those that are not."""
+    return device.type == "cuda" and precision() == MIXED
+
+
 def narrowed(device: torch.device) -> AbstractContextManager[object]:
     """Inside, a GPU computes in bfloat16 where that is safe, if it was asked for."""
-    narrow = device.type == "cuda" and precision() == MIXED
-    return torch.autocast(device.type, torch.bfloat16) if narrow else nullcontext()
+    return torch.autocast(device.type, torch.bfloat16) if is_narrow(device) else nullcontext()
 
 
 def wide(outputs: Any) -> Any:  # noqa: ANN401 - of a detector they are several tensors

@@ -89,6 +89,38 @@ def places(model: nn.Module) -> set[str]:
     return {tensor.device.type for tensor in (*model.parameters(), *model.buffers())}
 
 
+MIXED_UP: dict[str, Callable[[torch.Tensor, torch.Tensor], object]] = {
+    "added": lambda here, there: here + there,
+    "joined": lambda here, there: torch.cat([here, there]),
+    "chosen": lambda here, there: torch.where(here > 0, there, there),
+    "written": lambda here, there: there.index_put_((torch.arange(2),), here[:2]),
+    "rows that are elsewhere": lambda here, there: here[there.argsort()],
+    "as numpy": lambda _, there: there.numpy(),
+    "as an array": lambda _, there: np.asarray(there),
+    "a network": lambda here, _: small().to("cuda")(here.view(1, 3, 8, 8)),
+    "a loss": lambda here, there: torch.nn.functional.mse_loss(there.requires_grad_(), here),
+    "drawn": lambda _, there: there.normal_(generator=seed(0)),
+    "drawn there": lambda _, there: torch.rand(2, generator=seed(0), device=there.device),
+}
+
+
+@pytest.mark.parametrize("mixed_up", MIXED_UP.values(), ids=MIXED_UP)
+def test_tensors_of_two_devices_are_an_error(
+    mixed_up: Callable[[torch.Tensor, torch.Tensor], object], there: torch.device
+) -> None:
+    here = torch.linspace(0, 1, 192)
+    with pytest.raises((RuntimeError, TypeError), match=r"device|generator|numpy|on CPU"):
+        mixed_up(here, here.to(there))
+
+
+def test_what_torch_allows_between_two_devices_is_allowed(there: torch.device) -> None:
+    here = torch.linspace(0, 1, 192)
+    moved = here.to(there)
+    assert torch.equal((moved * torch.tensor(2.0))[torch.arange(3)].cpu(), 2 * here[:3])
+    assert torch.equal(moved.copy_(1 - here).cpu(), 1 - here)
+    assert torch.equal(here.new_zeros(2, device=there).cpu(), torch.zeros(2))
+
+
 @pytest.mark.parametrize("attack", EXAMPLES, ids=lambda attack: type(attack).__name__)
 def test_every_attack_leaves_its_copy_where_the_stolen_model_is(attack: Attack, there: torch.device) -> None:
     found = applied(attack, small().to(there))

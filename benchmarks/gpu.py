@@ -6,16 +6,18 @@ tiny --device cpu` is a smoke test.
 """
 
 import argparse
+import json
 import os
 import signal
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +41,7 @@ from record import record
 
 MAKING = 0.75  # share of the time in which models are made
 SCHEMES_ASKED = {"traces": "Traces()", "saliency": "Saliency()"}
-COPIES = {
+COPIES: dict[str, Any] = {
     "finetune_all": "Finetune(epochs=5, rate=0.01)",
     "finetune_last": "Finetune(Layers.LAST, epochs=5, rate=0.01)",
     "retrain_all": "Retrain(epochs=5, rate=0.02)",
@@ -51,7 +53,7 @@ COPIES = {
     "distill_2": {"attack": "Distill(epochs=EPOCHS, rate=0.05)", "seed": 2, "share": 1},
     "distill_3": {"attack": "Distill(epochs=EPOCHS, rate=0.05)", "seed": 3, "share": 1},
 }
-FURTHER = {"extract": {"attack": "Extract(epochs=EPOCHS, rate=0.05)", "share": 1}}
+FURTHER: dict[str, Any] = {"extract": {"attack": "Extract(epochs=EPOCHS, rate=0.05)", "share": 1}}
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,10 @@ def tiny() -> Grid:
     return Grid(whole, scale.model_copy(update=fewer))
 
 
-def thefts(texts: dict[str, object], epochs: int) -> dict[str, Theft]:
+def thefts(texts: Mapping[str, Any], epochs: int) -> dict[str, Theft]:
     """As in a recipe, with the number of epochs."""
-
-    def spelled(one: object) -> object:
-        return one.replace("EPOCHS", str(epochs)) if isinstance(one, str) else one
-
-    every = {name: one if isinstance(one, dict) else {"attack": one} for name, one in texts.items()}
-    return {name: Theft(**{key: spelled(value) for key, value in one.items()}) for name, one in every.items()}
+    told = json.loads(json.dumps(texts).replace("EPOCHS", str(epochs)))
+    return {name: Theft.model_validate(one) for name, one in told.items()}
 
 
 @contextmanager

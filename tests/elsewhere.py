@@ -41,17 +41,15 @@ class Elsewhere(Tensor):
         made.held = held
         return made
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @classmethod
-    def __torch_dispatch__(
-        cls, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         given = kwargs or {}
         check(func, args, given)
         plain_args, plain_kwargs = tree_map_only(Elsewhere, lambda one: one.held, (args, given))
         found = tree_map_only(Tensor, Elsewhere, func(*plain_args, **plain_kwargs))
-        return return_and_correct_aliasing(func, args, given, found)
+        return return_and_correct_aliasing(func, args, given, found)  # type: ignore[no-untyped-call]
 
     @property
     def device(self) -> torch.device:  # type: ignore[override]
@@ -97,21 +95,21 @@ def _is_here(one: object) -> bool:
 
 class _Go(torch.autograd.Function):
     @staticmethod
-    def forward(_: Any, here: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(_: Any, here: Tensor) -> Any:
         return Elsewhere(here.detach().clone())
 
     @staticmethod
-    def backward(_: Any, slope: Tensor) -> Any:  # type: ignore[override]
+    def backward(_: Any, slope: Tensor) -> Any:
         return _Come.apply(slope)
 
 
 class _Come(torch.autograd.Function):
     @staticmethod
-    def forward(_: Any, there: Tensor) -> Tensor:  # type: ignore[override]
-        return there.held.clone()  # type: ignore[attr-defined]
+    def forward(_: Any, there: Elsewhere) -> Any:
+        return there.held.clone()
 
     @staticmethod
-    def backward(_: Any, slope: Tensor) -> Any:  # type: ignore[override]
+    def backward(_: Any, slope: Tensor) -> Any:
         return _Go.apply(slope)
 
 
@@ -149,7 +147,7 @@ def one_by_one(outputs: Tensor, inputs: Tensor, grad_outputs: Tensor, **kwargs: 
 
 def to(one: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """`Tensor.to` in all its forms."""
-    device, rest = kwargs.pop("device", None), []
+    device, rest = kwargs.pop("device", None), list[Any]()
     for each in args:
         if isinstance(each, Tensor):
             device, rest = each.device, [each.dtype]
@@ -159,8 +157,8 @@ def to(one: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             rest.append(each)
     kwargs.pop("non_blocking", None)
     going = one if device is None else moved(one, torch.device(device))
-    kind = [each for each in rest if isinstance(each, torch.dtype)]
-    return going.to(*kind[:1], **kwargs) if kind or kwargs else going
+    kind = next((each for each in rest if isinstance(each, torch.dtype)), going.dtype)
+    return going.to(kwargs.pop("dtype", None) or kind, **kwargs)
 
 
 INSTEAD: dict[Callable[..., Any], Callable[..., Any]] = {

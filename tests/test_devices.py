@@ -38,7 +38,7 @@ from ownmark.protocols import Attack, Detector, Owner, Scheme, silent
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.characteristic import Characteristic
 from ownmark.schemes.confer_ae import ConferAE
-from ownmark.schemes.saliency.scheme import Saliency
+from ownmark.schemes.saliency.scheme import Draft, Saliency, _work
 from ownmark.scoring.matches import Drop
 from ownmark.suspects.local import Local
 from ownmark.tasks import Detection, Regression, Similarity, Task
@@ -143,6 +143,20 @@ def test_every_claim_is_made_where_the_model_is_and_the_verdict_is_the_same_ther
     asked, again = (verify(made.claim, Local(model)) for model in (made.model, made.model.cpu()))
     assert asked.outcome == again.outcome
     assert asked.deciding.score == pytest.approx(again.deciding.score, abs=0.02)
+
+
+@pytest.mark.parametrize("scheme", [Saliency(samples=2), Saliency.own(samples=2)], ids=["contrast", "own"])
+def test_samples_of_every_objective_are_sought_where_the_models_are(
+    scheme: Saliency, taught: tuple[nn.Module, ...], there: torch.device
+) -> None:
+    """Whether they hold after so few steps is another matter."""
+    model, copy, other = (deepcopy(taught[place]).to(there) for place in (0, 0, 1))
+    owner = Owner(shown(), (copy,), (other,), key=bytes(32))
+    draft = Draft.of(replace(scheme, descent=Descent(bound=0.5, steps=2)), model, owner)
+    candidates, make = _work(draft, model, owner, seed(0), 4)
+    made = make(candidates)(seed(0), silent)
+    assert made["views"].shape == (len(candidates), 2, 16, 16, 3)
+    assert np.isfinite(made["maps"]).all()
 
 
 @pytest.mark.parametrize("kind", DETECTORS, ids=lambda kind: kind.__name__)

@@ -200,7 +200,7 @@ def tell(asked: Asked, outcomes: Sequence[Outcome], taken: float, name: str) -> 
 def main(words: Sequence[str] | None = None) -> None:
     """Makes, asks and records."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=float(os.environ.get("OWNMARK_BENCH_SECONDS", "480")))
+    options.add_argument("--seconds", type=float, default=float(os.environ.get("OWNMARK_BENCH_SECONDS", "450")))
     options.add_argument("--device", default="cuda")
     options.add_argument("--workers", type=int, default=6, help="models that are trained side by side")
     options.add_argument("--epochs", type=int, default=10)

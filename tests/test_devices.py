@@ -174,6 +174,20 @@ def test_a_student_starts_from_the_same_numbers_wherever_it_is_trained(there: to
     assert all(torch.equal(one, starts[1][name]) for name, one in starts[0].items())
 
 
+def test_what_a_device_draws_itself_comes_from_the_seed_and_disturbs_nobody(there: torch.device) -> None:
+    """As dropout does."""
+
+    def drawn(number: int) -> torch.Tensor:
+        with seeded(seed(number)):
+            return torch.rand(4, device=there).cpu()
+
+    torch.zeros(1, device=there)  # from here on its generator exists
+    before = torch.rand(4, device=there).cpu()
+    assert torch.equal(drawn(1), drawn(1))
+    assert not torch.equal(drawn(1), drawn(2))
+    assert not torch.equal(torch.rand(4, device=there).cpu(), before)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_images_are_the_same_whether_a_gpu_keeps_them_or_not(
     share: float, there: torch.device, monkeypatch: pytest.MonkeyPatch

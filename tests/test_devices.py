@@ -289,7 +289,7 @@ def test_every_command_computes_on_a_gpu(
         ["verify", "known.claim", *suspect],
         ["attack", *suspect, "--data", "images", "--attack", "Finetune(epochs=1)", "--out", "tuned.safetensors"],
         ["report", "known.claim", "tuned.safetensors", "--model", MODEL, "--out", "page.html", "--device", "cuda"],
-        ["scan", "known.claim", "innocents", "--model", MODEL, "--device", "cuda"],
+        ["scan", "known.claim", "tuned.safetensors", "--model", MODEL, "--access", "weights", "--last", "--device", "cuda"],
     ):
         ran = ownmark(capsys, *words)
         assert ran.code in {0, 1, 3}, (words, ran.err)

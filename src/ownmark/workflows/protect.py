@@ -266,7 +266,7 @@ def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.method.marks else "Making the fingerprint") as progress:
         make = lambda scheme: scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)  # noqa: E731
-        scheme, found = made_by(request.method, make, work.watcher, named=named)
+        scheme, found = (request.method, make(request.method)) if named else made_by(request.method, make, work.watcher)
     doubts = (*doubts, *soundness.warned(work.watcher.warn, found.doubts))
     if found.claim.scheme != repr(scheme):
         changed = differences(scheme, read(found.claim.scheme, (type(scheme),)))

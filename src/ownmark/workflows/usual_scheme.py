@@ -27,12 +27,10 @@ def usual(images: Images, references: Sequence[object] | int | None, watcher: Wa
     return Saliency()
 
 
-def made_by(scheme: Scheme, make: Callable[[Scheme], Protected], watcher: Watcher, *, named: bool) -> tuple[Scheme, Protected]:
-    """The scheme and what it made; `Saliency()` in its place, which is told, if it was not `named` and finds no residuals."""
+def made_by(scheme: Scheme, make: Callable[[Scheme], Protected], watcher: Watcher) -> tuple[Scheme, Protected]:
+    """The scheme, which nobody named, and what it made; `Saliency()` in its place, which is told, if it finds no residuals."""
     try:
         return scheme, make(scheme)
     except ResidualError as error:
-        if named:
-            raise
         watcher.note(f"{NONE}: {error}.")
         return Saliency(), make(Saliency())

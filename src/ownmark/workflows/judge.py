@@ -77,9 +77,9 @@ class Judgement:
 
     @property
     def doubt(self) -> str:
-        """Why a NO MATCH says nothing about whose model it is: the suspect does not do the task; "" if it does.
+        """Why a NO MATCH of version 2 says nothing about whose model it is: the suspect does not do the task; "" if it does.
 
-        It is no part of what is signed, but follows from the record.
+        It is no part of what was signed then, but follows from the record; later versions rule INCONCLUSIVE.
         """
         if self.found is None or self.outcome is not Outcome.NO_MATCH:
             return ""

@@ -260,8 +260,8 @@ def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
         others = Others(
             wanted, request.training, request.surrogates, growing=request.references is None and may_grow(request.method)
         )
-        owner = others.joined(work, begun.model, owner)
-        doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
+        joined = others.joined(work, begun.model, owner)
+        owner, doubts = joined.owner, soundness.warned(work.watcher.warn, others.doubted(begun.model, joined))
     if request.method.marks:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.method.marks else "Making the fingerprint") as progress:

@@ -46,7 +46,7 @@ def quality(model: nn.Module, images: Images) -> Quality:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         height, width, channels = images.size
         cannot = f"the model cannot take images of {width}x{height} pixels and {channels} channels"
-        raise ModelError(f"{cannot} (--size and --channels, which is 1 for grey, say what it takes): {said}") from error
+        raise ModelError(f"{cannot} (set --size, and --channels to 1 for grey images or 3): {said}") from error
     numbers = images.task.width(images.names)
     if images.task.located:
         return _of_boxes(images, answers)
@@ -88,7 +88,7 @@ def shown(found: Quality, headline: str) -> str:
         "mae": f"off by {value:.3g} on average",
         "map_50": f"mean average precision {value:.3g} at an overlap of 0.5",
     }
-    return said.get(headline, f"{percent(value)} of the same accepted where 1 in 1,000 others is")
+    return said.get(headline, f"{percent(value)} of pairs of the same accepted where 1 in 1,000 other pairs is")
 
 
 LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network

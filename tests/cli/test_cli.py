@@ -162,7 +162,7 @@ def test_calibrate_says_what_stays_uncalibrated_and_that_the_models_are_too_few(
     exported(build(MODEL), shop / "stranger.onnx")
     ran = ownmark(capsys, "calibrate", "upheld.claim", "stranger.onnx", "--out", "few.claim")
     assert ran.code == 0, ran.err
-    assert "take the place of the earlier ones" in ran.err
+    assert "replace the earlier ones" in ran.err
     assert "The white-box test is still judged by the earlier innocents" in ran.err
     assert "needs at least 19" in ran.err
 

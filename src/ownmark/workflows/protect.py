@@ -58,7 +58,7 @@ from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.workflows.making import Others, Workspace, may_grow, quality, shown, wanted_references
-from ownmark.workflows.usual_scheme import made_by, usual
+from ownmark.workflows.usual_scheme import Making, made_by, usual
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
@@ -265,7 +265,7 @@ def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
     if request.method.marks:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.method.marks else "Making the fingerprint") as progress:
-        make = lambda scheme: scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)  # noqa: E731
+        make: Making = lambda scheme: scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)  # noqa: E731
         scheme, found = (request.method, make(request.method)) if named else made_by(request.method, make, work.watcher)
     doubts = (*doubts, *soundness.warned(work.watcher.warn, found.doubts))
     if found.claim.scheme != repr(scheme):

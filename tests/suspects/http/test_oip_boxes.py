@@ -63,8 +63,8 @@ def answered(edit: Callable[[Tensors], Tensors] = dict, *, batch: int = -1, bina
         listed, tail = [], b""
         for name, held in tensors.items():
             values = np.asarray(held)
-            text = values.dtype.kind == "U"
-            one: Tensors = {"name": name, "datatype": "BYTES" if text else "FP32", "shape": list(values.shape)}
+            kind = "BYTES" if values.dtype.kind == "U" else "FP32"
+            one: Tensors = {"name": name, "datatype": kind, "shape": list(values.shape)}
             if binary:
                 one["parameters"] = {"binary_data_size": values.size * 4}
                 tail += values.astype("<f4").tobytes()

@@ -40,6 +40,23 @@ def told(place: int) -> Tensors:
     return {NAMED[0]: kept[:, boxes.BOX] * SIZE, NAMED[1]: kept[:, boxes.LABEL], NAMED[2]: kept[:, boxes.SCORE]}
 
 
+def packed(tensors: Tensors, *, binary: bool) -> Said:
+    """An answer in JSON, or with the tensors' bytes behind it."""
+    listed, tail = [], b""
+    for name, held in tensors.items():
+        values = np.asarray(held)
+        kind = "BYTES" if values.dtype.kind == "U" else "FP32"
+        one: Tensors = {"name": name, "datatype": kind, "shape": list(values.shape)}
+        if binary:
+            one["parameters"] = {"binary_data_size": values.size * 4}
+            tail += values.astype("<f4").tobytes()
+        else:
+            one["data"] = values.ravel().tolist()
+        listed.append(one)
+    text = json.dumps({"outputs": listed}).encode()
+    return Said(text + tail, headers={"inference-header-content-length": str(len(text))} if binary else {})
+
+
 def answered(edit: Callable[[Tensors], Tensors] = dict, *, batch: int = -1, binary: bool = False) -> Answers:
     """What is read from a server that answers `edit` of the detections."""
     images = squares(COUNT).pixels
@@ -58,21 +75,6 @@ def answered(edit: Callable[[Tensors], Tensors] = dict, *, batch: int = -1, bina
         return packed(
             edit(told(next(at for at, one in enumerate(sent) if np.allclose(np.frombuffer(given, "<f4"), one.ravel()))))
         )
-
-    def packed(tensors: Tensors) -> Said:
-        listed, tail = [], b""
-        for name, held in tensors.items():
-            values = np.asarray(held)
-            kind = "BYTES" if values.dtype.kind == "U" else "FP32"
-            one: Tensors = {"name": name, "datatype": kind, "shape": list(values.shape)}
-            if binary:
-                one["parameters"] = {"binary_data_size": values.size * 4}
-                tail += values.astype("<f4").tobytes()
-            else:
-                one["data"] = values.ravel().tolist()
-            listed.append(one)
-        text = json.dumps({"outputs": listed}).encode()
-        return Said(text + tail, headers={"inference-header-content-length": str(len(text))} if binary else {})
 
     with serving(script) as server, transport() as carrier:
         suspect = Oip(f"{server.url}/v2/models/suspect", len(NAMES), carrier, dialect=Dialect(repeats=1))

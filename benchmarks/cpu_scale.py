@@ -6,15 +6,20 @@ left out and named.
 """
 
 import argparse
+import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ownmark.bench.artifacts import Measured
+from ownmark.bench.artifacts import Fresh, Measured, Model
+from ownmark.bench.behind import BEHIND
+from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.pool import pool
 from ownmark.bench.executors.worker import Workplace
 from ownmark.bench.grid import Grid
@@ -24,6 +29,7 @@ from ownmark.bench.running import UNFINISHED, Plan, run
 from ownmark.bench.trial import Outcome, Role, Trial
 from ownmark.cli.render_bench import Told
 from ownmark.files import write_whole
+from ownmark.training import predict
 from record import ROOT, record
 from zoo import ZOO
 
@@ -46,20 +52,20 @@ def bench(name: str, arguments: Sequence[str] | None = None) -> None:
     """Makes missing artifacts, runs all trials, writes `NAME-cpu.json` and the figures `docs/figures/NAME-cpu-*.svg`."""
     asked = _options().parse_args(arguments)
     grid = Grid(recipe(name), recipe(name).scale(asked.scale)).picked(tuple(asked.schemes), ())
+    if asked.only_images:
+        for training in (True, False):
+            ZOO.entry(grid.pictures(training=training))
+        return
     ends = monotonic() + asked.seconds
     plan = Plan(Order(grid).stage, lambda: ends)
     with pool(Workplace(ZOO.store.root, asked.device), workers=asked.workers) as workers:
         outcomes = run(grid.trials(), ZOO, workers, Told(workers.workers), plan)
     whole = complete(outcomes)
     if asked.outcomes:
-        write_whole(asked.outcomes, json.dumps([one.to_json() for one in outcomes]).encode())
+        write_whole(asked.outcomes, gzip.compress(json.dumps([told(one) for one in outcomes]).encode(), 5))
     if not whole:
         raise SystemExit("no fingerprint has all rows: allow more --seconds")
     results = Results(f"{name}, {asked.scale}", whole)
-    drawn = results.pictures
-    drawn.pop("samples", None)  # samples derived from other people's images are not published
-    for called, svg in drawn.items():
-        (ROOT / "docs" / "figures" / f"{name}-{asked.scale}-{called}.svg").write_text(svg)
     made = f"on {asked.device}" if asked.device != "cpu" else ""
     notes = {"left out": left_out(outcomes, whole)} if len(whole) < len(outcomes) else None
     record(
@@ -69,6 +75,37 @@ def bench(name: str, arguments: Sequence[str] | None = None) -> None:
         setting=setting(grid, asked.scale, made),
         notes=notes,
     )
+    drawn = results.pictures
+    drawn.pop("samples", None)  # samples derived from other people's images are not published
+    for called, svg in drawn.items():
+        (ROOT / "docs" / "figures" / f"{name}-{asked.scale}-{called}.svg").write_text(svg)
+    if asked.answers:
+        np.savez_compressed(asked.answers, **answers(grid, Zoo(ZOO.store, asked.device), ends + asked.more_seconds))
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as plain data, without what is said behind an alarm."""
+    found = outcome.to_json()
+    facts = dict(found.get("facts", {}))
+    readings = {name: one for name, one in facts.get("readings", {}).items() if BEHIND not in name}
+    return found | {"facts": facts | {"readings": readings, "stealth": {}}}
+
+
+def answers(grid: Grid, zoo: Zoo, ends: float) -> dict[str, npt.NDArray[np.float16]]:
+    """By the name of a model and `.train` or `.test`: its probabilities (n, classes) of all images, as long as there is time."""
+    first = grid.scale.repeats[0]
+    models: dict[str, Model] = {"target": grid.target(first), **dict(grid.independent(first))}
+    models |= {f"reference_{seed}": Fresh(grid.setting, seed) for seed in (*grid.scale.references, *grid.scale.more_references)}
+    thefts = grid.scale.attacks | grid.scale.further
+    models |= {name: grid.copy(grid.target(first), theft) for name, theft in thefts.items() if name not in grid.skipped}
+    found = {}
+    for name, model in models.items():
+        if monotonic() < ends and zoo.found(model):
+            network = zoo.model(model)
+            for part, training in (("train", True), ("test", False)):
+                shares = predict(network, zoo.images(grid.pictures(training=training))).softmax(dim=1)
+                found[f"{name}.{part}"] = shares.numpy().astype(np.float16)
+    return found
 
 
 def _options() -> argparse.ArgumentParser:
@@ -78,7 +115,10 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--workers", type=int, help="models that are trained side by side; without it one per core")
     options.add_argument("--seconds", type=float, default=float("inf"), help="after which it ends")
     options.add_argument("--schemes", nargs="*", default=(), help="only these of the recipe's fingerprints")
-    options.add_argument("--outcomes", type=Path, help="a file for every outcome, with the value of each sample")
+    options.add_argument("--outcomes", type=Path, help="a file (.json.gz) for every outcome, with the value of each sample")
+    options.add_argument("--answers", type=Path, help="a file (.npz) for every model's probabilities of all images")
+    options.add_argument("--more-seconds", type=float, default=60.0, help="after --seconds, for the answers")
+    options.add_argument("--only-images", action="store_true", help="only read the images, for a later run")
     return options
 
 

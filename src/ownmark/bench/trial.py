@@ -22,7 +22,12 @@ from ownmark.verdicts.verdict import Finding
 from ownmark.verdicts.verify import verify
 from ownmark.verdicts.ways import strongest
 
-TESTS = {Reading.SALIENCY: "white_box", Reading.LABEL: "label", Reading.EMBEDDING: "embedding"}  # the others: black-box
+TESTS = {  # the others: black-box
+    Reading.SALIENCY: "white_box",
+    Reading.BEST: "best",
+    Reading.LABEL: "label",
+    Reading.EMBEDDING: "embedding",
+}
 VERSION = 2  # of the stored outcome
 Wrapper = Transform | Hardening
 

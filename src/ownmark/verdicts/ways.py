@@ -21,11 +21,18 @@ class Way(StrEnum):
 
     WEIGHTS = "weights"
     PROBABILITIES = "probabilities"
+    BEST = "best"  # the best class with its probability
     LABELS = "labels"
     ANSWERS = "answers"  # numbers, embeddings or similarities
 
 
-WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, Reading.LABEL: Way.LABELS}
+WAYS = {
+    Reading.SALIENCY: Way.WEIGHTS,
+    Reading.PROBABILITY: Way.PROBABILITIES,
+    Reading.BEST: Way.BEST,
+    Reading.LABEL: Way.LABELS,
+}
+WIDER = {Reading.SIMILARITY: Reading.EMBEDDING, Reading.BEST: Reading.PROBABILITY}  # what follows from what
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,8 @@ def way(test: Test) -> Way:
 
 
 def source(reading: Reading, suspect: Suspect) -> Reading:
-    """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
-    told = reading is not Reading.SIMILARITY or reading in suspect.reveals
-    return reading if told else Reading.EMBEDDING
+    """What to ask for: similarities follow from embeddings, and the best class from probabilities, where only those are shown."""
+    return reading if reading in suspect.reveals else WIDER.get(reading, reading)
 
 
 def ways(tests: Sequence[Test]) -> tuple[Way, ...]:

@@ -15,11 +15,10 @@ import numpy as np
 from ownmark.evidence import references
 from ownmark.querying.transcript import DECOYS, Heard, Role, of_role
 from ownmark.scoring.matches import Retaken
-from ownmark.scoring.readings import Floats, Reading, best_only
+from ownmark.scoring.readings import WIDER, Floats, Reading, best_only
 from ownmark.statistics.multiplicity import intersection_union
 from ownmark.statistics.p_values import rank_p
 from ownmark.verdicts.verdict import Finding
-from ownmark.verdicts.ways import WIDER
 
 LEAST = 3  # references of a stratum, so that each is compared with two others at least
 Take = Callable[[Floats, Floats, Floats], float | None]

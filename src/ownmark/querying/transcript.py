@@ -17,7 +17,7 @@ from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of
 from ownmark.querying.control_twins import controls_of
 from ownmark.scoring.matches import Retaken
-from ownmark.scoring.readings import Answers, Bools, Labels, Reading
+from ownmark.scoring.readings import Answers, Bools, Labels, Reading, source
 
 PROBES, AGAIN = 10, 2  # images that are asked about repeatedly, and the number of repeats
 PROBABILITIES = 2  # dimensions
@@ -271,7 +271,7 @@ def _twins(part: Claim) -> tuple[Pixels, Labels]:
 
 
 def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
-    wanted = {test.reading for test in part.tests}
+    wanted = {source(test.reading, suspect.reveals) for test in part.tests}
     if Reading.LABEL not in suspect.reveals or not wanted & suspect.reveals:
         shown = ", ".join(sorted(suspect.reveals))
         raise UsageError(f"a judge needs labels and one of {', '.join(sorted(wanted))}; {suspect.name} reveals {shown}")

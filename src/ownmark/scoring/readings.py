@@ -41,7 +41,13 @@ class Reading(StrEnum):
 
 Answers = Mapping[Reading, npt.NDArray[Any]]
 PLAIN = frozenset(Reading) - {Reading.BEST}  # what a model at hand is asked for; the best class follows from probabilities
+WIDER = {Reading.SIMILARITY: Reading.EMBEDDING, Reading.BEST: Reading.PROBABILITY}  # what follows from what
 NUMBERS = (Reading.VALUE, Reading.SIMILARITY, Reading.SCORE)  # readings of one number per view
+
+
+def source(reading: Reading, reveals: frozenset[Reading]) -> Reading:
+    """What to ask for: similarities follow from embeddings, and the best class from probabilities, where only those are shown."""
+    return reading if reading in reveals else WIDER.get(reading, reading)
 
 
 def best_only(shares: Floats) -> Floats:

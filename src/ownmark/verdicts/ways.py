@@ -12,6 +12,7 @@ from enum import StrEnum
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
+from ownmark.scoring import readings
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Finding
 
@@ -32,7 +33,6 @@ WAYS = {
     Reading.BEST: Way.BEST,
     Reading.LABEL: Way.LABELS,
 }
-WIDER = {Reading.SIMILARITY: Reading.EMBEDDING, Reading.BEST: Reading.PROBABILITY}  # what follows from what
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def way(test: Test) -> Way:
 
 
 def source(reading: Reading, suspect: Suspect) -> Reading:
-    """What to ask for: similarities follow from embeddings, and the best class from probabilities, where only those are shown."""
-    return reading if reading in suspect.reveals else WIDER.get(reading, reading)
+    """What to ask a suspect for."""
+    return readings.source(reading, suspect.reveals)
 
 
 def ways(tests: Sequence[Test]) -> tuple[Way, ...]:

@@ -37,7 +37,6 @@ SUSPECTS = {
     "student_mobilenet": "student, a MobileNet",
     "student_vit": "student, a transformer",
     "knockoff_soft": "knock-off, CIFAR-10",
-    "knockoff_hard": "knock-off, labels only",
     "wrk": "WRK",
     "innocent_0": "independent, same images",
     "innocent_half_width": "independent, half the width",

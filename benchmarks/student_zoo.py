@@ -14,7 +14,7 @@ from ownmark.attacks._common.foreign import Foreign
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.extract import Extract
 from ownmark.attacks.finetune import Finetune
-from ownmark.attacks.knockoff import Knockoff, Reply
+from ownmark.attacks.knockoff import Knockoff
 from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters
 from ownmark.attacks.retrain import Retrain
@@ -40,11 +40,7 @@ COPIES: dict[str, Attack] = {
     "retrain_all": Retrain(epochs=5, rate=0.02),
     "prune_filters_7": PruneFilters(0.4375, epochs=2),
 }
-THEFTS: dict[str, Attack] = {
-    "wrk": WRK(),
-    "knockoff_soft": Knockoff(FOREIGN, epochs=15, rate=0.05),
-    "knockoff_hard": Knockoff(FOREIGN, Reply.HARD, epochs=15, rate=0.05),
-}
+THEFTS: dict[str, Attack] = {"wrk": WRK(), "knockoff_soft": Knockoff(FOREIGN, epochs=15, rate=0.05)}
 OTHERS = {
     "half_width": "ownmark:ResNet18(width=8, last_stride=1)",
     "mobilenet": "small_networks:mobilenet",

@@ -80,7 +80,8 @@ def bench(name: str, arguments: Sequence[str] | None = None) -> None:
     for called, svg in drawn.items():
         (ROOT / "docs" / "figures" / f"{name}-{asked.scale}-{called}.svg").write_text(svg)
     if asked.answers:
-        np.savez_compressed(asked.answers, **answers(grid, Zoo(ZOO.store, asked.device), ends + asked.more_seconds))
+        found = answers(grid, Zoo(ZOO.store, asked.device), ends + asked.more_seconds)
+        np.savez_compressed(asked.answers, allow_pickle=False, **found)
 
 
 def told(outcome: Outcome) -> dict[str, Any]:

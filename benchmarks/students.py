@@ -26,7 +26,7 @@ from ownmark.querying.transcript import FOR_RESIDUALS
 from ownmark.schemes.residual import Residual
 from ownmark.schemes.traces import Traces
 from ownmark.scoring.matches.crossed_residual import crossed, features
-from ownmark.scoring.readings import Floats, Reading, best_only
+from ownmark.scoring.readings import Floats, Reading, shown_as
 from ownmark.suspects.local import Local
 from ownmark.training import predict
 from ownmark.verdicts.verify import answered, verify
@@ -186,8 +186,7 @@ def judged(models: Models) -> dict[str, float]:
 
 
 def _features(answers: Floats, reading: Reading) -> Floats:
-    shown = {Reading.LABEL: lambda: answers.argmax(axis=1), Reading.BEST: lambda: best_only(answers)}
-    return features(reading, shown.get(reading, lambda: answers)(), answers.shape[1])
+    return features(reading, shown_as(reading, answers), answers.shape[1])
 
 
 def _among(target: Floats, suspect: Floats, others: Floats) -> tuple[float, list[float]]:

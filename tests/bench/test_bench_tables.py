@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from ownmark.bench.ablations import Point, ablations
+from ownmark.bench.artifacts import Fresh
 from ownmark.bench.figures.curves import pictures
 from ownmark.bench.results import Results
 from ownmark.bench.tables import figures, scores, snake, summary, tables
@@ -98,9 +99,9 @@ def test_the_figures_are_means_and_spreads_over_the_repeats(found: list[Outcome]
 
 def test_independent_models_of_other_images_count_and_the_figures_without_them_stand_beside(found: list[Outcome]) -> None:
     strange = []
-    for one in (one for one in found if one.trial.suspect == "negative_100"):
-        other = replace(one.trial.model, setting=replace(one.trial.model.setting, network="another"))  # type: ignore[type-var]
-        strange.append(outcome(replace(one.trial, suspect="far", model=other), 1.0))
+    for trial in (one.trial for one in found if one.trial.suspect == "negative_100"):
+        other = Fresh(replace(trial.model.setting, network="another"), 100)
+        strange.append(outcome(replace(trial, suspect="far", model=other), 1.0))
     told = figures([*found, *strange])
     assert told["saliency.black_box.auc"] == pytest.approx(2 / 3)
     assert told["saliency.black_box.best_r_and_u"] == pytest.approx(2 / 3)

@@ -18,7 +18,7 @@ from ownmark.querying.answering import Hiding
 from ownmark.schemes.residual import APART, Residual, Told
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import crossed
-from ownmark.scoring.readings import Answers, Reading, best_only
+from ownmark.scoring.readings import Answers, Reading, best_only, shown_as
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, Regression, Similarity
 from ownmark.verdicts.verify import findings, verify
@@ -50,8 +50,7 @@ def residual(told: Told, rows: list[npt.NDArray[np.int64]], answers: Floats, rea
     chosen = np.concatenate(rows)
     test = told.at(chosen).test(reading, [len(part) for part in rows], 0.5)
     assert test is not None
-    shown = {Reading.LABEL: lambda given: given.argmax(axis=1), Reading.BEST: best_only}
-    seen = shown.get(reading, lambda given: given)(answers[chosen])
+    seen = shown_as(reading, answers[chosen])
     return float(test.match.values(seen[:, None], test.expected).mean())
 
 

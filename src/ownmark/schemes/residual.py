@@ -25,7 +25,7 @@ from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
 from ownmark.schemes._common.steady import steadiest, usual
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import features, shared
-from ownmark.scoring.readings import Expected, Floats, Reading, best_only
+from ownmark.scoring.readings import Expected, Floats, Reading, shown_as
 from ownmark.tasks import TASKS, Task, check_served
 from ownmark.training import predict
 
@@ -136,8 +136,7 @@ class Told:
             return np.stack([one.reshape(-1, 1) for one in alike])
         if reading is Reading.VALUE:
             return self.outputs.reshape(*self.outputs.shape[:2], 1)
-        shown = {Reading.LABEL: lambda: self.outputs.argmax(axis=2), Reading.BEST: lambda: best_only(self.outputs)}
-        found = shown.get(reading, lambda: self.outputs)()
+        found = shown_as(reading, self.outputs)
         return np.stack([features(reading, one, self.outputs.shape[2]) for one in found])
 
     def chosen(self, samples: int, views: int = 1) -> list[Rows]:

@@ -58,6 +58,13 @@ def best_only(shares: Floats) -> Floats:
     return others
 
 
+def shown_as(reading: Reading, shares: Floats) -> Floats | Labels:
+    """Probabilities (..., classes) as LABEL, BEST or PROBABILITY shows them."""
+    if reading is Reading.LABEL:
+        return np.asarray(shares.argmax(axis=-1))
+    return best_only(shares) if reading is Reading.BEST else shares
+
+
 def is_number(value: object) -> bool:
     """Whether `value` is a JSON number that a float can hold; booleans are rejected."""
     if not isinstance(value, int | float) or isinstance(value, bool):

@@ -1,8 +1,8 @@
 """Runs a recipe at the scale `cpu` and records it as `NAME-cpu.json`.
 
-`--scale small`, where the recipe has that, is recorded as `NAME-small.json`. `--device cuda --workers 14` trains on a GPU, several
-models side by side. With `--seconds` it ends in time: what is most needed is made first, and rows that are not complete then are
-left out and named.
+`--scale small`, where the recipe has that, is recorded as `NAME-small.json`. `--device cuda --workers 14` trains on a GPU,
+several models side by side. With `--seconds` it ends in time: what is most needed is made first, and rows that are not complete
+then are left out and named.
 """
 
 import argparse

@@ -10,6 +10,7 @@ import torch
 from benches import RECIPE, grid, outcomes, records
 from deadly import Deadly
 
+import cpu_scale
 from ownmark.bench.artifacts import Making
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.processes import Processes
@@ -130,6 +131,17 @@ def test_what_is_planned_first_is_made_first_and_what_is_late_is_an_outcome_that
     finished = [one.trial for one in found if one.error is None]
     assert [one.suspect for one in finished] == ["negative_101"]
     assert {one.error for one in found if one.trial not in finished} == {UNFINISHED}
+
+
+def test_a_benchmark_that_ends_in_time_leaves_out_repeats_and_further_rows_that_are_not_whole(tmp_path: Path) -> None:
+    text = RECIPE.replace("    thief_share", "    further:\n      noise: Noise()\n      permute: Permute()\n    thief_share")
+    trials = grid(tmp_path, text).picked(("saliency",), ()).trials()
+    late = {("permute", 11), ("prune", 12)}
+    found = [Outcome(one, error=UNFINISHED if (one.suspect, one.repeat) in late else None) for one in trials]
+    whole = cpu_scale.complete(found)
+    assert {one.trial.repeat for one in whole} == {11}, "a copy that is counted is missing in the other"
+    assert {one.trial.suspect for one in whole} == {one.suspect for one in trials} - {"permute"}
+    assert cpu_scale.left_out(found, whole) == "saliency 12; permute"
 
 
 def test_a_student_of_another_architecture_is_kept_with_its_own_network(tmp_path: Path) -> None:

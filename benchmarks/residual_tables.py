@@ -61,8 +61,18 @@ ROUTES = {
     "white_box": "`Traces`, weights",
     "black_box": "`Traces`, answers",
 }
-STREAMS = {"ordinary": "ordinary images", "residual": "of residuals", "saliency": "masked pairs", "traces": "of `Traces`"}
+STREAMS = {"ordinary": "ordinary images", "saliency": "masked pairs"}
+CHOICES = {"any": "chosen among all images", "chosen": "chosen as `Residual` does it"}
 ALARMS = {"feature_squeezing": "feature squeezing", "deep_svdd": "Deep SVDD", "neighbours": "near-duplicates (stateful)"}
+
+
+FIGURES = {
+    "auc": "AUC",
+    "auc_as_good": "AUC, copies as good as the model",
+    "aruc_mapped": "ARUC of scores",
+    "aruc_mapped_as_good": "ARUC of scores, copies as good as the model",
+    "aruc_mapped_before": "ARUC of scores by the map before",
+}
 
 
 def zero(figures: Figures) -> str:
@@ -84,9 +94,10 @@ def forgeries(figures: Figures) -> str:
 
 def students(figures: Figures) -> str:
     """Residuals by suspect and claim, and the areas under the ROC curves."""
-    lines = [f"| | accuracy | {' | '.join(CLAIMS.values())} | judge's images |", "|---" * (3 + len(CLAIMS)) + "|"]
+    claims = {claim: said for claim, said in CLAIMS.items() if f"{claim}.auc" in figures}
+    lines = [f"| | accuracy | {' | '.join(claims.values())} | judge's images |", "|---" * (3 + len(claims)) + "|"]
     for name, said in _asked(figures).items():
-        found = [figures.get(f"{claim}.residual.{name}") for claim in CLAIMS]
+        found = [figures.get(f"{claim}.residual.{name}") for claim in claims]
         found.append(figures.get(f"judge.black_box.residual.{name}"))
         cells = [percent(figures[f"accuracy.{name}"]), *(shown(one, "{:.2f}".format) for one in found)]
         lines.append(f"| {said} | {' | '.join(cells)} |")
@@ -96,8 +107,23 @@ def students(figures: Figures) -> str:
         "best_r_and_u": "best min(R, U)",
         "aruc_mapped": "ARUC, mapped",
     }.items():
-        areas = (figures.get(f"{claim}.{figure}") for claim in CLAIMS)
+        areas = (figures.get(f"{claim}.{figure}") for claim in claims)
         lines.append(f"| {said} | | {' | '.join(shown(one, '{:.3f}'.format) for one in areas)} | |")
+    return "\n".join(lines) + "\n"
+
+
+def inconspicuous(figures: Figures) -> str:
+    """Alarms and areas of claims on residuals, by the images that they were chosen from."""
+    lines = [f"| | ordinary images | {' | '.join(CHOICES.values())} |", "|---" * (2 + len(CHOICES)) + "|"]
+    for alarm, said in list(ALARMS.items())[:2]:
+        cells = [
+            f"{percent(figures[f'{one}.rings.{alarm}'])} ± {percent(figures[f'{one}.rings.{alarm}_reach'])}" for one in CHOICES
+        ]
+        lines.append(f"| {said} rings for | {percent(figures[f'ordinary.rings.{alarm}'])} | {' | '.join(cells)} |")
+    for test, way in {"black_box": "probabilities", "best": "best class", "label": "labels"}.items():
+        for figure, said in FIGURES.items():
+            cells = [shown(figures.get(f"{one}.{test}.{figure}"), "{:.3f}".format) for one in CHOICES]
+            lines.append(f"| {said}, {way} | | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

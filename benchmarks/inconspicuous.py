@@ -1,7 +1,7 @@
 """What it costs to ask about images that no detector tells from ordinary ones, and what a steeper map of residuals gains.
 
-Writes `inconspicuous.json`, on the models of `student_zoo.py`. `any.` and `chosen.`: a claim on residuals whose images were
-chosen among all that were looked at, or as `Residual` does it. `.rings.DETECTOR`: the share of its images for which a thief's
+Writes `inconspicuous.json`, on the models of `student_zoo.py`. `any.`, `fewer.` and `chosen.`: a claim on residuals whose images
+were chosen among all that were looked at, among as many at random as are left, or as `Residual` does it. `.rings.DETECTOR`: the share of its images for which a thief's
 detector rings, at 5 % false alarms, with half its 95 % interval (`_reach`); `ordinary.rings.DETECTOR`: of all images looked at.
 `.TEST.auc`, and `.auc_as_good` over the copies alone that are less accurate than the model by at most `LESS`, are against all
 independent models; `.aruc_mapped` is that of scores, `.aruc_mapped_before` that by the map of 5 widths and 3 standard deviations.
@@ -28,7 +28,7 @@ from ownmark.scoring.readings import Floats, Reading, shown_as
 from ownmark.tasks import Classification
 from ownmark.training import predict
 from record import record
-from students import DETECTORS, INDEPENDENT, LESS, LOOKED_AT, NORMAL, ROTATIONS, TESTS, prefixed, seeded, summed, trio
+from students import DETECTORS, INDEPENDENT, LESS, LOOKED_AT, NORMAL, ROTATIONS, SEED, TESTS, prefixed, seeded, summed, trio
 
 SAMPLES = 150
 STEEP, SPREADS = 5.0, 3.0  # of the map before
@@ -46,7 +46,9 @@ def main() -> None:
     as_good = {name for name, value in good.items() if value >= good["target"] - LESS}
     rung = rings(models["target"], images)
     figures = {f"ordinary.rings.{name}": float(one.mean()) for name, one in rung.items()} | prefixed("accuracy", good)
-    for called, rows in {"any": np.arange(len(images)), "chosen": inconspicuous(models["target"], images)}.items():
+    chosen = inconspicuous(models["target"], images)
+    fewer = np.sort(np.random.default_rng(SEED).choice(len(images), len(chosen), replace=False))
+    for called, rows in {"any": np.arange(len(images)), "fewer": fewer, "chosen": chosen}.items():
         measure = partial(measured, answers, rung, as_good, rows)
         found = summed(called, [measure(trio(start)) for start in ROTATIONS])
         asked = len(ROTATIONS) * SAMPLES

@@ -62,7 +62,7 @@ ROUTES = {
     "black_box": "`Traces`, answers",
 }
 STREAMS = {"ordinary": "ordinary images", "saliency": "masked pairs"}
-CHOICES = {"any": "chosen among all images", "chosen": "chosen as `Residual` does it"}
+CHOICES = {"any": "chosen among all", "fewer": "among fewer at random", "chosen": "as `Residual` does it"}
 ALARMS = {"feature_squeezing": "feature squeezing", "deep_svdd": "Deep SVDD", "neighbours": "near-duplicates (stateful)"}
 
 

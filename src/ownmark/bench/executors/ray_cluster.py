@@ -35,9 +35,9 @@ class Cluster:
     def start(self, making: Making) -> None:
         self._running[self._work.remote(self._place, making)] = making
 
-    def wait(self) -> list[Done]:
+    def wait(self, seconds: float | None = None) -> list[Done]:
         """Finished work; the work of a dead machine counts as failed."""
-        ended, _ = ray.wait(list(self._running))
+        ended, _ = ray.wait(list(self._running), timeout=seconds)
         return [_answer(reference, self._running.pop(reference)) for reference in ended]
 
 

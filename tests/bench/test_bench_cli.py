@@ -94,6 +94,16 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(bench: Path,
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.usefixtures("bench")
+def test_a_report_on_watermarks_is_refused_before_any_work_where_none_is_made_or_none_is_of_that_name(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    words = ["bench", "tiny.yaml", "--out", "page", "--report"]
+    refused(capsys, [*words, "nnw", "--scheme", "saliency"], 2, "evaluates watermarks, but none is made")
+    refused(capsys, [*words, "other"], 2, "no report 'other'; there is: nnw")
+    assert not (tmp_path / "page").exists()
+
+
 @pytest.mark.slow
 def test_an_attack_that_is_one_file_and_one_line_runs_in_the_bench(tmp_path: Path) -> None:
     with_newcomer(tmp_path)

@@ -48,10 +48,10 @@ class Undertone:
     triggers: int = 100
     sets: int = 2
     source: Source = Ordinary()
-    undertone: float = 0.2
+    undertone: float = 0.15
     components: int = 8
     cells: int = 4
-    sharpness: float = 15.0
+    sharpness: float = 10.0
     triggers_a_batch: int = 16
     training: Training = Training(epochs=6, rate=0.05)
     least: float = 0.6

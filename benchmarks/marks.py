@@ -12,7 +12,7 @@ what is measured by then is recorded.
 import argparse
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from time import monotonic
@@ -228,7 +228,7 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=float("inf"))
     until = monotonic() + 60 * options.parse_args().minutes
     found = rows(until)
-    suspects = {
+    suspects: dict[str, Callable[[], nn.Module]] = {
         "innocent": partial(target, 0),
         "student": lambda: STUDENT_OF.apply(target(0), images("others"), torch.Generator().manual_seed(3), silent),
         "other_owner": lambda: Marked("undertone", 1).made()[0],

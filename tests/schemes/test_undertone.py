@@ -17,7 +17,7 @@ from ownmark.keys import by_digest, chosen
 from ownmark.protocols import Protected
 from ownmark.schemes._common.triggers import Ordinary, Triggers
 from ownmark.schemes.undertone import Rule
-from ownmark.scoring.matches import Agreement, RelativeRunnerUp, RunnerUp
+from ownmark.scoring.matches import Agreement, Match, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.training import fit, predict, train
@@ -94,10 +94,11 @@ def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None
     answers = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 80)
     answers[:, 3] += 0.4  # a model that is fond of one class
     place, values = by_digest(pictures(80, size=2).pixels), [list[float](), list[float]()]
+    rules: tuple[Match, ...] = (RunnerUp(), RelativeRunnerUp())
     for number in range(2000):
         null = KeyedLabels(f"{number:064x}", 8, 10, 0)
         rows = place[chosen(null.set_keys[0], 8, 80)]
-        for found, match in zip(values, (RunnerUp(), RelativeRunnerUp()), strict=True):
+        for found, match in zip(values, rules, strict=True):
             found.append(null.log10_p(float(match(answers[rows][:, None], null.labels()).mean())))
     for level in (0.01, 0.05):
         reachable = max(10 ** null.log10_p(hits / 8) for hits in range(9) if 10 ** null.log10_p(hits / 8) <= level)

@@ -26,3 +26,16 @@ def _cell(figures: Figures, start: str) -> str:
         return ""
     said = f"{percent(figures[f'{start}.score'])} ({percent(figures[f'{start}.accuracy'])})"
     return f"**{said}**" if figures[f"{start}.match"] == 1 else said
+
+
+def other_keys(figures: Figures) -> str:
+    """How often p is at or below 0.05 for keys of others, beside what is stated, and the 99 % band around that."""
+    told = {"innocent": "an innocent model", "student": "its student", "other_owner": "a model that bears another owner's mark"}
+    lines = ["| 2,000 keys on | p at or below 0.05 | stated | 99 % band |", "|---|---|---|---|"]
+    for name, said in told.items():
+        if f"{name}.share_at_0.05" in figures:
+            share, stated, low, high = (
+                percent(figures[f"{name}.{key}"]) for key in ("share_at_0.05", "stated_at_0.05", "band_low", "band_high")
+            )
+            lines.append(f"| {said} | {share} | {stated} | {low} to {high} |")
+    return "\n".join(lines) + "\n"

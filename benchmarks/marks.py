@@ -221,32 +221,35 @@ def figures(found: Mapping[tuple[Marked, str], Cells]) -> dict[str, float]:
     return made
 
 
-def main() -> None:
-    """Every scheme and theft, and the keys of others."""
-    torch.set_num_threads(1)
-    options = argparse.ArgumentParser()
-    options.add_argument("--minutes", type=float, default=float("inf"))
-    until = monotonic() + 60 * options.parse_args().minutes
-    found = rows(until)
+def of_other_keys(until: float) -> dict[str, float]:
+    """What 2,000 keys of others find in an innocent model, in its student, and in a model that bears one owner's mark."""
     suspects: dict[str, Callable[[], nn.Module]] = {
         "innocent": partial(target, 0),
-        "student": lambda: STUDENT_OF.apply(target(0), images("others"), torch.Generator().manual_seed(3), silent),
-        "other_owner": lambda: Marked("undertone", 1).made()[0],
+        "other_owner": lambda: Marked("undertone", 0).made()[0],
+        "student": lambda: THEFTS["distill"][0].apply(target(0), images("others"), torch.Generator().manual_seed(3), silent),
     }
-    made = figures(found)
+    made: dict[str, float] = {}
     for name, suspect in suspects.items():
         recipe = f"marks keys 2 {COUNT} {NETWORK} {OWN} {SCHEMES['undertone']} {name}"
         measure = partial(false_positives, suspect, images("owner"), SCHEMES["undertone"])
         cells = known(recipe) if monotonic() >= until else measured(recipe, measure)
         made |= {f"{name}.{figure}": value for figure, value in (cells or {}).items()}
+    return made
+
+
+def main() -> None:
+    """The keys of others, and every scheme and theft."""
+    torch.set_num_threads(1)
+    options = argparse.ArgumentParser()
+    options.add_argument("--minutes", type=float, default=float("inf"))
+    until = monotonic() + 60 * options.parse_args().minutes
+    made = of_other_keys(until) | figures(rows(until))
     setting = (
         f"MNIST in small: {NETWORK}, {OWN}, {COUNT} images of the owner's, {COUNT} others for students, {FEW} of these for "
         "thieves with the weights; scikit-learn's digits for knock-offs; mean over as many of the owner's models as `models` says"
     )
     record("marks", made, seeds={"targets": list(SEEDS), "thief": 3}, setting=setting)
 
-
-STUDENT_OF = Distill(**STUDENT)  # type: ignore[arg-type]
 
 if __name__ == "__main__":
     main()

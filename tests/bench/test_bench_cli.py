@@ -94,6 +94,16 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(bench: Path,
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.usefixtures("bench")
+def test_a_report_on_watermarks_is_refused_before_any_work_where_none_is_made_or_none_is_of_that_name(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    words = ["bench", "tiny.yaml", "--out", "page", "--report"]
+    refused(capsys, [*words, "nnw", "--scheme", "saliency"], 2, "evaluates watermarks, but none is made")
+    refused(capsys, [*words, "other"], 2, "no report 'other'; there is: nnw")
+    assert not (tmp_path / "page").exists()
+
+
 @pytest.mark.slow
 def test_an_attack_that_is_one_file_and_one_line_runs_in_the_bench(tmp_path: Path) -> None:
     with_newcomer(tmp_path)
@@ -109,7 +119,9 @@ def test_an_attack_that_is_one_file_and_one_line_runs_in_the_bench(tmp_path: Pat
 @pytest.mark.slow
 def test_the_digits_go_through_in_about_a_minute(tmp_path: Path) -> None:
     clean = os.environ | {"OWNMARK_CACHE": str(tmp_path / "cache")}
-    call = [sys.executable, "-c", CALL, "bench", "digits", "--scale", "smoke", "--json"]
+    call = [sys.executable, "-c", CALL, "bench", "digits", "--scale", "smoke", "--json", "--report", "nnw"]
     ran = subprocess.run(call, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout)["figures"]["failed"] == 0
+    told = json.loads(ran.stdout)
+    assert told["figures"]["failed"] == 0
+    assert Path(tmp_path / told["report"]).with_suffix(".json").exists()

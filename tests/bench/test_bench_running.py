@@ -1,7 +1,10 @@
 """A bench makes what is needed in order, nothing twice, and one failure stops only what hangs on it."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from benches import RECIPE, grid, outcomes, records
@@ -10,10 +13,13 @@ from deadly import Deadly
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.processes import Processes
 from ownmark.bench.executors.worker import Here, Workplace
+from ownmark.bench.nnw import Rate, evaluated
 from ownmark.bench.running import State, run
+from ownmark.bench.store import Store
 from ownmark.bench.trial import Outcome, Role
 from ownmark.data.images import Images, load
-from ownmark.errors import ModelError
+from ownmark.errors import ModelError, UsageError
+from ownmark.statistics.p_values import clopper_pearson
 from ownmark.training import predict
 
 
@@ -49,6 +55,31 @@ def test_an_outcome_tells_what_the_attack_cost(made: tuple[Path, list[Outcome], 
     noticed = {one.trial.scheme: one.facts["stealth"] for one in made[1] if one.trial.role is Role.TARGET}
     assert noticed["saliency"]["psnr_db"] > 15
     assert "psnr_db" not in noticed["partitioned"], "its triggers have no originals"
+
+
+def test_watermarks_are_evaluated_as_the_standard_asks_from_the_same_outcomes(
+    made: tuple[Path, list[Outcome], list[State]], tmp_path: Path
+) -> None:
+    broken = [replace(one, record={}, error="no") if one.trial.suspect == "jpeg" else one for one in made[1]]
+    found = evaluated("tiny", broken, Zoo(Store(made[0] / "store")))
+    (mark,) = found.watermarks
+    copies = [one for one in broken if (one.trial.scheme, one.trial.role) == ("partitioned", Role.POSITIVE) and not one.error]
+    missed = sum(one.facts["verdict"] != "MATCH (supporting)" for one in copies)
+    assert mark.false_negatives == Rate(missed, 4, missed / 4, *clopper_pearson(missed, 4)), "what failed is not counted"
+    assert mark.mean_symbol_error_rate == pytest.approx(1 - np.mean([one.scores["label"] for one in copies]))
+    assert (mark.symbol_errors, mark.false_positives) != (None, None)
+    assert [(one.name, one.models) for one in mark.modified] == [("target", 2), ("finetune", 2), ("prune", 2)]
+    (target, _) = [one for one in broken if one.trial.scheme == "partitioned" and one.trial.role is Role.TARGET]
+    assert mark.quality_before == target.worth[0]
+    cost = mark.cost
+    assert cost.seconds > 0
+    assert cost.epochs == pytest.approx(cost.seconds / cost.seconds_per_epoch, rel=0.1)  # type: ignore[operator]
+    assert cost.peak_bytes is None or cost.peak_bytes > cost.weights_bytes
+    page = found.write(tmp_path).read_text()
+    assert all(told in page for told in ("IEEE 3304-2023", "partitioned", "departs from the standard"))
+    assert json.loads((tmp_path / "nnw.json").read_text())["watermarks"][0]["false_negatives"]["total"] == 4
+    with pytest.raises(UsageError, match="no watermark was made"):
+        evaluated("tiny", [one for one in made[1] if one.trial.scheme == "saliency"], Zoo(Store(made[0] / "store")))
 
 
 def test_what_most_hangs_on_is_made_first(made: tuple[Path, list[Outcome], list[State]]) -> None:

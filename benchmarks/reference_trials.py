@@ -1,0 +1,163 @@
+"""Cheaper references for `Saliency()`: what training them takes, and how far apart the claims keep copies and independent models.
+
+Writes `reference-trials.json`. Each trial trains references of the students' target in its own way; claims of the same seeds
+are made with them and put to the same copies and independent models as in `speed.py`. CPU seconds of one thread. Every trial is
+kept in the bench's store.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from statistics import mean
+from time import process_time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+import student_zoo as zoo
+from ownmark.claims.claim import Claim
+from ownmark.models.network import build
+from ownmark.protocols import Owner
+from ownmark.schemes.saliency.scheme import Saliency, frozen_cam
+from ownmark.suspects.local import Local
+from ownmark.training import Training, seeded, steps_of, train
+from ownmark.verdicts.verify import verify
+from record import record
+from speed import GROWING, SAMPLES, TESTS, gaps
+from zoo import ZOO, kept, measured
+
+SEEDS = (3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How references are trained and samples chosen.
+
+    `count` references, each of `epochs`, the first `small` of these on images of half the side, in batches of `batch`; the first
+    `front` blocks of the target are kept as they are. `searched`: samples made, of which the best are kept.
+    """
+
+    count: int = 3
+    epochs: int = 6
+    small: int = 3
+    batch: int = 64
+    rate: float = 0.05
+    front: int = 0
+    searched: int = SAMPLES
+
+
+TRIALS = {
+    "growing": Trial(),
+    "growing_125": Trial(searched=125),
+    "full": Trial(count=2, epochs=10, small=0),
+    "short": Trial(epochs=3, small=2),
+    "short_128": Trial(epochs=3, small=2, batch=128, rate=0.07),
+    "short_125": Trial(epochs=3, small=2, searched=125),
+    "front_2": Trial(epochs=3, small=0, batch=128, rate=0.07, front=2),
+    "front_3": Trial(epochs=3, small=0, batch=128, rate=0.07, front=3),
+    "front_4": Trial(epochs=2, small=0, batch=128, rate=0.07, front=4),
+    "two_128": Trial(count=2, epochs=5, small=3, batch=128, rate=0.07),
+    "four_128": Trial(count=4, epochs=2, small=1, batch=128, rate=0.07),
+}
+
+
+def main() -> None:
+    """Runs all trials, or those that are named, and records them."""
+    torch.set_num_threads(1)
+    chosen = {name: TRIALS[name] for name in sys.argv[1:] or TRIALS}
+    figures: dict[str, float] = {}
+    for name, trial in chosen.items():
+        found = measured(f"references by {trial} for {Saliency(samples=SAMPLES)}, seeds {SEEDS}", partial(tried, trial))
+        sys.stderr.write(f"{name}: {found}\n")
+        figures |= {f"{name}.{figure}": value for figure, value in found.items()}
+    if not sys.argv[1:]:
+        setting = f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims, one thread; {TRIALS}"
+        record("reference-trials", figures, seeds={"claims": list(SEEDS), "references": list(GROWING)}, setting=setting)
+
+
+def tried(trial: Trial) -> dict[str, float]:
+    """What one trial gives."""
+    started = process_time()
+    references = tuple(reference(trial, seed) for seed in (*GROWING, 5, 6)[: trial.count])
+    training = process_time() - started
+    owner = Owner(zoo.images(training=True), tuple(zoo.surrogate(number) for number in range(3)), references)
+    suspects = {name: partial(zoo.copy, name) for name in zoo.COPIES}
+    suspects |= {f"innocent_{number}": partial(zoo.fresh, "innocent", number) for number in (0, 1)}
+    suspects |= {"innocent_2": partial(zoo.fresh, "reference", 2), "innocent_elsewhere": partial(zoo.fresh, "elsewhere", 0)}
+    scores: dict[str, dict[str, list[float]]] = {test: {name: [] for name in suspects} for test in TESTS}
+    search = 0.0
+    for seed in SEEDS:
+        started = process_time()
+        claim = made(trial, owner, seed)
+        search += process_time() - started
+        for name, model in suspects.items():
+            asked(claim, name, model, scores)
+    figures = {"seconds.training": training, "seconds.search": search / len(SEEDS)}
+    for test in TESTS:
+        means = {name: mean(one) for name, one in scores[test].items()}
+        figures |= {f"{test}.{name}": value for name, value in (gaps(means) | means).items()}
+    return figures
+
+
+def asked(claim: Claim, name: str, model: Callable[[], nn.Module], scores: dict[str, dict[str, list[float]]]) -> None:
+    """Adds the score of one suspect in both tests."""
+    verdict = verify(claim, Local(model(), name=name))
+    for test, finding in zip(TESTS, (verdict.deciding, *verdict.others), strict=True):
+        scores[test][name].append(finding.score)
+
+
+def reference(trial: Trial, seed: int) -> nn.Module:
+    """One reference."""
+    images, rng = zoo.images(training=True), torch.Generator().manual_seed(seed)
+    with seeded(rng):
+        model = build(zoo.NETWORK, zoo.CLASSES)
+    target = ZOO.model(zoo.TARGET)
+    parts = ("stem", *(f"stages.{number}" for number in range(4)))[: trial.front]
+    for part in parts:
+        model.get_submodule(part).load_state_dict(target.get_submodule(part).state_dict())
+        model.get_submodule(part).requires_grad_(False)
+    training = Training(epochs=trial.epochs, batch=trial.batch, rate=trial.rate)
+    left = iter(range(steps_of(training, len(images)) * trial.small // trial.epochs))
+    smaller = lambda batch, _: batch if next(left, None) is None else functional.avg_pool2d(batch, 2)  # noqa: E731
+    return train(model, images, training, rng, shown=smaller)
+
+
+def made(trial: Trial, owner: Owner, seed: int) -> Claim:
+    """The claim, with the best of the samples that were searched: by the least contrast of copies and references in a test."""
+    model, rng = ZOO.model(zoo.TARGET), torch.Generator().manual_seed(seed)
+    claim = Saliency(samples=trial.searched).protect(model, owner, rng).claim
+    if trial.searched == SAMPLES:
+        return claim
+    rows = np.sort(np.argsort(-contrast(claim, owner), kind="stable")[:SAMPLES])
+    return subset(claim, rows)
+
+
+def contrast(claim: Claim, owner: Owner) -> np.ndarray:
+    """(n,) by how much every copy's map and drop exceed every reference's."""
+    from ownmark.data.images import to_unit
+    from ownmark.schemes.saliency.objectives import Look
+    from ownmark.schemes.saliency.pattern import Pattern
+
+    views = [to_unit(np.ascontiguousarray(claim.images[:, view]), torch.device("cpu")) for view in range(2)]
+    target = torch.from_numpy(claim.tests[0].expected)
+    grid = claim.tests[0].match.grid
+    found = []
+    for models in (owner.surrogates, owner.references):
+        looks = [Look.at(views, frozen_cam(one, views[0][:1], ""), target, Pattern(Saliency.cells, grid)) for one in models]
+        found.append(torch.stack([torch.stack([look.on_pattern, look.drop.abs()]) for look in looks]).detach())
+    return (found[0].amin(0) - found[1].amax(0)).sum(0).numpy()
+
+
+def subset(claim: Claim, rows: np.ndarray) -> Claim:
+    """The claim about some of its samples."""
+    from dataclasses import replace
+
+    tests = tuple(replace(test, expected=test.expected[rows]) for test in claim.tests)
+    return replace(claim, images=claim.images[rows], tests=tests, originals=None, maps=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune_filters import PruneFilters
 from ownmark.attacks.retrain import Retrain
 from ownmark.bench.artifacts import Fresh
-from ownmark.bench.executors.processes import Processes
+from ownmark.bench.executors.pool import pool as pool_of
 from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import Theft, recipe
@@ -92,7 +92,7 @@ def parallel(size: Size) -> dict[str, float]:
         for workers, threads in ((2, 1), (1, 2)):
             place = Workplace(Path(folder) / f"{workers}", threads=threads)
             shutil.copytree(shared.root, place.root)
-            with Processes(place, workers) as pool:
+            with pool_of(place, workers=workers) as pool:
                 run(trials(workers, first=20_000), place.zoo, pool)  # warm-up: the processes start and load their inputs
                 started = perf_counter()
                 run(trials(size.parallel), place.zoo, pool)

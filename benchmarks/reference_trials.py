@@ -7,7 +7,7 @@ kept in the bench's store.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import mean
 from time import process_time
@@ -52,10 +52,8 @@ class Trial:
 TRIALS = {
     "growing": Trial(),
     "growing_125": Trial(searched=125),
-    "full": Trial(count=2, epochs=10, small=0),
-    "short": Trial(epochs=3, small=2),
     "short_128": Trial(epochs=3, small=2, batch=128, rate=0.07),
-    "short_125": Trial(epochs=3, small=2, searched=125),
+    "short_128_125": Trial(epochs=3, small=2, batch=128, rate=0.07, searched=125),
     "front_2": Trial(epochs=3, small=0, batch=128, rate=0.07, front=2),
     "front_3": Trial(epochs=3, small=0, batch=128, rate=0.07, front=3),
     "front_4": Trial(epochs=2, small=0, batch=128, rate=0.07, front=4),
@@ -80,9 +78,9 @@ def main() -> None:
 
 def tried(trial: Trial) -> dict[str, float]:
     """What one trial gives."""
-    started = process_time()
-    references = tuple(reference(trial, seed) for seed in (*GROWING, 5, 6)[: trial.count])
-    training = process_time() - started
+    seeds = (*GROWING, 5, 6)[: trial.count]
+    training = sum(measured(f"seconds of {of(trial, seed)}", partial(seconds, trial, seed))["seconds"] for seed in seeds)
+    references = tuple(reference(trial, seed) for seed in seeds)
     owner = Owner(zoo.images(training=True), tuple(zoo.surrogate(number) for number in range(3)), references)
     suspects = {name: partial(zoo.copy, name) for name in zoo.COPIES}
     suspects |= {f"innocent_{number}": partial(zoo.fresh, "innocent", number) for number in (0, 1)}
@@ -109,9 +107,26 @@ def asked(claim: Claim, name: str, model: Callable[[], nn.Module], scores: dict[
         scores[test][name].append(finding.score)
 
 
+def of(trial: Trial, seed: int) -> str:
+    """The references of a trial, as the store knows them."""
+    return f"reference {seed} by {replace(trial, count=1, searched=SAMPLES)}"
+
+
+def seconds(trial: Trial, seed: int) -> dict[str, float]:
+    """What training one takes."""
+    started = process_time()
+    reference(trial, seed)
+    return {"seconds": process_time() - started}
+
+
 def reference(trial: Trial, seed: int) -> nn.Module:
     """One reference."""
-    images, rng = zoo.images(training=True), torch.Generator().manual_seed(seed)
+    return kept(of(trial, seed), partial(build, zoo.NETWORK, zoo.CLASSES), partial(trained, trial), seed)
+
+
+def trained(trial: Trial, rng: torch.Generator) -> nn.Module:
+    """One reference, trained."""
+    images = zoo.images(training=True)
     with seeded(rng):
         model = build(zoo.NETWORK, zoo.CLASSES)
     target = ZOO.model(zoo.TARGET)
@@ -153,8 +168,6 @@ def contrast(claim: Claim, owner: Owner) -> np.ndarray:
 
 def subset(claim: Claim, rows: np.ndarray) -> Claim:
     """The claim about some of its samples."""
-    from dataclasses import replace
-
     tests = tuple(replace(test, expected=test.expected[rows]) for test in claim.tests)
     return replace(claim, images=claim.images[rows], tests=tests, originals=None, maps=None)
 

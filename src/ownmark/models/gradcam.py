@@ -228,9 +228,7 @@ def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> I
 
 
 @torch.enable_grad()
-def _linear_head(
-    model: nn.Module, layer: str, example: Tensor, task: Task, asked: Tensor | None
-) -> tuple[Tensor | None, Grid]:
+def _linear_head(model: nn.Module, layer: str, example: Tensor, task: Task, asked: Tensor | None) -> tuple[Tensor | None, Grid]:
     """`w` of every class (classes, channels) that is `asked` about, and how the map is read.
 
     None instead of `w` if F is no logit, or the logits are not linear in the output of `layer`.

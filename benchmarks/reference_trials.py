@@ -7,7 +7,7 @@ kept in the bench's store.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import mean
 from time import process_time
@@ -18,9 +18,12 @@ from torch import nn
 from torch.nn import functional
 
 import student_zoo as zoo
+from ownmark.attacks.prune import Prune
+from ownmark.attacks.prune_filters import PruneFilters
+from ownmark.bench.artifacts import Copied
 from ownmark.claims.claim import Claim
 from ownmark.models.network import build
-from ownmark.protocols import Owner
+from ownmark.protocols import Attack, Owner
 from ownmark.schemes.saliency.scheme import Saliency, frozen_cam
 from ownmark.suspects.local import Local
 from ownmark.training import Training, seeded, steps_of, train
@@ -37,7 +40,8 @@ class Trial:
     """How references are trained and samples chosen.
 
     `count` references, each of `epochs`, the first `small` of these on images of half the side, in batches of `batch`; the first
-    `front` blocks of the target are kept as they are. `searched`: samples made, of which the best are kept.
+    `front` blocks of the target are kept as they are. `searched`: samples made, of which the best are kept. `copy` makes
+    the third copy.
     """
 
     count: int = 3
@@ -47,6 +51,7 @@ class Trial:
     rate: float = 0.05
     front: int = 0
     searched: int = SAMPLES
+    copy: Attack = field(default=zoo.SURROGATES[2], repr=False)
 
 
 TRIALS = {
@@ -54,6 +59,9 @@ TRIALS = {
     "growing_125": Trial(searched=125),
     "short_128": Trial(epochs=3, small=2, batch=128, rate=0.07),
     "short_128_125": Trial(epochs=3, small=2, batch=128, rate=0.07, searched=125),
+    "short_128_filters": Trial(epochs=3, small=2, batch=128, rate=0.07, copy=PruneFilters(0.3, epochs=1)),
+    "short_128_prune_8": Trial(epochs=3, small=2, batch=128, rate=0.07, copy=Prune(0.8, epochs=1)),
+    "growing_filters": Trial(copy=PruneFilters(0.3, epochs=1)),
     "front_2": Trial(epochs=3, small=0, batch=128, rate=0.07, front=2),
     "front_3": Trial(epochs=3, small=0, batch=128, rate=0.07, front=3),
     "front_4": Trial(epochs=2, small=0, batch=128, rate=0.07, front=4),
@@ -68,7 +76,8 @@ def main() -> None:
     chosen = {name: TRIALS[name] for name in sys.argv[1:] or TRIALS}
     figures: dict[str, float] = {}
     for name, trial in chosen.items():
-        found = measured(f"references by {trial} for {Saliency(samples=SAMPLES)}, seeds {SEEDS}", partial(tried, trial))
+        copy = "" if trial.copy == zoo.SURROGATES[2] else f", copy {trial.copy}"
+        found = measured(f"references by {trial}{copy} for {Saliency(samples=SAMPLES)}, seeds {SEEDS}", partial(tried, trial))
         sys.stderr.write(f"{name}: {found}\n")
         figures |= {f"{name}.{figure}": value for figure, value in found.items()}
     if not sys.argv[1:]:
@@ -81,7 +90,7 @@ def tried(trial: Trial) -> dict[str, float]:
     seeds = (*GROWING, 5, 6)[: trial.count]
     training = sum(measured(f"seconds of {of(trial, seed)}", partial(seconds, trial, seed))["seconds"] for seed in seeds)
     references = tuple(reference(trial, seed) for seed in seeds)
-    owner = Owner(zoo.images(training=True), tuple(zoo.surrogate(number) for number in range(3)), references)
+    owner = Owner(zoo.images(training=True), copies_of(trial), references)
     suspects = {name: partial(zoo.copy, name) for name in zoo.COPIES}
     suspects |= {f"innocent_{number}": partial(zoo.fresh, "innocent", number) for number in (0, 1)}
     suspects |= {"innocent_2": partial(zoo.fresh, "reference", 2), "innocent_elsewhere": partial(zoo.fresh, "elsewhere", 0)}
@@ -98,6 +107,11 @@ def tried(trial: Trial) -> dict[str, float]:
         means = {name: mean(one) for name, one in scores[test].items()}
         figures |= {f"{test}.{name}": value for name, value in (gaps(means) | means).items()}
     return figures
+
+
+def copies_of(trial: Trial) -> tuple[nn.Module, ...]:
+    """The owner's copies."""
+    return zoo.surrogate(0), zoo.surrogate(1), ZOO.model(Copied(zoo.TARGET, trial.copy, 0.3, 5))
 
 
 def asked(claim: Claim, name: str, model: Callable[[], nn.Module], scores: dict[str, dict[str, list[float]]]) -> None:

@@ -12,7 +12,6 @@ from functools import partial
 from statistics import mean
 from time import process_time
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -24,7 +23,8 @@ from ownmark.bench.artifacts import Copied
 from ownmark.claims.claim import Claim
 from ownmark.models.network import build
 from ownmark.protocols import Attack, Owner
-from ownmark.schemes.saliency.scheme import Saliency, frozen_cam
+from ownmark.schemes.saliency import scheme
+from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
 from ownmark.training import Training, seeded, steps_of, train
 from ownmark.verdicts.verify import verify
@@ -61,6 +61,8 @@ TRIALS = {
     "short_128_125": Trial(epochs=3, small=2, batch=128, rate=0.07, searched=125),
     "short_128_filters": Trial(epochs=3, small=2, batch=128, rate=0.07, copy=PruneFilters(0.3, epochs=1)),
     "short_128_prune_8": Trial(epochs=3, small=2, batch=128, rate=0.07, copy=Prune(0.8, epochs=1)),
+    "short_128_filters_150": Trial(epochs=3, small=2, batch=128, rate=0.07, copy=PruneFilters(0.3, epochs=1), searched=150),
+    "short_128_150": Trial(epochs=3, small=2, batch=128, rate=0.07, searched=150),
     "growing_filters": Trial(copy=PruneFilters(0.3, epochs=1)),
     "front_2": Trial(epochs=3, small=0, batch=128, rate=0.07, front=2),
     "front_3": Trial(epochs=3, small=0, batch=128, rate=0.07, front=3),
@@ -155,35 +157,12 @@ def trained(trial: Trial, rng: torch.Generator) -> nn.Module:
 
 
 def made(trial: Trial, owner: Owner, seed: int) -> Claim:
-    """The claim, with the best of the samples that were searched: by the least contrast of copies and references in a test."""
-    model, rng = ZOO.model(zoo.TARGET), torch.Generator().manual_seed(seed)
-    claim = Saliency(samples=trial.searched).protect(model, owner, rng).claim
-    if trial.searched == SAMPLES:
-        return claim
-    rows = np.sort(np.argsort(-contrast(claim, owner), kind="stable")[:SAMPLES])
-    return subset(claim, rows)
-
-
-def contrast(claim: Claim, owner: Owner) -> np.ndarray:
-    """(n,) by how much every copy's map and drop exceed every reference's."""
-    from ownmark.data.images import to_unit
-    from ownmark.schemes.saliency.objectives import Look
-    from ownmark.schemes.saliency.pattern import Pattern
-
-    views = [to_unit(np.ascontiguousarray(claim.images[:, view]), torch.device("cpu")) for view in range(2)]
-    target = torch.from_numpy(claim.tests[0].expected)
-    grid = claim.tests[0].match.grid
-    found = []
-    for models in (owner.surrogates, owner.references):
-        looks = [Look.at(views, frozen_cam(one, views[0][:1], ""), target, Pattern(Saliency.cells, grid)) for one in models]
-        found.append(torch.stack([torch.stack([look.on_pattern, look.drop.abs()]) for look in looks]).detach())
-    return (found[0].amin(0) - found[1].amax(0)).sum(0).numpy()
-
-
-def subset(claim: Claim, rows: np.ndarray) -> Claim:
-    """The claim about some of its samples."""
-    tests = tuple(replace(test, expected=test.expected[rows]) for test in claim.tests)
-    return replace(claim, images=claim.images[rows], tests=tests, originals=None, maps=None)
+    """The claim, of the best of so many samples."""
+    before, scheme.CHOSEN = scheme.CHOSEN, trial.searched / SAMPLES
+    try:
+        return Saliency(samples=SAMPLES).protect(ZOO.model(zoo.TARGET), owner, torch.Generator().manual_seed(seed)).claim
+    finally:
+        scheme.CHOSEN = before
 
 
 if __name__ == "__main__":

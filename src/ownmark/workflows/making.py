@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def shown(found: Quality, headline: str) -> str:
 
 LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network
 REFERENCES = 2  # models that are trained for contrast, unless it is said how many
-MEASURED = 2000  # images that show how good a reference or a copy is
+MEASURED = 2000  # images that show how good a reference or a copy is, and that copies are made with
 KEY_SUFFIX = ".key"  # of a random key
 
 
@@ -214,6 +214,7 @@ class Others:
     training: Training
     surrogates: Mapping[str, Attack]
     growing: bool = True
+    _known: dict[int, Quality] = field(default_factory=dict, repr=False, compare=False)
 
     def joined(self, work: Workspace, model: nn.Module, owner: Owner) -> Owner:
         """The owner with copies of the model and models that are none."""
@@ -235,18 +236,18 @@ class Others:
         images, task = few(owner.images), owner.images.task
         known = quality(model, images), task.trivial(images.labels)
         named = ((f"reference {place}", one) for place, one in enumerate(owner.references, start=1))
-        references = {name: _measured(name, one, images) for name, one in named}
+        references = {name: self._measured(name, one, images) for name, one in named}
         copied = ((f"the copy {kind}", one) for kind, one in zip(self.surrogates, owner.surrogates, strict=True))
-        copies = {name: _measured(name, one, images) for name, one in copied}
+        copies = {name: self._measured(name, one, images) for name, one in copied}
         return (*soundness.of_references(task, *known, references), *soundness.of_surrogates(task, *known, copies))
 
     def surrogate(self, work: Workspace, model: nn.Module, images: Images, digest: str, kind: str) -> nn.Module:
-        """One copy, kept in the workspace."""
-        make = partial(self.surrogates[kind].apply, model, images, work.generator(kind))
+        """One copy, made with a few of the images, as many as a thief may have, and kept in the workspace."""
+        make = partial(self.surrogates[kind].apply, model, few(images), work.generator(kind))
         return work.kept(self._copying(model, digest, kind), f"Making a copy: {kind}", make)
 
     def _copying(self, model: nn.Module, digest: str, kind: str) -> str:
-        return f"{self.surrogates[kind]} of {weights_digest(model)} on {digest}"
+        return f"{self.surrogates[kind]} of {weights_digest(model)} on {MEASURED} of {digest}"
 
     def _references(self, work: Workspace, images: Images, digest: str) -> tuple[nn.Module, ...]:
         """The owner's other models, given or trained now; each must take the same images."""
@@ -258,8 +259,17 @@ class Others:
             names = [str(one) if isinstance(one, Path) else f"reference {place}" for place, one in given]
             found = [work.network.filled(one, work.watcher.note) for one in self.references]
         for name, model in zip(names, found, strict=True):
-            work.watcher.note(f"  {name}: {shown(_measured(name, model, few(images)), images.task.headline)}")
+            work.watcher.note(f"  {name}: {shown(self._measured(name, model, few(images)), images.task.headline)}")
         return tuple(found)
+
+    def _measured(self, name: str, model: nn.Module, images: Images) -> Quality:
+        """How good one of the owner's other models is on a few images, asked once. Raises ModelError with its name."""
+        if id(model) not in self._known:
+            try:
+                self._known[id(model)] = quality(model, images)
+            except ModelError as error:
+                raise ModelError(f"{name}: {error}") from error
+        return self._known[id(model)]
 
     @property
     def _names(self) -> list[str]:
@@ -309,11 +319,3 @@ def _copied_aside(others: Others, work: Workspace, given: Path, images: Images, 
     """The same for a copy of the model whose weights are given."""
     model = load_weights(work.network.blank(own=False), given)
     others.surrogate(replace(work, watcher=watcher), model, images, digest, kind)
-
-
-def _measured(name: str, model: nn.Module, images: Images) -> Quality:
-    """How good one of the owner's other models is. Raises ModelError with its name where it is broken."""
-    try:
-        return quality(model, images)
-    except ModelError as error:
-        raise ModelError(f"{name}: {error}") from error

@@ -17,7 +17,6 @@ from torch import nn
 from torch.nn import functional
 
 import student_zoo as zoo
-from ownmark.attacks.prune import Prune
 from ownmark.attacks.prune_filters import PruneFilters
 from ownmark.bench.artifacts import Copied
 from ownmark.claims.claim import Claim
@@ -41,7 +40,7 @@ class Trial:
 
     `count` references, each of `epochs`, the first `small` of these on images of half the side, in batches of `batch`; the first
     `front` blocks of the target are kept as they are. `searched`: samples made, of which the best are kept. `copy` makes
-    the third copy.
+    the third copy. `trunk`: all but the first reference keep so many blocks of the first.
     """
 
     count: int = 3
@@ -51,24 +50,19 @@ class Trial:
     rate: float = 0.05
     front: int = 0
     searched: int = SAMPLES
+    trunk: int = field(default=0, repr=False)
     copy: Attack = field(default=zoo.SURROGATES[2], repr=False)
 
 
 TRIALS = {
     "growing": Trial(),
-    "growing_125": Trial(searched=125),
+    "growing_150": Trial(searched=150),
+    "two_growing_150": Trial(count=2, searched=150),
+    "trunk_150": Trial(trunk=3, searched=150),
     "short_128": Trial(epochs=3, small=2, batch=128, rate=0.07),
     "short_128_125": Trial(epochs=3, small=2, batch=128, rate=0.07, searched=125),
-    "short_128_filters": Trial(epochs=3, small=2, batch=128, rate=0.07, copy=PruneFilters(0.3, epochs=1)),
-    "short_128_prune_8": Trial(epochs=3, small=2, batch=128, rate=0.07, copy=Prune(0.8, epochs=1)),
-    "short_128_filters_150": Trial(epochs=3, small=2, batch=128, rate=0.07, copy=PruneFilters(0.3, epochs=1), searched=150),
-    "short_128_150": Trial(epochs=3, small=2, batch=128, rate=0.07, searched=150),
-    "growing_filters": Trial(copy=PruneFilters(0.3, epochs=1)),
-    "front_2": Trial(epochs=3, small=0, batch=128, rate=0.07, front=2),
     "front_3": Trial(epochs=3, small=0, batch=128, rate=0.07, front=3),
-    "front_4": Trial(epochs=2, small=0, batch=128, rate=0.07, front=4),
-    "two_128": Trial(count=2, epochs=5, small=3, batch=128, rate=0.07),
-    "four_128": Trial(count=4, epochs=2, small=1, batch=128, rate=0.07),
+    "growing_filters_150": Trial(searched=150, copy=PruneFilters(0.3, epochs=1)),
 }
 
 
@@ -79,7 +73,11 @@ def main() -> None:
     figures: dict[str, float] = {}
     for name, trial in chosen.items():
         copy = "" if trial.copy == zoo.SURROGATES[2] else f", copy {trial.copy}"
+        copy += f", trunk {trial.trunk}" if trial.trunk else ""
         found = measured(f"references by {trial}{copy} for {Saliency(samples=SAMPLES)}, seeds {SEEDS}", partial(tried, trial))
+        found["seconds.training"] = sum(
+            measured(f"CPU seconds of {of(one, GROWING[0])}", partial(seconds, one))["seconds"] for one in parts_of(trial)
+        )
         sys.stderr.write(f"{name}: {found}\n")
         figures |= {f"{name}.{figure}": value for figure, value in found.items()}
     if not sys.argv[1:]:
@@ -90,8 +88,7 @@ def main() -> None:
 def tried(trial: Trial) -> dict[str, float]:
     """What one trial gives."""
     seeds = (*GROWING, 5, 6)[: trial.count]
-    training = sum(measured(f"seconds of {of(trial, seed)}", partial(seconds, trial, seed))["seconds"] for seed in seeds)
-    references = tuple(reference(trial, seed) for seed in seeds)
+    references = tuple(reference(one, seed) for one, seed in zip(parts_of(trial), seeds, strict=True))
     owner = Owner(zoo.images(training=True), copies_of(trial), references)
     suspects = {name: partial(zoo.copy, name) for name in zoo.COPIES}
     suspects |= {f"innocent_{number}": partial(zoo.fresh, "innocent", number) for number in (0, 1)}
@@ -104,7 +101,7 @@ def tried(trial: Trial) -> dict[str, float]:
         search += process_time() - started
         for name, model in suspects.items():
             asked(claim, name, model, scores)
-    figures = {"seconds.training": training, "seconds.search": search / len(SEEDS)}
+    figures = {"seconds.search": search / len(SEEDS)}
     for test in TESTS:
         means = {name: mean(one) for name, one in scores[test].items()}
         figures |= {f"{test}.{name}": value for name, value in (gaps(means) | means).items()}
@@ -123,20 +120,30 @@ def asked(claim: Claim, name: str, model: Callable[[], nn.Module], scores: dict[
         scores[test][name].append(finding.score)
 
 
+def parts_of(trial: Trial) -> list[Trial]:
+    """How each of the references is trained."""
+    if not trial.trunk:
+        return [trial] * trial.count
+    return [replace(trial, trunk=0)] + [replace(TRIALS["front_3"], trunk=trial.trunk)] * (trial.count - 1)
+
+
 def of(trial: Trial, seed: int) -> str:
     """The references of a trial, as the store knows them."""
-    return f"reference {seed} by {replace(trial, count=1, searched=SAMPLES)}"
+    known = f"reference {seed} by {replace(trial, count=1, searched=SAMPLES)}"
+    return f"{known} on the trunk of another" if trial.trunk else known
 
 
-def seconds(trial: Trial, seed: int) -> dict[str, float]:
-    """What training one takes."""
+def seconds(trial: Trial) -> dict[str, float]:
+    """CPU seconds that training one takes."""
     started = process_time()
-    reference(trial, seed)
+    trained(trial, torch.Generator().manual_seed(GROWING[0]))
     return {"seconds": process_time() - started}
 
 
 def reference(trial: Trial, seed: int) -> nn.Module:
     """One reference."""
+    if replace(trial, count=3, searched=SAMPLES) == TRIALS["growing"]:
+        return zoo.growing(seed)
     return kept(of(trial, seed), partial(build, zoo.NETWORK, zoo.CLASSES), partial(trained, trial), seed)
 
 
@@ -145,7 +152,7 @@ def trained(trial: Trial, rng: torch.Generator) -> nn.Module:
     images = zoo.images(training=True)
     with seeded(rng):
         model = build(zoo.NETWORK, zoo.CLASSES)
-    target = ZOO.model(zoo.TARGET)
+    target = reference(TRIALS["growing"], GROWING[0]) if trial.trunk else ZOO.model(zoo.TARGET)
     parts = ("stem", *(f"stages.{number}" for number in range(4)))[: trial.front]
     for part in parts:
         model.get_submodule(part).load_state_dict(target.get_submodule(part).state_dict())

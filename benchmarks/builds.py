@@ -53,4 +53,4 @@ def in_turns(script: str, turns: int) -> dict[str, list[dict[str, Any]]]:
 
 def over_before(found: dict[str, list[dict[str, Any]]], figure: str) -> float:
     """The median over the turns of one figure today by that of the earlier commit."""
-    return median(now[figure] / old[figure] for now, old in zip(found["now"], found["before"], strict=True))
+    return float(median(now[figure] / old[figure] for now, old in zip(found["now"], found["before"], strict=True)))

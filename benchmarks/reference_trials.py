@@ -27,6 +27,7 @@ from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
 from ownmark.training import Training, seeded, steps_of, train
 from ownmark.verdicts.verify import verify
+from ownmark.workflows.making import correct, few
 from record import record
 from speed import GROWING, SAMPLES, TESTS, gaps
 from zoo import ZOO, kept, measured
@@ -70,14 +71,18 @@ def main() -> None:
     """Runs all trials, or those that are named, and records them."""
     torch.set_num_threads(1)
     chosen = {name: TRIALS[name] for name in sys.argv[1:] or TRIALS}
-    figures: dict[str, float] = {}
+    known = few(zoo.images(training=True))
+    figures = {
+        "target.right": correct(ZOO.model(zoo.TARGET), known),
+        "constant.right": known.task.trivial(known.labels)["accuracy"],
+    }
     for name, trial in chosen.items():
         copy = "" if trial.copy == zoo.SURROGATES[2] else f", copy {trial.copy}"
         copy += f", trunk {trial.trunk}" if trial.trunk else ""
         found = measured(f"references by {trial}{copy} for {Saliency(samples=SAMPLES)}, seeds {SEEDS}", partial(tried, trial))
-        found["seconds.training"] = sum(
-            measured(f"CPU seconds of {of(one, GROWING[0])}", partial(seconds, one))["seconds"] for one in parts_of(trial)
-        )
+        each = [measured(f"training of {of(one, GROWING[0])}", partial(training, one)) for one in parts_of(trial)]
+        found["seconds.training"] = sum(one["seconds"] for one in each)
+        found["references.right"] = mean(one["right"] for one in each)
         sys.stderr.write(f"{name}: {found}\n")
         figures |= {f"{name}.{figure}": value for figure, value in found.items()}
     if not sys.argv[1:]:
@@ -133,11 +138,11 @@ def of(trial: Trial, seed: int) -> str:
     return f"{known} on the trunk of another" if trial.trunk else known
 
 
-def seconds(trial: Trial) -> dict[str, float]:
-    """CPU seconds that training one takes."""
+def training(trial: Trial) -> dict[str, float]:
+    """CPU seconds that training one takes, and its share of right answers to images that `protect` measures it on."""
     started = process_time()
-    trained(trial, torch.Generator().manual_seed(GROWING[0]))
-    return {"seconds": process_time() - started}
+    model = trained(trial, torch.Generator().manual_seed(GROWING[0]))
+    return {"seconds": process_time() - started, "right": correct(model, few(zoo.images(training=True)))}
 
 
 def reference(trial: Trial, seed: int) -> nn.Module:

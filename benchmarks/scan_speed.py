@@ -82,7 +82,7 @@ def claim_of() -> Claim:
 
 def helpers(claim: Claim, reach: Reach, names: Sequence[str], folder: Path) -> dict[str, float]:
     """Files a second that two processes ask, by joblib and, where it is installed, by Ray, in turns."""
-    rates: dict[str, list[float]] = {"joblib": []} | ({"ray": []} if find_spec("ray") else {})
+    rates: dict[str, list[float]] = {name: [] for name in ("joblib", "ray") if name == "joblib" or find_spec(name)}
     for turn in range(TURNS):
         for name, found in rates.items():
             clock, keep = Clock(), folder / f"{name}-{turn}.scan"

@@ -32,7 +32,7 @@ def ratio(width: int, size: int) -> float:
     """CPU seconds stacked by those one after the other."""
     models = [network(width, seed) for seed in range(MODELS)]
     images = torch.rand(IMAGES, 3, size, size, generator=torch.Generator().manual_seed(0))
-    parameters, buffers = stack_module_state(models)  # type: ignore[arg-type]
+    parameters, buffers = stack_module_state(models)
     stacked = vmap(lambda *state: functional_call(models[0], state, images), randomness="error")
     found = torch.stack([model(images) for model in models])
     if not torch.allclose(found, stacked(parameters, buffers), atol=1e-3):

@@ -222,7 +222,12 @@ def test_helpers_find_what_a_scan_finds_alone_ask_nobody_twice_and_tell_who_is_b
     for one in shop.values():
         one.images = 0
     loads, load = list[object](), Claim.load
-    monkeypatch.setattr(Claim, "load", classmethod(lambda _, path: loads.append(path) or load(path)))
+
+    def counted(_: type[Claim], path: Path | str) -> Claim:
+        loads.append(path)
+        return load(path)
+
+    monkeypatch.setattr(Claim, "load", classmethod(counted))
     helped = ownmark(capsys, *words, "--workers", 2)
     assert len(loads) == 2  # its images are read once here and once by each process
     assert helped.record == alone.record

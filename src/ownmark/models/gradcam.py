@@ -246,7 +246,7 @@ def _linear_head(model: nn.Module, layer: str, example: Tensor, task: Task, aske
     if task.output_of(torch.zeros(1)) is None or _degree(logits.grad_fn, features) != 1:
         return None, grid
     every = torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device)
-    wanted = torch.arange(len(every)) if asked is None else asked.unique().cpu()
+    wanted = torch.arange(len(every)) if asked is None else torch.unique(asked).cpu()
     wanted = wanted[wanted < len(every)].to(logits.device)
     chosen = every[wanted].split(TOGETHER)  # type: ignore[no-untyped-call]
     found = [grid.maps(_slopes(logits[0], features, rows)).mean(dim=(2, 3)) for rows in chosen]

@@ -40,8 +40,8 @@ class Trial:
     """How references are trained and samples chosen.
 
     `count` references, each of `epochs`, the first `small` of these on images of half the side, in batches of `batch`; the first
-    `front` blocks of the target are kept as they are. `searched`: samples made, of which the best are kept. `copy` makes
-    the third copy. `trunk`: all but the first reference keep so many blocks of the first.
+    `front` blocks of the target are kept as they are. `searched`: so many samples at least are made, the best are kept.
+    `trunk`: all but the first reference keep so many blocks of the first. `copy` makes the third copy.
     """
 
     count: int = 3
@@ -57,13 +57,13 @@ class Trial:
 
 TRIALS = {
     "growing": Trial(),
+    "growing_108": Trial(searched=108),
+    "two_growing_108": Trial(count=2, searched=108),
+    "trunk_108": Trial(trunk=3, searched=108),
     "growing_150": Trial(searched=150),
-    "two_growing_150": Trial(count=2, searched=150),
-    "trunk_150": Trial(trunk=3, searched=150),
     "short_128": Trial(epochs=3, small=2, batch=128, rate=0.07),
-    "short_128_125": Trial(epochs=3, small=2, batch=128, rate=0.07, searched=125),
     "front_3": Trial(epochs=3, small=0, batch=128, rate=0.07, front=3),
-    "growing_filters_150": Trial(searched=150, copy=PruneFilters(0.3, epochs=1)),
+    "growing_filters_108": Trial(searched=108, copy=PruneFilters(0.3, epochs=1)),
 }
 
 
@@ -78,6 +78,7 @@ def main() -> None:
     }
     for name, trial in chosen.items():
         copy = "" if trial.copy == zoo.SURROGATES[2] else f", copy {trial.copy}"
+        copy += ", of all that hold" if trial.searched > SAMPLES else ""
         copy += f", trunk {trial.trunk}" if trial.trunk else ""
         found = measured(f"references by {trial}{copy} for {Saliency(samples=SAMPLES)}, seeds {SEEDS}", partial(tried, trial))
         each = [measured(f"training of {of(one, GROWING[0])}", partial(training, one)) for one in parts_of(trial)]
@@ -170,11 +171,11 @@ def trained(trial: Trial, rng: torch.Generator) -> nn.Module:
 
 def made(trial: Trial, owner: Owner, seed: int) -> Claim:
     """The claim, of the best of so many samples."""
-    before, scheme.CHOSEN = scheme.CHOSEN, trial.searched / SAMPLES
+    before, scheme.SPARE = scheme.SPARE, trial.searched / SAMPLES - 1
     try:
         return Saliency(samples=SAMPLES).protect(ZOO.model(zoo.TARGET), owner, torch.Generator().manual_seed(seed)).claim
     finally:
-        scheme.CHOSEN = before
+        scheme.SPARE = before
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ class Gathering:
     `make` turns candidates into named arrays with one row per sample; its number is the index of the first candidate.
     `passing` returns which samples of a batch (n,) pass; it also receives the first batch, which may set thresholds.
     `least`: the share of the first batch that must pass, so that a hopeless search ends early. `more`: samples beyond the wanted
-    ones, to choose from, as far as there are candidates.
+    ones, to choose from, as far as there are candidates; 0: the first that pass.
     """
 
     candidates: Rows
@@ -155,7 +155,7 @@ class Gathering:
     more: int = 0
 
     def run(self, resume: Resume, progress: Progress = silent) -> tuple[Made, Made]:
-        """The samples, with those to choose from, and the first batch; batches stored in `resume` are reused.
+        """The samples, or with `more` all that pass, and the first batch; batches stored in `resume` are reused.
 
         Raises ProtectError with the number that pass if there are too few.
         """
@@ -184,7 +184,8 @@ class Gathering:
                 "after rounding to 8 bits. Allow a larger change (a larger bound) or more steps, ask for fewer samples, or "
                 "provide more images or a better-trained model"
             )
-        return {name: np.concatenate([part[name] for part in parts])[:most] for name in parts[0]}, first
+        kept = found if self.more else self.wanted
+        return {name: np.concatenate([part[name] for part in parts])[:kept] for name in parts[0]}, first
 
 
 def gathered(

@@ -41,7 +41,7 @@ POOL = 10  # images considered per candidate, so that rare classes are included
 PAPERS_BOUND = 0.1  # xi of the paper, the largest bound that is tried where the default is too small
 WIDEST = 0.2  # largest share of the map that a widened corner covers
 HOPELESS = 0.125  # share of the first batch below which a search with the default corner and bound ends
-CHOSEN = 1.5  # times as many samples are made as are kept, where other models tell which are best
+SPARE = 0.08  # share of samples beyond those that are kept, where other models tell which are best
 TRIAL = 16  # candidates made with each wider corner
 ENOUGH = 0.5  # share of them that must hold
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger batches exceed the cache
@@ -248,7 +248,7 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: flo
 
     together = owner.batch or batch_size(owner.images, model)
     wanted = draft.scheme.samples
-    more = ceil((CHOSEN - 1) * wanted) if draft.bench.compares else 0
+    more = ceil(SPARE * wanted) if draft.bench.compares else 0
     search = Gathering(candidates, wanted, batch, passing, together, least, more)
     found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed, together), progress)
     return best(found, wanted), draft.threshold(first)

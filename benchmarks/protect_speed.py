@@ -27,7 +27,7 @@ from ownmark.training import seeded
 from ownmark.verdicts.verify import verify
 from record import record
 
-SIZE, CLASSES, STEPS, ROUNDS, TURNS, NAIVE = 112, 7, 10, 2, 5, 4
+SIZE, CLASSES, STEPS, ROUNDS, TURNS, NAIVE = 112, 7, 5, 2, 3, 4
 PAIRS = 3  # of processes, one with either build
 Seconds = list[float]
 

@@ -192,14 +192,14 @@ def may_grow(scheme: Scheme, asked: References | None = None) -> bool:
 def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: References | None = None) -> References:
     """Which references are `asked` for; else how many to train: as many as the scheme names, which cannot do with fewer, or two.
 
-    Three where they are trained on images that grow, each in less than half of the time.
+    Three where they are trained on images that grow, in less than half of the time; but two for a scheme that `chooses` samples.
     """
     if asked is not None:
         return asked
     if not may_grow(scheme):
         named: int = scheme.references  # type: ignore[attr-defined]
         return named
-    return REFERENCES + 1 if grows(model, images) else REFERENCES
+    return REFERENCES + 1 if grows(model, images) and not getattr(scheme, "chooses", False) else REFERENCES
 
 
 @dataclass(frozen=True)

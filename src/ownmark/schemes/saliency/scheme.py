@@ -81,6 +81,11 @@ class Saliency:
         if own != self.masked.paired or (own and self.fill is not Fill.CLEAN):
             raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
 
+    @property
+    def chooses(self) -> bool:
+        """Whether it makes more samples than it keeps, and chooses by copies and references."""
+        return isinstance(self.objective, Contrast)
+
     @classmethod
     def as_published(cls, samples: int = 100) -> "Saliency":
         """The paper's settings: xi = 0.1, lambda = 1, t_bb = 0.05. The paper does not give: L-infinity, 100 steps, black."""

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 import student_zoo as zoo
 from ownmark.data.images import to_unit
+from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner
-from ownmark.schemes._common.sampling import Samples, frozen
+from ownmark.schemes._common.sampling import Samples
 from ownmark.schemes.ipguard import SLOW, IPGuard, boundary_loss
 from record import record
 from zoo import ZOO

@@ -42,7 +42,7 @@ def test_images_of_one_class_only_make_no_claim_and_cost_no_training(removed: st
         shutil.rmtree(shop / "images" / name)
         if removed == "files":
             (shop / "images" / name).mkdir()
-    refused(capsys, protecting("new.claim"), USAGE, "one class only")
+    refused(capsys, protecting("new.claim"), USAGE, "only one class")
 
 
 def test_a_file_that_is_no_image_is_named(shop: Path, capsys: Capture) -> None:

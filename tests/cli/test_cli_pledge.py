@@ -34,7 +34,7 @@ def test_a_pledge_is_stamped_gets_the_next_pulse_and_then_the_key_takes_it(
     refused(capsys, marking(*pledging), 2, "has no pulse yet")
     with serving_timestamps(authority(shop / "tsa")) as url:
         assert ownmark(capsys, "beacon", "my.pledge", "--tsa", url).code == 0
-        refused(capsys, ["beacon", "my.pledge", "--tsa", url], 2, "another pledge to pay for")
+        refused(capsys, ["beacon", "my.pledge", "--tsa", url], 2, "as for another pledge")
         with serving(
             lambda _: Said(public.after(pledge.read(shop / "my.pledge").stamps[0].time + timedelta(seconds=1)))
         ) as pulses:

@@ -179,8 +179,8 @@ def test_a_watermark_without_keyed_labels_is_sent_on_to_innocent_models(shop: Pa
         (("--marked", "my.claim"), "the claim goes there"),
         (("--out", "other.claim"), "other.safetensors exists"),
         (("--marked", "gone/my.safetensors"), "there is no folder gone"),
-        (("--reference", "other.safetensors"), "looks at no other models"),
-        (("--references", "2"), "looks at no other models"),
+        (("--reference", "other.safetensors"), "uses no other models"),
+        (("--references", "2"), "uses no other models"),
     ],
 )
 def test_weights_that_must_not_be_lost_and_words_without_meaning_are_refused(
@@ -194,14 +194,14 @@ def test_weights_that_must_not_be_lost_and_words_without_meaning_are_refused(
 @pytest.mark.parametrize("more", [("--marked", "my.safetensors"), ("--key", "OWNER.key")])
 def test_a_fingerprint_has_neither_a_key_nor_marked_weights(more: tuple[str, str], shop: Path, capsys: Capture) -> None:
     assert shop.exists()
-    refused(capsys, protecting("my.claim", *more), 2, "leaves the model as it is")
-    refused(capsys, marking("--scheme", PLAIN, *more), 2, "leaves the model as it is")
+    refused(capsys, protecting("my.claim", *more), 2, "does not change the model")
+    refused(capsys, marking("--scheme", PLAIN, *more), 2, "does not change the model")
 
 
 def test_a_fingerprint_that_looks_at_no_other_models_takes_all_images_and_changes_no_weights(
     shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused(capsys, marking("--scheme", PLAIN, "--references", "2"), 2, "looks at no other models")
+    refused(capsys, marking("--scheme", PLAIN, "--references", "2"), 2, "uses no other models")
     titles: list[str] = []
 
     def working(title: str) -> AbstractContextManager[Progress]:
@@ -236,7 +236,7 @@ def test_the_help_lists_every_scheme_and_every_attack(capsys: Capture, monkeypat
 def test_an_attack_that_cuts_filters_out_is_refused_before_any_work(attack: str, shop: Path, capsys: Capture) -> None:
     assert shop.exists()
     words = ["attack", MODEL, "--weights", "model.safetensors", "--data", "nowhere", "--out", "cut.safetensors"]
-    refused(capsys, [*words, "--attack", attack], 2, "cannot load what is left", "Removal.MASK")
+    refused(capsys, [*words, "--attack", attack], 2, "cannot load the remaining weights", "Removal.MASK")
 
 
 def test_an_attack_that_masks_filters_is_carried_out(shop: Path, capsys: Capture) -> None:

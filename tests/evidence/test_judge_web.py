@@ -142,7 +142,7 @@ def test_a_ledger_that_the_claimant_made_is_refused_and_the_suspect_is_not_asked
 def test_a_judge_names_his_ledger_and_it_never_lies_beside_the_evidence(capsys: Capture) -> None:
     with serving(speaking()) as server:
         words = [word for word in against(server) if word not in {"--ledger", LEDGER}]
-        refused(capsys, words, 2, "name your ledger")
+        refused(capsys, words, 2, "name a ledger")
         refused(capsys, [*words, "--ledger", "all.ledger"], 2, "would lie beside the evidence a.opened")
         assert not server.asked
 

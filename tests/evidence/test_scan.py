@@ -305,7 +305,7 @@ def test_a_later_scan_counts_the_suspects_of_earlier_ones(shop: dict[str, Counte
 
 
 def test_a_verdict_on_one_suspect_after_a_scan_says_that_it_counts_no_other(shop: dict[str, Counted], capsys: Capture) -> None:
-    told = "counts none of those"
+    told = "not corrected for the scanned ones"
     assert told not in ownmark(capsys, "scan", "my.claim", "copy.onnx").err
     assert shop["copy.onnx"].images
     assert told in ownmark(capsys, "verify", "my.claim", "copy.onnx").err

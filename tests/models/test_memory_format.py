@@ -18,11 +18,11 @@ from torchvision import models
 from ownmark.data.images import Images, to_unit
 from ownmark.models.memory_format import VECTOR, laid_out, memory_format_of, plain_copy
 from ownmark.models.mobilefacenet import MobileFaceNet
+from ownmark.models.prepared import frozen
 from ownmark.models.resnet import ResNet18
 from ownmark.models.vgg import VGG11
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Question
-from ownmark.schemes._common.sampling import frozen
 from ownmark.schemes.partitioned import Partitioned
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local

@@ -21,6 +21,7 @@ from ownmark.metrics import l_inf, psnr, ssim
 from ownmark.protocols import Alarm
 from ownmark.querying.stealth import detected, stealth_of
 from ownmark.report.page import tables
+from ownmark.report.words import terms
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.tasks import Regression
@@ -103,7 +104,7 @@ def test_samples_that_are_their_originals_are_said_to_be_unchanged_and_not_measu
     assert stealth_of(same, suspect, {}, truth=np.array([0, 1, 2, 1])).accuracy == 0.75
     assert not stealth_of(small_claim(count=4, originals=None), suspect, {}).unchanged
     assert render.of_claim(same, Path("my.claim"))["psnr_db"] is None
-    assert "none: the samples are the originals" in [entry.value for entry in tables(same, [])[0].entries]
+    assert "none: the samples are the originals" in [entry.value for entry in tables(same, [], terms(same, 0))[0].entries]
 
 
 def test_the_detection_rate_is_told_view_by_view_and_over_all_queries() -> None:

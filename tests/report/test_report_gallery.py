@@ -26,6 +26,7 @@ from ownmark.claims.claim import Claim
 from ownmark.report import drawing
 from ownmark.report.gallery import RAMP, gain_of, heat
 from ownmark.report.page import page
+from ownmark.report.words import figures
 from ownmark.scoring.null_models import Innocents
 
 
@@ -36,7 +37,11 @@ def claim() -> Claim:
 
 def test_the_picture_puts_every_score_where_it_belongs(claim: Claim) -> None:
     verdict = verdict_on(claim, "suspect", 16, 9, reveals=BLACK)
-    elements = read(drawing.strip(verdict.deciding, verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha)))
+    elements = read(
+        drawing.strip(
+            verdict.deciding, figures(verdict.deciding), verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha)
+        )
+    )
     places = sorted(float(circle.attributes["cx"].rstrip("%")) for circle in marked(elements, "innocent"))
     scores = innocents_of(claim, 1).scores
     assert places == pytest.approx(sorted(100 * score for score in scores))
@@ -138,7 +143,11 @@ def test_many_suspects_have_their_maps_in_one_row(claim: Claim) -> None:
 
 def test_the_line_of_the_threshold_crosses_no_words(claim: Claim) -> None:
     verdict = verdict_on(claim, "suspect", 16, 9, reveals=BLACK)
-    elements = read(drawing.strip(verdict.deciding, verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha)))
+    elements = read(
+        drawing.strip(
+            verdict.deciding, figures(verdict.deciding), verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha)
+        )
+    )
     lines = [(float(one.attributes["y1"]), float(one.attributes["y2"])) for one in marked(elements, "edge")]
     assert len(lines) == 3
     for text in (*marked(elements, "lane"), *marked(elements, "value")):

@@ -15,6 +15,7 @@ from ownmark.cli import render, render_judge
 from ownmark.report import drawing
 from ownmark.report import words as report_words
 from ownmark.report.page import page
+from ownmark.report.words import figures
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
@@ -111,7 +112,9 @@ def test_the_gallery_shows_trigger_expected_label_and_answer(claim: Claim) -> No
 
 def test_the_picture_sets_the_suspect_against_luck(claim: Claim) -> None:
     verdict = judged(claim, 100)
-    drawn = drawing.strip(verdict.deciding, verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha))
+    drawn = drawing.strip(
+        verdict.deciding, figures(verdict.deciding), verdict.outcome, verdict.deciding.test.null.threshold(verdict.alpha)
+    )
     (luck,) = marked(read(drawn), "innocent")
     assert float(luck.attributes["cx"].rstrip("%")) == 10
     assert "By chance alone: about 10 of 100." in drawn

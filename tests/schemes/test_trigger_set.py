@@ -39,8 +39,14 @@ def running(model: nn.Module) -> list[torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def protected(trained: nn.Module) -> Protected:
-    return SCHEME.protect(trained, OWNER, seed(1))
+def told() -> list[tuple[int, int]]:
+    """How far `protected` was, at each step."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def protected(trained: nn.Module, told: list[tuple[int, int]]) -> Protected:
+    return SCHEME.protect(trained, OWNER, seed(1), lambda step, steps: told.append((step, steps)))
 
 
 @BOTH
@@ -59,12 +65,10 @@ def test_the_mark_holds_and_its_verdict_is_exact_while_the_given_model_is_untouc
     assert verify(made.claim, Local(trained)).outcome is Outcome.NO_MATCH
 
 
-def test_training_stops_as_soon_as_every_trigger_holds(protected: Protected, trained: nn.Module) -> None:
+def test_training_stops_as_soon_as_every_trigger_holds(protected: Protected, told: list[tuple[int, int]]) -> None:
     assert protected.claim.tests[0].target_score == 1
-    done: list[tuple[int, int]] = []
-    SCHEME.protect(trained, OWNER, seed(1), lambda step, steps: done.append((step, steps)))
-    assert len(done) < SCHEME.steps
-    assert done[-1] == (SCHEME.steps, SCHEME.steps)
+    assert len(told) < SCHEME.steps
+    assert told[-1] == (SCHEME.steps, SCHEME.steps)
 
 
 def test_after_training_every_layer_has_learnt_and_no_running_statistic_has_moved(

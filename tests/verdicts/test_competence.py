@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from conftest import CLASSES, Fake, small_claim
+from judging import NONCE, genuine, handed
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.ruling import Outcome as Ruled
+from ownmark.evidence.ruling import Session, opened_part, ruled
+from ownmark.querying.transcript import Heard, Role, heard_plainly
 from ownmark.scoring.matches import Agreement, Drop, Fall
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
@@ -27,7 +30,8 @@ AGES_CLAIM = replace(CLAIM, classes=("age",), task=Regression(), tests=(Test(Rea
 
 def saying(labels: npt.NDArray[np.int64]) -> Fake:
     """A suspect that is sure of these labels, in both views."""
-    return Fake({Reading.PROBABILITY: np.repeat(np.eye(len(CLASSES))[labels], 2, axis=0)})
+    said = np.repeat(labels, 2)
+    return Fake({Reading.PROBABILITY: np.eye(len(CLASSES))[said], Reading.LABEL: said})
 
 
 def outcome(claim: Claim, suspect: Fake) -> tuple[Outcome, bool]:
@@ -62,7 +66,7 @@ def test_labels_alone_tell_nothing_of_it_since_a_fingerprint_may_ask_for_wrong_o
     assert outcome(labels, Fake({Reading.LABEL: wrong})) == (Outcome.NO_MATCH, False)
 
 
-def test_a_judge_tells_it_beside_a_no_match_which_stays_as_it_was_signed() -> None:
+def test_beside_a_no_match_that_was_signed_before_a_judge_tells_it() -> None:
     def doubt(outcome: Ruled, labels: npt.NDArray[np.int64]) -> str:
         suspect, ruling = SimpleNamespace(replayed=lambda: saying(labels)), SimpleNamespace(outcome=outcome)
         opened = SimpleNamespace(opening=SimpleNamespace(claim=CLASSES_CLAIM))
@@ -73,3 +77,24 @@ def test_a_judge_tells_it_beside_a_no_match_which_stays_as_it_was_signed() -> No
     assert "does not do the task" in doubt(Ruled.NO_MATCH, nothing)
     assert not doubt(Ruled.NO_MATCH, expected)
     assert not doubt(Ruled.INCONCLUSIVE, nothing)
+
+
+def test_a_judge_rules_as_verify_does_and_a_verdict_of_version_2_as_it_was_ruled() -> None:
+    found = genuine(handed(CLASSES_CLAIM, None, "probabilities"))
+    part, expected = opened_part(found), CLAIM.tests[1].expected
+    knowing = [saying(np.where(np.arange(COUNT) == row, (expected + 1) % len(CLASSES), expected)) for row in range(20)]
+    references = [
+        heard_plainly(replace(one, digest=f"{row:064x}"), part, Role.REFERENCE, "same-data") for row, one in enumerate(knowing)
+    ]
+
+    def outcomes(suspect: Fake) -> tuple[Ruled, Ruled]:
+        asked = Session((heard(suspect, part), *references), NONCE, np.zeros(0, dtype=np.int64))
+        return ruled(found, asked).outcome, ruled(found, asked, able=False).outcome
+
+    assert outcomes(saying(expected)) == (Ruled.NO_MATCH, Ruled.NO_MATCH)
+    assert outcomes(saying(np.zeros(COUNT, dtype=np.int64))) == (Ruled.INCONCLUSIVE, Ruled.NO_MATCH)
+
+
+def heard(suspect: Fake, part: Claim) -> Heard:
+    """As a judge hears him, whatever the order of the questions."""
+    return replace(heard_plainly(suspect, part, Role.SUSPECT), repeats=np.zeros((10, 4), dtype=np.int64))

@@ -160,9 +160,9 @@ def never() -> str:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"owner": KeyFile(Path("OWNER.key"), never)}, "leaves the model as it is"),
+        ({"owner": KeyFile(Path("OWNER.key"), never)}, "does not change the model"),
         ({"pledge": Path("my.pledge")}, "only a watermark"),
-        ({"scheme": read(MARK, SCHEMES)}, "looks at no other models"),
+        ({"scheme": read(MARK, SCHEMES)}, "uses no other models"),
         ({"scheme": read(MARK, SCHEMES), "references": None, "pledge": Path("my.pledge")}, "signed by its owner"),
         ({"model": Path("gone.safetensors")}, "there is no weights file gone.safetensors"),
         ({"references": (Path("gone.safetensors"),)}, "there is no weights file gone.safetensors"),

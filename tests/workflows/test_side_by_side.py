@@ -17,6 +17,7 @@ from ownmark.attacks.prune import Prune
 from ownmark.errors import ModelError
 from ownmark.models.network import Network
 from ownmark.protocols import Owner, Progress
+from ownmark.tasks import Quality
 from ownmark.training import Training
 from ownmark.workflows import making, side_by_side
 from ownmark.workflows.making import Others, Workspace
@@ -95,9 +96,10 @@ def test_long_trainings_run_side_by_side_and_give_what_one_after_the_other_gives
 ) -> None:
     images, others = pictures(24), Others(2, Training(epochs=1, batch=12), {"fine-tuned": Finetune(epochs=1), "pruned": Prune()})
     model, plain, aside = SMALL.blank(), Heard(), Heard()
-    first = others.joined(Workspace(tmp_path / "plain", SMALL, 0, plain), model, Owner(images))
+    first = others.joined(Workspace(tmp_path / "plain", SMALL, 0, plain), model, Owner(images)).owner
     monkeypatch.setattr(making, "LONG", 0)
-    second = others.joined(Workspace(tmp_path / "aside", SMALL, 0, aside), model, Owner(images))
+    joined = others.joined(Workspace(tmp_path / "aside", SMALL, 0, aside), model, Owner(images))
+    second = joined.owner
     assert plain.titles[:2] == ["Training reference 1 of 2", "Training reference 2 of 2"]
     assert aside.titles == ["Training 3 models side by side", "Making a copy: pruned"]
     for one, other in zip(first.references + first.surrogates, second.references + second.surrogates, strict=True):
@@ -105,6 +107,15 @@ def test_long_trainings_run_side_by_side_and_give_what_one_after_the_other_gives
             assert torch.equal(tensor, other.state_dict()[name])
     others.joined(Workspace(tmp_path / "aside", SMALL, 0, aside), model, Owner(images))
     assert len(aside.titles) == 2  # found in the folder
+    measured = list[object]()
+
+    def counted(one: object, _: object) -> Quality:
+        measured.append(one)
+        return joined.references[0]
+
+    monkeypatch.setattr(making, "quality", counted)
+    others.doubted(model, joined)
+    assert measured == [model, *second.surrogates]  # the references were measured when they were told
 
 
 def test_references_in_a_cache_are_found_again_by_a_later_request_for_the_same_and_by_no_other(tmp_path: Path) -> None:

@@ -70,10 +70,8 @@ def making(scheme: Scheme) -> Protected:
     return Protected(tiny(), small_claim())
 
 
-def test_where_residuals_tell_nothing_the_usual_claim_goes_by_maps_and_says_so_and_a_named_scheme_is_an_error() -> None:
+def test_where_residuals_tell_nothing_the_usual_claim_goes_by_maps_and_says_so() -> None:
     listener = Listener()
-    scheme, found = made_by(Traces(), making, listener, named=False)
+    scheme, found = made_by(Traces(), making, listener)
     assert (scheme, found.claim) == (Saliency(), small_claim())
     assert "holds no residuals" in listener.told[0]
-    with pytest.raises(ResidualError):
-        made_by(Traces(), making, listener, named=True)

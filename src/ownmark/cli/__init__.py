@@ -97,7 +97,7 @@ def _unread(stop: SystemExit) -> End:
     """Help was asked for, or the command line cannot be read, which the parser has said."""
     if not stop.code:
         return End(0)
-    cause = getattr(stop.__context__, "message", "") or "ownmark --help shows how it is written"
+    cause = getattr(stop.__context__, "message", "") or "ownmark --help shows the usage"
     return End(USAGE, "UsageError", f"the command line cannot be read: {cause}", shown=True)
 
 
@@ -108,7 +108,7 @@ def _failure(error: BaseException) -> End:
     if isinstance(error, OwnmarkError):
         return End(error.exit_code, type(error).__name__, str(error))
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
-        said = f"this needs {error.name}, which only the owner's installation has: pip install 'ownmark[torch]'"
+        said = f"this needs {error.name}, which comes with the owner's installation: pip install 'ownmark[torch]'"
         return End(USAGE, "UsageError", said)
     if isinstance(error, MemoryError):
         return End(USAGE, "UsageError", "there is not enough memory for this: use fewer or smaller images, or a smaller network")

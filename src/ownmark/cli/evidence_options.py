@@ -11,19 +11,19 @@ from ownmark.cli.sealing import PASSPHRASE
 from ownmark.errors import UsageError
 
 OwnKey = Annotated[Path, argument("OWNER.key", "The file to write.")]
-KeyFile = Annotated[Path | None, option("OWNER.key", f"Opened with ${PASSPHRASE} or a prompt.")]
+KeyFile = Annotated[Path | None, option("OWNER.key", f"The owner's key; its passphrase comes from ${PASSPHRASE} or a prompt.")]
 Authority = Annotated[
     str | None, option("URL", "An RFC 3161 timestamp authority; ${NAME} in it stands for a variable of the environment.")
 ]
 ClaimToSeal = Annotated[Path | None, argument("[CLAIM]", "The claim's file.")]
 SealOut = Annotated[Path | None, option("FILE", "The seal (CLAIM.sealed).")]
 AuthorityRoot = Annotated[
-    Path | None, option("PEM", "The authority's root certificates, to see at once that a judge can check it.")
+    Path | None, option("PEM", "The authority's root certificates, to check the timestamp at once, as a judge will.")
 ]
 Retry = Annotated[Path | None, option("SEAL", "Only add a timestamp to this seal, its first or another.")]
 ModelFile = Annotated[Path | None, option("FILE", "The protected model's file: its digest is sealed, too.")]
-SealedPool = Annotated[Path | None, option("FILE", "Safetensors with the images that the keys of the sets chose theirs from.")]
-Previous = Annotated[Path | None, option("SEAL", "Your last seal: names it, so that none is left out.")]
+SealedPool = Annotated[Path | None, option("FILE", "Safetensors of the images from which the sets' keys chose.")]
+Previous = Annotated[Path | None, option("SEAL", "Your previous seal, which the new one names, so that none can be left out.")]
 SealedAlpha = Annotated[
     float | None,
     option("RATE", "The rate of false accusations to judge by, chosen now: 1e-6 for keyed labels, otherwise 0.05, by default."),
@@ -31,15 +31,16 @@ SealedAlpha = Annotated[
 SealedQueries = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Query budget of a judge, per suspect.", show_default=False)
 ]
-PledgeFile = Annotated[Path | None, option("PLEDGE", "What was timestamped before the pulse that the key takes.")]
-SealFile = Annotated[Path, argument("SEAL", "The seal's file, which notes it.")]
+PledgeFile = Annotated[Path | None, option("PLEDGE", "The pledge with its pulse, from which the key derives.")]
+SealFile = Annotated[Path, argument("SEAL", "The seal's file, in which the opening is noted.")]
 SealedClaim = Annotated[Path, option("CLAIM", "The claim's file, as it was sealed.")]
-OpenedOut = Annotated[Path, option("FILE", "What the judge gets.")]
+OpenedOut = Annotated[Path, option("FILE", "The file to hand to the judge.")]
 Part = Annotated[int | None, typer.Option(min=0, metavar="N", help="The set, from 0.", show_default=False)]
 Whole = Annotated[
     bool,
     typer.Option(
-        "--whole", help="Open every set, with the claim's secret: p pays for 2^40 tried keys instead of 2^64, and no set is left."
+        "--whole",
+        help="Open every set, with the claim's secret: p pays for 2^40 tried keys instead of 2^64, and no set stays secret.",
     ),
 ]
 Again = Annotated[bool, typer.Option("--again", help="Write a set's file once more, for the same dispute only.")]
@@ -54,8 +55,8 @@ References = Annotated[
     option("STRATUM=FILE", "An independent model of yours: other-data, same-task, same-data or same-ancestor. May be repeated."),
 ]
 Decoys = Annotated[Path | None, option("FOLDER", "Ordinary images of the task, one folder per class.")]
-Root = Annotated[Path | None, option("PEM", "Root certificates of the timestamp authorities that you believe.")]
-KnownOwner = Annotated[Path | None, option("OWNER.pub", "The key that you know as the claimant's.")]
+Root = Annotated[Path | None, option("PEM", "Root certificates of the timestamp authorities that you trust.")]
+KnownOwner = Annotated[Path | None, option("OWNER.pub", "The claimant's public key, as you know it.")]
 Pool = Annotated[Path | None, option("FILE", "The pool that the triggers were chosen from.")]
 Seen = Annotated[
     datetime | None,
@@ -69,9 +70,9 @@ Seen = Annotated[
 Cap = Annotated[
     float | None, option("RATE", "The largest rate of false accusations that you judge by, whatever the claimant committed to.")
 ]
-Beacons = Annotated[Path | None, option("PEM", "Certificates of public beacons that you believe, or drand's info on a chain.")]
-Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="As one of how many you count a pledge before a pulse, at least.")]
-JudgeKey = Annotated[Path | None, option("JUDGE.key", "Signs the verdict; ownmark keygen makes one.")]
+Beacons = Annotated[Path | None, option("PEM", "Certificates of public beacons that you trust, or drand's info on a chain.")]
+Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="The least number of pledges per pulse that p is corrected for.")]
+JudgeKey = Annotated[Path | None, option("JUDGE.key", "The key that signs the verdict; `ownmark keygen` makes one.")]
 VerdictOut = Annotated[Path | None, option("FILE", "The verdict to write.")]
 CycloneDX = Annotated[Path | None, option("FILE", "Write the verdict as a CycloneDX 1.7 document, too.", "--cyclonedx")]
 InToto = Annotated[Path | None, option("FILE", "Write it as an in-toto attestation about the suspect's file, signed.")]

@@ -70,10 +70,10 @@ Way = Annotated[
 Alpha = Annotated[float, typer.Option(metavar="RATE", help="The rate of false accusations that you accept.")]
 Outputs = Annotated[
     str | None,
-    option("logits|probabilities|sigmoids", "What the suspect's last layer gives; found out by the answers by default."),
+    option("logits|probabilities|sigmoids", "The output of the suspect's last layer; by default inferred from its answers."),
 ]
 Output = Annotated[str, option("NAME", "Which output to read, where a model has several.")]
-Layer = Annotated[str, option("NAME", "Where to take a suspect's map instead of the claim's layer.")]
+Layer = Annotated[str, option("NAME", "The layer of a suspect's saliency map, in place of the claim's.")]
 Sequential = Annotated[
     bool,
     typer.Option("--sequential", help="Ask about a keyed watermark's triggers one by one, and stop at the first that decides."),

@@ -13,12 +13,12 @@ SchemeText = Annotated[
     option(
         "SCHEME",
         f'The method: {listed("schemes")}; e.g. "Saliency(samples=50)"; see `ownmark methods NAME`. '
-        "Without it Traces, or Saliency where 3 references or 150 images are not there.",
+        "By default Traces, or Saliency with fewer than 3 references or 150 images.",
     ),
 ]
-Marked = Annotated[Path | None, option("FILE", "A watermark's weights to write (the claim's name, safetensors).")]
+Marked = Annotated[Path | None, option("FILE", "Where a watermark's marked weights go (by default beside the claim).")]
 OwnersKey = Annotated[
-    Path | None, option("OWNER.key", "Whose secret a watermark's triggers come from; without it, a random key.")
+    Path | None, option("OWNER.key", "The key whose secret a watermark's labels derive from; by default a random one.")
 ]
 MarksAlpha = Annotated[
     float,
@@ -26,15 +26,20 @@ MarksAlpha = Annotated[
 ]
 PledgeFile = Annotated[
     Path | None,
-    option("PLEDGE", "First writes this and stops; `ownmark beacon` gives it a public pulse; then the key takes that, too."),
+    option(
+        "PLEDGE",
+        "The first run writes this; `ownmark beacon` adds a pulse; the next run derives the key from both.",
+    ),
 ]
-Pledges = Annotated[int, typer.Option(min=1, metavar="N", help="As one of how many you pledge for this claim: p pays for each.")]
+Pledges = Annotated[
+    int, typer.Option(min=1, metavar="N", help="How many pledges you make for this claim: p is corrected for all.")
+]
 References = Annotated[
     int | None,
     typer.Option(
         min=0,
         metavar="N",
-        help="Models to train on the images as references (3 for residuals; else 3 that grow, or 2).",
+        help="How many references to train on the images (3 for residuals; otherwise 3 on growing images, or 2).",
         show_default=False,
     ),
 ]
@@ -45,9 +50,9 @@ TrainingText = Annotated[
     str, typer.Option(metavar="TRAINING", help="How other models are trained; see `ownmark methods Training`.")
 ]
 ReferencesCache = Annotated[
-    Path | None, option("FOLDER", "Keeps the trained references and copies, and finds them again.", "--references-cache")
+    Path | None, option("FOLDER", "Where trained references and copies stay for later runs.", "--references-cache")
 ]
 Batch = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Change so many images at once (by the device's memory).", show_default=False),
+    typer.Option(min=1, metavar="N", help="Images changed at once (by the device's memory).", show_default=False),
 ]

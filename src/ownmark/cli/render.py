@@ -138,7 +138,7 @@ def _tell_claim(record: Mapping[str, Any], rows: Mapping[str, Told], network: st
         show("The claim needs no innocent models: its labels come from a key. Publish the marked weights only. Next:")
         show_command(f"verify {out} {network} --weights SUSPECT.safetensors")
         return
-    show(f"The claim is uncalibrated: no verdict can uphold it before it knows {ENOUGH} innocent models. Next:")
+    show(f"The claim is uncalibrated: no verdict can uphold it before it is calibrated on {ENOUGH} innocent models. Next:")
     show_command(f"calibrate {out} INNOCENT.safetensors... --model {network}")
 
 

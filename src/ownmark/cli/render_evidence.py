@@ -26,7 +26,7 @@ MARKS = {True: "passed", False: "FAILED", None: "for information"}
 def keys_answer(made: Keys) -> Answer:
     """A key that was made, and what must not be lost."""
     rows = {"key file": str(made.file), "public file": str(made.public_file), "public key": made.public}
-    tell(f"Keep {made.file} and its passphrase offline, and twice: nobody can make them again, and no seal holds without them.")
+    tell(f"Keep {made.file} and its passphrase offline, in two places: nobody can remake them, and no seal holds without them.")
     return _of_facts("An owner's key", rows)
 
 

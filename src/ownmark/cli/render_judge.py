@@ -106,8 +106,8 @@ def of_calibrate(found: CalibrateResult, out: Path) -> Answer:
     record = render.of_claim(found.claim, out) | {"innocents": count, "smallest_p": found.smallest, "merged": merged}
 
     def shown() -> None:
-        told = f"{out} knows {counted(count, 'innocent model')}: p cannot fall below 1/{count + 1} = {found.smallest:.3g}."
-        show(told, "bold")
+        models, least = counted(count, "innocent model"), f"1/{count + 1} = {found.smallest:.3g}"
+        show(f"{out} is calibrated on {models}: p cannot fall below {least}.", "bold")
         facts(render.test_rows(found.claim))
 
     return Answer(record | {"warnings": _warnings(found.doubts)}, shown)
@@ -121,7 +121,7 @@ def _tell_left_out(claim: Claim) -> None:
         if test.null.models and test.null.models == asked:
             continue
         stays = "is still judged by the earlier innocents" if test.null.models else "stays uncalibrated"
-        tell(f"The {NAMES[test.reading]} {stays}, since not every innocent reveals its {test.reading}.", "yellow")
+        tell(f"The {NAMES[test.reading]} {stays}, since not every innocent model reveals its {test.reading}.", "yellow")
 
 
 def of_inspect(found: InspectResult, file: Path) -> Answer:
@@ -159,7 +159,7 @@ def of_plan(plan: QueryPlan) -> Answer:
 
     def shown() -> None:
         cost = "" if plan.cost is None else f", which cost {plan.cost:g}"
-        show(f"{counted(plan.needed, 'query', 'queries')} are needed{cost}; nothing was queried.", "bold")
+        show(f"A verdict takes {counted(plan.needed, 'query', 'queries')}{cost}; nothing was queried.", "bold")
         facts({name: str(value) for name, value in record.items() if value is not None})
 
     return Answer(record, shown)
@@ -203,7 +203,7 @@ def _show_scan(found: ScanResult) -> None:
     if found.rows:
         _show_rows(found)
     else:
-        show(f"No model that this claim can be asked about, in {counted(found.looked_at, 'file')}.", "bold")
+        show(f"Found no model to ask about this claim, in {counted(found.looked_at, 'file')}.", "bold")
     if found.unasked:
         show(f"{counted(len(found.unasked), 'file')} of {found.looked_at} not asked:", "bold")
     for one in found.unasked:

@@ -13,7 +13,7 @@ Api = Annotated[
     str | None,
     option(
         "NAME|FILE",
-        "torchserve, huggingface, mlflow, bentoml, gradio, vertex, ... or a mapping; none: Open Inference Protocol.",
+        "torchserve, huggingface, mlflow, bentoml, gradio, vertex, ... or a mapping; by default the Open Inference Protocol.",
         panel=PANEL,
     ),
 ]
@@ -40,7 +40,7 @@ LedgerFile = Annotated[
     Path | None,
     option(
         "FILE",
-        "Where every query is kept (beside the claim by default, but a judge names it); a second run asks what is missing.",
+        "The ledger of every query (by default beside the claim; a judge must name one); a second run asks only what is missing.",
         panel=PANEL,
     ),
 ]
@@ -61,7 +61,7 @@ DecoyFolder = Annotated[
     Path | None,
     option(
         "FOLDER",
-        "Ordinary images, one folder per class, that find out what it reveals first (CLAIM.decoys, if that is there).",
+        "Ordinary images, one folder per class, asked first to find out what it reveals (by default CLAIM.decoys, if present).",
         "--decoys",
         panel=PANEL,
     ),

@@ -23,6 +23,7 @@ from ownmark.scoring.readings import Labels, Reading
 from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import innocents_needed
 from ownmark.verdicts import ways
+from ownmark.verdicts.competence import unfit
 from ownmark.verdicts.verdict import Finding
 from ownmark.verdicts.verify import findings, resting
 
@@ -88,8 +89,11 @@ class Ruling:
     missing: tuple[Stratum, ...]
 
 
-def ruled(found: Checked, session: Session) -> Ruling:
-    """The ruling on a genuine seal and the recorded answers. Raises UsageError, or AnswerError for unusable answers."""
+def ruled(found: Checked, session: Session, *, able: bool = True) -> Ruling:
+    """The ruling on a genuine seal and the recorded answers. Raises UsageError, or AnswerError for unusable answers.
+
+    `able`: a NO MATCH needs a suspect that does the task, and is INCONCLUSIVE without; verdicts of version 2 did not ask that.
+    """
     part = allowance.allowed(opened_part(found), found.allowances)
     alpha = found.alpha
     check_references(session.references, part)
@@ -114,6 +118,8 @@ def ruled(found: Checked, session: Session) -> Ruling:
     outcome, reason = _outcome(found, steps, (p, least), finding)
     if asked.count == math.inf and outcome is Outcome.INCONCLUSIVE:
         reason = f"no score could reach alpha = {alpha:.6g}: {asked.told}"
+    if able and outcome is Outcome.NO_MATCH and (why := unfit(part.task, told_by)):
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
     reason += _few(outcome, session, found)
     present = {one.stratum for one in session.references}
     return Ruling(outcome, reason, tuple(steps), p, finding, tuple(one for one in Stratum if one.value not in present))

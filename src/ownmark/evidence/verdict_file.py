@@ -1,8 +1,9 @@
 """A judge's verdict as a file: all inputs by digest, all answers, and what follows, signed by the judge. No torch.
 
 The file is DSSE's JSON of an in-toto statement. Everything but `ruling` is what the judge brought or recorded; `recomputed`
-derives the ruling again from that and the opened seal, and compares the bytes. Verdicts of version 1 remain readable for ever,
-and their ruling is kept beside what their record deserves now: later versions know of forgeries that version 1 did not.
+derives the ruling again from that and the opened seal, and compares the bytes. Verdicts of every version remain readable for
+ever. The ruling of version 1 is kept beside what its record deserves now, since later versions know of forgeries that it did not;
+that of version 2 is derived by the rules of version 2.
 """
 
 from collections.abc import Mapping
@@ -30,11 +31,12 @@ from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
 from ownmark.querying import transcript
 
-VERSION = 2
+VERSION = 3  # since which a NO MATCH needs a suspect that does the task
+BEFORE_TASK = 2  # the version whose rulings are reproduced to the byte and did not ask whether the suspect does the task
 PREDICATES = {f"urn:ownmark:verdict:{version}": version for version in range(1, VERSION + 1)}
 KEYS = frozenset({"version", "judge", "bundle", "trust", "seen", "session", "environment", "ruling"})
 TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now", "alpha", "beacons", "pledges"})
-NEW_TRUST = {"alpha", "beacons", "pledges"}  # new in version 2
+NEW_TRUST = {"alpha", "beacons", "pledges"}  # new in version 2; version 3 differs in its rules alone
 SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
 
 
@@ -42,7 +44,7 @@ SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
 class Judged:
     """What a judge brought and recorded: `bundle` the opened seal, `decoys`: digest of the decoys, "" without.
 
-    `version`: of the verdict; `was`: JSON data of the ruling in a verdict of version 1, None for the current version.
+    `version`: of the verdict; `was`: JSON data of the ruling in a verdict of version 1, None for later ones.
     """
 
     bundle: Bundle
@@ -57,7 +59,8 @@ class Judged:
     @cached_property
     def ruling(self) -> Ruling:
         """What follows from it. Raises EvidenceError if the seal is not genuine."""
-        return ruled(checked(self.bundle, self.trust, self.seen), self.session)
+        able = self.version != BEFORE_TASK
+        return ruled(checked(self.bundle, self.trust, self.seen), self.session, able=able)
 
     def to_bytes(self, judge: str) -> bytes:
         """The statement that the judge with this public key signs."""

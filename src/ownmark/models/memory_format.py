@@ -15,11 +15,13 @@ converts them itself, and a plain model stays plain.
 """
 
 from itertools import chain
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+Module = TypeVar("Module", bound=nn.Module)
 VECTOR = 16  # 32-bit numbers in the widest SIMD vector that torch has kernels for
 IMAGES = 4  # dimensions of a batch of images and of a convolution's weights
 
@@ -31,7 +33,7 @@ def memory_format_of(model: nn.Module) -> torch.memory_format:
     return torch.channels_last if convolutions and safe else torch.contiguous_format
 
 
-def laid_out(model: nn.Module) -> nn.Module:
+def laid_out(model: Module) -> Module:
     """Converts the model in place to its fastest safe layout; values are unchanged."""
     return model.to(memory_format=memory_format_of(model))
 

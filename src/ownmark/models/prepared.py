@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError, blamed
 from ownmark.models.detections import CANDIDATES, are_detections, rows_of
+from ownmark.models.memory_format import laid_out
 from ownmark.querying.outputs import LOGITS, missing, several, unfit, used
 
 AS_IT_IS = Preprocess()  # for a model that takes images in [0, 1]
@@ -228,6 +229,11 @@ def copied(model: Module) -> Module:
     except Exception:  # noqa: BLE001 - whatever a foreign module raises is told below, unless detached tensors help
         with blamed(ModelError, "the model cannot be copied, which ownmark requires"), _Detached():
             return deepcopy(model)
+
+
+def frozen(model: Module) -> Module:
+    """A copy in eval mode and in its fastest safe layout, whose weights require no gradient."""
+    return laid_out(copied(model).eval().requires_grad_(False))
 
 
 def _emptied(model: nn.Module) -> dict[int, Any]:

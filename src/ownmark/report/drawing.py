@@ -4,7 +4,7 @@ from collections import Counter
 
 from markupsafe import Markup
 
-from ownmark.report.words import amount, counted, interval, tenths
+from ownmark.report.words import Figures
 from ownmark.verdicts.verdict import Finding, Outcome
 
 SHAPES = {
@@ -36,10 +36,10 @@ def badge(outcome: Outcome) -> Markup:
     return BADGE.format(TONES[outcome], SHAPES[outcome])
 
 
-def strip(finding: Finding, outcome: Outcome, least: float | None) -> Markup:
+def strip(finding: Finding, told: Figures, outcome: Outcome, least: float | None) -> Markup:
     """One axis from 0 to 100 % (of the samples): the protected model, the suspect with its interval, the innocents.
 
-    Scores above `least` are tinted; None: no score matches.
+    `told`: the finding's figures. Scores above `least` are tinted; None: no score matches.
     """
     scores = _compared(finding)
     swarm, rise = _swarm(scores, 2 * LANE + 24)
@@ -47,15 +47,17 @@ def strip(finding: Finding, outcome: Outcome, least: float | None) -> Markup:
     parts = (
         _region(least, base),
         _axis(base),
-        *_own_lane(finding),
+        _titled("Protected model", told.own, 0),
+        _at(finding.test.target_score, 28, DIAMOND),
+        _titled("This suspect", f"{told.score} ({told.interval})", LANE),
         *_suspect_lane(finding, outcome),
-        *_innocents_lane(finding),
+        _titled(told.others, told.spread, 2 * LANE),
         swarm,
     )
-    return STRIP.format("strip", base + 22, described(finding), Markup("").join(parts))
+    return STRIP.format("strip", base + 22, told.whole, Markup("").join(parts))
 
 
-def small_strip(finding: Finding, outcome: Outcome) -> Markup:
+def small_strip(finding: Finding, told: Figures, outcome: Outcome) -> Markup:
     """The same on one line, for a table."""
     scores = _compared(finding)
     low, high = finding.interval
@@ -66,7 +68,7 @@ def small_strip(finding: Finding, outcome: Outcome) -> Markup:
         _at(finding.test.target_score, 12, DIAMOND),
         _at(finding.score, 12, DOT.format(TONES[outcome], 4.5)),
     )
-    return STRIP.format("small strip", 24, described(finding), Markup("").join(parts))
+    return STRIP.format("small strip", 24, told.whole, Markup("").join(parts))
 
 
 def leaning(finding: Finding, alpha: float) -> Outcome:
@@ -76,25 +78,6 @@ def leaning(finding: Finding, alpha: float) -> Outcome:
     return Outcome.MATCH if finding.p <= alpha else Outcome.NO_MATCH
 
 
-def boundary(finding: Finding, alpha: float, least: float | None) -> str:
-    """The meaning of the tinted part of the picture: the scores above `least`."""
-    if least is None or least >= 1:
-        return f"No score would match at alpha = {alpha:g}."
-    return f"Tinted: more than {amount(finding, least)}, where p is at most alpha = {alpha:g}."
-
-
-def described(finding: Finding) -> str:
-    """The picture in words."""
-    scores, total = finding.test.null.scores, len(finding.matches)
-    innocents = f"{counted(len(scores), 'innocent model')}: {_range(finding)}" if scores else "no innocent models"
-    luck = finding.test.null.luck
-    innocents = innocents if luck is None else f"By chance alone: {_expected(luck, total)}"
-    return (
-        f"Suspect: {amount(finding, finding.score)}, 95 % interval {interval(finding)}. "
-        f"Protected model: {amount(finding, finding.test.target_score)}. {innocents}."
-    )
-
-
 def _compared(finding: Finding) -> tuple[float, ...]:
     """The scores to compare the suspect's with: of innocent models, or chance."""
     luck = finding.test.null.luck
@@ -102,42 +85,13 @@ def _compared(finding: Finding) -> tuple[float, ...]:
     return scores if luck is None else (luck,)
 
 
-def _expected(luck: float, total: int) -> str:
-    return f"about {tenths(luck * total / 100)} of {total}"
-
-
-def _range(finding: Finding) -> str:
-    """From the least to the largest of the innocent models' scores, as the test counts them."""
-    scores, count = finding.test.null.scores, len(finding.matches)
-    if finding.graded:
-        return f"{min(scores):.2f} to {max(scores):.2f}"
-    least, most = (round(end * count) for end in (min(scores), max(scores)))
-    return f"{least} to {most} of {count}" if least < most else f"{least} of {count}"
-
-
-def _own_lane(finding: Finding) -> tuple[Markup, ...]:
-    value = amount(finding, finding.test.target_score)
-    return _titled("Protected model", value, 0), _at(finding.test.target_score, 28, DIAMOND)
-
-
 def _suspect_lane(finding: Finding, outcome: Outcome) -> tuple[Markup, ...]:
     low, high = finding.interval
-    value = f"{amount(finding, finding.score)} ({interval(finding)})"
     return (
-        _titled("This suspect", value, LANE),
         RANGE.format(TONES[outcome], _x(low), _x(high), y=LANE + 28),
         *(_at(end, LANE + 28, RANGE_END.format(TONES[outcome])) for end in (low, high)),
         _at(finding.score, LANE + 28, DOT.format(TONES[outcome], 6)),
     )
-
-
-def _innocents_lane(finding: Finding) -> tuple[Markup, ...]:
-    scores, luck = finding.test.null.scores, finding.test.null.luck
-    if luck is not None:
-        return (_titled("By chance alone", _expected(luck, len(finding.matches)), 2 * LANE),)
-    if not scores:
-        return (_titled("Innocent models", "none were asked", 2 * LANE),)
-    return (_titled(counted(len(scores), "innocent model").capitalize(), _range(finding), 2 * LANE),)
 
 
 def _titled(name: str, value: str, top: int) -> Markup:

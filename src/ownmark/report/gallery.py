@@ -11,7 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ownmark.claims.claim import Claim
-from ownmark.report.words import asks_labels, image, letter, pattern
+from ownmark.report.words import Terms
 from ownmark.scoring.matches import Area, Combining, Graded
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import boxes
@@ -139,36 +139,32 @@ class Gallery:
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """What all pictures share: the `claim` and its `verdicts`, the `name` of one image, and whether the claim `asks_labels` only.
+    """What all pictures share: the `claim`, its `terms` and its `verdicts`.
 
-    `asked` (n, ...): what the first test asks about; `area`: the pattern's, None without one; `highest`: of all maps shown;
-    `gain`: by how much differences are amplified.
+    `asked` (n, ...): what the first test asks about; `highest`: of all maps shown; `gain`: by how much differences are amplified.
     """
 
     claim: Claim
     verdicts: Sequence[Verdict]
-    name: str
-    asks_labels: bool
+    terms: Terms
     asked: Expected
-    area: Area | None
     highest: float
     gain: int
 
 
-def gallery(claim: Claim, verdicts: Sequence[Verdict]) -> Gallery:
+def gallery(claim: Claim, verdicts: Sequence[Verdict], terms: Terms) -> Gallery:
     """Up to eight samples, evenly spaced through the claim, never selected by their result."""
     count, _, height, width = claim.images.shape[:4]
     samples = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
     highest = _highest(claim, verdicts, samples)
     gain = 1 if claim.originals is None else gain_of(claim.images[samples, 0], claim.originals[samples])
-    asked = claim.target_of(claim.tests[0])
-    scene = _Scene(claim, verdicts, image(claim), asks_labels(claim), asked, pattern(claim), highest, gain)
+    scene = _Scene(claim, verdicts, terms, claim.target_of(claim.tests[0]), highest, gain)
     rows = tuple(_row(scene, int(sample)) for sample in samples)
     shared = [IMAGE.format("id", f"sample-{sample}", picture(claim.images[sample, 0]), width, height) for sample in samples]
     scale = heat(np.linspace(0, highest, 64)[None], highest, (4, 64)) if highest else ""
     headings = tuple(tile.caption for tile in rows[0].tiles)
     return Gallery(
-        title=f"What the models were shown, and {'what they answered' if scene.asks_labels else 'where they looked'}",
+        title=f"What the models were shown, and {'what they answered' if scene.terms.triggers else 'where they looked'}",
         headings=headings,
         rows=rows,
         shared=Markup("").join(shared),
@@ -194,7 +190,7 @@ def _row(scene: _Scene, sample: int) -> Row:
     if claim.maps is not None:
         tiles.append(_own_tile(scene, claim.maps[sample], sample))
     tiles += [_suspect_tile(scene, place, sample) for place in range(len(scene.verdicts))]
-    said = "expected label" if scene.asks_labels else "asked about"
+    said = "expected label" if scene.terms.triggers else "asked about"
     first = claim.tests[0]
     weighed = isinstance(first.match, Graded) or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
     label = "unchanged image" if weighed else f"{said}: {_expected(scene, sample)}"
@@ -208,7 +204,7 @@ def _expected(scene: _Scene, sample: int) -> str:
 
 def _shown(scene: _Scene, sample: int) -> list[Tile]:
     """The pictures of one sample: before, after, the difference, and covered."""
-    claim, name, gain = scene.claim, scene.name, scene.gain
+    claim, name, gain = scene.claim, scene.terms.image, scene.gain
     views, number = claim.images[sample], sample + 1
     shape = views[0].shape
     tiles = [
@@ -245,7 +241,7 @@ def _suspect_tile(scene: _Scene, place: int, sample: int) -> Tile:
     finding = saliency(verdict)
     every = (_line(one, sample, scene.claim.classes) for one in (verdict.deciding, *verdict.others))
     lines = tuple(line for line in every if line is not None)
-    who = "the suspect" if len(scene.verdicts) == 1 else letter(place)
+    who = "the suspect" if len(scene.verdicts) == 1 else scene.terms.letters[place]
     if finding is None or _place(finding, sample) is None:
         return Tile(f"answers of {who}", Markup(), lines)
     drawing = _overlaid(scene, sample, finding.observed[_place(finding, sample), 0], f"map of {who}, sample {sample + 1}")
@@ -285,7 +281,7 @@ def _key(scene: _Scene) -> list[str]:
     said = ["All maps share one scale."] if highest else []
     if claim.task.located:
         said.append("The box is the object that was asked about.")
-    if scene.asks_labels:
+    if scene.terms.triggers:
         said.append("The label below each trigger is the model's answer.")
     said += dict.fromkeys(test.match.legend for test in claim.tests if test.match.legend and (highest or not test.match.area))
     return [*said, "\N{BLACK CIRCLE} match, \N{WHITE CIRCLE} no match."]
@@ -295,12 +291,12 @@ def _notes(scene: _Scene, shown: int) -> list[str]:
     claim, verdicts = scene.claim, scene.verdicts
     count, _, height, width, channels = claim.images.shape
     said = [f"{shown} of {count} samples, evenly spaced and not chosen by their result." if shown < count else "All samples."]
-    if claim.originals is None and not scene.asks_labels:
+    if claim.originals is None and not scene.terms.triggers:
         said.append("The claim contains no original images, so originals and differences are omitted.")
-    if claim.maps is None and not scene.asks_labels:
+    if claim.maps is None and not scene.terms.triggers:
         said.append("The claim contains no maps of the protected model, so these are omitted.")
-    blind = [letter(place) for place, verdict in enumerate(verdicts) if saliency(verdict) is None]
-    if blind and not scene.asks_labels:
+    blind = [scene.terms.letters[place] for place, verdict in enumerate(verdicts) if saliency(verdict) is None]
+    if blind and not scene.terms.triggers:
         who = "The suspect" if len(verdicts) == 1 else f"{'Suspect' if len(blind) == 1 else 'Suspects'} {', '.join(blind)}"
         said.append(f"{who} gave no map, only answers: a map needs the weights.")
     if channels not in {1, 3}:
@@ -323,7 +319,7 @@ def _overlaid(scene: _Scene, sample: int, values: Floats, label: str) -> Markup:
     """The map over the greyscale sample, with the outline of the pattern."""
     height, width = scene.claim.images.shape[2:4]
     warm = IMAGE.format("class", "heat", heat(values, scene.highest, (height, width)), width, height)
-    lines = Markup("").join((_outline(scene.area, (height, width)), _box(scene, sample)))
+    lines = Markup("").join((_outline(scene.terms.area, (height, width)), _box(scene, sample)))
     return _framed(GREYED.format(BASE.format(sample), warm, lines), (height, width), label)
 
 

@@ -5,6 +5,7 @@ All that the page says is gathered here, once; the template only places it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from ownmark.files import write_whole
 from ownmark.metrics import psnr
 from ownmark.report import drawing, words
 from ownmark.report.gallery import gallery
-from ownmark.report.words import ACCESS, TEST_NAMES, amount, counted, image, kind, letter, percent
+from ownmark.report.words import ACCESS, Terms, counted, percent
 from ownmark.scoring.matches import Graded
 from ownmark.scoring.null_models import Null
 from ownmark.scoring.readings import Reading
@@ -43,27 +44,28 @@ class Table:
     entries: tuple[Entry, ...]
 
 
-def tables(claim: Claim, verdicts: Sequence[Verdict]) -> list[Table]:
+def tables(claim: Claim, verdicts: Sequence[Verdict], shared: Terms) -> list[Table]:
     """The claim, each of its tests, and each suspect."""
     alone = len(verdicts) == 1
     suspects = [
-        Table("Suspect" if alone else f"Suspect {letter(place)}", _suspect(verdict)) for place, verdict in enumerate(verdicts)
+        Table("Suspect" if alone else f"Suspect {letter}", _suspect(verdict))
+        for letter, verdict in zip(shared.letters, verdicts, strict=True)
     ]
     return [
-        Table("Claim", _claim(claim)),
-        *(Table(TEST_NAMES[test.reading] + kind(test), _test(test)) for test in claim.tests),
+        Table("Claim", _claim(claim, shared.image)),
+        *(Table(words.titled(test), _test(test)) for test in claim.tests),
         *suspects,
     ]
 
 
-def _claim(claim: Claim) -> tuple[Entry, ...]:
+def _claim(claim: Claim, image: str) -> tuple[Entry, ...]:
     count, views, height, width, channels = claim.images.shape
     times = " \N{MULTIPLICATION SIGN} "
     entries = [
         Entry("Scheme", claim.scheme, code=True),
         Entry("Digest of the claim (SHA-256)", claim.digest, code=True),
         Entry("Digest of the protected model", claim.model, code=True),
-        Entry(f"{image(claim).capitalize()}s", f"{count}, each in {counted(views, 'view')}"),
+        Entry(f"{image.capitalize()}s", f"{count}, each in {counted(views, 'view')}"),
         Entry("Size of an image", f"{times.join(map(str, (height, width, channels)))} (height, width, channels), 8 bits"),
         *([] if claim.task == DEFAULT else [Entry("Task", repr(claim.task))]),
         *([Entry("Classes", f"{len(claim.classes)}: {', '.join(claim.classes)}")] if claim.classes else []),
@@ -165,40 +167,41 @@ class Section:
     limits: tuple[str, ...]
 
 
-def _section(claim: Claim, verdict: Verdict, place: int, name: str) -> Section:
+def _section(shared: Terms, verdict: Verdict, letter: str, name: str) -> Section:
     finding = verdict.deciding
-    notes = "".join(f" Note: {note}." for note in verdict.notes)
+    told, notes = words.figures(finding), "".join(f" Note: {note}." for note in verdict.notes)
     return Section(
-        letter=letter(place),
+        letter=letter,
         name=name,
-        tone=drawing.TONES[verdict.outcome],
-        badge=drawing.badge(verdict.outcome),
         outcome=verdict.outcome.value,
         headline=words.HEADLINES[verdict.outcome],
-        lead=f"{words.observed(claim, finding)} {words.consequence(verdict)}",
-        score=amount(finding, finding.score),
-        interval=words.interval(finding),
+        lead=f"{words.observed(shared, finding)} {words.consequence(verdict)}",
+        score=told.score,
+        interval=told.interval,
         p=words.p_figure(finding),
         smallest=words.smallest_figure(finding),
         access=ACCESS[finding.test.reading].split(" (")[0],
         alpha=f"{verdict.alpha:g}",
         queries=verdict.queries,
         reason=f"{words.because(verdict)}{verdict.reason}.{notes}",
-        line=drawing.small_strip(finding, verdict.outcome),
-        pictures=tuple(_picture(claim, verdict, one) for one in (finding, *verdict.others)),
         limits=tuple(words.own_limits(verdict)),
+        pictures=tuple(_picture(shared, verdict, one) for one in (finding, *verdict.others)),
+        tone=drawing.TONES[verdict.outcome],
+        badge=drawing.badge(verdict.outcome),
+        line=drawing.small_strip(finding, told, verdict.outcome),
     )
 
 
-def _picture(claim: Claim, verdict: Verdict, finding: Finding) -> Picture:
+def _picture(shared: Terms, verdict: Verdict, finding: Finding) -> Picture:
     decides, alpha, meaning = finding is verdict.deciding, verdict.alpha, finding.test.match.meaning
     least = finding.test.null.threshold(alpha)
+    told = words.figures(finding)
     return Picture(
         role="This test decides" if decides else "This test only informs",
-        title=TEST_NAMES[finding.test.reading] + kind(finding.test),
-        drawing=drawing.strip(finding, verdict.outcome if decides else drawing.leaning(finding, alpha), least),
-        meaning=f"How far a model {meaning}." if finding.graded else f"Share of the {image(claim)}s on which a model {meaning}.",
-        boundary=drawing.boundary(finding, alpha, least) + ("" if decides else f" Here {words.p_value(finding)}."),
+        title=words.titled(finding.test),
+        meaning=f"How far a model {meaning}." if finding.graded else f"Share of the {shared.image}s on which a model {meaning}.",
+        boundary=words.boundary(finding, alpha, least) + ("" if decides else f" Here {words.p_value(finding)}."),
+        drawing=drawing.strip(finding, told, verdict.outcome if decides else drawing.leaning(finding, alpha), least),
     )
 
 
@@ -233,21 +236,21 @@ def page(
             f"the verdict on {strange.suspect} belongs to claim {strange.claim[:12]}, not to {claim.digest[:12]}: "
             "verify it with this claim first"
         )
-    names = words.short_names([verdict.suspect for verdict in verdicts])
+    names, shared = words.short_names([verdict.suspect for verdict in verdicts]), words.terms(claim, len(verdicts))
     return template("page.html").render(
         title=title or _title(names),
         about=about,
-        method="Watermark" if words.asks_labels(claim) else "Fingerprint",
+        method="Watermark" if shared.triggers else "Fingerprint",
         digest=claim.digest,
-        holds=counted(len(claim.images), image(claim)),
+        holds=counted(len(claim.images), shared.image),
         protected=words.protected(claim),
-        image=image(claim),
+        image=shared.image,
         compared="the share that chance alone gives (stroke)" if words.keyed(claim) else "the innocent models (strokes)",
-        sections=[_section(claim, verdict, place, names[place]) for place, verdict in enumerate(verdicts)],
+        sections=list(map(partial(_section, shared), verdicts, shared.letters, names)),
         unasked=unasked,
         limits=tuple(words.shared_limits(claim, max(verdict.alpha for verdict in verdicts), len(verdicts))),
-        gallery=gallery(claim, verdicts),
-        tables=tables(claim, verdicts),
+        gallery=gallery(claim, verdicts, shared),
+        tables=tables(claim, verdicts, shared),
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from ownmark.claims.claim import Claim, Test
@@ -85,14 +86,36 @@ SEVERAL = (
 )
 
 
-def kind(test: Test) -> str:
-    """What sets a test apart from another one that asks for the same reading."""
-    return KINDS.get(type(test.match), "")
+@dataclass(frozen=True)
+class Terms:
+    """What the words and pictures about one claim have in common, found out once.
+
+    `triggers`: whether its images are triggers of labels; `image`: the name of one of them; `area`: where on the map the
+    fingerprint lies, None if no test says so; `letters`: of the suspects, in order.
+    """
+
+    triggers: bool
+    image: str
+    area: Area | None
+    letters: tuple[str, ...]
+
+
+def terms(claim: Claim, suspects: int) -> Terms:
+    """The terms of a claim on which so many suspects are judged."""
+    triggers = all(test.reading is Reading.LABEL for test in claim.tests) or keyed(claim) is not None
+    area = next((test.match.area for test in claim.tests if test.match.area is not None), None)
+    name = "trigger image" if triggers else "fingerprint image"
+    return Terms(triggers, name, area, tuple(letter(place) for place in range(suspects)))
+
+
+def titled(test: Test) -> str:
+    """A test's heading on the page."""
+    return TEST_NAMES[test.reading] + KINDS.get(type(test.match), "")
 
 
 def named(test: Test) -> str:
     """A test's short name, which differs from those of the claim's other tests."""
-    return NAMES[test.reading] + kind(test)
+    return NAMES[test.reading] + KINDS.get(type(test.match), "")
 
 
 def percent(share: float) -> str:
@@ -143,16 +166,6 @@ def before_and_after(null: KeyedLabels, score: float) -> str:
 def keyed(claim: Claim) -> KeyedLabels | None:
     """The null of the claim's first test of keyed labels, if it has one."""
     return next((test.null.keyed for test in claim.tests if test.null.keyed is not None), None)
-
-
-def asks_labels(claim: Claim) -> bool:
-    """Whether the claim asks for labels only, or expects those of a key: then its images are triggers."""
-    return all(test.reading is Reading.LABEL for test in claim.tests) or keyed(claim) is not None
-
-
-def image(claim: Claim) -> str:
-    """The name of one image of the claim."""
-    return "trigger image" if asks_labels(claim) else "fingerprint image"
 
 
 def short_names(names: Sequence[str]) -> list[str]:
@@ -206,14 +219,59 @@ def amount(finding: Finding, score: float) -> str:
     return f"{score:.2f}" if finding.graded else f"{round(score * len(finding.matches))} of {len(finding.matches)}"
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What a picture of one finding says: the suspect's `score` and its `interval`, the score of the protected model (`own`).
+
+    `others`: what these are compared with, and `spread`: how that scores; `whole`: all of it, for those who cannot see it.
+    """
+
+    score: str
+    interval: str
+    own: str
+    others: str
+    spread: str
+    whole: str
+
+
+def figures(finding: Finding) -> Figures:
+    """The scores of a finding and of its null, as the test counts them."""
+    score, own, ends = amount(finding, finding.score), amount(finding, finding.test.target_score), interval(finding)
+    null, total = finding.test.null, len(finding.matches)
+    if null.luck is not None:
+        others, spread = "By chance alone", f"about {tenths(null.luck * total / 100)} of {total}"
+    elif null.scores:
+        others, spread = counted(len(null.scores), "innocent model"), _spread(finding)
+    else:
+        others, spread = "Innocent models", "none were asked"
+    compared = f"{others}: {spread}" if null.scores or null.luck is not None else "no innocent models"
+    whole = f"Suspect: {score}, 95 % interval {ends}. Protected model: {own}. {compared}."
+    return Figures(score, ends, own, others, spread, whole)
+
+
+def _spread(finding: Finding) -> str:
+    """From the least to the largest of the innocent models' scores."""
+    scores, count = finding.test.null.scores, len(finding.matches)
+    if finding.graded:
+        return f"{min(scores):.2f} to {max(scores):.2f}"
+    least, most = (round(end * count) for end in (min(scores), max(scores)))
+    return f"{least} to {most} of {count}" if least < most else f"{least} of {count}"
+
+
+def boundary(finding: Finding, alpha: float, least: float | None) -> str:
+    """The meaning of the tinted part of a picture: the scores above `least`."""
+    if least is None or least >= 1:
+        return f"No score would match at alpha = {alpha:g}."
+    return f"Tinted: more than {amount(finding, least)}, where p is at most alpha = {alpha:g}."
+
+
 def innocent_counts(finding: Finding) -> tuple[int, ...]:
     """How many samples matched on each innocent model; empty if there were none."""
     return tuple(round(score * len(finding.matches)) for score in finding.test.null.scores)
 
 
-def place(claim: Claim) -> str:
+def _where(area: Area | None) -> str:
     """Where the pattern is: a corner if it covers exactly one corner of the map, else an area."""
-    area = pattern(claim)
     if area is None:
         return "the marked area"
     rows, columns = area.grid
@@ -221,15 +279,10 @@ def place(claim: Claim) -> str:
     return "the marked corner" if len(corners & set(area.cells)) == 1 else "the marked area"
 
 
-def pattern(claim: Claim) -> Area | None:
-    """Where on the map the fingerprint lies, if a test of the claim says so."""
-    return next((test.match.area for test in claim.tests if test.match.area is not None), None)
-
-
-def observed(claim: Claim, finding: Finding) -> str:
+def observed(shared: Terms, finding: Finding) -> str:
     """What the model did, how often, and how often innocent models do: one or two sentences."""
-    did = finding.test.match.did.format(place=place(claim))
-    total = counted(len(finding.matches), image(claim))
+    did = finding.test.match.did.format(place=_where(shared.area))
+    total = counted(len(finding.matches), shared.image)
     if finding.graded:
         return f"On {total} together this model {did}, with {finding.told} out of 1. {_compared(finding)}"
     return f"On {round(finding.score * len(finding.matches))} of {total} this model {did}. {_compared(finding)}"

@@ -16,9 +16,10 @@ from torch.nn import functional
 
 from ownmark.errors import UsageError
 from ownmark.method_strings import Choice
+from ownmark.models.prepared import frozen
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import TRIES, Resume, Rows, Samples, check_count, check_model, claimed, frozen, gathered
+from ownmark.schemes._common.sampling import TRIES, Resume, Rows, Samples, check_count, check_model, claimed, gathered
 from ownmark.tasks import Classification, Task
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ownmark.data.images import to_pixels, to_unit
 from ownmark.errors import UsageError
+from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import (
@@ -25,7 +26,6 @@ from ownmark.schemes._common.sampling import (
     check_count,
     check_model,
     claimed,
-    frozen,
     gathered,
     some,
 )

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ownmark.data.images import to_unit
 from ownmark.method_strings import Choice
+from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import (
@@ -26,7 +27,6 @@ from ownmark.schemes._common.sampling import (
     check_count,
     check_model,
     claimed,
-    frozen,
     gathered,
     some,
 )

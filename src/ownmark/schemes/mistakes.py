@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.errors import ProtectError, UsageError
+from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import both_ways
@@ -27,7 +28,6 @@ from ownmark.schemes._common.sampling import (
     check_count,
     check_model,
     claimed,
-    frozen,
     gathered,
 )
 from ownmark.tasks import Classification, Task, check_served

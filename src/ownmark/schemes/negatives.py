@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from ownmark.errors import ProtectError, UsageError
+from ownmark.models.prepared import frozen
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import Samples, check_count, check_model, claimed, frozen
+from ownmark.schemes._common.sampling import Samples, check_count, check_model, claimed
 from ownmark.tasks import Classification, Task
 from ownmark.training import predict
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 from ownmark.data.images import to_pixels, to_unit
 from ownmark.errors import ModelError, UsageError
 from ownmark.method_strings import Choice
+from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Objective, Search
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import (
@@ -27,7 +28,6 @@ from ownmark.schemes._common.sampling import (
     check_count,
     check_model,
     claimed,
-    frozen,
     gathered,
     some,
 )

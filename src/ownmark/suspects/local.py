@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from ownmark.data.images import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
 from ownmark.models.gradcam import GradCam, Located, normalised
-from ownmark.models.memory_format import laid_out
-from ownmark.models.prepared import Ending, copied, plain, told, unended
+from ownmark.models.prepared import Ending, frozen, plain, told, unended
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question
 from ownmark.querying.answering import Told
@@ -49,7 +48,7 @@ class Local:
     ) -> None:
         self.name, self.digest = name, weights_digest(model)
         self.reveals = frozenset(Reading)
-        self._model = plain(laid_out(copied(model).eval().requires_grad_(False)), output)
+        self._model = plain(frozen(model), output)
         self._doubts: tuple[str, ...] = ()
         self._outputs, self._layer, self._batch = outputs, layer, batch
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))

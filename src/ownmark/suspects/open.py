@@ -70,9 +70,8 @@ def is_web(name: str) -> bool:
         return False
 
 
-def opened(opening: Opening) -> Suspect:
-    """The suspect. Raises UsageError that names the extra to install where a library is missing."""
-    kind = opener_of(opening.name)
+def opened(opening: Opening, kind: Opener) -> Suspect:
+    """The suspect of that kind. Raises UsageError that names the extra to install where a library is missing."""
     if opening.weights is not None and not kind.built:
         raise UsageError(f"{opening.name} holds its weights itself; leave --weights out")
     try:
@@ -126,10 +125,7 @@ class Access:
 
     def check(self, name: str) -> None:
         """Raises UsageError for a name that can only be a slip, before anything is built."""
-        kind = opener_of(name)
-        if kind.remote:
-            raise UsageError(f"{name}: only a suspect of verify, judge or scan has an address; name an ONNX file or weights")
-        kind.check(self.opening(name))
+        _check_near(opener_of(name), self.opening(name))
 
     def check_layer(self, names: Sequence[str]) -> None:
         """Raises UsageError for a layer where nobody shows one."""
@@ -138,8 +134,15 @@ class Access:
 
     def suspect(self, name: str, weights: Path | None = None) -> Suspect:
         """The suspect of that name, which is at hand."""
-        self.check(name)
-        return opened(self.opening(name, weights))
+        kind, opening = opener_of(name), self.opening(name, weights)
+        _check_near(kind, opening)
+        return opened(opening, kind)
+
+
+def _check_near(kind: Opener, opening: Opening) -> None:
+    if kind.remote:
+        raise UsageError(f"{opening.name}: only a suspect of verify, judge or scan has an address; name an ONNX file or weights")
+    kind.check(opening)
 
 
 def _may_show_maps(name: str) -> bool:
@@ -206,7 +209,7 @@ class Reach:
         with ExitStack() as closing:
             ledger = Ledger(file)
             closing.callback(ledger.close)
-            yield opened(replace(opening, ledger=ledger, closing=closing)), ledger
+            yield opened(replace(opening, ledger=ledger, closing=closing), opener_of(name)), ledger
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Whether a suspect does the claim's task at all: a NO MATCH of one that does not says nothing about whose model it is."""
+"""Whether a suspect does the claim's task at all: a NO MATCH of one that does not says nothing about whose model it is.
+
+`verify` and `judge` go by the same rule, and verdicts of version 3 hold its sentence, which therefore stays as it is.
+"""
 
 from collections.abc import Iterable
 
@@ -9,6 +12,10 @@ from ownmark.tasks import Task
 from ownmark.verdicts.verdict import Finding
 
 LEAST = 0.1  # of the advantage of right answers over one constant answer, for a suspect that does the task at least
+ADVICE = (
+    "check its preprocessing (--mean, --std; behind an address --blue-first), the size of the claim's images and the order of "
+    "its classes"
+)
 OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
 
 
@@ -28,7 +35,6 @@ def unfit(task: Task, found: Iterable[Finding]) -> str:
         if (figure - constant) * np.sign(best - constant) < LEAST * abs(best - constant):
             return (
                 f"the suspect does not do the task: with the marked corner covered, its {task.headline} on the samples is "
-                f"{figure:.3g}, one constant answer has {constant:.3g}: check its preprocessing (--mean, --std; behind an "
-                "address --blue-first), the size of the claim's images and the order of its classes"
+                f"{figure:.3g}, one constant answer has {constant:.3g}"
             )
     return ""

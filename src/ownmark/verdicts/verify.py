@@ -18,7 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import unfit
+from ownmark.verdicts.competence import ADVICE, unfit
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
 
@@ -95,7 +95,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
     if outcome is Outcome.NO_MATCH and (why := unfit(claim.task, found)):
-        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {ADVICE}"
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked

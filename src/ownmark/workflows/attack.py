@@ -87,12 +87,12 @@ def attack(request: AttackRequest, watcher: Watcher = NOBODY) -> AttackResult:
 def _check(request: AttackRequest) -> None:
     if _is_made(request.attack, lambda part: part is Removal.CUT):
         raise UsageError(
-            f"{request.attack} cuts filters out, and the code that built the model cannot load what is left: "
-            "take Removal.MASK, which makes the same filters zero, or cut in Python and keep the module"
+            f"{request.attack} removes filters, and the code that built the model cannot load the remaining weights: "
+            "use Removal.MASK, which zeroes the same filters, or prune in Python and keep the module"
         )
     if _is_made(request.attack, lambda part: isinstance(part, Export)):
         raise UsageError(
-            f"{request.attack} answers as a converted file does, which weights do not store: the bench asks such files"
+            f"{request.attack} makes a converted file, which a file of weights cannot hold: the bench asks such files"
         )
     check_writable(request.out)
     if isinstance(request.data, Place):

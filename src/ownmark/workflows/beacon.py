@@ -40,7 +40,7 @@ def beacon(request: BeaconRequest) -> Pledge:
     found = pledges.read(request.pledge)
     check_writable(request.pledge)
     if (request.tsa is None) == (request.pulse is None):
-        raise UsageError("give --tsa URL, to have the pledge timestamped, or --pulse PULSE, the first pulse after that")
+        raise UsageError("give --tsa URL to timestamp the pledge, or --pulse PULSE, the first pulse after its timestamp")
     if request.pulse is not None:
         found = pledges.with_pulse(found, _pulse(request, request.pulse))
     else:
@@ -51,7 +51,7 @@ def beacon(request: BeaconRequest) -> Pledge:
 
 def _stamped(request: BeaconRequest, found: Pledge, url: str) -> Pledge:
     if found.stamps:
-        raise UsageError(f"{request.pledge} is timestamped: every further timestamp would be another pledge to pay for")
+        raise UsageError(f"{request.pledge} has a timestamp: p would be corrected for each further one as for another pledge")
     return replace(found, stamps=(timestamp.asked(found.envelope.data, url, request.post(url)),))
 
 

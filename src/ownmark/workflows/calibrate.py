@@ -76,7 +76,7 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
     for name in names:
         access.check(name)
     if any(test.null.scores for test in claim.tests):
-        watcher.warn("The claim was calibrated before: these innocents take the place of the earlier ones.")
+        watcher.warn("The claim was calibrated before: these innocent models replace the earlier ones.")
     file = request.out.with_name(f"{request.out.name}.calibration")
     if file.exists():
         watcher.note(f"Resuming from {file}.")

@@ -77,9 +77,9 @@ class Judgement:
 
     @property
     def doubt(self) -> str:
-        """Why a NO MATCH says nothing about whose model it is: the suspect does not do the task; "" if it does.
+        """Why a NO MATCH of version 2 says nothing about whose model it is: the suspect does not do the task; "" if it does.
 
-        It is no part of what is signed, but follows from the record.
+        It is no part of what was signed then, but follows from the record; later versions rule INCONCLUSIVE.
         """
         if self.found is None or self.outcome is not Outcome.NO_MATCH:
             return ""
@@ -113,7 +113,7 @@ def judge(asked: Hearing, watcher: Watcher = NOBODY) -> Judgement:
                 heard_plainly(one, part, Role.REFERENCE, stratum.value, FRONTS, usual) for stratum, one in asked.references
             ]
         except UnsettledError as error:
-            return Judgement(None, f"what the answers mean is not settled, so that there is no verdict to sign: {error}")
+            return Judgement(None, f"the meaning of the answers is ambiguous, so that there is no verdict to sign: {error}")
     if Reading.SALIENCY in asked.suspect.reveals & {test.reading for test in part.tests} - set(suspect.given[AS_SEALED]):
         watcher.warn(f"The answers of {suspect.name} decide, since it shows no map.")
     taken = None if asked.ledger is None else asked.ledger.taken
@@ -157,7 +157,7 @@ def check_ledger(opened: Path, ledger: Ledger | None) -> None:
 def check_ledger_file(opened: Path, file: Path | None) -> None:
     """Raises UsageError unless the judge named a ledger of his own, which does not lie with what the claimant handed over."""
     if file is None:
-        raise UsageError("name your ledger of what is asked and answered: --ledger FILE, in a folder of your own")
+        raise UsageError("name a ledger of the questions and answers: --ledger FILE, in a folder of your own")
     if file.parent.resolve() == opened.parent.resolve():
         raise UsageError(f"the ledger {file} would lie beside the evidence {opened}: name one in a folder of your own")
 
@@ -172,7 +172,7 @@ def surroundings(taken: int | None = None) -> dict[str, str]:
 def _check_cap(plan: Plan, part: Claim, found: Checked) -> None:
     most, needed = found.commitment.policy.most_queries, plan.queries(part)
     if most is not None and needed > most:
-        raise UsageError(f"the owner committed to at most {most} queries a suspect, but {needed} are needed: bring fewer decoys")
+        raise UsageError(f"the owner committed to at most {most} queries per suspect, but it takes {needed}: bring fewer decoys")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

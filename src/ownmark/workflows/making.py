@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def quality(model: nn.Module, images: Images) -> Quality:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         height, width, channels = images.size
         cannot = f"the model cannot take images of {width}x{height} pixels and {channels} channels"
-        raise ModelError(f"{cannot} (--size and --channels, which is 1 for grey, say what it takes): {said}") from error
+        raise ModelError(f"{cannot} (set --size, and --channels to 1 for grey images or 3): {said}") from error
     numbers = images.task.width(images.names)
     if images.task.located:
         return _of_boxes(images, answers)
@@ -88,7 +88,7 @@ def shown(found: Quality, headline: str) -> str:
         "mae": f"off by {value:.3g} on average",
         "map_50": f"mean average precision {value:.3g} at an overlap of 0.5",
     }
-    return said.get(headline, f"{percent(value)} of the same accepted where 1 in 1,000 others is")
+    return said.get(headline, f"{percent(value)} of pairs of the same accepted where 1 in 1,000 other pairs is")
 
 
 LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network
@@ -203,6 +203,14 @@ def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: R
 
 
 @dataclass(frozen=True)
+class Joined:
+    """An owner with references and copies, and how good each of the references is."""
+
+    owner: Owner
+    references: tuple[Quality, ...]
+
+
+@dataclass(frozen=True)
 class Others:
     """Which other models: `references` as modules, as files of weights, or how many to train as `training` says.
 
@@ -214,31 +222,30 @@ class Others:
     training: Training
     surrogates: Mapping[str, Attack]
     growing: bool = True
-    _known: dict[int, Quality] = field(default_factory=dict, repr=False, compare=False)
 
-    def joined(self, work: Workspace, model: nn.Module, owner: Owner) -> Owner:
-        """The owner with copies of the model and models that are none."""
+    def joined(self, work: Workspace, model: nn.Module, owner: Owner) -> Joined:
+        """The owner with copies of the model and models that are none, which are measured before the copies are made."""
         images = owner.images
         digest = hashlib.sha256(images.pixels.tobytes() + images.labels.tobytes()).hexdigest()
         digest += "" if images.task == DEFAULT else f" for {images.task}"
         self._make_ahead(work, model, images, digest)
         references = self._references(work, images, digest)
+        measured = self._measured(work.watcher, references, images)
         if weights_digest(model) in map(weights_digest, references):
             raise UsageError("a reference is the protected model itself; references are models that were trained independently")
         surrogates = tuple(self.surrogate(work, model, images, digest, kind) for kind in self.surrogates)
         if work.cache is not None and work.cache.is_dir():
             bytes_kept = sum(file.stat().st_size for file in work.cache.glob("model-*.safetensors"))
             work.watcher.note(f"The references and copies stay in {work.cache}, now {bytes_kept / 2**20:.1f} MiB.")
-        return replace(owner, surrogates=surrogates, references=references)
+        return Joined(replace(owner, surrogates=surrogates, references=references), measured)
 
-    def doubted(self, model: nn.Module, owner: Owner) -> tuple[Doubt, ...]:
+    def doubted(self, model: nn.Module, joined: Joined) -> tuple[Doubt, ...]:
         """What speaks against the owner's references and copies, before the long step begins. Raises ProtectError for ruins."""
-        images, task = few(owner.images), owner.images.task
+        images, task = few(joined.owner.images), joined.owner.images.task
         known = quality(model, images), task.trivial(images.labels)
-        named = ((f"reference {place}", one) for place, one in enumerate(owner.references, start=1))
-        references = {name: self._measured(name, one, images) for name, one in named}
-        copied = ((f"the copy {kind}", one) for kind, one in zip(self.surrogates, owner.surrogates, strict=True))
-        copies = {name: self._measured(name, one, images) for name, one in copied}
+        references = {f"reference {place}": found for place, found in enumerate(joined.references, start=1)}
+        copied = ((f"the copy {kind}", one) for kind, one in zip(self.surrogates, joined.owner.surrogates, strict=True))
+        copies = {name: _measured(name, one, images) for name, one in copied}
         return (*soundness.of_references(task, *known, references), *soundness.of_surrogates(task, *known, copies))
 
     def surrogate(self, work: Workspace, model: nn.Module, images: Images, digest: str, kind: str) -> nn.Module:
@@ -250,26 +257,20 @@ class Others:
         return f"{self.surrogates[kind]} of {weights_digest(model)} on {MEASURED} of {digest}"
 
     def _references(self, work: Workspace, images: Images, digest: str) -> tuple[nn.Module, ...]:
-        """The owner's other models, given or trained now; each must take the same images."""
+        """The owner's other models, given or trained now."""
         if isinstance(self.references, int):
-            names = self._names
-            found = [self.trained(work, images, digest, name) for name in names]
-        else:
-            given = enumerate(self.references, start=1)
-            names = [str(one) if isinstance(one, Path) else f"reference {place}" for place, one in given]
-            found = [work.network.filled(one, work.watcher.note) for one in self.references]
-        for name, model in zip(names, found, strict=True):
-            work.watcher.note(f"  {name}: {shown(self._measured(name, model, few(images)), images.task.headline)}")
-        return tuple(found)
+            return tuple(self.trained(work, images, digest, name) for name in self._names)
+        return tuple(work.network.filled(one, work.watcher.note) for one in self.references)
 
-    def _measured(self, name: str, model: nn.Module, images: Images) -> Quality:
-        """How good one of the owner's other models is on a few images, asked once. Raises ModelError with its name."""
-        if id(model) not in self._known:
-            try:
-                self._known[id(model)] = quality(model, images)
-            except ModelError as error:
-                raise ModelError(f"{name}: {error}") from error
-        return self._known[id(model)]
+    def _measured(self, watcher: Watcher, references: Sequence[nn.Module], images: Images) -> tuple[Quality, ...]:
+        """How good each reference is, which is told; each must take the same images. Raises ModelError."""
+        given = () if isinstance(self.references, int) else enumerate(self.references, start=1)
+        names = [str(one) if isinstance(one, Path) else f"reference {place}" for place, one in given] or self._names
+        found, asked = [], few(images)
+        for name, model in zip(names, references, strict=True):
+            found.append(_measured(name, model, asked))
+            watcher.note(f"  {name}: {shown(found[-1], images.task.headline)}")
+        return tuple(found)
 
     @property
     def _names(self) -> list[str]:
@@ -319,3 +320,11 @@ def _copied_aside(others: Others, work: Workspace, given: Path, images: Images, 
     """The same for a copy of the model whose weights are given."""
     model = load_weights(work.network.blank(own=False), given)
     others.surrogate(replace(work, watcher=watcher), model, images, digest, kind)
+
+
+def _measured(name: str, model: nn.Module, images: Images) -> Quality:
+    """How good one of the owner's other models is. Raises ModelError with its name where it is broken."""
+    try:
+        return quality(model, images)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error

@@ -200,5 +200,5 @@ def _images(inputs: list[dict[str, Any]], rest: bytes, channels: int) -> npt.NDA
     held = (tensor.get("parameters") or {}).get("binary_data_size")
     values = np.frombuffer(rest[:held], np.uint8) if held is not None else np.asarray(tensor["data"])
     if values.dtype.kind not in "iu" or values.size != math.prod(shape) or values.min() < 0 or values.max() > 255:  # noqa: PLR2004
-        raise ValueError(f"{values.size} values where {math.prod(shape)} whole numbers in [0, 255] were told")
+        raise ValueError(f"expected {math.prod(shape)} whole numbers in [0, 255], got {values.size} values")
     return values.astype(np.uint8).reshape(shape)

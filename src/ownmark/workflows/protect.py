@@ -58,7 +58,7 @@ from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
 from ownmark.workflows.making import Others, Workspace, may_grow, quality, shown, wanted_references
-from ownmark.workflows.usual_scheme import made_by, usual
+from ownmark.workflows.usual_scheme import Making, made_by, usual
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ENOUGH = 64  # images that show whether a model ends in a softmax
@@ -184,7 +184,7 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     """
     begun = _begun(request, watcher)
     if request.pledge is not None and not request.pledge.exists():
-        raise UsageError(f"there is no pledge {request.pledge}: make it first, and let a public pulse follow it")
+        raise UsageError(f"there is no pledge {request.pledge}: make it first, then add a public pulse")
     started = time.monotonic()
     with _kept(begun.work):
         found, doubts = _made(begun, named=request.scheme is not None)
@@ -260,13 +260,13 @@ def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
         others = Others(
             wanted, request.training, request.surrogates, growing=request.references is None and may_grow(request.method)
         )
-        owner = others.joined(work, begun.model, owner)
-        doubts = soundness.warned(work.watcher.warn, others.doubted(begun.model, owner))
+        joined = others.joined(work, begun.model, owner)
+        owner, doubts = joined.owner, soundness.warned(work.watcher.warn, others.doubted(begun.model, joined))
     if request.method.marks:
         owner = _with_key(begun, owner)
     with work.watcher.step("Embedding the watermark" if request.method.marks else "Making the fingerprint") as progress:
-        make = lambda scheme: scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)  # noqa: E731
-        scheme, found = made_by(request.method, make, work.watcher, named=named)
+        make: Making = lambda scheme: scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)  # noqa: E731
+        scheme, found = (request.method, make(request.method)) if named else made_by(request.method, make, work.watcher)
     doubts = (*doubts, *soundness.warned(work.watcher.warn, found.doubts))
     if found.claim.scheme != repr(scheme):
         changed = differences(scheme, read(found.claim.scheme, (type(scheme),)))
@@ -341,11 +341,11 @@ def _check(request: ProtectRequest) -> None:
     if given_count is not None and given_count < least:
         raise UsageError(f"{type(scheme).__name__} needs at least {least} references, got {given_count}: name or train more")
     if not scheme.contrast and request.references:
-        raise UsageError(f"{scheme} looks at no other models: leave --reference and --references out")
+        raise UsageError(f"{scheme} uses no other models: leave --reference and --references out")
     if scheme.marks:
         _check_marked(request)
     elif request.marked is not None or request.owner is not None:
-        raise UsageError(f"{scheme} leaves the model as it is and draws nothing from a key: leave --marked and --key out")
+        raise UsageError(f"{scheme} does not change the model and uses no key: leave --marked and --key out")
     if request.pledge is not None:
         _keyed(scheme)
         if request.owner is None:
@@ -372,9 +372,9 @@ def _check_marked(request: ProtectRequest) -> None:
 def _check_images(request: ProtectRequest, network: Network, images: Images) -> None:
     """Raises an error for what would fail only after hours: images of one class, or references that would be no strangers."""
     if request.folder.exists() and not request.folder.is_dir():
-        raise UsageError(f"{request.folder} is a file, but a folder of that name keeps what is finished: move the file away")
+        raise UsageError(f"{request.folder} is a file, but finished work is kept in a folder of that name: move the file")
     if len(np.unique(images.labels)) < images.task.least_kinds:
-        raise DataError("the images show one class only; a claim on a classifier needs two or more")
+        raise DataError("the images have only one class; a claim on a classifier needs two or more")
     trained = request.references is None or (isinstance(request.references, int) and request.references > 0)
     if request.method.contrast and trained and not draws_weights(network.name, network.classes):
         raise UsageError(

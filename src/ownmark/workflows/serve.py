@@ -51,9 +51,9 @@ def serve(request: ServeRequest, watcher: Watcher = NOBODY) -> ServeResult:
     """Open the model and begin to listen."""
     name = request.name
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
-        raise UsageError(f"--name is made of letters, digits, - and _, got {name!r}")
+        raise UsageError(f"--name must consist of letters, digits, - and _, got {name!r}")
     if not request.access.classes and opener_of(request.model).built:
-        raise UsageError(f"say how many classes {request.model} knows: --classes N")
+        raise UsageError(f"pass the number of classes of {request.model}: --classes N")
     suspect = replace(request.access, note=watcher.note).suspect(request.model, request.weights)
     service = Service(suspect, name, request.channels, request.harden, np.random.default_rng(request.seed))
     try:

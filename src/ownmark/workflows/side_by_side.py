@@ -61,7 +61,7 @@ def run(jobs: Sequence[Job], watcher: Watcher, title: str) -> bool:
         try:
             _wait([executor.submit(_work, job, file, place) for place, job in enumerate(jobs)], partial(_tell, file, progress))
         except BrokenProcessPool as error:
-            watcher.warn(f"A process died ({error}): going on with one after the other.")
+            watcher.warn(f"A process died ({error}): training goes on one after the other.")
             return False
         finally:
             executor.shutdown(wait=True, kill_workers=True)

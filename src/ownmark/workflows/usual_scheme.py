@@ -10,6 +10,7 @@ from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.schemes.traces import Traces
 from ownmark.workflows.watching import Watcher
 
+Making = Callable[[Scheme], Protected]
 NONE = "The claim holds no residuals, by which students are found"
 
 
@@ -27,12 +28,10 @@ def usual(images: Images, references: Sequence[object] | int | None, watcher: Wa
     return Saliency()
 
 
-def made_by(scheme: Scheme, make: Callable[[Scheme], Protected], watcher: Watcher, *, named: bool) -> tuple[Scheme, Protected]:
-    """The scheme and what it made; `Saliency()` in its place, which is told, if it was not `named` and finds no residuals."""
+def made_by(scheme: Scheme, make: Making, watcher: Watcher) -> tuple[Scheme, Protected]:
+    """The scheme, which nobody named, and what it made; `Saliency()` in its place, which is told, if it finds no residuals."""
     try:
         return scheme, make(scheme)
     except ResidualError as error:
-        if named:
-            raise
         watcher.note(f"{NONE}: {error}.")
         return Saliency(), make(Saliency())

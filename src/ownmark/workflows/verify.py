@@ -108,7 +108,7 @@ def _check(request: VerifyRequest, watcher: Watcher) -> None:
     reach, file = request.reach, request.reach.claim_file
     ways.check(request.claim, request.access)
     if file.with_name(f"{file.name}.scan").exists():
-        watcher.warn("This claim was used to scan: p is that of one suspect alone, and counts none of those.")
+        watcher.warn("This claim was used in a scan: p is that of this suspect alone, not corrected for the scanned ones.")
     if request.page is not None:
         check_writable(request.page)
         if request.early:

@@ -103,7 +103,7 @@ def test_a_dry_run_asks_nothing_and_tells_the_price(run: Run, model: nn.Module, 
         run(server.url + MODEL)
         asked = len(server.asked)
         code, out, _ = run(server.url + MODEL, "--dry-run")
-        assert "0 queries are needed" in out
+        assert "A verdict takes 0 queries" in out
         assert len(server.asked) == asked
 
 

@@ -26,7 +26,7 @@ class Answer:
     )
     bundle: options.Opened
     model: Annotated[str, option("MODEL", "Your model: an ONNX file, module:factory, or weights.")]
-    key: Annotated[Path, option("MY.key", "Signs the answer; ownmark keygen makes one.")]
+    key: Annotated[Path, option("MY.key", "The key that signs the answer; `ownmark keygen` makes one.")]
     out: Annotated[Path, option("FILE", "The signed answer to write.")]
     page: options.Page = None
     network: Annotated[str | None, option("MODEL", "The network that files of weights belong to.")] = None

@@ -1,4 +1,4 @@
-"""The researcher's command: a recipe's models, copies and claims are made, everybody is asked, and one page tells of it."""
+"""The researcher's command: makes a recipe's models, copies and claims, asks every suspect, and writes one page."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`ownmark calibrate`: show a claim to models known to be innocent. No torch, unless one of them is a torch module."""
+"""`ownmark calibrate`: how models known to be independent answer a claim. No torch, unless one of them is a torch module."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from ownmark.cli.options import (
 
 @dataclass(frozen=True, kw_only=True)
 class Calibrate:
-    """Show a claim to models that are certainly innocent. Before that no verdict can uphold it."""
+    """Calibrate a claim on models known to be independent. Before that no verdict can uphold it."""
 
     example: ClassVar[str] = "ownmark calibrate my.claim innocents/*.safetensors --model mymodel:build"
     claim: ClaimFile

@@ -1,4 +1,4 @@
-"""`ownmark methods`: what methods there are and what each can be told, as read from the methods themselves."""
+"""`ownmark methods`: the methods and their parameters, as read from the methods themselves."""
 
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,7 +14,7 @@ OTHERS = ("Training", *listed("tasks").split(", "))
 
 @dataclass(frozen=True, kw_only=True)
 class Methods:
-    """List the schemes, attacks and detectors; with a name, what that one can be told: its parameters, kinds, defaults."""
+    """List the schemes, attacks and detectors; with a name, the parameters of that one with their types and defaults."""
 
     example: ClassVar[str] = "ownmark methods Finetune"
     name: Annotated[

@@ -25,7 +25,7 @@ from ownmark.models.sources.open import written
 
 @dataclass(frozen=True, kw_only=True)
 class Serve:
-    """Serve a model by the Open Inference Protocol until Ctrl-C, to try `verify` on an address; no server for the public."""
+    """Serve a model by the Open Inference Protocol until Ctrl-C, to try `verify` on an address; not a server for the public."""
 
     example: ClassVar[str] = "ownmark serve suspect.onnx --port 8000 --harden round"
     model: Annotated[str, argument("MODEL", f"suspect.onnx, {written()}.")]

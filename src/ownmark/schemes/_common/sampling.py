@@ -19,8 +19,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.errors import ModelError, ProtectError, UsageError
 from ownmark.files import write_whole
-from ownmark.models.memory_format import laid_out
-from ownmark.models.prepared import copied, preprocess_of
+from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.triggers import Triggers
@@ -224,11 +223,6 @@ def check_contrast(what: str, owner: Owner) -> None:
             f"{what} need at least one surrogate and one reference, got {len(owner.surrogates)} copies of the "
             f"model and {len(owner.references)} models trained independently of it: make or train them first"
         )
-
-
-def frozen(model: nn.Module) -> nn.Module:
-    """A copy in eval mode whose weights require no gradient."""
-    return laid_out(copied(model).eval().requires_grad_(False))
 
 
 def some(count: int, most: int, rng: torch.Generator) -> Rows:

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.models.gradcam import GradCam, normalised
+from ownmark.models.prepared import frozen
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Progress
 from ownmark.schemes._common.own_answers import OwnAnswers
-from ownmark.schemes._common.sampling import Made, frozen
+from ownmark.schemes._common.sampling import Made
 from ownmark.schemes.saliency.objectives import Contrast, Look, Objective, Own
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.tasks import Classification, Task

@@ -2,6 +2,7 @@
 
 https://github.com/kserve/open-inference-protocol, with two extensions of Triton's: binary tensors, used if the server lists
 `binary_tensor_data`, and `classification`, which returns the best classes only. gRPC says the same in other bytes (`grpc_calls`).
+A server whose outputs are named boxes, labels and scores is a detector; it answers as an exported file does (`box_files`).
 """
 
 import json
@@ -20,11 +21,13 @@ from ownmark.errors import AnswerError, SuspectError, UnsettledError, UsageError
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Floats, Outputs, scored
+from ownmark.suspects.box_files import rows_of
 from ownmark.suspects.http import web
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.request import Request, check_address, check_headers
 from ownmark.suspects.http.transport import Transport
 from ownmark.suspects.http.v2 import HEADER, TEXT, TYPES, class_of, tensor
+from ownmark.suspects.ports import BoxPorts, Port
 
 PIXELS = {"UINT8", "UINT16", "UINT32", "UINT64", "INT16", "INT32", "INT64"}  # can hold 0 ... 255
 FLOATS = {"FP16", "FP32", "FP64"}
@@ -34,6 +37,8 @@ SCALES = {
     "values in [0, 1]: pass --mean 0 --std 1": Preprocess(),
     "values in [-1, 1]: pass --mean 0.5 --std 0.5": Preprocess((0.5,), (0.5,)),
 }
+BOXES = frozenset({Reading.SCORE})  # what a detector reveals
+EDGES = 4
 BATCHED = 4  # dimensions of an input that takes batches
 
 
@@ -73,7 +78,10 @@ class Dialect:
 
 @dataclass(frozen=True)
 class _Wire:
-    """A `Dialect` with everything filled in. `batch`: images that each request must hold, 0 for no batch dimension at all."""
+    """A `Dialect` with everything filled in. `batch`: images that each request must hold, 0 for no batch dimension at all.
+
+    `boxes`: the outputs of a detector, None for a classifier, whose only `output` is read, "" if the server names none.
+    """
 
     input: str
     datatype: str
@@ -84,6 +92,14 @@ class _Wire:
     labels: bool
     best: int
     binary: bool
+    boxes: BoxPorts | None = None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of all outputs that are read."""
+        if self.boxes is not None:
+            return self.boxes.boxes, self.boxes.labels, self.boxes.scores
+        return (self.output,) if self.output else ()
 
 
 class Oip:
@@ -131,26 +147,50 @@ class Oip:
         return other
 
     def told(self, images: npt.NDArray[Any]) -> list[web.Told]:
-        """Scores by the server's own numbers of the classes."""
+        """Scores by the server's own numbers of the classes. Raises UsageError for a detector: decoys are about classes."""
+        if self._wire.boxes is not None:
+            raise UsageError(f"{self.name} answers boxes, but decoys are images of one class each: leave --decoys out")
         self._check_size(images)
         return self._transport.ask(len(images), lambda place: self._request(images[place]), self._told)
 
     @property
     def reveals(self) -> frozenset[Reading]:
+        if self._wire.boxes is not None:
+            return BOXES
         return web.LABELS if self._wire.labels or self._wire.best else web.SCORES
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """LABEL (n,) and, unless the server returns labels only, PROBABILITY (n, classes)."""
+        """LABEL (n,) and, unless the server returns labels only, PROBABILITY (n, classes); of a detector SCORE (n,)."""
         self._check_size(images)
+        if self._wire.boxes is not None:
+            return self._of_boxes(images, question)
         exchange = web.Exchange(self._transport, self._request, self._rows, partial(self._judged, question))
         return web.answers(exchange.rows(images, self.manner.repeats), question)
+
+    def _of_boxes(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        """SCORE (n,): of what fits the box in question. Raises AnswerError for answers that are no detections."""
+        task, size = question.task, (images.shape[1], images.shape[2])
+        if not task.located:
+            raise AnswerError(f"{self.name} answers boxes, but the claim is about {task.name}: the suspect does another task")
+
+        def rows(reply: Reply) -> Floats:
+            held = [tensor(reply, name) for name in self._wire.outputs]
+            box, labels, sure = held
+            if any(one.dtype.kind not in "iuf" for one in held) or box.size % EDGES or np.any((sure < 0) | (sure > 1)):
+                raise AnswerError(f"expected boxes of four numbers, labels as numbers and scores in [0, 1] from {self.name}")
+            return np.asarray(rows_of(self.name, box, labels, sure, size))[None]
+
+        found = web.Exchange(self._transport, self._request, rows, np.asarray).rows(images, self.manner.repeats)
+        return {Reading.SCORE: task.decoded(found, None, question.target)[Reading.SCORE]}
 
     @cached_property
     def _wire(self) -> _Wire:
         """The server's metadata, overridden by what the user declared."""
         told, given = self._asked(self.name), self._dialect
         source = _chosen(told.get("inputs"), given.input, "input", self.name)
-        target = _chosen(_scores_first(told.get("outputs")), given.output, "output", self.name, needed=False)
+        boxes = None if given.output else _box_outputs(told.get("outputs"))
+        outputs = () if boxes else _scores_first(told.get("outputs"))
+        target = _chosen(outputs, given.output, "output", self.name, needed=False)
         datatype, shape = given.datatype or str(source.get("datatype", "")), _shape(source)
         if datatype not in FLOATS | PIXELS:
             raise SuspectError(
@@ -165,8 +205,10 @@ class Oip:
         batch = 0 if len(shape) == BATCHED - 1 else max(shape[0], 1) if shape else 1
         labels = _labels_only(target) if given.labels is None else given.labels
         binary = self._binary if given.binary is None else given.binary
+        if boxes and batch > 1:
+            raise SuspectError(f"{self.name} takes {batch} images at once, whose boxes cannot be told apart: serve one at a time")
         name, output = str(source["name"]), str(target.get("name", ""))
-        return _Wire(name, datatype, layout, shape[-3:], batch, output, labels, given.best, binary)
+        return _Wire(name, datatype, layout, shape[-3:], batch, output, labels, given.best, binary, boxes)
 
     @property
     def _binary(self) -> bool:
@@ -210,16 +252,13 @@ class Oip:
         return Request("POST", address, head + sent.tobytes(), (*self._dialect.headers, *kinds), *counted)
 
     def _wanted(self) -> dict[str, Any]:
-        """The part of a request that names the output."""
+        """The part of a request that names what is read."""
         wire = self._wire
-        if not wire.output:
+        if not wire.outputs:
             return {"parameters": {"binary_data_output": True}} if wire.binary else {}
-        output: dict[str, Any] = {"name": wire.output}
-        if wire.best:
-            output["parameters"] = {"classification": wire.best}
-        elif wire.binary:
-            output["parameters"] = {"binary_data": True}
-        return {"outputs": [output]}
+        how: dict[str, Any] = {"binary_data": True} if wire.binary else {}
+        how = {"classification": wire.best} if wire.best else how
+        return {"outputs": [{"name": name} | ({"parameters": how} if how else {}) for name in wire.outputs]}
 
     def _rows(self, reply: Reply) -> Floats:
         """One row: a label (1,) or scores (1, classes)."""
@@ -273,6 +312,12 @@ def _chosen(told: object, name: str, what: str, where: str, *, needed: bool = Tr
         typed = f"--tensor {first}" if needed else f"--tensor :::{first}"
         raise UsageError(f"name the {what} of {where}, e.g. {typed}; it lists: {names}")
     return found[0]
+
+
+def _box_outputs(outputs: object) -> BoxPorts | None:
+    """The outputs of a detector, by their names."""
+    known = [one for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else []
+    return BoxPorts.named([Port(str(one.get("name", "")), None, "") for one in known])
 
 
 def _scores_first(outputs: object) -> object:

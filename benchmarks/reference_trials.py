@@ -7,7 +7,7 @@ kept in the bench's store.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import mean
 from time import process_time
@@ -17,11 +17,9 @@ from torch import nn
 from torch.nn import functional
 
 import student_zoo as zoo
-from ownmark.attacks.prune_filters import PruneFilters
-from ownmark.bench.artifacts import Copied
 from ownmark.claims.claim import Claim
 from ownmark.models.network import build
-from ownmark.protocols import Attack, Owner
+from ownmark.protocols import Owner
 from ownmark.schemes.saliency import scheme
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
@@ -41,7 +39,6 @@ class Trial:
 
     `count` references, each of `epochs`, the first `small` of these on images of half the side, in batches of `batch`; the first
     `front` blocks of the target are kept as they are. `searched`: so many samples at least are made, the best are kept.
-    `trunk`: all but the first reference keep so many blocks of the first. `copy` makes the third copy.
     """
 
     count: int = 3
@@ -51,19 +48,14 @@ class Trial:
     rate: float = 0.05
     front: int = 0
     searched: int = SAMPLES
-    trunk: int = field(default=0, repr=False)
-    copy: Attack = field(default=zoo.SURROGATES[2], repr=False)
 
 
 TRIALS = {
     "growing": Trial(),
     "growing_108": Trial(searched=108),
     "two_growing_108": Trial(count=2, searched=108),
-    "trunk_108": Trial(trunk=3, searched=108),
-    "growing_150": Trial(searched=150),
     "short_128": Trial(epochs=3, small=2, batch=128, rate=0.07),
     "front_3": Trial(epochs=3, small=0, batch=128, rate=0.07, front=3),
-    "growing_filters_108": Trial(searched=108, copy=PruneFilters(0.3, epochs=1)),
 }
 
 
@@ -77,13 +69,10 @@ def main() -> None:
         "constant.right": known.task.trivial(known.labels)["accuracy"],
     }
     for name, trial in chosen.items():
-        copy = "" if trial.copy == zoo.SURROGATES[2] else f", copy {trial.copy}"
-        copy += ", of all that hold" if trial.searched > SAMPLES else ""
-        copy += f", trunk {trial.trunk}" if trial.trunk else ""
-        found = measured(f"references by {trial}{copy} for {Saliency(samples=SAMPLES)}, seeds {SEEDS}", partial(tried, trial))
-        each = [measured(f"training of {of(one, GROWING[0])}", partial(training, one)) for one in parts_of(trial)]
-        found["seconds.training"] = sum(one["seconds"] for one in each)
-        found["references.right"] = mean(one["right"] for one in each)
+        best = ", of all that hold" if trial.searched > SAMPLES else ""
+        found = measured(f"references by {trial}{best} for {Saliency(samples=SAMPLES)}, seeds {SEEDS}", partial(tried, trial))
+        one = measured(f"training of {of(trial, GROWING[0])}", partial(training, trial))
+        found |= {"seconds.training": trial.count * one["seconds"], "references.right": one["right"]}
         sys.stderr.write(f"{name}: {found}\n")
         figures |= {f"{name}.{figure}": value for figure, value in found.items()}
     if not sys.argv[1:]:
@@ -94,8 +83,8 @@ def main() -> None:
 def tried(trial: Trial) -> dict[str, float]:
     """What one trial gives."""
     seeds = GROWING[: trial.count]
-    references = tuple(reference(one, seed) for one, seed in zip(parts_of(trial), seeds, strict=True))
-    owner = Owner(zoo.images(training=True), copies_of(trial), references)
+    references = tuple(reference(trial, seed) for seed in seeds)
+    owner = Owner(zoo.images(training=True), tuple(map(zoo.surrogate, range(3))), references)
     suspects = {name: partial(zoo.copy, name) for name in zoo.COPIES}
     suspects |= {f"innocent_{number}": partial(zoo.fresh, "innocent", number) for number in (0, 1)}
     suspects |= {"innocent_2": partial(zoo.fresh, "reference", 2), "innocent_elsewhere": partial(zoo.fresh, "elsewhere", 0)}
@@ -114,11 +103,6 @@ def tried(trial: Trial) -> dict[str, float]:
     return figures
 
 
-def copies_of(trial: Trial) -> tuple[nn.Module, ...]:
-    """The owner's copies."""
-    return zoo.surrogate(0), zoo.surrogate(1), ZOO.model(Copied(zoo.TARGET, trial.copy, 0.3, 5))
-
-
 def asked(claim: Claim, name: str, model: Callable[[], nn.Module], scores: dict[str, dict[str, list[float]]]) -> None:
     """Adds the score of one suspect in both tests."""
     verdict = verify(claim, Local(model(), name=name))
@@ -126,17 +110,9 @@ def asked(claim: Claim, name: str, model: Callable[[], nn.Module], scores: dict[
         scores[test][name].append(finding.score)
 
 
-def parts_of(trial: Trial) -> list[Trial]:
-    """How each of the references is trained."""
-    if not trial.trunk:
-        return [trial] * trial.count
-    return [replace(trial, trunk=0)] + [replace(TRIALS["front_3"], trunk=trial.trunk)] * (trial.count - 1)
-
-
 def of(trial: Trial, seed: int) -> str:
     """The references of a trial, as the store knows them."""
-    known = f"reference {seed} by {replace(trial, count=1, searched=SAMPLES)}"
-    return f"{known} on the trunk of another" if trial.trunk else known
+    return f"reference {seed} by {replace(trial, count=1, searched=SAMPLES)}"
 
 
 def training(trial: Trial) -> dict[str, float]:
@@ -158,7 +134,7 @@ def trained(trial: Trial, rng: torch.Generator) -> nn.Module:
     images = zoo.images(training=True)
     with seeded(rng):
         model = build(zoo.NETWORK, zoo.CLASSES)
-    target = reference(TRIALS["growing"], GROWING[0]) if trial.trunk else ZOO.model(zoo.TARGET)
+    target = ZOO.model(zoo.TARGET)
     parts = ("stem", *(f"stages.{number}" for number in range(4)))[: trial.front]
     for part in parts:
         model.get_submodule(part).load_state_dict(target.get_submodule(part).state_dict())

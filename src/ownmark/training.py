@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
+from ownmark.models.accelerator import narrowed, reader, wide
 from ownmark.models.memory_format import laid_out
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
@@ -145,14 +146,17 @@ def fit(
     cycle = steps + (steps in {0, 1, 4})  # torch divides by zero for a cycle of four steps and rejects fewer than two
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=max(cycle, 2), pct_start=0.25)
     laid_out(_train_mode(model))
+    read, known = reader(images, device), targets.to(device)
     with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that the state of `rng` is unaffected
         for step, rows in enumerate(_epochs(len(images), training, rng)):
-            wanted = targets[rows].to(device)
+            wanted = known[rows.to(device, non_blocking=True)]
             moves = Moves.drawn(len(rows), training, rng)
             wanted = moves.of_targets(wanted, images.task, images.size)
-            batch = shown(moves.of_images(images.batch(rows, device)), wanted)
+            batch = shown(moves.of_images(read(rows)), wanted)
             optimiser.zero_grad(set_to_none=True)
-            loss(_learnt(model, batch, images.task.beside(wanted, images.size[:2])), wanted).backward()  # type: ignore[no-untyped-call]
+            with nullcontext() if images.task.located else narrowed(device):
+                outputs = _learnt(model, batch, images.task.beside(wanted, images.size[:2]))
+            loss(wide(outputs), wanted).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             progress(step + 1, steps)
@@ -230,7 +234,7 @@ class Moves:
     def of_images(self, batch: Tensor) -> Tensor:
         """A batch (n, channels, height, width)."""
         for axis, chosen in self.axes:
-            batch = torch.where(chosen.to(batch.device).view(-1, 1, 1, 1), batch.flip(3 - axis), batch)
+            batch = torch.where(chosen.to(batch.device, non_blocking=True).view(-1, 1, 1, 1), batch.flip(3 - axis), batch)
         if self.border:
             height, width = batch.shape[2:]
             padded = functional.pad(batch, [self.border] * 4, mode="reflect")
@@ -253,9 +257,13 @@ def augment(batch: Tensor, training: Training, rng: torch.Generator) -> Tensor:
 
 @contextmanager
 def seeded(rng: torch.Generator) -> Iterator[None]:
-    """Inside, torch's global generator is seeded from `rng` (for constructors); afterwards its state is restored."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=rng)))
+    """Inside, torch's global generators are seeded from `rng` (for constructors, and dropout); afterwards they are as before."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=devices):
+        number = int(torch.randint(2**62, (), generator=rng))
+        torch.default_generator.manual_seed(number)
+        if devices:
+            torch.cuda.manual_seed(number)
         yield
 
 

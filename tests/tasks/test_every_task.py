@@ -1,7 +1,6 @@
 """Every scheme, every task, every attack on tiny models: what is served goes through, and what is not says so before any work."""
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from conftest import pictures, seed, tiny
+from little import little
 from spotter import KNOW_NO_BOXES, Spotter, spotter, squares
 from thieves import EXAMPLES
 from torch import nn
@@ -21,7 +21,6 @@ from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Protected, Question, Scheme, silent
 from ownmark.schemes import SCHEMES
 from ownmark.schemes.residual import Residual
-from ownmark.schemes.saliency.objectives import Published
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.client import Client
 from ownmark.suspects.local import Local
@@ -31,23 +30,6 @@ from ownmark.verdicts.verify import verify
 
 SIZE = 32
 Pixels = npt.NDArray[np.uint8]
-LITTLE: dict[str, Any] = {  # by the name of a parameter, wherever it stands: quick, and content with little
-    "samples": 2,
-    "triggers": 6,
-    "sets": 1,
-    "steps": 12,
-    "epochs": 1,
-    "clean": 8,
-    "draws": 1,
-    "units": 4,
-    "runs": 1,
-    "least": 0.0,
-    "lead": 0.0,
-    "margin": 0.01,
-    "bound": 0.5,
-    "objective": Published(),
-    "batch": 16,
-}
 EVERY: dict[str, Task] = {kind.name: kind() for kind in TASKS}
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "classification": tiny,
@@ -56,15 +38,6 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "detection": Spotter,
 }
 PAIRS = [pytest.param(kind, task, id=f"{kind.__name__} {task}") for kind in SCHEMES for task in EVERY]
-
-
-def little(method: Any) -> Any:
-    """The method with as little work as it can be asked for."""
-    found = {field.name: getattr(method, field.name) for field in fields(method)}
-    fewer = {name: LITTLE[name] for name in found if name in LITTLE}
-    fewer |= {"samples": 24} if isinstance(method, Residual) else {}  # the mean of its samples counts, which two do not have
-    inside = {name: little(value) for name, value in found.items() if name not in fewer and is_dataclass(value)}
-    return replace(method, **fewer, **inside)
 
 
 @cache

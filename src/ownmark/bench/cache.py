@@ -8,9 +8,10 @@ from safetensors.numpy import load_file
 from torch import nn
 
 from ownmark.bench.artifacts import THIEF_SEED, Calibrated, Claimed, Copied, Making, Model, Pictures, Setting
-from ownmark.bench.store import Entry, Store
+from ownmark.bench.store import Entry, Specification, Store
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images, shares
+from ownmark.models.accelerator import FULL, precision
 from ownmark.models.memory_format import laid_out
 from ownmark.models.network import Network
 from ownmark.models.weights import load_weights
@@ -32,17 +33,21 @@ class Zoo:
         if making not in self._entries:
             for needed in making.needs:
                 self.entry(needed)
-            self._entries[making] = self.store.kept(making.specification(self), partial(making.make, self))
+            self._entries[making] = self.store.kept(self._specification(making), partial(making.make, self))
         return self._entries[making]
 
     def found(self, making: Making) -> bool:
         """Whether it is stored already; makes nothing."""
         if making not in self._entries:
-            entry = self.store.get(making.specification(self)) if all(map(self.found, making.needs)) else None
+            entry = self.store.get(self._specification(making)) if all(map(self.found, making.needs)) else None
             if entry is None:
                 return False
             self._entries[making] = entry
         return True
+
+    def _specification(self, making: Making) -> Specification:
+        """What may be made in narrow numbers is another artifact, also for a process without a GPU that only looks at it."""
+        return {**making.specification(self), **({} if precision() == FULL else {"precision": precision()})}
 
     def images(self, pictures: Pictures) -> Images:
         if pictures not in self._images:

@@ -83,7 +83,13 @@ class Images:
 
 def to_unit(pixels: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
     """8-bit pixels (n, height, width, channels) -> float (n, channels, height, width) in [0, 1], in the plain layout."""
-    return to_plain(torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)).div(255)
+    here = torch.from_numpy(pixels)
+    return unit(here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device))
+
+
+def unit(pixels: Tensor) -> Tensor:
+    """The same for pixels that are on their device already."""
+    return to_plain(pixels.permute(0, 3, 1, 2)).div(255)
 
 
 def to_plain(images: Tensor) -> Tensor:

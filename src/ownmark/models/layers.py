@@ -128,17 +128,23 @@ def untaught(model: nn.Module, name: str, classes: int) -> nn.Module:
 def reinitialise(module: nn.Module) -> None:
     """Re-initialises the weights of the module and its children as their constructors would; parents come last.
 
-    Raises ModelError, before any change, for a weight whose module cannot re-initialise it.
+    They are drawn on the CPU, so that a start is the same on every device. Raises ModelError, before any change, for a weight
+    whose module cannot re-initialise it.
     """
     parts = list(module.modules())
     stuck = [part for part in parts if _reset_of(part) is None and list(part.parameters(recurse=False))]
     if stuck:
         names = ", ".join(name for name, _ in stuck[0].named_parameters(recurse=False))
         raise ModelError(f"{type(stuck[0]).__name__} has no reset_parameters, so {names} cannot be re-initialised")
+    device = next((weight.device for weight in module.parameters()), torch.device("cpu"))
+    if device.type != "cpu":
+        module.cpu()
     for part in sorted(parts, key=lambda part: sum(1 for _ in part.modules())):
         reset = _reset_of(part)
         if reset is not None:
             reset()
+    if device.type != "cpu":
+        module.to(device)
 
 
 def _reset_of(part: nn.Module) -> Callable[[], object] | None:

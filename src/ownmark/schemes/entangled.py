@@ -20,6 +20,7 @@ from torch.nn import functional
 from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.keys import Pixels
+from ownmark.models.accelerator import wide
 from ownmark.models.batchnorm import clean_statistics
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, turns
@@ -151,9 +152,10 @@ class Entangling(nn.Module):
         """Logits of all images, and the entanglement (layers,) of the watermark batch at their end."""
         with inputs_of(self.layers) as features:
             logits = self.model(images)
-        flat = [functional.normalize(one[-len(self.labels) :].flatten(1)) for one in features]
-        pairs = zip(flat, self.exponents.exp(), strict=True)
-        return logits, torch.stack([soft_nearest_neighbour_loss(one, self.labels, heat) for one, heat in pairs])
+        flat = [functional.normalize(wide(one[-len(self.labels) :]).flatten(1)) for one in features]
+        with torch.autocast(self.device.type, enabled=False):  # small differences of distances need all digits
+            pairs = zip(flat, self.exponents.exp(), strict=True)
+            return logits, torch.stack([soft_nearest_neighbour_loss(one, self.labels, heat) for one, heat in pairs])
 
 
 def soft_nearest_neighbour_loss(features: Tensor, labels: Tensor, temperature: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images
 from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.keys import KEY_BYTES
+from ownmark.models.accelerator import is_narrow
 from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Progress, Scheme
@@ -141,6 +142,7 @@ class Workspace:
     def places(self, recipe: str) -> tuple[Path, ...]:
         """Where it may lie: in the folder, in the cache. A cache outlives changes of the code that builds the network."""
         whole = f"{recipe} {self.network} seed={self.seed} torch={torch.__version__}"
+        whole += " precision=mixed" if is_narrow(self.network.device) else ""
         here = self.folder / f"model-{_short(whole)}.safetensors"
         if self.cache is None:
             return (here,)

@@ -4,7 +4,7 @@ An objective takes a `Look`: one model's outputs on a batch of perturbed images 
 versions. `hold` is the loss on the owner's models, `quiet` the loss on the references; both (n,).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ownmark.errors import UsageError
+from ownmark.models.accelerator import wide
 from ownmark.models.gradcam import GradCam, normalised
 from ownmark.schemes.saliency.pattern import Pattern
 from ownmark.tasks import Classification, Task
@@ -46,6 +47,11 @@ class Look:
         against = None if other is None else partial(cam.task.evidence, every, torch.cat([other] * len(views)))
         outputs, maps = cam(torch.cat(views), every, against)
         return cls(outputs.view(len(views), len(target), *outputs.shape[1:]), maps[: len(target)], target, pattern, cam.task)
+
+    @property
+    def widened(self) -> "Look":
+        """The same in float32, where it was computed in narrower numbers."""
+        return replace(self, outputs=wide(self.outputs), maps=wide(self.maps))
 
     @property
     def on_pattern(self) -> Tensor:

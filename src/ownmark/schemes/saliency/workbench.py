@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ownmark.data.images import Images, to_pixels, to_unit
+from ownmark.models.accelerator import narrowed
 from ownmark.models.gradcam import GradCam, normalised
 from ownmark.models.prepared import frozen
 from ownmark.perturb.pgd import Descent
@@ -152,7 +153,8 @@ class Workbench:
         The gradient is taken at once, so that the activations of one model at a time are in memory.
         """
         leaves = [view.detach().requires_grad_() for view in views]
-        look = Look.at(leaves, cam, target, self.pattern, wrong)
+        with narrowed(self.device):
+            look = Look.at(leaves, cam, target, self.pattern, wrong).widened
         loss = judge(look)
         slopes = torch.autograd.grad(loss.sum(), leaves, allow_unused=True)
         found = loss.detach()

@@ -44,10 +44,10 @@ class Told(Exception):  # noqa: N818 - no error: it says how many processes were
 
 
 def test_a_bench_works_in_as_many_processes_as_it_is_told(bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked(_: object, workers: int | None = None) -> None:
+    def asked(_: object, __: object, workers: int | None = None, threads: int = 1) -> None:  # noqa: ARG001 - as it is called
         raise Told(f"{workers} workers")
 
-    monkeypatch.setattr("ownmark.bench.executors.pool.Processes", asked)
+    monkeypatch.setattr("ownmark.executors.open.Processes", asked)
     assert "3 workers" in ownmark(capsys, "bench", bench.name, "--workers", 3).err
 
 
@@ -70,7 +70,7 @@ def test_a_local_ray_gives_the_scores_of_this_process(tmp_path: Path) -> None:
 
 def test_progress_goes_to_stderr_and_the_summary_to_stdout(bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made in this process, since another one would need seconds to load torch."""
-    monkeypatch.setattr("ownmark.bench.executors.pool.Processes", lambda place, _: nullcontext(Here(place)))
+    monkeypatch.setattr("ownmark.executors.open.Processes", lambda work, *_: nullcontext(Here(work.__self__)))
     ran = ownmark(capsys, "bench", bench.name, "--scheme", "saliency", "--attack", "prune", "--workers", 1)
     assert "saliency 11 against prune in" in ran.err
     assert re.search(
@@ -83,7 +83,7 @@ def test_progress_goes_to_stderr_and_the_summary_to_stdout(bench: Path, capsys: 
 def test_without_ray_a_cluster_is_refused_with_what_to_install(
     bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ownmark.bench.executors.pool.find_spec", lambda _: None)
+    monkeypatch.setattr("ownmark.executors.open.find_spec", lambda _: None)
     words = ["bench", bench.name, "--ray", "local", "--out", str(bench.parent)]
     refused(capsys, words, 2, "a cluster needs Ray", "pip install 'ownmark[ray]'")
 

@@ -11,7 +11,7 @@ from benches import RECIPE, grid, outcomes, records
 from deadly import Deadly
 
 from ownmark.bench.cache import Zoo
-from ownmark.bench.executors.processes import Processes
+from ownmark.bench.executors.pool import pool as pool_of
 from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.nnw import Rate, evaluated
 from ownmark.bench.running import State, run
@@ -177,7 +177,7 @@ def test_a_process_gives_the_scores_of_this_process_and_when_it_dies_all_that_wa
     folder, alone, _ = made
     """One process, since each takes seconds to load torch; the slow tests have two."""
     place = Workplace(tmp_path)
-    with Processes(place, 1) as pool:
+    with pool_of(place, workers=1) as pool:
         trials = grid(folder).picked(("partitioned",), ("prune",)).trials()
         found = scores(run(trials, place.zoo, pool))
         assert len(found) == len(trials) > 0

@@ -34,20 +34,25 @@ SUSPECTS = {
     "student_0": "student, held-out images",
     "hard_100": "student, labels only",
     "student_half_width": "student of half the width",
+    "student_mobilenet": "student, a MobileNet",
+    "student_vit": "student, a transformer",
     "knockoff_soft": "knock-off, CIFAR-10",
     "wrk": "WRK",
     "innocent_0": "independent, same images",
     "innocent_half_width": "independent, half the width",
+    "innocent_mobilenet": "independent, a MobileNet",
+    "innocent_vit": "independent, a transformer",
     "elsewhere_0": "independent, held-out images",
 }
 CLAIMS = {
-    "mine.50": "50 queries",
-    "mine.150": "150 queries",
-    "mine.600": "600 queries",
-    "held_out.150": "150, held-out images",
-    "references_half_epochs": "150, references of half the epochs",
-    "best_only": "150, best class and its probability only",
-    "optimised": "150, changed so that residuals grow",
+    "mine.50.black_box": "50 queries",
+    "mine.150.black_box": "150 queries",
+    "mine.600.black_box": "600 queries",
+    "held_out.150.black_box": "150, held-out images",
+    "references_half_epochs.black_box": "150, references of half the epochs",
+    "mine.150.best": "150, best class and its probability only",
+    "mine.150.label": "150, labels only",
+    "optimised.black_box": "150, changed so that residuals grow",
 }
 ROUTES = {
     "white_box_onpattern": "maps",
@@ -56,8 +61,18 @@ ROUTES = {
     "white_box": "`Traces`, weights",
     "black_box": "`Traces`, answers",
 }
-STREAMS = {"ordinary": "ordinary images", "residual": "of residuals", "saliency": "masked pairs", "traces": "of `Traces`"}
+STREAMS = {"ordinary": "ordinary images", "saliency": "masked pairs"}
+CHOICES = {"any": "chosen among all", "fewer": "among fewer at random", "chosen": "as `Residual` does it"}
 ALARMS = {"feature_squeezing": "feature squeezing", "deep_svdd": "Deep SVDD", "neighbours": "near-duplicates (stateful)"}
+
+
+FIGURES = {
+    "auc": "AUC",
+    "auc_as_good": "AUC, copies as good as the model",
+    "aruc_mapped": "ARUC of scores",
+    "aruc_mapped_as_good": "ARUC of scores, copies as good as the model",
+    "aruc_mapped_before": "ARUC of scores by the map before",
+}
 
 
 def zero(figures: Figures) -> str:
@@ -79,15 +94,36 @@ def forgeries(figures: Figures) -> str:
 
 def students(figures: Figures) -> str:
     """Residuals by suspect and claim, and the areas under the ROC curves."""
-    lines = [f"| | accuracy | {' | '.join(CLAIMS.values())} | judge's images |", "|---" * (3 + len(CLAIMS)) + "|"]
+    claims = {claim: said for claim, said in CLAIMS.items() if f"{claim}.auc" in figures}
+    lines = [f"| | accuracy | {' | '.join(claims.values())} | judge's images |", "|---" * (3 + len(claims)) + "|"]
     for name, said in _asked(figures).items():
-        found = [figures.get(f"{claim}.black_box.residual.{name}") for claim in CLAIMS]
+        found = [figures.get(f"{claim}.residual.{name}") for claim in claims]
         found.append(figures.get(f"judge.black_box.residual.{name}"))
         cells = [percent(figures[f"accuracy.{name}"]), *(shown(one, "{:.2f}".format) for one in found)]
         lines.append(f"| {said} | {' | '.join(cells)} |")
-    for test, said in (("black_box", "AUC, probabilities"), ("label", "AUC, labels")):
-        areas = (figures.get(f"{claim}.{test}.auc") for claim in CLAIMS)
+    for figure, said in {
+        "auc": "AUC",
+        "auc_as_good": "AUC, copies as good as the model",
+        "best_r_and_u": "best min(R, U)",
+        "aruc_mapped": "ARUC, mapped",
+    }.items():
+        areas = (figures.get(f"{claim}.{figure}") for claim in claims)
         lines.append(f"| {said} | | {' | '.join(shown(one, '{:.3f}'.format) for one in areas)} | |")
+    return "\n".join(lines) + "\n"
+
+
+def inconspicuous(figures: Figures) -> str:
+    """Alarms and areas of claims on residuals, by the images that they were chosen from."""
+    lines = [f"| | ordinary images | {' | '.join(CHOICES.values())} |", "|---" * (2 + len(CHOICES)) + "|"]
+    for alarm, said in list(ALARMS.items())[:2]:
+        cells = [
+            f"{percent(figures[f'{one}.rings.{alarm}'])} ± {percent(figures[f'{one}.rings.{alarm}_reach'])}" for one in CHOICES
+        ]
+        lines.append(f"| {said} rings for | {percent(figures[f'ordinary.rings.{alarm}'])} | {' | '.join(cells)} |")
+    for test, way in {"black_box": "probabilities", "best": "best class", "label": "labels"}.items():
+        for figure, said in FIGURES.items():
+            cells = [shown(figures.get(f"{one}.{test}.{figure}"), "{:.3f}".format) for one in CHOICES]
+            lines.append(f"| {said}, {way} | | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

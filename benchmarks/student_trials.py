@@ -1,11 +1,8 @@
-"""What was tried for residuals: images changed so that they grow, and answers that show the best class only."""
+"""What was tried for residuals: images changed so that they grow."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -16,29 +13,9 @@ from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, silent
 from ownmark.schemes.residual import Residual, Told
 from ownmark.scoring.readings import Reading
-from ownmark.suspects.local import Local
-from ownmark.suspects.wrappers.wrapped import Hardened
 
 CHANGE = Descent(0.02, steps=15, step=0.2)
 LITTLE = 1e-8  # below which a probability has no slope under the root
-
-
-@dataclass(frozen=True)
-class BestOnly:
-    """The probability of the most likely class; the others share the rest evenly."""
-
-    leaves: ClassVar[frozenset[Reading]] = frozenset({Reading.PROBABILITY, Reading.LABEL})
-
-    def harden(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        rows, best = np.arange(len(shares)), shares.argmax(axis=1)
-        found = np.repeat((1 - shares[rows, best][:, None]) / (shares.shape[1] - 1), shares.shape[1], axis=1)
-        found[rows, best] = shares[rows, best]
-        return found
-
-
-def best_only(asked: Mapping[str, Local]) -> dict[str, Hardened]:
-    """The same suspects, who show the best class and its probability."""
-    return {name: Hardened(one, BestOnly()) for name, one in asked.items()}
 
 
 def optimised(model: nn.Module, owner: Owner, samples: int) -> Claim:

@@ -41,7 +41,11 @@ COPIES: dict[str, Attack] = {
     "prune_filters_7": PruneFilters(0.4375, epochs=2),
 }
 THEFTS: dict[str, Attack] = {"wrk": WRK(), "knockoff_soft": Knockoff(FOREIGN, epochs=15, rate=0.05)}
-OTHERS = {"half_width": "ownmark:ResNet18(width=8, last_stride=1)"}
+OTHERS = {
+    "half_width": "ownmark:ResNet18(width=8, last_stride=1)",
+    "mobilenet": "small_networks:mobilenet",
+    "vit": "small_networks:vit",
+}
 SURROGATES: tuple[Attack, ...] = (Finetune(epochs=3, rate=0.02), Retrain(Layers.LAST, epochs=3, rate=0.05), Prune(0.4))
 TARGET = Fresh(SETTING, 0)
 SEEDS = {"reference": range(1, 4), "innocent": range(100, 102), "elsewhere": range(200, 202)}

@@ -4,7 +4,7 @@ Writes `students.json`. `auc` is over the students and copies named, against all
 images, of other architectures. Trains missing models (`student_zoo.py`, three quarters of an hour on one core); interrupted runs
 resume. `references_half_epochs`: with cheaper references; `judge`: on images that the claimant did not choose, among a judge's
 references; `traces`: saliency maps, masked pairs and residuals, alone and as one claim; `detect`: the share of a claim's images
-for which a thief's detectors ring, and of ordinary images beside them.
+for which a thief's detectors ring, of ordinary images beside them, and half the 95 % interval of the former (`_reach`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,21 +26,23 @@ from ownmark.querying.transcript import FOR_RESIDUALS
 from ownmark.schemes.residual import Residual
 from ownmark.schemes.traces import Traces
 from ownmark.scoring.matches.crossed_residual import crossed, features
-from ownmark.scoring.readings import Floats, Reading
+from ownmark.scoring.readings import Floats, Reading, shown_as
 from ownmark.suspects.local import Local
 from ownmark.training import predict
 from ownmark.verdicts.verify import answered, verify
 from record import record
-from student_trials import best_only, optimised
+from student_trials import optimised
 from zoo import ZOO, measured
 
 QUERIES = {"mine": (50, 150, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
 LOOKED_AT = 2000  # of the owner's images, from which a claim chooses
-TESTS = {Reading.PROBABILITY: "black_box", Reading.LABEL: "label"}
+TESTS = {Reading.PROBABILITY: "black_box", Reading.BEST: "best", Reading.LABEL: "label"}
 SAME = ("reference_0", "reference_1", "reference_2", "innocent_0", "innocent_1")  # independent models of the same images
 ROTATIONS = (0, 2, 4)  # which three of them in turn are the references; the other two are innocents
 INDEPENDENT = ("innocent", "elsewhere", "reference")
 DRAWS = 20  # of a judge's images
+LESS = 0.03  # accuracy that a copy may lose and still be as good as the model
+ORDINARY, FEWEST = 500, 150  # images shown to detectors: ordinary ones, and those of a claim on residuals
 NORMAL = 500  # of a thief's images, for detectors
 DETECTORS: Mapping[str, Detector] = {
     "feature_squeezing": FeatureSqueezing(),
@@ -66,12 +68,11 @@ def main() -> None:
             )
     halves = tuple(name for name in models if name.startswith("half_epochs"))
     figures |= summed("references_half_epochs", [once("half epochs", partial(asked, models, halves, 150, training=True))])
-    best = partial(asked, models, samples=150, training=True, whole=False)
-    figures |= summed("best_only", [once(f"best only {start}", partial(best, trio(start))) for start in ROTATIONS])
     figures |= prefixed("optimised", once("optimised", partial(tried, models, trio(0))))
     figures |= prefixed("judge", once("judge", partial(judged, models)))
     figures |= summed("traces", [once(f"traces {start}", partial(traced, models, trio(start))) for start in ROTATIONS])
-    figures |= prefixed("detect", once("detect", partial(noticed, models, trio(0))))
+    figures |= prefixed("detect", once("detect", partial(noticed, models)))
+    figures |= as_good(figures)
     setting = (
         f"HAM10000 at {zoo.SIZE}x{zoo.SIZE}, {zoo.NETWORK}, {zoo.TRAINING}: far smaller than the recipe skin; one target, "
         f"three surrogates, {LOOKED_AT} of the owner's images to choose from, {len(ROTATIONS)} repeats with other references; "
@@ -89,6 +90,17 @@ def measured_on(models: Models, what: str, measure: Callable[[], Mapping[str, fl
     return measured(f"students, {what}, of {sha256(every.encode()).hexdigest()}", measure)
 
 
+def as_good(figures: Mapping[str, float]) -> dict[str, float]:
+    """`auc_as_good`: over the copies that are less accurate than the model by at most `LESS`, the mean of their own areas."""
+    least = figures["accuracy.target"] - LESS
+    areas: dict[str, list[float]] = {}
+    for name, value in figures.items():
+        test, found, copy = name.partition(".auc.")
+        if found and figures.get(f"accuracy.{copy}", 0.0) >= least:
+            areas.setdefault(f"{test}.auc_as_good", []).append(value)
+    return {name: float(np.mean(values)) for name, values in areas.items()}
+
+
 def prefixed(start: str, figures: Mapping[str, float]) -> dict[str, float]:
     return {f"{start}.{name}": value for name, value in figures.items()}
 
@@ -104,15 +116,11 @@ def trio(start: int) -> tuple[str, ...]:
     return tuple(SAME[(start + step) % len(SAME)] for step in range(3))
 
 
-def asked(models: Models, references: tuple[str, ...], samples: int, *, training: bool, whole: bool = True) -> dict[str, float]:
-    """What a claim with these references finds in every model that has no part in it; and what is doubted.
-
-    Not `whole`: where suspects show the best class and its probability only.
-    """
+def asked(models: Models, references: tuple[str, ...], samples: int, *, training: bool) -> dict[str, float]:
+    """What a claim with these references finds in every model that has no part in it; and what is doubted."""
     made = Residual(samples).protect(models["target"], owner_of(models, references, training=training), seeded())
-    every = suspects(models, references)
     doubts = {f"doubted.{doubt.kind}": doubt.figure for doubt in made.doubts}
-    return doubts | told(made.claim, every if whole else best_only(every))
+    return doubts | told(made.claim, suspects(models, references))
 
 
 def tried(models: Models, references: tuple[str, ...]) -> dict[str, float]:
@@ -178,8 +186,7 @@ def judged(models: Models) -> dict[str, float]:
 
 
 def _features(answers: Floats, reading: Reading) -> Floats:
-    shown = answers.argmax(axis=1) if reading is Reading.LABEL else answers
-    return features(reading, shown, answers.shape[1])
+    return features(reading, shown_as(reading, answers), answers.shape[1])
 
 
 def _among(target: Floats, suspect: Floats, others: Floats) -> tuple[float, list[float]]:
@@ -189,23 +196,29 @@ def _among(target: Floats, suspect: Floats, others: Floats) -> tuple[float, list
     return crossed(target, suspect, others) or 0.0, theirs
 
 
-def noticed(models: Models, references: tuple[str, ...]) -> dict[str, float]:
-    """How often a thief's detectors ring for a claim's images, and for as many ordinary images of the owner's."""
-    thief, mine, traces = zoo.images(training=False), zoo.images(training=True), both(models, references)
+def noticed(models: Models) -> dict[str, float]:
+    """How often a thief's detectors ring for the images of claims, and for as many ordinary images of the owner's."""
+    thief, mine = zoo.images(training=False), zoo.images(training=True)
     normal = thief.take(np.linspace(0, len(thief) - 1, NORMAL).astype(int))
-    rng, found = np.random.default_rng(SEED), dict[str, float]()
-    pairs = next(test.samples for test in traces.tests if test.reading is Reading.SALIENCY)
-    streams = {
-        "saliency": traces.images[pairs].reshape(-1, *traces.images.shape[2:]),
-        "residual": traces.images[pairs.stop :].reshape(-1, *traces.images.shape[2:]),
-        "traces": traces.images.reshape(-1, *traces.images.shape[2:]),
-        "ordinary": mine.pixels[rng.choice(len(mine), 1000, replace=False)],
-    }
-    for name, detector in DETECTORS.items():
-        alarm = detector.fit(models["target"], normal, seeded(), silent)
-        for stream, images in streams.items():
-            found[f"{name}.{stream}"] = float((alarm.score(images) > alarm.threshold()).mean())
-    return found
+    alarms = {name: one.fit(models["target"], normal, seeded(), silent) for name, one in DETECTORS.items()}
+    rings: dict[str, list[float]] = {}
+    for start in ROTATIONS:
+        traces, rng = both(models, trio(start)), np.random.default_rng(SEED + start)
+        pairs = next(test.samples for test in traces.tests if test.reading is Reading.SALIENCY)
+        streams = {
+            "saliency": traces.images[pairs].reshape(-1, *traces.images.shape[2:]),
+            "residual": traces.images[pairs.stop :].reshape(-1, *traces.images.shape[2:]),
+            "traces": traces.images.reshape(-1, *traces.images.shape[2:]),
+            "ordinary": mine.pixels[rng.choice(len(mine), ORDINARY, replace=False)],
+        }
+        for name, alarm in alarms.items():
+            for stream, images in streams.items():
+                rung = float((alarm.score(images) > alarm.threshold()).mean())
+                rings.setdefault(f"{name}.{stream}", []).append(rung)
+    asked = len(ROTATIONS) * FEWEST
+    means = {name: float(np.mean(found)) for name, found in rings.items()}
+    reach = {f"{name}_reach": 1.96 * float(np.sqrt(value * (1 - value) / asked)) for name, value in means.items()}
+    return means | {name: value for name, value in reach.items() if ".residual" in name}
 
 
 def summed(start: str, repeats: Sequence[Mapping[str, float]]) -> dict[str, float]:

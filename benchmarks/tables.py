@@ -359,6 +359,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "network-speed": network_tables.speed,
     "protect-speed": speed,
     "residual-zero": residual_tables.zero,
+    "inconspicuous": residual_tables.inconspicuous,
     "sequential": sequential,
     "residual-forger": residual_tables.forgeries,
     "students": residual_tables.students,

@@ -61,6 +61,24 @@ def test_a_scheme_that_needs_more_references_gets_the_further_ones_and_no_other_
     assert (seeds["saliency"], seeds["residual"], seeds["partitioned"]) == ([1], [1, 2, 3], [])
 
 
+def test_strangers_are_negatives_of_other_images_or_of_another_network(tmp_path: Path) -> None:
+    more = """strangers:
+      far: {{seeds: 200..201, held_out: true}}
+      wide: {{seeds: [210], network: "ownmark:ResNet18(width=8)"}}
+    negatives"""
+    asked = grid(tmp_path, RECIPE.replace("negatives", more)).picked(("saliency",), ("prune",))
+    found = {one.suspect: one for one in asked.trials() if one.role is Role.NEGATIVE}
+    assert {name: one.stranger for name, one in found.items()} == {
+        "negative_100": False,
+        "negative_101": False,
+        "far_200": True,
+        "far_201": True,
+        "wide_210": True,
+    }
+    assert not found["far_200"].model.setting.pictures.training
+    assert found["wide_210"].model.setting.network == "ownmark:ResNet18(width=8)"
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -1,8 +1,10 @@
 """A bench makes what is needed in order, nothing twice, and one failure stops only what hangs on it."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,13 +12,15 @@ import torch
 from benches import RECIPE, grid, outcomes, records
 from deadly import Deadly
 
+import cpu_scale
+from ownmark.bench.artifacts import Making
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.pool import pool as pool_of
-from ownmark.bench.executors.worker import Here, Workplace
+from ownmark.bench.executors.worker import Done, Here, Workplace
 from ownmark.bench.nnw import Rate, evaluated
-from ownmark.bench.running import State, run
+from ownmark.bench.running import UNFINISHED, Plan, State, run
 from ownmark.bench.store import Store
-from ownmark.bench.trial import Outcome, Role
+from ownmark.bench.trial import Outcome, Role, Trial
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError, UsageError
 from ownmark.statistics.p_values import clopper_pearson
@@ -127,6 +131,54 @@ def test_a_kept_model_answers_as_the_one_that_was_trained(made: tuple[Path, list
     trial = found[0].trial
     score = float((predict(zoo.model(trial.model), images).argmax(1).numpy() == images.labels).mean())
     assert score == found[0].worth[1]
+
+
+@dataclass(frozen=True)
+class Late:
+    """A pool whose time is over once the first trial is made."""
+
+    place: Workplace
+    ends: list[float]
+    workers: ClassVar[int] = 1
+    next: list[Making] = field(default_factory=list)
+
+    def start(self, making: Making) -> None:
+        self.next.append(making)
+
+    def wait(self, seconds: float | None = None) -> list[Done]:
+        assert seconds is None or seconds > 0
+        making = self.next.pop(0)
+        if isinstance(making, Trial):
+            self.ends.append(0.0)
+        return [self.place.work(making)]
+
+
+def test_what_is_planned_first_is_made_first_and_what_is_late_is_an_outcome_that_says_so(tmp_path: Path) -> None:
+    place, ends = Workplace(tmp_path / "store"), [monotonic() + 600]
+    trials = grid(tmp_path).picked(("saliency",), ("prune",)).trials()
+    plan = Plan(lambda trial: int(trial.suspect != "negative_101"), lambda: ends[-1])
+    found = run(trials, place.zoo, Late(place, ends), plan=plan)
+    finished = [one.trial for one in found if one.error is None]
+    assert [one.suspect for one in finished] == ["negative_101"]
+    assert {one.error for one in found if one.trial not in finished} == {UNFINISHED}
+
+
+def test_a_benchmark_that_ends_in_time_leaves_out_repeats_and_further_rows_that_are_not_whole(tmp_path: Path) -> None:
+    text = RECIPE.replace("    thief_share", "    further:\n      noise: Noise()\n      permute: Permute()\n    thief_share")
+    trials = grid(tmp_path, text).picked(("saliency",), ()).trials()
+    late = {("permute", 11), ("prune", 12)}
+    found = [Outcome(one, error=UNFINISHED if (one.suspect, one.repeat) in late else None) for one in trials]
+    whole = cpu_scale.complete(found)
+    assert {one.trial.repeat for one in whole} == {11}, "a copy that is counted is missing in the other"
+    assert {one.trial.suspect for one in whole} == {one.suspect for one in trials} - {"permute"}
+    assert cpu_scale.left_out(found, whole) == "saliency 12; permute"
+
+
+def test_a_student_of_another_architecture_is_kept_with_its_own_network(tmp_path: Path) -> None:
+    network = "ownmark:ResNet18(width=2, stem='cifar')"
+    text = RECIPE.replace("prune: Prune(0.3)", f'student: Distill(epochs=1, student="{network}")')
+    found = outcomes(grid(tmp_path, text).picked(("saliency",), ("student",)), tmp_path / "store")
+    assert [one.error for one in found if one.error is not None] == []
 
 
 def test_a_failed_attack_is_told_and_stops_nothing_else(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from ownmark.bench.ablations import Point, ablations
+from ownmark.bench.artifacts import Fresh
 from ownmark.bench.figures.curves import pictures
 from ownmark.bench.results import Results
 from ownmark.bench.tables import figures, scores, snake, summary, tables
@@ -96,6 +97,18 @@ def test_the_figures_are_means_and_spreads_over_the_repeats(found: list[Outcome]
     assert told["failed"] == 0
 
 
+def test_independent_models_of_other_images_count_and_the_figures_without_them_stand_beside(found: list[Outcome]) -> None:
+    strange = []
+    for trial in (one.trial for one in found if one.trial.suspect == "negative_100"):
+        other = Fresh(replace(trial.model.setting, network="another"), 100)
+        strange.append(outcome(replace(trial, suspect="far", model=other), 1.0))
+    told = figures([*found, *strange])
+    assert told["saliency.black_box.auc"] == pytest.approx(2 / 3)
+    assert told["saliency.black_box.best_r_and_u"] == pytest.approx(2 / 3)
+    assert told["saliency.black_box.auc_alike"] == told["saliency.black_box.best_r_and_u_alike"] == 1
+    assert "saliency.black_box.auc_alike" not in figures(found)
+
+
 def test_a_graded_test_has_the_area_of_its_residuals_and_that_of_its_mapped_scores(found: list[Outcome]) -> None:
     match = CrossedResidual(0.2, 0.05)
     graded = []
@@ -129,6 +142,10 @@ def test_a_further_theft_is_scored_and_not_counted(found: list[Outcome]) -> None
     assert added == {
         "saliency.black_box.score.hard": 0,
         "saliency.black_box.score.hard_std": 0,
+        "saliency.black_box.auc.hard": 0,
+        "saliency.black_box.auc.hard_std": 0,
+        "saliency.black_box.auc_further": 0.75,
+        "saliency.black_box.auc_further_std": 0,
         "saliency.accuracy.hard": 0.75,
     }
     assert {name: told[name] for name in plain} == plain

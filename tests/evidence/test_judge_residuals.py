@@ -21,7 +21,7 @@ from ownmark.schemes.residual import Told
 from ownmark.scoring.matches import BestOf, CrossedResidual, scored
 from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.null_models import Innocents
-from ownmark.scoring.readings import Answers, Floats, Reading
+from ownmark.scoring.readings import Answers, Floats, Reading, best_only
 from ownmark.suspects.wrappers.wrapped import BitDepth
 from ownmark.tasks import Classification
 from ownmark.verdicts.verify import findings, resting
@@ -55,7 +55,8 @@ class Classifier:
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         shares = self.shares(images)
-        return {one: shares if one is Reading.PROBABILITY else shares.argmax(axis=1) for one in question.readings}
+        told = {Reading.PROBABILITY: shares, Reading.BEST: best_only(shares), Reading.LABEL: shares.argmax(axis=1)}
+        return {one: told[one] for one in question.readings}
 
 
 def pixels(number: int, count: int) -> Pixels:
@@ -188,22 +189,24 @@ def shown_p(told: str) -> float:
     return float(told.split("p = ")[1].split(maxsplit=1)[0])
 
 
-def by_labels(claim: Claim, suspect: Classifier) -> Ruling:
-    labelled = replace(claim, tests=both_readings(claim).tests[1:])
-    return ruled(genuine(handed(labelled, None)), told_by(labelled, suspect))
+def by_one(claim: Claim, suspect: Classifier, reading: Reading = Reading.LABEL, access: str = "labels") -> Ruling:
+    only = replace(claim, tests=both_readings(claim, reading).tests[1:])
+    return ruled(genuine(handed(only, None, access)), told_by(only, suspect))
 
 
-def test_labels_alone_are_judged_by_the_labels_of_everybody(claim: Claim) -> None:
-    passed, told = step(by_labels(claim, COPY), "J7 other images")
+@pytest.mark.parametrize(("reading", "access"), [(Reading.LABEL, "labels"), (Reading.BEST, "best")])
+def test_labels_and_the_best_class_alone_are_judged_by_those_of_everybody(claim: Claim, reading: Reading, access: str) -> None:
+    suspect = replace(COPY, reveals=frozenset({reading, Reading.LABEL}))
+    passed, told = step(by_one(claim, suspect, reading, access), "J7 other images")
     assert passed is not None
     assert "residual on 300 images of the judge's" in told
 
 
-def both_readings(claim: Claim) -> Claim:
-    """Residuals by probabilities and by labels: two ways of asking."""
+def both_readings(claim: Claim, reading: Reading = Reading.LABEL) -> Claim:
+    """Residuals by probabilities and by another reading: two ways of asking."""
     (test,) = claim.tests
-    found = replace(test.match, reading=Reading.LABEL)  # type: ignore[type-var]
-    return replace(claim, tests=(test, replace(test, reading=Reading.LABEL, match=found)))
+    found = replace(test.match, reading=reading)  # type: ignore[type-var]
+    return replace(claim, tests=(test, replace(test, reading=reading, match=found)))
 
 
 def test_the_judges_own_residual_pays_for_the_ways_of_asking_too(claim: Claim) -> None:
@@ -224,7 +227,7 @@ def test_of_two_residuals_in_the_best_of_tests_the_judge_takes_the_less_favourab
     session = told_by(found.part, weak)
     both, parts = ruled(found, session), findings(found.part, session.suspect.replayed())
     assert resting(found.part, both.finding, parts)[0].test.reading is Reading.PROBABILITY
-    plain, labelled, taken = (step(one, "J7 other images")[1] for one in (judged(claim, weak), by_labels(claim, weak), both))
+    plain, labelled, taken = (step(one, "J7 other images")[1] for one in (judged(claim, weak), by_one(claim, weak), both))
     assert shown_p(plain) < shown_p(labelled)
     assert taken == labelled
 

@@ -1,6 +1,8 @@
 """The residual of independent models is 0 on average, of the model 1, of its students in between; the images stay as they are."""
 
+from dataclasses import dataclass, replace
 from itertools import permutations
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +13,16 @@ from kin import owner_of, shaken
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
-from ownmark.protocols import Owner
+from ownmark.protocols import Owner, Question
 from ownmark.querying.answering import Hiding
 from ownmark.schemes.residual import APART, Residual, Told
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import crossed
-from ownmark.scoring.readings import Reading
+from ownmark.scoring.readings import Answers, Reading, best_only, shown_as
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, Regression, Similarity
-from ownmark.verdicts.verify import verify
+from ownmark.verdicts.verify import findings, verify
+from ownmark.verdicts.ways import Way, way
 
 Floats = npt.NDArray[np.float64]
 COUNT, REFERENCES, WORLDS = 1000, 3, 40
@@ -47,11 +50,11 @@ def residual(told: Told, rows: list[npt.NDArray[np.int64]], answers: Floats, rea
     chosen = np.concatenate(rows)
     test = told.at(chosen).test(reading, [len(part) for part in rows], 0.5)
     assert test is not None
-    seen = answers[chosen].argmax(axis=1) if reading is Reading.LABEL else answers[chosen]
+    seen = shown_as(reading, answers[chosen])
     return float(test.match.values(seen[:, None], test.expected).mean())
 
 
-@pytest.mark.parametrize("reading", [Reading.PROBABILITY, Reading.LABEL])
+@pytest.mark.parametrize("reading", [Reading.PROBABILITY, Reading.BEST, Reading.LABEL])
 def test_innocents_are_0_on_average_on_the_chosen_images_and_students_are_apart(reading: Reading) -> None:
     """Each world has references of its own: those of one claim lean its zero to one side."""
     innocents, students, rng = [], [], np.random.default_rng(1)
@@ -129,7 +132,8 @@ def test_a_claim_asks_about_unchanged_images_and_holds_on_the_model_and_its_copy
     protected = Residual(samples=20).protect(model, owner, seed(0))
     claim = Claim.from_bytes(protected.claim.to_bytes())
     assert protected.model is model
-    assert claim.readings == (Reading.PROBABILITY,), "the labels of an untrained model do not tell"
+    assert claim.readings[0] is Reading.PROBABILITY
+    assert all(test.target_score >= 0.5 for test in claim.tests)
     known = {one.tobytes() for one in images.pixels}
     assert claim.images.shape == (20, 1, 16, 16, 3)
     assert all(one.tobytes() in known for one in claim.images)
@@ -138,6 +142,36 @@ def test_a_claim_asks_about_unchanged_images_and_holds_on_the_model_and_its_copy
     assert own.deciding.score == pytest.approx(claim.tests[0].target_score)
     assert own.deciding.score > 0.95
     assert copy.deciding.score > 0.8
+
+
+@dataclass(frozen=True)
+class BestShown:
+    """A suspect that shows its best class with its probability."""
+
+    suspect: Local
+    reveals: ClassVar[frozenset[Reading]] = frozenset({Reading.LABEL, Reading.BEST})
+    name: ClassVar[str] = "an API"
+    digest: ClassVar[str] = ""
+
+    def read(self, images: npt.NDArray[np.uint8], question: Question) -> Answers:
+        plain = replace(question, readings=frozenset({Reading.PROBABILITY, Reading.LABEL}))
+        found = self.suspect.read(images, plain)
+        return {Reading.LABEL: found[Reading.LABEL], Reading.BEST: best_only(found[Reading.PROBABILITY])}
+
+
+def test_a_suspect_that_shows_its_best_class_with_its_probability_is_asked_for_that_and_others_are_too() -> None:
+    images, model = pictures(60), tiny(0)
+    owner = Owner(images, (shaken(model),), owner_of(images).references)
+    claim = Residual(samples=20, least=0.0).protect(model, owner, seed(0)).claim
+    (best,) = (test for test in claim.tests if test.reading is Reading.BEST)
+    for suspect in (Local(model), Local(shaken(model)), Local(tiny(9))):
+        shown = findings(claim, BestShown(suspect))[0]
+        (other,) = (one for one in findings(claim, suspect) if one.test is best)
+        assert (shown.test, way(shown.test)) == (best, Way.BEST)
+        assert shown.score == pytest.approx(other.score)
+    own = findings(claim, BestShown(Local(model)))[0]
+    assert own.score == pytest.approx(best.target_score)
+    assert own.score > 0.95
 
 
 @pytest.mark.parametrize("task", [Regression(unit=10.0), Similarity()])

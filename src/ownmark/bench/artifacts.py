@@ -7,7 +7,7 @@ share its copies, while a watermarked model has its own copies.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -155,7 +155,9 @@ class Copied:
 
     @property
     def setting(self) -> Setting:
-        return self.stolen.setting
+        """The stolen model's; a student of another architecture has its own network."""
+        network = str(getattr(self.attack, "student", ""))
+        return replace(self.stolen.setting, network=network) if network else self.stolen.setting
 
     @property
     def needs(self) -> tuple[Making, ...]:

@@ -69,11 +69,19 @@ class Grid:
             for called, theft in ((called, theft) for called, theft in thefts.items() if called not in skipped):
                 copy = self.copy(published, theft)
                 yield Trial(name, called, repeat.claim, role, claim, copy, test, published, theft.behind, guard)
-        for seed in self.scale.negatives:
-            if seed != repeat.target:
-                yield Trial(
-                    name, f"negative_{seed}", repeat.claim, Role.NEGATIVE, claim, Fresh(self.setting, seed), test, noticed=guard
-                )
+        for called, other in self.independent(repeat):
+            yield Trial(name, called, repeat.claim, Role.NEGATIVE, claim, other, test, noticed=guard)
+
+    def independent(self, repeat: Repeat) -> Iterator[tuple[str, Fresh]]:
+        """The names and models of the negatives, those of the target's images and network first."""
+        yield from ((f"negative_{seed}", Fresh(self.setting, seed)) for seed in self.scale.negatives if seed != repeat.target)
+        for called, kind in self.scale.strangers.items():
+            setting = Setting(
+                self.pictures(training=not kind.held_out),
+                kind.network or self.scale.network,
+                kind.training or self.scale.training,
+            )
+            yield from ((f"{called}_{seed}", Fresh(setting, seed)) for seed in kind.seeds)
 
     def pictures(self, *, training: bool) -> Pictures:
         """The training images, or the evaluation images."""

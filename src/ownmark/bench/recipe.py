@@ -69,6 +69,18 @@ class Theft(Part):
         return {"attack": given} if isinstance(given, str) else given
 
 
+class Strangers(Part):
+    """Independent models that differ from the target in more than their seeds: in their network, or in their images.
+
+    `held_out`: trained on the evaluation images, which the target has not seen; their accuracy is then that on their own images.
+    """
+
+    seeds: Seeds
+    network: str = ""
+    training: TrainingText | None = None
+    held_out: bool = False
+
+
 class Repeat(Part):
     """The seeds of one target and of one claim on it."""
 
@@ -81,7 +93,8 @@ class Scale(Part):
 
     `attacks`: the thefts that R and U count; `further`: thefts that are scored, but not counted. `surrogates`, `references`: the
     owner's copies and independent models, for a fingerprint; `more_references`: seeds of further ones, only for schemes that need
-    more than there are; `negatives`: seeds of the independent models that are tested; `innocents`: seeds of those that calibrate.
+    more than there are; `negatives`: seeds of the independent models that are tested, `strangers`: further ones by name, of other
+    images or another network; `innocents`: seeds of those that calibrate.
     Repeats share the zoo. `detectors`: the thief's, by name.
     """
 
@@ -99,6 +112,7 @@ class Scale(Part):
     references: Seeds = ()
     more_references: Seeds = ()
     negatives: Seeds
+    strangers: dict[str, Strangers] = {}
     innocents: Seeds = ()
     repeats: tuple[Repeat, ...]
     detectors: dict[str, DetectorText] = {}

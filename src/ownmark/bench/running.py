@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import count
+from math import inf
 from statistics import fmean
+from time import monotonic
 from typing import Protocol
 
 from ownmark.bench.artifacts import Making
@@ -15,6 +17,7 @@ from ownmark.bench.executors.worker import Done, kind_of, title
 from ownmark.bench.trial import Outcome, Trial
 
 Graph = dict[Making, tuple[Making, ...]]  # every artifact -> its dependencies
+UNFINISHED = "not finished when the bench had to end"
 
 
 class Pool(Protocol):
@@ -27,8 +30,8 @@ class Pool(Protocol):
     def start(self, making: Making) -> None:
         """Starts making it."""
 
-    def wait(self) -> Sequence[Done]:
-        """Waits for and returns finished work, at least one."""
+    def wait(self, seconds: float | None = None) -> Sequence[Done]:
+        """Waits for and returns finished work, at least one unless `seconds` have passed."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,34 @@ def unheard(_: State) -> None:
     """Ignores progress."""
 
 
-def run(trials: Sequence[Trial], zoo: Zoo, pool: Pool, report: Report = unheard) -> list[Outcome]:
+@dataclass(frozen=True)
+class Plan:
+    """In which order a bench works, and how long: trials of a lower stage, and what they need, come first.
+
+    `ends`: tells when it stops, as `time.monotonic` does; what is not finished by then is `UNFINISHED`.
+    """
+
+    stage: Callable[[Trial], int] = lambda _: 0
+    ends: Callable[[], float] = lambda: inf
+
+    @property
+    def seconds(self) -> float | None:
+        """That are left, at least 0; None without an end."""
+        ends = self.ends()
+        return None if ends == inf else max(ends - monotonic(), 0.0)
+
+
+AT_ONCE = Plan()
+
+
+def run(trials: Sequence[Trial], zoo: Zoo, pool: Pool, report: Report = unheard, plan: Plan = AT_ONCE) -> list[Outcome]:
     """The outcomes of all trials in order, with errors for those that could not be made."""
-    course = Course(zoo, trials)
-    while course.look_around():
+    course = Course(zoo, trials, plan)
+    while course.look_around() and plan.seconds != 0:
         while course.waiting and len(course.running) < pool.workers:
             pool.start(course.next())
         report(course.state())
-        for done in pool.wait() if course.running else ():
+        for done in pool.wait(plan.seconds) if course.running else ():
             course.end(done)
     report(course.state())
     return [course.outcome(trial) for trial in trials]
@@ -88,19 +111,23 @@ def run(trials: Sequence[Trial], zoo: Zoo, pool: Pool, report: Report = unheard)
 class Course:
     """State of one running bench: ready, running and finished artifacts."""
 
-    def __init__(self, zoo: Zoo, trials: Sequence[Trial]) -> None:
+    def __init__(self, zoo: Zoo, trials: Sequence[Trial], plan: Plan = AT_ONCE) -> None:
         self.zoo = zoo
         self.weight: Counter[Making] = Counter()  # number of dependent trials
+        self.stage: dict[Making, int] = {}  # the lowest of theirs
         graph: Graph = {}
-        for trial in trials:
-            self.weight.update(_closure(trial, graph))
+        for trial in sorted(trials, key=plan.stage, reverse=True):
+            needed = _closure(trial, graph)
+            self.weight.update(needed)
+            self.stage |= dict.fromkeys(needed, plan.stage(trial))
         self.total = len(graph)
         self.unfinished = Counter(map(kind_of, graph))
         self.sorter = TopologicalSorter(graph)
         self.sorter.prepare()
-        self.waiting: list[tuple[int, int, Making]] = []
+        self.waiting: list[tuple[int, int, int, Making]] = []
         self.running: list[Making] = []
         self.failures: dict[Making, Failure] = {}
+        self.finished: set[Making] = set()
         self.found, self.made, self.arrivals = 0, 0, count()
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
         self.latest: Done | None = None
@@ -113,8 +140,8 @@ class Course:
         return bool(self.waiting or self.running)
 
     def next(self) -> Making:
-        """The ready artifact with the most dependent trials."""
-        making = heapq.heappop(self.waiting)[2]
+        """The ready artifact of the lowest stage, and of these the one with the most dependent trials."""
+        making = heapq.heappop(self.waiting)[-1]
         self.running.append(making)
         return making
 
@@ -130,6 +157,8 @@ class Course:
     def outcome(self, trial: Trial) -> Outcome:
         if trial in self.failures:
             return Outcome(trial, error=self.failures[trial].told(trial))
+        if trial not in self.finished:
+            return Outcome(trial, error=UNFINISHED)
         return Outcome(trial, self.zoo.entry(trial).record)
 
     def state(self) -> State:
@@ -146,7 +175,7 @@ class Course:
             self.found += 1
             self._finished(making, float(self.zoo.entry(making).record["seconds"]))
         else:
-            heapq.heappush(self.waiting, (-self.weight[making], next(self.arrivals), making))
+            heapq.heappush(self.waiting, (self.stage[making], -self.weight[making], next(self.arrivals), making))
 
     def _failed(self, making: Making, failure: Failure) -> None:
         self.failures[making] = failure
@@ -154,6 +183,7 @@ class Course:
         self.sorter.done(making)
 
     def _finished(self, making: Making, seconds: float) -> None:
+        self.finished.add(making)
         self.seconds[kind_of(making)].append(seconds)
         self.unfinished[kind_of(making)] -= 1
         self.sorter.done(making)

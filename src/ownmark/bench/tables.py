@@ -50,18 +50,26 @@ def shown(cell: Cell) -> str:
 
 @dataclass
 class Scores:
-    """The scores of one scheme in one test and repeat; `raw`: before they were mapped, for a graded test."""
+    """The scores of one scheme in one test and repeat; `raw`: before they were mapped, for a graded test.
+
+    `strangers`: names of the negatives of other images or of another network than the target.
+    """
 
     positives: dict[str, float] = field(default_factory=dict)
     further: dict[str, float] = field(default_factory=dict)
     negatives: dict[str, float] = field(default_factory=dict)
     target: float | None = None
     raw: dict[str, float] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
+    mapped: bool = False
 
     def add(self, outcome: Outcome, test: str) -> None:
         score = outcome.scores[test]
+        self.mapped |= test in outcome.mapped
         if test in outcome.raw:
             self.raw[outcome.trial.suspect] = outcome.raw[test]
+        if outcome.trial.stranger:
+            self.strangers.add(outcome.trial.suspect)
         if outcome.trial.role is Role.TARGET:
             self.target = score
         else:
@@ -72,6 +80,11 @@ class Scores:
     def sides(self) -> tuple[Floats, Floats]:
         """(n,) of the positives and (m,) of the negatives."""
         return np.array(list(self.positives.values())), np.array(list(self.negatives.values()))
+
+    @property
+    def alike(self) -> Floats:
+        """(m,) of the negatives of the target's own images and network."""
+        return np.array([score for name, score in self.negatives.items() if name not in self.strangers])
 
     @property
     def raw_sides(self) -> tuple[Floats, Floats]:
@@ -95,7 +108,9 @@ def by_test(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], Repeats]:
 def figures(outcomes: Sequence[Outcome]) -> Figures:
     """`SCHEME.TEST.aruc`, `.aruc_mapped`, `.best_r_and_u`, `.auc`, `.auc.SUSPECT`, `.tpr_at_5`, `.score.SUSPECT`, with `_std`.
 
-    The spread is over the repeats. Then the suspects' accuracies and the number of failed trials.
+    The spread is over the repeats. `.auc_further`: with the further copies counted; `.auc_alike`, `.best_r_and_u_alike`: against
+    the negatives of the target's images and network alone, where there are others. Then the suspects' accuracies and the number
+    of failed trials.
     """
     found: Figures = {"failed": sum(outcome.error is not None for outcome in outcomes)}
     for (scheme, test), repeats in by_test(outcomes).items():
@@ -177,7 +192,13 @@ def areas(repeats: Repeats) -> dict[str, list[float]]:
     if not both:
         return {}
     sides = [one.sides for one in both]
-    mapped = {"aruc_mapped": [aruc(*one) for one in sides]} if all(one.raw for one in both) else {}
+    mapped = {"aruc_mapped": [aruc(*one) for one in sides]} if all(one.mapped for one in both) else {}
+    if any(one.further for one in both):
+        every = [np.array([*one.positives.values(), *one.further.values()]) for one in both]
+        mapped["auc_further"] = [auc(copies, one.sides[1]) for copies, one in zip(every, both, strict=True)]
+    if all(one.strangers and len(one.alike) for one in both):
+        mapped["auc_alike"] = [auc(one.sides[0], one.alike) for one in both]
+        mapped["best_r_and_u_alike"] = [best_robust_and_unique(one.sides[0], one.alike) for one in both]
     return mapped | {
         "aruc": [aruc(*one.raw_sides) for one in both],
         "best_r_and_u": [best_robust_and_unique(*one) for one in sides],
@@ -190,7 +211,7 @@ def _each(repeats: Repeats) -> dict[str, list[float]]:
     """`auc.SUSPECT`: of each copy alone against all independent models."""
     found: dict[str, list[float]] = defaultdict(list)
     for one in repeats:
-        for suspect, score in one.positives.items() if one.negatives else ():
+        for suspect, score in (one.positives | one.further).items() if one.negatives else ():
             found[f"auc.{snake(suspect)}"].append(auc(np.array([score]), one.sides[1]))
     return found
 

@@ -22,7 +22,12 @@ from ownmark.verdicts.verdict import Finding
 from ownmark.verdicts.verify import verify
 from ownmark.verdicts.ways import strongest
 
-TESTS = {Reading.SALIENCY: "white_box", Reading.LABEL: "label", Reading.EMBEDDING: "embedding"}  # the others: black-box
+TESTS = {  # the others: black-box
+    Reading.SALIENCY: "white_box",
+    Reading.BEST: "best",
+    Reading.LABEL: "label",
+    Reading.EMBEDDING: "embedding",
+}
 VERSION = 2  # of the stored outcome
 Wrapper = Transform | Hardening
 
@@ -63,6 +68,12 @@ class Trial:
         models = (self.model,) if self.before is None else (self.model, self.before)
         noticed = () if self.noticed is None else (self.noticed,)
         return (self.claim, *(Measured(model, self.images) for model in models), *noticed)
+
+    @property
+    def stranger(self) -> bool:
+        """Whether it is an independent model of other images or of another network than the target."""
+        claimed = self.claim.claimed if isinstance(self.claim, Calibrated) else self.claim
+        return self.role is Role.NEGATIVE and self.model.setting != claimed.setting
 
     def specification(self, zoo: Cache) -> Specification:
         """The specification without names, so that recipes share equal trials."""
@@ -129,6 +140,11 @@ class Outcome:
         readings = self.facts.get("readings", {}).items()
         graded = {test: found["values"] for test, found in readings if found["values"] and _is_graded(found)}
         return {test: float(np.clip(np.mean(values), 0, 1)) for test, values in graded.items()}
+
+    @property
+    def mapped(self) -> set[str]:
+        """The tests whose score is mapped by what the claim fixes, those of the best of several tests included."""
+        return {test for test, found in self.facts.get("readings", {}).items() if _is_graded(found)}
 
     @property
     def open_tests(self) -> list[str]:

@@ -63,7 +63,8 @@ Way = Annotated[
     str | None,
     typer.Option(
         metavar="WAY",
-        help="The way of asking that counts: weights, probabilities, labels or answers. Without it p is corrected for every way.",
+        help="The way of asking that counts: weights, probabilities, best (the best class with its probability), labels or "
+        "answers. Without it p is corrected for every way.",
         show_default=False,
     ),
 ]

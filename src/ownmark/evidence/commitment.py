@@ -13,7 +13,7 @@ PREDICATES = {f"urn:ownmark:sealed-claim:{version}": version for version in rang
 NEW_FIELDS = {"choices", "beacon"}  # new in version 2; a policy's new field is "access"
 STATEMENT_KEYS = frozenset({"_type", "subject", "predicateType", "predicate"})
 LEAST_FAVOURABLE = "least favourable"
-SEALED = (Way.WEIGHTS, Way.PROBABILITIES, Way.LABELS)  # the ways that a judge supports
+SEALED = (Way.WEIGHTS, Way.PROBABILITIES, Way.BEST, Way.LABELS)  # the ways that a judge supports
 CELLS = range(2, 33)  # of the patterns that a judge can remake
 
 

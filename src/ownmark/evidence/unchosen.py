@@ -15,7 +15,7 @@ import numpy as np
 from ownmark.evidence import references
 from ownmark.querying.transcript import DECOYS, Heard, Role, of_role
 from ownmark.scoring.matches import Retaken
-from ownmark.scoring.readings import Floats, Reading
+from ownmark.scoring.readings import WIDER, Floats, Reading, best_only
 from ownmark.statistics.multiplicity import intersection_union
 from ownmark.statistics.p_values import rank_p
 from ownmark.verdicts.verdict import Finding
@@ -52,7 +52,7 @@ def _ranked(everybody: Sequence[Heard], finding: Finding, classes: int) -> Uncho
     match = finding.test.match
     if not isinstance(match, Retaken) or DECOYS not in suspect.given:
         return _missing("ordinary images (--decoys)")
-    if not own or finding.test.reading not in own[0].given.get(DECOYS, {}):
+    if not own or not _tells(own[0], finding.test.reading):
         return _missing("the claimant's own model")
     strata: dict[str, list[list[Heard]]] = {}
     for group in groups:
@@ -75,6 +75,17 @@ def _missing(what: str) -> Unchosen:
     return Unchosen(1.0, 1.0, NEEDED.format(what), taken=False)
 
 
+def _tells(one: Heard, reading: Reading) -> bool:
+    """Whether it answered the decoys in that way, or in one from which that follows."""
+    return bool({reading, WIDER.get(reading, reading)} & set(one.given.get(DECOYS, {})))
+
+
+def _answers(one: Heard, reading: Reading, form: str = DECOYS) -> Floats:
+    """Its answers to the decoys; the best class follows from probabilities, where it told those."""
+    given = one.given[form]
+    return np.asarray(given[reading] if reading in given else best_only(given[Reading.PROBABILITY]))
+
+
 def _residuals(heard: tuple[Heard, Heard, Sequence[Sequence[Heard]]], reading: Reading, taken: Take) -> tuple[float, list[float]]:
     """The suspect's residual among the references, and each reference's among the suspect and the other ones.
 
@@ -82,12 +93,12 @@ def _residuals(heard: tuple[Heard, Heard, Sequence[Sequence[Heard]]], reading: R
     members' residuals, as they are and behind each front, and its first member stands for it among the others.
     """
     own, suspect, others = heard
-    target, mine = (one.given[DECOYS][reading] for one in (own, suspect))
-    plain = np.stack([group[0].given[DECOYS][reading] for group in others])
+    target, mine = (_answers(one, reading) for one in (own, suspect))
+    plain = np.stack([_answers(group[0], reading) for group in others])
     found = []
     for place, group in enumerate(others):
         rest = np.concatenate([mine[None], np.delete(plain, place, axis=0)])
-        given = [one.given[form][reading] for one in group for form in one.given if form.startswith(DECOYS)]
+        given = [_answers(one, reading, form) for one in group for form in one.given if form.startswith(DECOYS)]
         seen = [taken(target, answers, rest) for answers in given]
         found.append(max(1.0 if value is None else value for value in seen))
     residual = taken(target, mine, plain)

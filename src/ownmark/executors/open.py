@@ -24,8 +24,8 @@ class Executor(Protocol[Job_contra, Done_co]):
     def start(self, job: Job_contra) -> None:
         """Starts it."""
 
-    def wait(self) -> Sequence[Done_co]:
-        """Waits for and returns finished work, at least one."""
+    def wait(self, seconds: float | None = None) -> Sequence[Done_co]:
+        """Waits for and returns finished work, at least one unless `seconds` have passed."""
 
 
 @contextmanager

@@ -31,14 +31,16 @@ class Processes(Generic[Job, Done]):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        self._pool.shutdown(wait=kind is None, kill_workers=kind is not None)
+        """Work that nobody waits for ends at once."""
+        left = kind is not None or bool(self._running)
+        self._pool.shutdown(wait=not left, kill_workers=left)
 
     def start(self, job: Job) -> None:
         self._running[self._pool.submit(self._work, job)] = job
 
-    def wait(self) -> list[Done]:
+    def wait(self, seconds: float | None = None) -> list[Done]:
         """Finished work; if a process died, all running work counts as failed, since its share is unknown."""
-        ended = wait(self._running, return_when=FIRST_COMPLETED).done
+        ended = wait(self._running, seconds, return_when=FIRST_COMPLETED).done
         if any(future.exception() is not None for future in ended):
             ended = wait(self._running).done
             self._pool.shutdown(wait=False, kill_workers=True)

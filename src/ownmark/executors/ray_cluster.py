@@ -48,9 +48,9 @@ class Cluster(Generic[Job, Done]):
     def start(self, job: Job) -> None:
         self._running[self._do.remote(self._work, job)] = job
 
-    def wait(self) -> list[Done]:
+    def wait(self, seconds: float | None = None) -> list[Done]:
         """Finished work; the work of a dead machine counts as failed."""
-        ended, _ = ray.wait(list(self._running))
+        ended, _ = ray.wait(list(self._running), timeout=seconds)
         return [self._answer(reference, self._running.pop(reference)) for reference in ended]
 
     def _answer(self, reference: "ray.ObjectRef[Done]", job: Job) -> Done:

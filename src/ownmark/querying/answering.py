@@ -108,10 +108,12 @@ def _any_number(_: Floats, __: int) -> None:
     """Any finite number is valid."""
 
 
-DIMENSIONS = dict.fromkeys((*NUMBERS, Reading.LABEL), 1) | {Reading.PROBABILITY: 2, Reading.EMBEDDING: 2, Reading.SALIENCY: 3}
+ROWS = (Reading.PROBABILITY, Reading.BEST, Reading.EMBEDDING)
+DIMENSIONS = dict.fromkeys((*NUMBERS, Reading.LABEL), 1) | dict.fromkeys(ROWS, 2) | {Reading.SALIENCY: 3}
 CHECKS = dict.fromkeys(NUMBERS, _any_number) | {
     Reading.LABEL: _check_labels,
     Reading.PROBABILITY: _check_probabilities,
+    Reading.BEST: _check_probabilities,
     Reading.EMBEDDING: _check_embeddings,
     Reading.SCORE: _check_scores,
     Reading.SALIENCY: _check_maps,

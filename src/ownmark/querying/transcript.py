@@ -17,14 +17,14 @@ from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of
 from ownmark.querying.control_twins import controls_of
 from ownmark.scoring.matches import Retaken
-from ownmark.scoring.readings import Answers, Bools, Labels, Reading
+from ownmark.scoring.readings import Answers, Bools, Labels, Reading, source
 
 PROBES, AGAIN = 10, 2  # images that are asked about repeatedly, and the number of repeats
 PROBABILITIES = 2  # dimensions
 AS_SEALED = "as sealed"  # the triggers as they stand in the claim
 TWINS = "control twins"  # not triggers, but as similar to them as the masked twins
 DECOYS = "decoys"  # answers to these, where a test is about residuals; through a front "decoys, FRONT"
-TOLD = frozenset({Reading.PROBABILITY, Reading.LABEL})  # that can be asked about decoys
+TOLD = frozenset({Reading.PROBABILITY, Reading.BEST, Reading.LABEL})  # that can be asked about decoys
 FOR_RESIDUALS = 300  # decoys, if there are as many: on fewer images a student's residual hardly tells
 KEYS = frozenset({"role", "stratum", "name", "digest", "given", "answered", "decoys", "repeats", "ledger"})
 ARRAY_KEYS = frozenset({"dtype", "shape", "data"})
@@ -271,7 +271,7 @@ def _twins(part: Claim) -> tuple[Pixels, Labels]:
 
 
 def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
-    wanted = {test.reading for test in part.tests}
+    wanted = {source(test.reading, suspect.reveals) for test in part.tests}
     if Reading.LABEL not in suspect.reveals or not wanted & suspect.reveals:
         shown = ", ".join(sorted(suspect.reveals))
         raise UsageError(f"a judge needs labels and one of {', '.join(sorted(wanted))}; {suspect.name} reveals {shown}")

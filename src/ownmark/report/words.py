@@ -14,6 +14,7 @@ from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 TEST_NAMES = {
     Reading.SALIENCY: "White-box test: where the model looks",
     Reading.PROBABILITY: "Black-box test: how sure the model is",
+    Reading.BEST: "Black-box test: how sure the model is of its best class",
     Reading.LABEL: "Black-box test: the labels that the model returns",
     Reading.VALUE: "Black-box test: the number that the model returns",
     Reading.SIMILARITY: "Black-box test: how similar the model rates two images",
@@ -25,6 +26,7 @@ KINDS = {BestOf: ", the best of several", CrossedResidual: ", by residuals"}  # 
 ACCESS = {
     Reading.SALIENCY: "white box (its weights)",
     Reading.PROBABILITY: "black box (its probabilities)",
+    Reading.BEST: "black box (its best class, with its probability)",
     Reading.LABEL: "black box (its labels)",
     Reading.VALUE: "black box (its numbers)",
     Reading.SIMILARITY: "black box (its similarity of two images)",

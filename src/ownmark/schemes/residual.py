@@ -22,18 +22,20 @@ from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
+from ownmark.schemes._common.steady import steadiest
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import features, shared
-from ownmark.scoring.readings import Expected, Floats, Reading
+from ownmark.scoring.readings import Expected, Floats, Reading, shown_as
 from ownmark.tasks import TASKS, Task, check_served
 from ownmark.training import predict
 
 LEAST = 3  # references: one chooses an image, two others are crossed on it
 POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where each is compared with every other
-SPREADS, SHARE = 3.0, 0.25  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
+STEADY = 0.8  # the share of them that stays: those on which the model's answers move least when an image is squeezed
+SPREADS, SHARE = 2.0, 0.3  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
 APART = 0.3  # the residual of an independent model from which on the references are doubted
 NO_TEST = "ask about more samples, bring more images or more references (--references), or train the model longer"
-STEEP = 5.0  # widths of the map from 0 to there
+STEEP = 8.0  # widths of the map from 0 to there
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Residual:
         needed = self.needed(images.task, count)
         if len(pool) < needed:
             raise UsageError(f"expected at least {needed} images to choose from, got {len(pool)}: ask for fewer samples")
+        pool = pool.take(steadiest(model, pool, max(needed, round(STEADY * len(pool)))))
         told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
         rows, zero = told.chosen(self.samples, views), told.zero
         asked = told.at(np.concatenate(rows))
@@ -119,7 +122,7 @@ class Told:
     def readings(self) -> tuple[Reading, ...]:
         """What a suspect can be asked for, the most telling first."""
         if self.task.discrete:
-            return Reading.PROBABILITY, Reading.LABEL
+            return Reading.PROBABILITY, Reading.BEST, Reading.LABEL
         return (Reading.EMBEDDING, Reading.SIMILARITY) if self.task.compares else (Reading.VALUE,)
 
     def features(self, reading: Reading) -> Floats:
@@ -133,7 +136,7 @@ class Told:
             return np.stack([one.reshape(-1, 1) for one in alike])
         if reading is Reading.VALUE:
             return self.outputs.reshape(*self.outputs.shape[:2], 1)
-        found = self.outputs.argmax(axis=2) if reading is Reading.LABEL else self.outputs
+        found = shown_as(reading, self.outputs)
         return np.stack([features(reading, one, self.outputs.shape[2]) for one in found])
 
     def chosen(self, samples: int, views: int = 1) -> list[Rows]:

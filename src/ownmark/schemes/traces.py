@@ -69,8 +69,8 @@ def joined(pairs: Claim, plain: Claim) -> Claim:
 
 
 def _best(tests: Sequence[Test], count: int) -> list[Test]:
-    """The best of all tests but those of labels, which say less than probabilities; and of these, those without a map."""
-    told = {place: test for place, test in enumerate(tests) if test.reading is not Reading.LABEL}
+    """The best of all tests but those of less than probabilities; and of these, those without a map."""
+    told = {place: test for place, test in enumerate(tests) if test.reading not in {Reading.LABEL, Reading.BEST}}
     blind = {place: test for place, test in told.items() if test.reading is not Reading.SALIENCY}
     found = []
     for parts in (one for one in (told, blind) if len(one) > 1):

@@ -19,7 +19,7 @@ from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question
 from ownmark.querying.answering import Told
 from ownmark.querying.outputs import unfit
-from ownmark.scoring.readings import Answers, Labels, Reading
+from ownmark.scoring.readings import PLAIN, Answers, Labels, Reading
 from ownmark.suspects.answers import Outputs, readings, surely
 
 SOFTENED = (
@@ -47,7 +47,7 @@ class Local:
         batch: int = 64,
     ) -> None:
         self.name, self.digest = name, weights_digest(model)
-        self.reveals = frozenset(Reading)
+        self.reveals = PLAIN
         self._model = plain(frozen(model), output)
         self._doubts: tuple[str, ...] = ()
         self._outputs, self._layer, self._batch = outputs, layer, batch

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import ModelError
 from ownmark.protocols import Question, Suspect
-from ownmark.scoring.readings import Answers, Reading
+from ownmark.scoring.readings import PLAIN, Answers, Reading
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.box_files import BoxProgram
 from ownmark.suspects.onnx_data import MOST_BYTES, names_other_files, whole
@@ -50,7 +50,7 @@ class Onnx:
         data = _standing_alone(Path(path), _bytes(Path(path)), allow_external=allow_external)
         self.name = str(path)
         self.digest = hashlib.sha256(data).hexdigest()
-        self.reveals = frozenset(Reading) - {Reading.SALIENCY}
+        self.reveals = PLAIN - {Reading.SALIENCY}
         session = OnnxSession.of(_session(data, path), scales(data))
         told = None if output or len(session.inputs) != 1 else BoxPorts.of(session.outputs)
         self._program = (

@@ -10,7 +10,7 @@ from ownmark.claims.claim import Preprocess
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError
 from ownmark.protocols import Question
 from ownmark.querying.outputs import used
-from ownmark.scoring.readings import Answers, Reading
+from ownmark.scoring.readings import PLAIN, Answers, Reading
 from ownmark.suspects.answers import Outputs, readings
 from ownmark.suspects.ports import Feed, Session, chosen
 
@@ -38,7 +38,7 @@ class Program:
         batch: int = 64,
     ) -> None:
         self.name, self.digest = name, digest
-        self.reveals = frozenset(Reading) - {Reading.SALIENCY}
+        self.reveals = PLAIN - {Reading.SALIENCY}
         self._session, self._outputs, self._batch = session, outputs, batch
         self._feed = Feed.of(name, session.inputs, preprocess)
         self._output = chosen(name, session.outputs, output)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ownmark import metrics
 from ownmark.scoring.matches import Change, Drop, Match, Turn
-from ownmark.scoring.readings import Answers, Expected, Floats, Reading
+from ownmark.scoring.readings import Answers, Expected, Floats, Reading, best_only
 from ownmark.tasks.base import Array, Labels, Lesson, OfWholeImages, Quality, check_classes
 
 
@@ -18,7 +18,7 @@ class Classification(OfWholeImages):
     """One class of several; F_c is the class's logit for Grad-CAM and its probability for the black-box test."""
 
     views: ClassVar[int] = 2
-    readings: ClassVar[frozenset[Reading]] = frozenset({Reading.LABEL, Reading.PROBABILITY, Reading.SALIENCY})
+    readings: ClassVar[frozenset[Reading]] = frozenset({Reading.LABEL, Reading.BEST, Reading.PROBABILITY, Reading.SALIENCY})
     headline: ClassVar[str] = "accuracy"
     rises: ClassVar[bool] = True
     name: ClassVar[str] = "classification"
@@ -124,8 +124,9 @@ class Classification(OfWholeImages):
     def decoded(self, raw: Floats, pairs: Labels | None, target: Expected) -> Answers:  # noqa: ARG002 - the verb's signature
         return {Reading.PROBABILITY: raw}
 
-    def derived(self, viewed: Answers) -> Answers:  # noqa: ARG002 - the verb's signature
-        return {}
+    def derived(self, viewed: Answers) -> Answers:
+        """BEST, where there are probabilities."""
+        return {Reading.BEST: best_only(viewed[Reading.PROBABILITY])} if Reading.PROBABILITY in viewed else {}
 
     def quality(self, outputs: Labels, labels: Labels) -> Quality:
         found = outputs.argmax(axis=1)

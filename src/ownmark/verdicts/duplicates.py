@@ -8,7 +8,7 @@ from ownmark.scoring.readings import Answers, Floats, Reading
 
 NEAR = 1e-3  # tolerance below which probabilities are equal; for other numbers, as a share of their range
 MANY = 200  # number of images above which equal labels alone indicate the same model
-NUMBERS = (Reading.PROBABILITY, Reading.VALUE, Reading.EMBEDDING, Reading.SIMILARITY, Reading.SCORE)
+NUMBERS = (Reading.PROBABILITY, Reading.BEST, Reading.VALUE, Reading.EMBEDDING, Reading.SIMILARITY, Reading.SCORE)
 
 
 def groups(answers: Sequence[Answers]) -> tuple[tuple[int, ...], ...]:

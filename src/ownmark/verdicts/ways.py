@@ -12,6 +12,7 @@ from enum import StrEnum
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
+from ownmark.scoring import readings
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Finding
 
@@ -21,11 +22,17 @@ class Way(StrEnum):
 
     WEIGHTS = "weights"
     PROBABILITIES = "probabilities"
+    BEST = "best"  # the best class with its probability
     LABELS = "labels"
     ANSWERS = "answers"  # numbers, embeddings or similarities
 
 
-WAYS = {Reading.SALIENCY: Way.WEIGHTS, Reading.PROBABILITY: Way.PROBABILITIES, Reading.LABEL: Way.LABELS}
+WAYS = {
+    Reading.SALIENCY: Way.WEIGHTS,
+    Reading.PROBABILITY: Way.PROBABILITIES,
+    Reading.BEST: Way.BEST,
+    Reading.LABEL: Way.LABELS,
+}
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,8 @@ def way(test: Test) -> Way:
 
 
 def source(reading: Reading, suspect: Suspect) -> Reading:
-    """What to ask for: similarities follow from embeddings, where a suspect reveals only those."""
-    told = reading is not Reading.SIMILARITY or reading in suspect.reveals
-    return reading if told else Reading.EMBEDDING
+    """What to ask a suspect for."""
+    return readings.source(reading, suspect.reveals)
 
 
 def ways(tests: Sequence[Test]) -> tuple[Way, ...]:

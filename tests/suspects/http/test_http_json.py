@@ -152,9 +152,16 @@ def test_normalised_lists_are_normalised_as_the_claim_says(model: nn.Module) -> 
     assert np.allclose(found[Reading.PROBABILITY], wanted[Reading.PROBABILITY], atol=1e-5)
 
 
-def answers_of(text: str, answer: Any, names: tuple[str, ...] = ("a", "b", "c"), *, labels: bool = False) -> Any:
+def answers_of(
+    text: str,
+    answer: Any,
+    names: tuple[str, ...] = ("a", "b", "c"),
+    *,
+    labels: bool = False,
+    reading: Reading = Reading.PROBABILITY,
+) -> Any:
     """What the suspect reads from one answer: the probabilities, or the label."""
-    reading = Reading.LABEL if labels else Reading.PROBABILITY
+    reading = Reading.LABEL if labels else reading
     with serving(lambda _: answer if isinstance(answer, Said) else said(answer)) as server, transport() as carrier:
         suspect = HttpJson(Mapping.read(f'body: "{{{{png}}}}"\n{text}', f"{server.url}/predict"), names, carrier)
         found = suspect.read(pixels()[:1, 0], asked(frozenset({reading}), count=1))
@@ -184,6 +191,18 @@ def test_the_best_few_tell_the_label_and_a_tie_among_them_is_no_match() -> None:
     assert answers_of('top: "[*].s"\nnames: "[*].n"', [{"n": "c", "s": 0.9}], labels=True) == 2
     assert answers_of('top: ""', {"a": 0.5, "b": 0.5}, labels=True) == 1, "the target is class 0"
     assert answers_of('scores: ""', [0.4, 0.4, 0.2], labels=True) == 1, "the target is class 0"
+
+
+def test_the_best_few_tell_the_probability_of_the_best_only_where_they_are_said_to_be_probabilities() -> None:
+    sure = 'top: ""\noutputs: probabilities'
+    assert answers_of(sure, {"c": 0.5, "a": 0.4}, reading=Reading.BEST) == [0.25, 0.25, 0.5]
+    assert answers_of(sure, {"a": 0.5, "b": 0.5}, reading=Reading.BEST) == pytest.approx([1 / 3] * 3)
+    assert answers_of(sure, {"c": 0.5}, labels=True) == 2
+    with pytest.raises(AnswerError, match="contain only label"):
+        answers_of('top: ""', {"c": 0.5, "a": 0.4}, reading=Reading.BEST)
+    for wrong in (4.2, 0.2):
+        with pytest.raises(AnswerError, match="best of 3 classes with a probability of 1/3 to 1, got"):
+            answers_of(sure, {"c": wrong}, reading=Reading.BEST)
 
 
 def test_rounded_probabilities_are_scaled_and_logits_are_not_mistaken_for_them() -> None:

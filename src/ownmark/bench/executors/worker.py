@@ -63,7 +63,7 @@ class Here:
     def start(self, making: Making) -> None:
         self._next.append(making)
 
-    def wait(self) -> list[Done]:
+    def wait(self, seconds: float | None = None) -> list[Done]:  # noqa: ARG002 - work in this process is not interrupted
         return [self._place.work(self._next.pop(0))]
 
 

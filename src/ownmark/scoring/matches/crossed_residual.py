@@ -11,7 +11,7 @@ from ownmark.scoring.matches.base import Score
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading, is_number
 
 NOTHING = 1e-9  # below which what a model has of its own is rounding
-READINGS = (Reading.LABEL, Reading.PROBABILITY, Reading.VALUE, Reading.SIMILARITY, Reading.EMBEDDING)
+READINGS = (Reading.LABEL, Reading.BEST, Reading.PROBABILITY, Reading.VALUE, Reading.SIMILARITY, Reading.EMBEDDING)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class CrossedResidual:
     def check(self, expected: Expected, classes: int) -> None:
         """Raises ClaimError unless the weights fit the reading's answers to as many images."""
         every = len(expected) * self.views
-        parts = {Reading.LABEL: classes, Reading.PROBABILITY: classes, Reading.EMBEDDING: every}
+        parts = dict.fromkeys((Reading.LABEL, Reading.BEST, Reading.PROBABILITY), classes) | {Reading.EMBEDDING: every}
         shape = (len(expected), self.views * (parts.get(self.reading, 1) + 1))
         if expected.shape != shape or expected.dtype != np.float64 or not np.all(np.isfinite(expected)):
             raise ClaimError(f"expected finite weights and an offset per image, {shape}, got {expected.dtype} {expected.shape}")
@@ -117,7 +117,7 @@ def features(reading: Reading, answers: Floats, parts: int) -> Floats:
     """
     if reading is Reading.LABEL:
         return np.eye(parts)[answers.astype(np.int64)]
-    if reading is Reading.PROBABILITY:
+    if reading in {Reading.PROBABILITY, Reading.BEST}:
         return np.sqrt(np.clip(answers, 0, 1))
     if reading is Reading.EMBEDDING:
         units = answers / np.maximum(np.linalg.norm(answers, axis=1, keepdims=True), 1e-12)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import AnswerError, UnsettledError, UsageError
 from ownmark.protocols import Question
-from ownmark.scoring.readings import Answers, is_number
-from ownmark.suspects.answers import Floats, scored
+from ownmark.scoring.readings import Answers, Reading, is_number
+from ownmark.suspects.answers import Floats, Outputs, scored
 from ownmark.suspects.http import sending, web
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.mapping import TENSOR, Mapping, find
@@ -51,7 +51,8 @@ class HttpJson:
             raise UsageError(
                 f"the claim has {len(classes)} classes ({', '.join(classes)}); the mapping's classes and order must name as many"
             )
-        self.reveals = web.LABELS if mapping.scores is None else web.SCORES
+        self._sure = mapping.top is not None and mapping.outputs is Outputs.PROBABILITIES
+        self.reveals = web.BEST if self._sure else web.LABELS if mapping.scores is None else web.SCORES
         self._mapping, self._transport, self._first = mapping, transport or Transport(), mapping.first or 0
         self._place = {name: place for place, name in enumerate(names)}
         self._order = [self._place[name] for name in order]
@@ -87,9 +88,10 @@ class HttpJson:
         return self._transport.ask(len(images), lambda place: self._request(images[place]), self._told)
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        """LABEL (n,) and, if the API returns the score of every class, PROBABILITY (n, classes)."""
+        """LABEL (n,) and, if the API returns the score of every class, PROBABILITY (n, classes), or BEST (n, classes)."""
         exchange = web.Exchange(self._transport, self._request, self._row, partial(self._judged, question))
-        return web.answers(exchange.rows(images, self.manner.repeats), question)
+        kind = Reading.BEST if self._sure else Reading.PROBABILITY
+        return web.answers(exchange.rows(images, self.manner.repeats), question, kind)
 
     def _request(self, image: npt.NDArray[Any]) -> Request:
         return sending.request(self._mapping, self.manner, image)
@@ -99,6 +101,9 @@ class HttpJson:
         told = self._told(reply)
         if self._mapping.scores is None:
             best = web.best(told)
+            if self._sure:
+                place = web.UNDECIDED if best is None else self._class(best)
+                return web.of_best(place, max(told.values()), len(self._place))
             return np.array([web.UNDECIDED if best is None else self._class(best)])
         places = {name: self._class(name) for name in told}
         known = {place: told[name] for name, place in places.items() if place != web.UNDECIDED}
@@ -162,7 +167,7 @@ class HttpJson:
 
     def _judged(self, question: Question, rows: Floats) -> Floats:
         """Labels or probabilities."""
-        if rows.ndim == 1:
+        if rows.ndim == 1 or self._sure:
             return rows
         shares = scored(rows, self._mapping.outputs, question)
         return web.known_part(shares, len(self._place))

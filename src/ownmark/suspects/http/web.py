@@ -23,6 +23,7 @@ from ownmark.suspects.http.transport import Transport
 
 SCORES = frozenset({Reading.LABEL, Reading.PROBABILITY})
 LABELS = frozenset({Reading.LABEL})
+BEST = frozenset({Reading.LABEL, Reading.BEST})
 UNDECIDED = -1  # the label if several classes share the highest score
 REPEATS = 3  # images asked about twice
 STEADY = 0.02  # how far a probability may move between repetitions
@@ -175,14 +176,14 @@ def _check_varied(images: Pixels, found: Floats) -> None:
         )
 
 
-def answers(rows: Floats, question: Question) -> Answers:
-    """The requested readings, from judged rows."""
+def answers(rows: Floats, question: Question, kind: Reading = Reading.PROBABILITY) -> Answers:
+    """The requested readings, from judged rows; `kind`: what rows of one number per class are."""
     found: dict[Reading, Floats] = {}
     if rows.ndim == 1:
         other = (question.target == 0).astype(np.int64)  # a class other than the target
         found = {Reading.LABEL: np.where(rows == UNDECIDED, other, rows)}
     else:
-        found = {Reading.PROBABILITY: rows, Reading.LABEL: labels(rows, question.target)}
+        found = {kind: rows, Reading.LABEL: labels(rows, question.target)}
     missing = question.readings - found.keys()
     if missing:
         raise AnswerError(f"expected {', '.join(sorted(missing))}, but the answers contain only {', '.join(found)}")
@@ -194,6 +195,20 @@ def best(told: Told) -> str | None:
     highest = max(told.values())
     found = [name for name, score in told.items() if score == highest]
     return found[0] if len(found) == 1 else None
+
+
+def of_best(place: int, score: float, classes: int) -> Floats:
+    """(1, classes): the probability of the best class, the rest shared evenly; even where the claim does not know that class.
+
+    Raises AnswerError for a number that is no probability, or none of the best class.
+    """
+    if not 1 / classes - STEADY <= score <= 1 + STEADY and place != UNDECIDED:
+        raise AnswerError(f"expected the best of {classes} classes with a probability of 1/{classes} to 1, got {score:.6g}")
+    row = np.full((1, classes), 1 / classes)
+    if place != UNDECIDED:
+        row[0, place] = np.clip(score, 1 / classes, 1)
+        row[0, np.arange(classes) != place] = (1 - row[0, place]) / (classes - 1)
+    return row
 
 
 def known_part(shares: Floats, classes: int) -> Floats:

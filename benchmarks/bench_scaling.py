@@ -1,15 +1,18 @@
 """Costs of the bench in one run: two processes against two threads, memory over many trials, attacks against training.
 
-Writes `bench-scaling.json`. `python benchmarks/bench_scaling.py tiny` is a smoke test and writes nothing.
+Writes `bench-scaling.json`. `python benchmarks/bench_scaling.py tiny` is a smoke test and writes nothing; `python
+benchmarks/bench_scaling.py parallel` measures only the processes, and writes nothing.
 """
 
 import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import torch
 
 from ownmark.attacks.distill import Distill
@@ -17,14 +20,18 @@ from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune_filters import PruneFilters
 from ownmark.attacks.retrain import Retrain
 from ownmark.bench.artifacts import Fresh
-from ownmark.bench.executors.processes import Processes
+from ownmark.bench.executors.pool import pool as pool_of
 from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import Theft, recipe
 from ownmark.bench.running import run
 from ownmark.bench.trial import Role, Trial
+from ownmark.data.images import Images
 from ownmark.models.layers import Layers
+from ownmark.models.resnet import ResNet18
+from ownmark.processes import pool
 from ownmark.protocols import Attack, silent
+from ownmark.training import Training, train
 from record import record
 
 ATTACKS: dict[str, Attack] = {
@@ -41,6 +48,8 @@ class Size:
     """Trials per measurement, and the recipe and epochs for comparing attacks with training."""
 
     parallel: int = 48
+    models: int = 8
+    images: int = 2000
     serial: int = 200
     early: int = 50  # trials before the first memory measurement
     recipe: str = "skin"
@@ -49,15 +58,27 @@ class Size:
     attacks: tuple[str, ...] = tuple(ATTACKS)
 
 
-TINY = Size(parallel=4, serial=4, early=2, recipe="digits", scale="smoke", epochs=1, attacks=("finetune_last", "prune_filters"))
+TINY = Size(
+    parallel=4,
+    models=2,
+    images=64,
+    serial=4,
+    early=2,
+    recipe="digits",
+    scale="smoke",
+    epochs=1,
+    attacks=("finetune_last", "prune_filters"),
+)
 
 
 def main() -> None:
     """Measures all three, or only runs them."""
-    tiny = "tiny" in sys.argv[1:]
-    size = TINY if tiny else Size()
-    figures = parallel(size) | memory(size) | costs(size)
-    if tiny:
+    words = sys.argv[1:]
+    size = TINY if "tiny" in words else Size()
+    figures = parallel(size) | references(size)
+    if "parallel" not in words:
+        figures |= memory(size) | costs(size)
+    if words:
         print(figures)
         return
     setting = (
@@ -83,21 +104,56 @@ def trials(count: int, first: int = 0) -> list[Trial]:
     return [trial for trial in Grid(digits, scale).trials() if trial.role is Role.POSITIVE]
 
 
+WAYS = {"two_processes": (2, 1), "two_threads": (1, 2), "one_process": (1, 1)}  # workers, and threads of each
+
+
 def parallel(size: Size) -> dict[str, float]:
-    """Trials per hour of two single-threaded processes and of one process with two threads, from equal stores."""
+    """Trials per hour of two processes with one thread, of one with two threads, and of one with one; from equal stores."""
     with tempfile.TemporaryDirectory() as folder:
         shared = Workplace(Path(folder) / "shared")
         run(trials(1, first=10_000), shared.zoo, Here(shared))
         rates = {}
-        for workers, threads in ((2, 1), (1, 2)):
-            place = Workplace(Path(folder) / f"{workers}", threads=threads)
+        for name, (workers, threads) in WAYS.items():
+            place = Workplace(Path(folder) / name, threads=threads)
             shutil.copytree(shared.root, place.root)
-            with Processes(place, workers) as pool:
-                run(trials(workers, first=20_000), place.zoo, pool)  # warm-up: the processes start and load their inputs
+            with pool_of(place, workers=workers) as crew:
+                run(trials(workers, first=20_000), place.zoo, crew)  # warm-up: the processes start and load their inputs
                 started = perf_counter()
-                run(trials(size.parallel), place.zoo, pool)
-                rates[workers] = size.parallel / (perf_counter() - started) * 3600
-    return {"two_processes": rates[2], "two_threads": rates[1], "two_processes_over_two_threads": rates[2] / rates[1]}
+                run(trials(size.parallel), place.zoo, crew)
+                rates[name] = size.parallel / (perf_counter() - started) * 3600
+    return rates | compared(rates)
+
+
+def compared(rates: dict[str, float], of: str = "") -> dict[str, float]:
+    """Two processes by two threads, which is wanted, and what either gains over one thread, which says why."""
+    two, threads, one = (rates[name] for name in WAYS)
+    return {f"{of}two_processes_over_two_threads": two / threads, f"{of}two_processes_over_one": two / one} | {
+        f"{of}two_threads_over_one": threads / one
+    }
+
+
+def references(size: Size) -> dict[str, float]:
+    """The same for the training of models for contrast, by models per hour."""
+    rates = {}
+    for name, (workers, threads) in WAYS.items():
+        processes = pool(workers, threads)
+        try:
+            list(processes.map(partial(trained, 64, threads), range(workers)))
+            started = perf_counter()
+            list(processes.map(partial(trained, size.images, threads), range(size.models)))
+            rates[name] = size.models / (perf_counter() - started) * 3600
+        finally:
+            processes.shutdown(kill_workers=True)
+    return compared(rates, "references.")
+
+
+def trained(count: int, threads: int, seed: int) -> None:
+    """One epoch of a small network on noise."""
+    torch.set_num_threads(threads)
+    draw = np.random.default_rng(seed)
+    pixels, labels = draw.integers(0, 256, (count, 40, 40, 3), dtype=np.uint8), draw.integers(0, 7, count)
+    images = Images(pixels, labels, tuple("abcdefg"))
+    train(ResNet18(7, width=16, last_stride=1), images, Training(epochs=1, rate=0.01), torch.Generator().manual_seed(seed))
 
 
 def memory(size: Size) -> dict[str, float]:

@@ -4,7 +4,6 @@ Writes `protect-memory.json`. `python benchmarks/protect_memory.py FOLDER` compa
 """
 
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,12 +17,11 @@ CANDIDATES, SIZE, CLASSES = 12, 224, 7
 
 def main() -> None:
     """Asks both builds and records the ratio."""
-    from record import ROOT, record
-    from speed import BEFORE, archived, child
+    from builds import BEFORE, builds, child
+    from record import record
 
-    with tempfile.TemporaryDirectory() as holder:
-        before = Path(sys.argv[1]).resolve() if sys.argv[1:] else archived(ROOT, Path(holder) / "before")
-        mib = {name: float(child(code, [str(HERE), "--peak"])) for name, code in {"before": before, "now": ROOT}.items()}
+    with builds(Path(sys.argv[1]).resolve() if sys.argv[1:] else None) as both:
+        mib = {name: float(child(code, [str(HERE), "--peak"])) for name, code in both.items()}
     figures = {"memory_over_before": mib["now"] / mib["before"], "mib": mib["now"], "mib.before": mib["before"]}
     setting = (
         f"ResNet-50 at {SIZE}x{SIZE}, one surrogate, two references, one step of at most {CANDIDATES} images of noise, "

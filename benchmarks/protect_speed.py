@@ -1,14 +1,20 @@
-"""Cost of `protect` and `verify` relative to the unavoidable passes, measured alternately in one process."""
+"""Cost of `protect` and `verify` relative to the unavoidable passes and to an earlier commit, measured in turns.
 
+Writes `protect-speed.json`. CPU seconds of one thread, so that other work on the machine counts little.
+"""
+
+import json
+import sys
 from collections.abc import Callable
 from statistics import median
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from builds import BEFORE, in_turns, over_before
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images, to_unit
 from ownmark.models.resnet import ResNet18
@@ -21,12 +27,25 @@ from ownmark.training import seeded
 from ownmark.verdicts.verify import verify
 from record import record
 
-SIZE, CLASSES, STEPS, ROUNDS, TURNS, NAIVE = 112, 7, 25, 5, 25, 4
+SIZE, CLASSES, STEPS, ROUNDS, TURNS, NAIVE = 112, 7, 5, 2, 3, 4
+PAIRS = 3  # of processes, one with either build
 Seconds = list[float]
 
 
 def main() -> None:
-    """Times all four, prints and records the ratios."""
+    """Measures with both builds and records the ratios."""
+    found = in_turns(__file__, PAIRS)
+    figures = {figure: median(one[figure] for one in found["now"]) for figure in found["now"][0]}
+    figures |= {f"{figure}_over_before": over_before(found, figure) for figure in ("step", "verify")}
+    setting = (
+        f"ResNet-18 of width 16 at {SIZE}x{SIZE}, target, surrogate and reference, two views, one thread; before: {BEFORE[:7]}, "
+        f"{PAIRS} turns"
+    )
+    record("protect-speed", figures, seeds={"models": [0, 1, 2]}, setting=setting)
+
+
+def measured() -> dict[str, float]:
+    """Times all four with the build that is there."""
     torch.set_num_threads(1)
     models = [network(seed) for seed in range(3)]
     images = noise(200)
@@ -49,23 +68,22 @@ def main() -> None:
     forward = per_image_step(lambda: forwards(models[0], inputs), 1)
     rounds = [(ours(), plain(), naive()) for _ in range(ROUNDS)]
     turns = [(suspect(), forward()) for _ in range(TURNS)]
-    figures = {
+    return {
         "step_over_plain": median(one[0] / one[1] for one in rounds),
         "naive_over_ours": median(one[2] / one[0] for one in rounds),
         "verify_over_forward": median(one[0] / one[1] for one in turns),
-        "milliseconds_per_image_and_step": 1e3 * median(one[0] for one in rounds),
+        "step": 1e3 * median(one[0] for one in rounds),
+        "verify": 1e3 * median(one[0] for one in turns),
     }
-    setting = f"ResNet-18 of width 16 at {SIZE}x{SIZE}, target, surrogate and reference, two views, batch {batch}, one thread"
-    record("protect-speed", figures, seeds={"models": [0, 1, 2]}, setting=setting)
 
 
 def per_image_step(work: Callable[[], object], count: int) -> Callable[[], float]:
-    """A timer: seconds of one call of `work`, divided by `count`."""
+    """A timer: CPU seconds of one call of `work`, divided by `count`."""
 
     def timed() -> float:
-        started = perf_counter()
+        started = process_time()
         work()
-        return (perf_counter() - started) / count
+        return (process_time() - started) / count
 
     timed()
     return timed
@@ -137,4 +155,7 @@ def forwards(model: nn.Module, inputs: Tensor) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["--measure"]:
+        print(json.dumps(measured()))
+    else:
+        main()

@@ -3,12 +3,9 @@
 Writes `speed.json`. `python benchmarks/speed.py FOLDER` compares with the code in FOLDER/src instead.
 """
 
-import io
 import json
 import os
-import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from statistics import mean, median
@@ -17,33 +14,33 @@ from typing import Any
 
 import torch
 
-BEFORE = "958858ccd0cff43b80efb1c14e88add3018eed70"
+from builds import BEFORE, builds, child
+
 PAIRS, SEEDS, SAMPLES = 1, (3, 4, 5), 100
 HERE = Path(__file__).resolve()
 COMMAND = "import sys; from ownmark.cli import main; sys.exit(main())"
 TESTS = ("white_box", "black_box")
-GROWING = (1, 2, 4)  # seeds of today's references; 3 is an independent model's
+GROWING = (1, 2)  # seeds of today's references; 3 is an independent model's
 
 
 def main() -> None:
     """Runs both builds in turns and records the ratios."""
     import student_zoo as zoo
     from ownmark.models.weights import save_weights
-    from record import ROOT, record
+    from record import record
     from zoo import ZOO
 
     for make in list(zoo.zoo().values())[:14]:
         make()
-    with tempfile.TemporaryDirectory() as holder:
+    given = Path(sys.argv[1]).resolve() if sys.argv[1:] else None
+    with builds(given) as both, tempfile.TemporaryDirectory() as holder:
         folder = Path(holder)
-        before = Path(sys.argv[1]).resolve() if sys.argv[1:] else archived(ROOT, folder / "before")
-        builds = {"before": before, "now": ROOT}
         weights = folder / "target.safetensors"
         save_weights(ZOO.model(zoo.TARGET), weights)
-        searches = {name: json.loads(child(code, [str(HERE), f"--search-{name}"])) for name, code in builds.items()}
-        seconds: dict[str, list[float]] = {name: [] for name in builds}
+        searches = {name: json.loads(child(code, [str(HERE), f"--search-{name}"])) for name, code in both.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in both}
         for turn in range(PAIRS):
-            for name, code in builds.items():
+            for name, code in both.items():
                 seconds[name].append(protected(code, weights, folder / f"{name}-{turn}.claim"))
                 sys.stderr.write(f"{name}: protect {seconds[name][-1]:.1f} s\n")
     figures = {
@@ -61,25 +58,10 @@ def main() -> None:
             figures |= {f"{test}.{figure}{after}": value for figure, value in gaps(found["scores"][test]).items()}
     setting = (
         f"HAM10000 at 40x40, ResNet-18 of width 16, {SAMPLES} samples, {len(SEEDS)} claims; `ownmark protect` by `Saliency()` "
-        "trains three references that grow (before: two of 10 epochs) and makes three copies, "
+        "trains two references that grow (before: two of 10 epochs) and makes three copies, "
         f"with {torch.get_num_threads()} threads; before: {BEFORE[:7]}"
     )
     record("speed", figures, seeds={"claims": list(SEEDS)}, setting=setting)
-
-
-def archived(root: Path, folder: Path) -> Path:
-    """The earlier commit, unpacked."""
-    found = subprocess.run(["git", "archive", BEFORE, "src"], cwd=root, capture_output=True, check=True)  # noqa: S603, S607 - git as it is found
-    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as files:
-        files.extractall(folder, filter="data")
-    return folder
-
-
-def child(code: Path, words: list[str]) -> str:
-    """What a process prints that uses the code in the folder."""
-    environment = os.environ | {"PYTHONPATH": f"{code / 'src'}{os.pathsep}{HERE.parent}"}
-    ran = subprocess.run([sys.executable, *words], env=environment, stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603 - our own words
-    return ran.stdout
 
 
 def protected(code: Path, weights: Path, out: Path) -> float:

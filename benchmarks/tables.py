@@ -355,6 +355,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "saliency-variants": variants,
     "detect": network_tables.detectors,
     "marks": mark_tables.marks,
+    "mark-keys": mark_tables.other_keys,
     "network-speed": network_tables.speed,
     "protect-speed": speed,
     "residual-zero": residual_tables.zero,
@@ -375,6 +376,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
 }
 SOURCES = {
     "skin-suspects": "skin-first",
+    "mark-keys": "marks",
     "student-alarms": "students",
     "student-traces": "students",
     **{f"{name}-suspects": name for name in BENCHES},

@@ -22,5 +22,14 @@ def kept(recipe: str, blank: Callable[[], nn.Module], make: Callable[[torch.Gene
 
 def measured(recipe: str, measure: Callable[[], Mapping[str, float]]) -> dict[str, float]:
     """The result of `measure()`, from the store if the same `recipe` was measured before."""
-    asked = {"kind": "measure", "recipe": recipe, "torch": str(torch.__version__)}
-    return dict(ZOO.store.kept(asked, lambda: Made(measure())).facts)
+    return dict(ZOO.store.kept(_asked(recipe), lambda: Made(measure())).facts)
+
+
+def known(recipe: str) -> dict[str, float] | None:
+    """What was measured before; None if nothing was."""
+    entry = ZOO.store.get(_asked(recipe))
+    return None if entry is None else dict(entry.facts)
+
+
+def _asked(recipe: str) -> dict[str, str]:
+    return {"kind": "measure", "recipe": recipe, "torch": str(torch.__version__)}

@@ -27,6 +27,7 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 ORDER = (
     ("errors", "registries"),
     ("canonical", "files", "keys", "metrics", "method_strings", "processes", "statistics"),
+    ("executors",),
     ("scoring",),
     ("tasks",),
     ("claims",),
@@ -99,7 +100,7 @@ HEAVY = {
     "rfc8785": "canonical.py",
     "timm": "models/sources/timm.py",
     "transformers": "models/sources/hugging_face.py",
-    "ray": "bench/executors/ray_cluster.py",
+    "ray": "executors/ray_cluster.py",
     "torch_pruning": "attacks/prune_filters.py",
     "cv2": "detectors/feature_squeezing.py",
     "captum": None,

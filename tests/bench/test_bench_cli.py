@@ -44,10 +44,10 @@ class Told(Exception):  # noqa: N818 - no error: it says how many processes were
 
 
 def test_a_bench_works_in_as_many_processes_as_it_is_told(bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked(_: object, workers: int | None = None) -> None:
+    def asked(_: object, __: object, workers: int | None = None, threads: int = 1) -> None:  # noqa: ARG001 - as it is called
         raise Told(f"{workers} workers")
 
-    monkeypatch.setattr("ownmark.bench.executors.pool.Processes", asked)
+    monkeypatch.setattr("ownmark.executors.open.Processes", asked)
     assert "3 workers" in ownmark(capsys, "bench", bench.name, "--workers", 3).err
 
 
@@ -70,7 +70,7 @@ def test_a_local_ray_gives_the_scores_of_this_process(tmp_path: Path) -> None:
 
 def test_progress_goes_to_stderr_and_the_summary_to_stdout(bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made in this process, since another one would need seconds to load torch."""
-    monkeypatch.setattr("ownmark.bench.executors.pool.Processes", lambda place, _: nullcontext(Here(place)))
+    monkeypatch.setattr("ownmark.executors.open.Processes", lambda work, *_: nullcontext(Here(work.__self__)))
     ran = ownmark(capsys, "bench", bench.name, "--scheme", "saliency", "--attack", "prune", "--workers", 1)
     assert "saliency 11 against prune in" in ran.err
     assert re.search(
@@ -83,7 +83,7 @@ def test_progress_goes_to_stderr_and_the_summary_to_stdout(bench: Path, capsys: 
 def test_without_ray_a_cluster_is_refused_with_what_to_install(
     bench: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ownmark.bench.executors.pool.find_spec", lambda _: None)
+    monkeypatch.setattr("ownmark.executors.open.find_spec", lambda _: None)
     words = ["bench", bench.name, "--ray", "local", "--out", str(bench.parent)]
     refused(capsys, words, 2, "a cluster needs Ray", "pip install 'ownmark[ray]'")
 
@@ -92,6 +92,16 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(bench: Path,
     (tmp_path / "taken").touch()
     refused(capsys, ["bench", bench.name, "--out", "taken"], 2, "cannot make the folder taken")
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_report_on_watermarks_is_refused_before_any_work_where_none_is_made_or_none_is_of_that_name(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    words = ["bench", "tiny.yaml", "--out", "page", "--report"]
+    refused(capsys, [*words, "nnw", "--scheme", "saliency"], 2, "evaluates watermarks, but none is made")
+    refused(capsys, [*words, "other"], 2, "no report 'other'; there is: nnw")
+    assert not (tmp_path / "page").exists()
 
 
 @pytest.mark.slow
@@ -109,7 +119,9 @@ def test_an_attack_that_is_one_file_and_one_line_runs_in_the_bench(tmp_path: Pat
 @pytest.mark.slow
 def test_the_digits_go_through_in_about_a_minute(tmp_path: Path) -> None:
     clean = os.environ | {"OWNMARK_CACHE": str(tmp_path / "cache")}
-    call = [sys.executable, "-c", CALL, "bench", "digits", "--scale", "smoke", "--json"]
+    call = [sys.executable, "-c", CALL, "bench", "digits", "--scale", "smoke", "--json", "--report", "nnw"]
     ran = subprocess.run(call, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout)["figures"]["failed"] == 0
+    told = json.loads(ran.stdout)
+    assert told["figures"]["failed"] == 0
+    assert Path(tmp_path / told["report"]).with_suffix(".json").exists()

@@ -1,10 +1,12 @@
 """A bench makes what is needed in order, nothing twice, and one failure stops only what hangs on it."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from benches import RECIPE, grid, outcomes, records
@@ -13,12 +15,15 @@ from deadly import Deadly
 import cpu_scale
 from ownmark.bench.artifacts import Making
 from ownmark.bench.cache import Zoo
-from ownmark.bench.executors.processes import Processes
+from ownmark.bench.executors.pool import pool as pool_of
 from ownmark.bench.executors.worker import Done, Here, Workplace
+from ownmark.bench.nnw import Rate, evaluated
 from ownmark.bench.running import UNFINISHED, Plan, State, run
+from ownmark.bench.store import Store
 from ownmark.bench.trial import Outcome, Role, Trial
 from ownmark.data.images import Images, load
-from ownmark.errors import ModelError
+from ownmark.errors import ModelError, UsageError
+from ownmark.statistics.p_values import clopper_pearson
 from ownmark.training import predict
 
 
@@ -54,6 +59,31 @@ def test_an_outcome_tells_what_the_attack_cost(made: tuple[Path, list[Outcome], 
     noticed = {one.trial.scheme: one.facts["stealth"] for one in made[1] if one.trial.role is Role.TARGET}
     assert noticed["saliency"]["psnr_db"] > 15
     assert "psnr_db" not in noticed["partitioned"], "its triggers have no originals"
+
+
+def test_watermarks_are_evaluated_as_the_standard_asks_from_the_same_outcomes(
+    made: tuple[Path, list[Outcome], list[State]], tmp_path: Path
+) -> None:
+    broken = [replace(one, record={}, error="no") if one.trial.suspect == "jpeg" else one for one in made[1]]
+    found = evaluated("tiny", broken, Zoo(Store(made[0] / "store")))
+    (mark,) = found.watermarks
+    copies = [one for one in broken if (one.trial.scheme, one.trial.role) == ("partitioned", Role.POSITIVE) and not one.error]
+    missed = sum(one.facts["verdict"] != "MATCH (supporting)" for one in copies)
+    assert mark.false_negatives == Rate(missed, 4, missed / 4, *clopper_pearson(missed, 4)), "what failed is not counted"
+    assert mark.mean_symbol_error_rate == pytest.approx(1 - np.mean([one.scores["label"] for one in copies]))
+    assert (mark.symbol_errors, mark.false_positives) != (None, None)
+    assert [(one.name, one.models) for one in mark.modified] == [("target", 2), ("finetune", 2), ("prune", 2)]
+    (target, _) = [one for one in broken if one.trial.scheme == "partitioned" and one.trial.role is Role.TARGET]
+    assert mark.quality_before == target.worth[0]
+    cost = mark.cost
+    assert cost.seconds > 0
+    assert cost.epochs == pytest.approx(cost.seconds / cost.seconds_per_epoch, rel=0.1)  # type: ignore[operator]
+    assert cost.peak_bytes is None or cost.peak_bytes > cost.weights_bytes
+    page = found.write(tmp_path).read_text()
+    assert all(told in page for told in ("IEEE 3304-2023", "partitioned", "departs from the standard"))
+    assert json.loads((tmp_path / "nnw.json").read_text())["watermarks"][0]["false_negatives"]["total"] == 4
+    with pytest.raises(UsageError, match="no watermark was made"):
+        evaluated("tiny", [one for one in made[1] if one.trial.scheme == "saliency"], Zoo(Store(made[0] / "store")))
 
 
 def test_what_most_hangs_on_is_made_first(made: tuple[Path, list[Outcome], list[State]]) -> None:
@@ -199,7 +229,7 @@ def test_a_process_gives_the_scores_of_this_process_and_when_it_dies_all_that_wa
     folder, alone, _ = made
     """One process, since each takes seconds to load torch; the slow tests have two."""
     place = Workplace(tmp_path)
-    with Processes(place, 1) as pool:
+    with pool_of(place, workers=1) as pool:
         trials = grid(folder).picked(("partitioned",), ("prune",)).trials()
         found = scores(run(trials, place.zoo, pool))
         assert len(found) == len(trials) > 0

@@ -1,11 +1,13 @@
 """Many suspects of one claim: cheap first, p corrected for all of them, and nothing claimed that the references cannot carry."""
 
 import os
+import pickle
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -186,6 +188,55 @@ def test_a_broken_suspect_is_told_asked_again_next_time_and_keeps_no_other_from_
     assert "not asked" in ran.out
     shop["broken.onnx"] = several((1.0,))[0]
     assert ownmark(capsys, *words).code == 0
+
+
+class Alone:
+    """An executor in this process, since another one would need seconds to load torch; the benchmark has real ones."""
+
+    workers = 1
+
+    def __init__(self, work: Callable[[Any], Any], *_: object) -> None:
+        self._work, self._left = work, list[Any]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left."""
+
+    def start(self, job: object) -> None:
+        self._left.append(pickle.loads(pickle.dumps((self._work, job))))  # noqa: S301 - our own, as it goes to another process
+
+    def wait(self) -> list[Any]:
+        work, job = self._left.pop(0)
+        return [work(job)]
+
+
+def test_helpers_find_what_a_scan_finds_alone_ask_nobody_twice_and_tell_who_is_broken(
+    shop: dict[str, Counted], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ownmark.executors.open.Processes", Alone)
+    Path("broken.onnx").write_text("broken")
+    words = ["scan", "my.claim", *shop, "broken.onnx", "--json"]
+    alone = ownmark(capsys, *words, "--keep", "alone.scan")
+    for one in shop.values():
+        one.images = 0
+    loads, load = list[object](), Claim.load
+
+    def counted(_: type[Claim], path: Path | str) -> Claim:
+        loads.append(path)
+        return load(path)
+
+    monkeypatch.setattr(Claim, "load", classmethod(counted))
+    helped = ownmark(capsys, *words, "--workers", 2)
+    assert len(loads) == 2  # its images are read once here and once by each process
+    assert helped.record == alone.record
+    assert helped.code == alone.code
+    assert "broken.onnx is broken" in helped.err
+    before = {name: one.images for name, one in shop.items()}
+    assert before["copy.onnx"] == FEW + TRIGGERS
+    assert ownmark(capsys, *words, "--workers", 2).record == alone.record
+    assert {name: one.images for name, one in shop.items()} == before
 
 
 def test_a_second_scan_into_the_same_file_is_refused_and_told_who_holds_it(shop: dict[str, Counted], capsys: Capture) -> None:

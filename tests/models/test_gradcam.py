@@ -158,3 +158,13 @@ def test_a_map_can_be_read_without_gradients_and_from_frozen_weights(name: str) 
     picture = images(name).requires_grad_()
     (slope,) = torch.autograd.grad(cam(picture, TARGETS)[1].sum(), picture)
     assert slope.abs().max() > 0
+
+
+@LINEAR
+def test_an_output_that_is_asked_about_has_the_same_weights_and_the_others_have_none(name: str) -> None:
+    model, asked = built(name), torch.tensor([5, 1, 5, 10**6])
+    every, some = (GradCam.of(model, images(name), asked=which).weights for which in (None, asked))
+    assert every is not None
+    assert some is not None
+    assert torch.equal(some[[1, 5]], every[[1, 5]])
+    assert some.isnan().all(dim=1).sum() == len(every) - 2

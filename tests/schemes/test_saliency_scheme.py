@@ -20,14 +20,15 @@ from ownmark.errors import AnswerError, ClaimError, DataError, ModelError, Prote
 from ownmark.evidence.claim_record import leaves
 from ownmark.method_strings import differences, read
 from ownmark.metrics import psnr
+from ownmark.models.gradcam import GradCam
 from ownmark.models.prepared import prepared
 from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
-from ownmark.protocols import Owner, Question
+from ownmark.protocols import Owner, Question, silent
 from ownmark.querying.transcript import AS_SEALED, Decoys, Plan, Role, heard, heard_plainly
 from ownmark.schemes.saliency.objectives import Contrast, Own
 from ownmark.schemes.saliency.pattern import Fill
-from ownmark.schemes.saliency.scheme import Saliency, widenings
+from ownmark.schemes.saliency.scheme import Draft, Saliency, best, widenings
 from ownmark.scoring.matches import Change, OnPatternAgainst, Turn
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.local import Local
@@ -94,6 +95,24 @@ def easy(cast: Cast) -> ownmark.Claim:
 def test_the_same_seed_gives_the_same_claim_and_another_seed_another(easy: ownmark.Claim, cast: Cast) -> None:
     assert EASY.protect(cast.model, cast.owner, seed(5)).claim.digest == easy.digest
     assert EASY.protect(cast.model, cast.owner, seed(6)).claim.digest != easy.digest
+
+
+def test_samples_are_chosen_by_how_far_the_least_of_the_copies_exceeds_the_most_of_the_references(cast: Cast) -> None:
+    bench, images = Draft.of(EASY, cast.model, cast.owner).bench, IMAGES.take(np.arange(3))
+    made = bench.make(images, images.pixels, seed(5), silent)
+
+    def measured(model: nn.Module, row: int) -> tuple[float, float]:
+        views = torch.from_numpy(made["views"][row]).permute(0, 3, 1, 2).float() / 255
+        label = torch.from_numpy(images.labels[row : row + 1])
+        maps = GradCam.of(model, views[:1])(views[:1], label)[1][0]
+        first, covered = model(views).softmax(1)[:, label[0]].detach()
+        return float(maps[0, 0] / maps.norm().clamp_min(1e-12)), float(first - covered)
+
+    for row in range(3):
+        (copy,), (other,) = ([measured(one, row) for one in some] for some in (cast.copies, cast.others))
+        assert made["contrast"][row] == pytest.approx(sum(copy) - other[0] - abs(other[1]), abs=1e-4)
+    chosen = best(made | {"contrast": np.array([0.1, -1.0, 0.3])}, 2)
+    assert np.array_equal(chosen["views"], made["views"][[0, 2]])
 
 
 def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cast: Cast) -> None:

@@ -15,7 +15,7 @@ import ownmark
 from ownmark.errors import ProtectError
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Scheme
-from ownmark.schemes._common.sampling import TOGETHER, Rows, Samples, gathered, some
+from ownmark.schemes._common.sampling import TOGETHER, Gathering, Resume, Rows, Samples, gathered, some
 
 PAGES = Path(__file__).parents[2] / "docs" / "schemes"
 KINDS = {
@@ -69,6 +69,16 @@ def test_a_label_that_rounding_takes_away_does_not_hold() -> None:
     made = Samples.checked(model, images, torch.tensor([1, 1]))
     assert made.images[:, 0, 0, 0].tolist() == [100, 101]
     assert made.holds.tolist() == [False, True]
+
+
+def test_where_samples_are_chosen_all_that_hold_are_handed_on_of_as_many_batches_as_a_few_more_take() -> None:
+    def make(rows: Rows, _: int, __: Progress) -> dict[str, Rows]:
+        return {"row": rows}
+
+    search = Gathering(np.arange(40), 3, make, lambda made, _: made["row"] % 3 == 0, together=16, more=1)
+    assert search.run(Resume())[0]["row"].tolist() == [0, 3, 6, 9]  # of 5, 3 and 3 candidates
+    assert replace(search, together=4, more=0).run(Resume())[0]["row"].tolist() == [0, 3, 6]
+    assert replace(search, more=100).run(Resume())[0]["row"].tolist() == list(range(0, 40, 3))
 
 
 def test_the_first_that_hold_are_gathered_batch_by_batch_and_no_more_are_tried_than_needed() -> None:

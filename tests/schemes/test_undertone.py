@@ -17,7 +17,7 @@ from ownmark.keys import by_digest, chosen
 from ownmark.protocols import Protected
 from ownmark.schemes._common.triggers import Ordinary, Triggers
 from ownmark.schemes.undertone import Rule
-from ownmark.scoring.matches import Agreement, RunnerUp
+from ownmark.scoring.matches import Agreement, Match, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.training import fit, predict, train
@@ -46,7 +46,7 @@ def protected(model: nn.Module) -> Protected:
 
 def test_the_mark_holds_in_the_second_answer_alone_and_its_p_is_that_of_the_key(protected: Protected, model: nn.Module) -> None:
     (test,) = protected.claim.tests
-    assert (test.reading, test.match) == (Reading.PROBABILITY, RunnerUp())
+    assert (test.reading, test.match) == (Reading.PROBABILITY, RelativeRunnerUp())
     assert isinstance(test.null, KeyedLabels)
     verdict = verify(protected.claim, Local(protected.model))
     assert verdict.deciding.score == pytest.approx(test.target_score)
@@ -67,9 +67,15 @@ def test_triggers_are_unchanged_images_of_the_owners_whose_order_does_not_matter
 def test_what_is_asked_for_stands_in_the_choices_behind_the_key(protected: Protected) -> None:
     record = dict(protected.claim.choices or {})
     found = choices.from_record(record)
-    assert (found.access, record["test"]["match"]) == ("probabilities", {"name": "RunnerUp"})
-    assert found.digest != replace(found, access="labels").digest
-    for changed in ({"access": "labels"}, {"access": "anything"}, {"test": {"reading": "label", "match": {"name": "Agreement"}}}):
+    assert (found.access, record["test"]["match"]) == ("relative probabilities", {"name": "RelativeRunnerUp"})
+    older = choices.from_record(replace(found, access="probabilities").record)
+    assert older.record["test"]["match"] == {"name": "RunnerUp"}, "claims made before are read"
+    assert len({found.digest, older.digest, replace(found, access="labels").digest}) == 3
+    for changed in (
+        {"access": "probabilities"},
+        {"access": "anything"},
+        {"test": {"reading": "label", "match": {"name": "Agreement"}}},
+    ):
         with pytest.raises(EvidenceError):
             choices.from_record(record | changed)
 
@@ -87,20 +93,22 @@ def test_an_image_takes_the_labels_of_the_triggers_that_look_like_it() -> None:
 def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None:
     answers = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 80)
     answers[:, 3] += 0.4  # a model that is fond of one class
-    place, values = by_digest(pictures(80, size=2).pixels), []
+    place, values = by_digest(pictures(80, size=2).pixels), [list[float](), list[float]()]
+    rules: tuple[Match, ...] = (RunnerUp(), RelativeRunnerUp())
     for number in range(2000):
         null = KeyedLabels(f"{number:064x}", 8, 10, 0)
         rows = place[chosen(null.set_keys[0], 8, 80)]
-        values.append(null.log10_p(float(RunnerUp()(answers[rows][:, None], null.labels()).mean())))
+        for found, match in zip(values, rules, strict=True):
+            found.append(null.log10_p(float(match(answers[rows][:, None], null.labels()).mean())))
     for level in (0.01, 0.05):
         reachable = max(10 ** null.log10_p(hits / 8) for hits in range(9) if 10 ** null.log10_p(hits / 8) <= level)
         low, high = binom.interval(0.999, 2000, reachable)
-        assert low <= sum(value <= np.log10(level) for value in values) <= high
+        assert all(low <= sum(value <= np.log10(level) for value in found) <= high for found in values)
 
 
 def test_only_a_match_in_which_the_suspect_names_one_class_has_keyed_labels() -> None:
     null = KeyedLabels("0" * 64, 3, 10, 0)
-    for match in (Agreement(), RunnerUp()):
+    for match in (Agreement(), RunnerUp(), RelativeRunnerUp()):
         null.check(match, null.labels(), 10)
 
 

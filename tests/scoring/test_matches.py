@@ -22,6 +22,7 @@ from ownmark.scoring.matches import (
     Near,
     OnPattern,
     OnPatternAgainst,
+    RelativeRunnerUp,
     RunnerUp,
     Shift,
     Swing,
@@ -33,7 +34,7 @@ from ownmark.scoring.matches import (
 from ownmark.scoring.readings import Reading
 
 EXAMPLES: tuple[Match, ...] = (
-    *(Agreement(), RunnerUp(), Drop(0.25), Change(0.25), Turn(0.25)),
+    *(Agreement(), RunnerUp(), RelativeRunnerUp(), Drop(0.25), Change(0.25), Turn(0.25)),
     *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
     *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9), CrossedResidual(0.2, 0.05)),
     BestOf(Reading.SALIENCY, (0, 1)),
@@ -181,6 +182,21 @@ def test_every_match_gives_one_truth_value_a_sample(count: int, number: int, thr
         found = match(answers[match.reading], expected)
         assert found.shape == (count,)
         assert found.dtype == np.bool_
+
+
+def test_a_relative_runner_up_is_the_class_that_comes_second_more_than_for_other_samples_of_the_same_top_class() -> None:
+    usual = [0.9, 0.06, 0.03, 0.01]
+    observed = np.array([[usual], [usual], [[0.9, 0.05, 0.03, 0.02]], [[0.0, 0.1, 0.2, 0.7]]])
+    expected = np.array([1, 1, 3, 2])
+    assert RelativeRunnerUp()(observed, expected).tolist() == [True, True, True, True]
+    assert RunnerUp()(observed, expected).tolist() == [True, True, False, True]
+    share = np.sqrt(observed[:3, 0, 1:] / observed[:3, 0, 1:].sum(1, keepdims=True))
+    slow = 1 + (share - share.sum(0) / 4).argmax(1)
+    assert RelativeRunnerUp()(observed, np.append(slow, 2)).all()
+    assert [
+        RelativeRunnerUp()(one[None], np.array([label]))[0] for one, label in zip(observed, (1, 1, 1, 2), strict=True)
+    ] == 4 * [True]
+    assert RelativeRunnerUp()(np.array([[[1.0, 0.0, 0.0]]]), np.array([1])).tolist() == [True], "of equal ones the lowest"
 
 
 def test_the_runner_up_is_the_class_of_the_second_highest_probability_and_of_equal_ones_the_lower() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from ownmark.bench.provenance import provenance
+from ownmark.bench.provenance import peak_bytes, provenance
 from ownmark.canonical import dumps
 from ownmark.files import write_whole
 
@@ -97,6 +97,7 @@ class Store:
             "facts": dict(made.facts),
             "files": {suffix: hashlib.sha256(data).hexdigest() for suffix, data in made.files.items()},
             "seconds": round(time.perf_counter() - started, 3),
+            "peak_bytes": peak_bytes(),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             **provenance(),
         }

@@ -42,7 +42,8 @@ def span(seconds: float) -> str:
 
 def bench_answer(made: Redrawn) -> Answer:
     """The figures, or the summary and the failures."""
-    return Answer({"page": str(made.page), "figures": made.results.figures}, partial(_show, made))
+    told = {"page": str(made.page), "figures": made.results.figures}
+    return Answer(told if made.report is None else told | {"report": str(made.report)}, partial(_show, made))
 
 
 def _show(made: Redrawn) -> None:
@@ -52,4 +53,6 @@ def _show(made: Redrawn) -> None:
             widths = [max(len(shown(row[at])) for row in (table.columns, *table.rows)) for at in range(len(table.columns))]
             for row in (table.columns, *table.rows):
                 show("  " + "  ".join(f"{shown(cell):<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-    show(f"Open in a browser: {made.page.resolve()}", "bold")
+    for page in (made.page, made.report):
+        if page is not None:
+            show(f"Open in a browser: {page.resolve()}", "bold")

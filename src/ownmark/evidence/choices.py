@@ -13,12 +13,13 @@ from ownmark import canonical, keys
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import EvidenceError
 from ownmark.scoring import matches
-from ownmark.scoring.matches import Agreement, Match, RunnerUp
+from ownmark.scoring.matches import Agreement, Match, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
 
 VERSION = 2
-LABELS, PROBABILITIES = "labels", "probabilities"  # what a watermark's suspect is asked for
-RULES: dict[str, Match] = {LABELS: Agreement(), PROBABILITIES: RunnerUp()}  # by which an answer counts
+LABELS, PROBABILITIES, RELATIVE = "labels", "probabilities", "relative probabilities"  # what a watermark's suspect is asked for
+# By which an answer counts.
+RULES: dict[str, Match] = {LABELS: Agreement(), PROBABILITIES: RunnerUp(), RELATIVE: RelativeRunnerUp()}
 
 
 @dataclass(frozen=True)

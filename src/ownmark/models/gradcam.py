@@ -61,7 +61,8 @@ Evidence = Callable[[Tensor], Tensor]
 class GradCam:
     """Grad-CAM of one model at one layer. Build it with `GradCam.of`.
 
-    `weights`: (k, channels), the `w` of every output where the head is linear and F is one of them, else None.
+    `weights`: (k, channels), the `w` of every output where the head is linear and F is one of them, else None. Where it is known
+    which outputs will be asked about, those of the others are NaN.
     """
 
     model: nn.Module
@@ -71,17 +72,24 @@ class GradCam:
     grid: Grid = Grid()
 
     @classmethod
-    def of(cls, model: nn.Module, example: Tensor, layer: str | None = None, task: Task = Classification()) -> "GradCam":
+    def of(
+        cls,
+        model: nn.Module,
+        example: Tensor,
+        layer: str | None = None,
+        task: Task = Classification(),
+        asked: Tensor | None = None,
+    ) -> "GradCam":
         """Traces `model` on `example` (1 or more, channels, height, width); the default layer is `last_map(model, example)`.
 
-        Of a detector it is `backbone_map(model, example)`.
+        Of a detector it is `backbone_map(model, example)`. `asked`: (n,) the outputs that will be asked about, None: any.
 
         Raises ModelError if the layer does not exist, does not output a feature map, or does not affect the outputs.
         """
         default = backbone_map if task.located else last_map
         name = default(model, example) if layer is None else layer
-        weights, grid = _linear_head(model, name, example, task)
-        return cls(model, name, None if task.output_of(torch.zeros(1)) is None else weights, task, grid)
+        weights, grid = _linear_head(model, name, example, task, asked)
+        return cls(model, name, weights, task, grid)
 
     def __call__(self, images: Tensor, target: Tensor, evidence: Evidence | None = None) -> tuple[Tensor, Tensor]:
         """Outputs (n, k) and unnormalised maps S (n, h, w) >= 0 of F for `target`, both differentiable in `images`.
@@ -123,15 +131,17 @@ class Located:
     note: str = ""
 
     @classmethod
-    def near(cls, model: nn.Module, example: Tensor, layer: str, task: Task = Classification()) -> "Located":
+    def near(
+        cls, model: nn.Module, example: Tensor, layer: str, task: Task = Classification(), asked: Tensor | None = None
+    ) -> "Located":
         """At the layer of that name, else one whose name has the same ending, else the last map; "" is the last map.
 
-        Raises MapError that says why none of them yields a map.
+        `asked` as `GradCam.of` takes it. Raises MapError that says why none of them yields a map.
         """
         why = ""
         for name in filter(None, (layer, namesake(model, layer) if layer else "")):
             try:
-                cam = GradCam.of(model, example, name, task)
+                cam = GradCam.of(model, example, name, task, asked)
             except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything
                 why = why or f"{_first_line(error)}; "
                 continue
@@ -142,7 +152,7 @@ class Located:
                 else f"its map was taken at {name!r}, whose name has the same ending as the claim's {layer!r}",
             )
         try:
-            cam = GradCam.of(model, example, None, task)
+            cam = GradCam.of(model, example, None, task, asked)
         except Exception as error:  # a foreign model may raise any error
             raise MapError(f"{why}{_first_line(error)}") from error
         return cls(cam, f"its map was taken at {cam.layer!r}, its last feature map: {why.removesuffix('; ')}" if why else "")
@@ -218,8 +228,11 @@ def _watched(model: nn.Module, layer: str, tap: Callable[[Tensor], Tensor]) -> I
 
 
 @torch.enable_grad()
-def _linear_head(model: nn.Module, layer: str, example: Tensor, task: Task) -> tuple[Tensor | None, Grid]:
-    """`w` of every class (classes, channels) if the logits are linear in the output of `layer`, else None; and how it is read."""
+def _linear_head(model: nn.Module, layer: str, example: Tensor, task: Task, asked: Tensor | None) -> tuple[Tensor | None, Grid]:
+    """`w` of every class (classes, channels) that is `asked` about, and how the map is read.
+
+    None instead of `w` if F is no logit, or the logits are not linear in the output of `layer`.
+    """
     with _watched(model, layer, _cut) as seen:
         logits = model(example[:1])
     if not isinstance(logits, Tensor) or logits.ndim != (3 if task.located else 2):
@@ -230,10 +243,16 @@ def _linear_head(model: nn.Module, layer: str, example: Tensor, task: Task) -> t
     if not logits.requires_grad or torch.autograd.grad(logits.sum(), features, retain_graph=True, allow_unused=True)[0] is None:
         raise ModelError(f"the logits do not depend on layer {layer!r}; name one that every image passes through")
     grid = Grid.of(model, example[:1], layer, features)
-    if task.located or _degree(logits.grad_fn, features) != 1:
+    if task.output_of(torch.zeros(1)) is None or _degree(logits.grad_fn, features) != 1:
         return None, grid
-    chosen = torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device).split(TOGETHER)  # type: ignore[no-untyped-call]
-    return torch.cat([grid.maps(_slopes(logits[0], features, rows)).mean(dim=(2, 3)) for rows in chosen]), grid
+    every = torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device)
+    wanted = torch.arange(len(every)) if asked is None else torch.unique(asked).cpu()
+    wanted = wanted[wanted < len(every)].to(logits.device)
+    chosen = every[wanted].split(TOGETHER)  # type: ignore[no-untyped-call]
+    found = [grid.maps(_slopes(logits[0], features, rows)).mean(dim=(2, 3)) for rows in chosen]
+    weights = torch.full((len(every), found[0].shape[1]), torch.nan, dtype=found[0].dtype, device=logits.device)
+    weights[wanted] = torch.cat(found)
+    return weights, grid
 
 
 def _slopes(logits: Tensor, features: Tensor, rows: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
-from ownmark.schemes._common.steady import steadiest, usual
+from ownmark.schemes._common.steady import steadiest
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import features, shared
 from ownmark.scoring.readings import Expected, Floats, Reading, shown_as
@@ -31,8 +31,8 @@ from ownmark.training import predict
 
 LEAST = 3  # references: one chooses an image, two others are crossed on it
 POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where each is compared with every other
-USUAL, STEADY = 0.9, 0.6  # the shares of them that stay, so that no detector tells them from others: see `steady`
-SPREADS, SHARE = 2.0, 0.25  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
+STEADY = 0.8  # the share of them that stays: those on which the model's answers move least when an image is squeezed
+SPREADS, SHARE = 2.0, 0.3  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
 APART = 0.3  # the residual of an independent model from which on the references are doubted
 NO_TEST = "ask about more samples, bring more images or more references (--references), or train the model longer"
 STEEP = 8.0  # widths of the map from 0 to there
@@ -78,7 +78,7 @@ class Residual:
         needed = self.needed(images.task, count)
         if len(pool) < needed:
             raise UsageError(f"expected at least {needed} images to choose from, got {len(pool)}: ask for fewer samples")
-        pool = _inconspicuous(model, pool, needed)
+        pool = pool.take(steadiest(model, pool, max(needed, round(STEADY * len(pool)))))
         told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
         rows, zero = told.chosen(self.samples, views), told.zero
         asked = told.at(np.concatenate(rows))
@@ -213,12 +213,6 @@ class Told:
         """
         apart = ((helpers - helpers.mean(axis=0)) * expected[None, :, :-1]).sum(axis=2)
         return float(np.sqrt((apart**2).sum() / (self.count - 1) * self.count / (self.count - 1)) / len(expected))
-
-
-def _inconspicuous(model: nn.Module, pool: Images, needed: int) -> Images:
-    """The images from which a claim is chosen: those for which no detector of a thief's rings oftener than for others."""
-    nearest = pool.take(usual(pool, max(needed, round(USUAL * len(pool)))))
-    return nearest.take(steadiest(model, nearest, max(needed, round(STEADY * len(pool)))))
 
 
 def folded(test: Test, views: int) -> Test:

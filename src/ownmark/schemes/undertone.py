@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, UsageError
-from ownmark.evidence.choices import PROBABILITIES, RULES
+from ownmark.evidence.choices import RELATIVE, RULES
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, turns
 from ownmark.schemes._common.sampling import marked
@@ -44,7 +44,7 @@ class Undertone:
     contrast: ClassVar[bool] = False
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
-    access: ClassVar[str] = PROBABILITIES
+    access: ClassVar[str] = RELATIVE
     triggers: int = 100
     sets: int = 2
     source: Source = Ordinary()

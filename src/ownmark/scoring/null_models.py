@@ -17,11 +17,12 @@ from scipy.special import betaln, logsumexp
 
 from ownmark import keys
 from ownmark.errors import ClaimError, UsageError
-from ownmark.scoring.matches import Agreement, Match, RunnerUp
+from ownmark.scoring.matches import Agreement, Match, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import innocents_needed, rank_p
 
-NAMING = (Agreement, RunnerUp)  # matches that compare exactly one class, named by the suspect alone, with the expected one
+# Matches that compare exactly one class, named by the suspect alone, with the expected one.
+NAMING = (Agreement, RunnerUp, RelativeRunnerUp)
 
 
 class Null(Protocol):

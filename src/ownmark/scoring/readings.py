@@ -58,7 +58,7 @@ def best_only(shares: Floats) -> Floats:
     return others
 
 
-def shown_as(reading: Reading, shares: Floats) -> Floats | Labels:
+def shown_as(reading: Reading, shares: Floats) -> npt.NDArray[Any]:
     """Probabilities (..., classes) as LABEL, BEST or PROBABILITY shows them."""
     if reading is Reading.LABEL:
         return np.asarray(shares.argmax(axis=-1))

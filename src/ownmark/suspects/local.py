@@ -147,7 +147,9 @@ class Local:
     def _located(self, batch: Tensor, question: Question) -> Located:
         """Where the map is taken: at the layer named for this model, or as near as possible to the claim's."""
         if not self._layer:
-            return Located.near(self._model, batch, question.layer, question.task)
+            target = torch.from_numpy(question.target)
+            asked = question.task.output_of(target) if question.covered is None else None
+            return Located.near(self._model, batch, question.layer, question.task, asked)
         cam = GradCam.of(self._model, batch, self._layer, question.task)
         same = self._layer == question.layer
         return Located(cam, "" if same else f"its map was taken at {self._layer!r}, as the judge requested")

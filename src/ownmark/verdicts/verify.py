@@ -149,9 +149,9 @@ def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early, ac
         )
     state, answers, matches = sequential.BEGUN, [], []
     while rule.outcome(state) is Stop.NOT_YET and state.asked < len(order):
-        row = int(order[state.asked])
-        answers.append(_answer(claim, suspect, test, row))
-        matches.append(bool(test.match(answers[-1], test.expected[row : row + 1])[0]))
+        asked = order[: state.asked + 1]
+        answers.append(_answer(claim, suspect, test, int(asked[-1])))
+        matches.append(bool(test.match(np.concatenate(answers), test.expected[asked])[-1]))  # earlier answers may be usual ones
         state = rule.after(state, matched=matches[-1])
     stop, p = rule.outcome(state), rule.p(state)
     span = sequential.interval(state.matched, state.asked, CONFIDENCE)

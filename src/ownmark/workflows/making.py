@@ -94,7 +94,7 @@ def shown(found: Quality, headline: str) -> str:
 
 LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network
 REFERENCES = 2  # models that are trained for contrast, unless it is said how many
-MEASURED = 2000  # images that show how good a reference or a copy is
+MEASURED = 2000  # images that show how good a reference or a copy is, and that copies are made with
 KEY_SUFFIX = ".key"  # of a random key
 
 
@@ -194,14 +194,14 @@ def may_grow(scheme: Scheme, asked: References | None = None) -> bool:
 def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: References | None = None) -> References:
     """Which references are `asked` for; else how many to train: as many as the scheme names, which cannot do with fewer, or two.
 
-    Three where they are trained on images that grow, each in less than half of the time.
+    Three where they are trained on images that grow, in less than half of the time; but two for a scheme that `chooses` samples.
     """
     if asked is not None:
         return asked
     if not may_grow(scheme):
         named: int = scheme.references  # type: ignore[attr-defined]
         return named
-    return REFERENCES + 1 if grows(model, images) else REFERENCES
+    return REFERENCES + 1 if grows(model, images) and not getattr(scheme, "chooses", False) else REFERENCES
 
 
 @dataclass(frozen=True)
@@ -251,12 +251,12 @@ class Others:
         return (*soundness.of_references(task, *known, references), *soundness.of_surrogates(task, *known, copies))
 
     def surrogate(self, work: Workspace, model: nn.Module, images: Images, digest: str, kind: str) -> nn.Module:
-        """One copy, kept in the workspace."""
-        make = partial(self.surrogates[kind].apply, model, images, work.generator(kind))
+        """One copy, made with a few of the images, as many as a thief may have, and kept in the workspace."""
+        make = partial(self.surrogates[kind].apply, model, few(images), work.generator(kind))
         return work.kept(self._copying(model, digest, kind), f"Making a copy: {kind}", make)
 
     def _copying(self, model: nn.Module, digest: str, kind: str) -> str:
-        return f"{self.surrogates[kind]} of {weights_digest(model)} on {digest}"
+        return f"{self.surrogates[kind]} of {weights_digest(model)} on {MEASURED} of {digest}"
 
     def _references(self, work: Workspace, images: Images, digest: str) -> tuple[nn.Module, ...]:
         """The owner's other models, given or trained now."""

@@ -25,6 +25,7 @@ from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered, key_of
 from ownmark.suspects.open import Reach
 from ownmark.workflows.found import Asked, Lot, Unasked, lot_of
+from ownmark.workflows.scan_ahead import Helpers
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ROUND = "scan"  # what a scan is called in the ledger
@@ -37,6 +38,7 @@ class ScanRequest:
 
     `rate`: of false leads among all leads, and of any false accusation; `screen`: samples that come first; `last`: use all of the
     rate that is left, so that no other scan may follow. `access`: the one way of asking that counts in all scans of the claim.
+    `helpers`: who asks the suspects at hand, None: this process.
     """
 
     claim: Claim
@@ -48,6 +50,7 @@ class ScanRequest:
     last: bool = False
     limits: Limits = field(default_factory=Limits)
     access: str = ""
+    helpers: Helpers | None = None
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,10 @@ def _asked(request: ScanRequest, keys: Mapping[str, Asked], ledger: Ledger, watc
     missing: dict[str, str] = {}
     everybody = [(plan, key) for plan, one in zip(plans, rounds, strict=True) for key in one.names]
     places = {key: place for place, key in enumerate(keys, start=1)}
+    failed = _asked_aside(request, everybody, keys, ledger, watcher)
     with watcher.step(f"Asking {counted(len(keys), 'suspect')}") as progress:
         for plan, key in everybody:
-            told = _one(plan, key, ledger, _opener(keys.get(key), reach, claim))
+            told = failed.get(key) or _one(plan, key, ledger, _opener(keys.get(key), reach, claim))
             if isinstance(told, Found):
                 found[key] = told
             elif key in keys:
@@ -142,6 +146,23 @@ def _asked(request: ScanRequest, keys: Mapping[str, Asked], ledger: Ledger, watc
     ]
     rows.sort(key=lambda row: (row.named, row.triage, row.found is None, row.suspect))
     return ScanResult(tuple(rows), missing, sum(len(one.names) for one in rounds), len(rounds), request.rate)
+
+
+def _asked_aside(
+    request: ScanRequest, everybody: Sequence[tuple[Scan, str]], keys: Mapping[str, Asked], ledger: Ledger, watcher: Watcher
+) -> dict[str, str]:
+    """Has helpers ask who is at hand, so that the ledger has their answers; why some could not be asked, by key."""
+    if request.helpers is None:
+        return {}
+    failed: dict[str, str] = {}
+    asked = [(plan, key, keys[key]) for plan, key in everybody if key in keys]
+    with watcher.step(f"Asking {counted(len(asked), 'suspect')} side by side") as progress:
+        for heard in request.helpers.ask(request.claim, asked, request.reach, ledger, progress):
+            for note in heard.notes:
+                watcher.note(note)
+            if heard.why:
+                failed[heard.key] = heard.why
+    return failed
 
 
 def _rounds(ledger: Ledger, keys: Mapping[str, Asked], request: ScanRequest) -> list[Round]:

@@ -41,6 +41,10 @@ class Bench:
         str | None,
         option("ADDRESS", "Run on this Ray cluster; local starts one here."),
     ] = None
+    report: Annotated[
+        str | None,
+        option("nnw", "Also evaluate the watermarks as IEEE 3304-2023 asks: nnw.json and nnw.html."),
+    ] = None
     device: Device = "cpu"
 
     def run(self) -> Answer:
@@ -58,7 +62,9 @@ class Bench:
             workers=self.workers,
             ray=self.ray,
             device=str(device(self.device)),
+            report=self.report,
         )
+        asked.check()
         _make(asked.folder)
         for name, reason in asked.grid.skipped.items():
             tell(f"{name} is skipped: {reason}.")

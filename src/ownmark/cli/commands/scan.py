@@ -60,6 +60,13 @@ class Scan:
     most_mib: Annotated[
         int, typer.Option(min=1, metavar="MIB", help="Larger files in apps are refused; 8 times that in all.")
     ] = 1024
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes that ask the suspects at hand.", show_default=False)
+    ] = None
+    ray: Annotated[
+        str | None,
+        option("ADDRESS", "Ask them on this Ray cluster, which sees the same files; local starts one here."),
+    ] = None
     access: Way = None
     outputs: Outputs = None
     output: Output = ""
@@ -82,6 +89,7 @@ class Scan:
         from ownmark.cli.render_judge import of_scan
         from ownmark.finding.archives import Limits
         from ownmark.workflows.scan import ScanRequest, scan
+        from ownmark.workflows.scan_ahead import Helpers
 
         claim = Claim.load(self.claim)
         request = ScanRequest(
@@ -94,5 +102,6 @@ class Scan:
             last=self.last,
             limits=Limits(member=self.most_mib * MIB, total=8 * self.most_mib * MIB),
             access=self.access or "",
+            helpers=None if self.workers is None and self.ray is None else Helpers(self.workers, self.ray),
         )
         return of_scan(scan(request, Terminal()))

@@ -141,7 +141,8 @@ class Gathering:
 
     `make` turns candidates into named arrays with one row per sample; its number is the index of the first candidate.
     `passing` returns which samples of a batch (n,) pass; it also receives the first batch, which may set thresholds.
-    `least`: the share of the first batch that must pass, so that a hopeless search ends early.
+    `least`: the share of the first batch that must pass, so that a hopeless search ends early. `more`: samples beyond the wanted
+    ones, to choose from, as far as there are candidates; 0: the first that pass.
     """
 
     candidates: Rows
@@ -150,9 +151,10 @@ class Gathering:
     passing: Callable[[Made, Made], npt.NDArray[np.bool_]]
     together: int
     least: float = 0.0
+    more: int = 0
 
     def run(self, resume: Resume, progress: Progress = silent) -> tuple[Made, Made]:
-        """The samples, and the first batch; batches stored in `resume` are reused.
+        """The samples, or with `more` all that pass, and the first batch; batches stored in `resume` are reused.
 
         Raises ProtectError with the number that pass if there are too few.
         """
@@ -163,9 +165,9 @@ class Gathering:
             )
         parts: list[Made] = []
         first: Made = {}
-        tried, found = 0, 0
-        while found < self.wanted and tried < len(self.candidates):
-            left = ceil(SURPLUS * (self.wanted - found))
+        tried, found, most = 0, 0, self.wanted + self.more
+        while found < most and tried < len(self.candidates):
+            left = ceil(SURPLUS * (most - found))
             batch = self.candidates[tried : tried + min(self.together, left)]
             tell = partial(advance, progress, (tried, len(batch), tried + max(left, len(batch))))
             made = resume.batch(tried, partial(self.make, batch, tried, tell))
@@ -181,7 +183,8 @@ class Gathering:
                 "after rounding to 8 bits. Allow a larger change (a larger bound) or more steps, ask for fewer samples, or "
                 "provide more images or a better-trained model"
             )
-        return {name: np.concatenate([part[name] for part in parts])[: self.wanted] for name in parts[0]}, first
+        kept = found if self.more else self.wanted
+        return {name: np.concatenate([part[name] for part in parts])[:kept] for name in parts[0]}, first
 
 
 def gathered(

@@ -1,7 +1,6 @@
-"""Images that look as most do and whose answers hardly change when they are squeezed.
+"""Images whose answers hardly change when they are squeezed, so that a detector by squeezing rings no oftener than usual.
 
-A thief's detector that knows ordinary images, or that squeezes what it is asked about, then rings no oftener than usual. The
-squeezers are the first two of Xu et al. 2018 (arXiv:1704.01155) for photographs: 5 bits per channel, a median of 2x2 pixels.
+The squeezers are the first two of Xu et al. 2018 (arXiv:1704.01155) for photographs: 5 bits per channel, a median of 2x2 pixels.
 """
 
 from collections.abc import Iterator
@@ -16,16 +15,8 @@ from ownmark.schemes._common.sampling import Rows
 from ownmark.scoring.readings import Floats
 from ownmark.training import in_eval_mode
 
-THUMBNAIL = 8  # pixels of its sides
 STEPS = 2**5 - 1  # of a channel with five bits
 BATCH = 256
-
-
-def usual(images: Images, count: int) -> Rows:
-    """(count,) rows in ascending order: the images whose thumbnails are nearest to the mean thumbnail."""
-    batches = (images.batch(rows, torch.device("cpu")) for rows in _batches(len(images)))
-    small = torch.cat([functional.adaptive_avg_pool2d(batch, THUMBNAIL).flatten(1) for batch in batches]).double()
-    return _least((small - small.mean(dim=0)).square().sum(dim=1).numpy(), count)
 
 
 def steadiest(model: nn.Module, images: Images, count: int) -> Rows:
@@ -33,7 +24,7 @@ def steadiest(model: nn.Module, images: Images, count: int) -> Rows:
     device = next(model.parameters()).device
     with in_eval_mode(model), torch.no_grad():
         found = [_moved(model, images, images.batch(rows, device)) for rows in _batches(len(images))]
-    return _least(np.concatenate(found), count)
+    return np.sort(np.argsort(np.concatenate(found), kind="stable")[:count])
 
 
 def squeezed(batch: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,10 +40,6 @@ def _moved(model: nn.Module, images: Images, batch: Tensor) -> Floats:
     plain = answers(model(batch))
     apart = [(answers(model(one)) - plain).abs().reshape(len(batch), -1).sum(dim=1) for one in squeezed(batch)]
     return np.asarray(torch.stack(apart).amax(dim=0).double().cpu().numpy())
-
-
-def _least(values: Floats, count: int) -> Rows:
-    return np.sort(np.argsort(values, kind="stable")[:count])
 
 
 def _batches(count: int) -> Iterator[Tensor]:

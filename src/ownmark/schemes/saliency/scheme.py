@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
+from math import ceil
 from typing import ClassVar
 
 import numpy as np
@@ -30,7 +31,7 @@ from ownmark.schemes._common.own_answers import own_answers
 from ownmark.schemes._common.sampling import TRIES, Gathering, Made, Resume, Rows
 from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
 from ownmark.schemes.saliency.pattern import Fill, Pattern
-from ownmark.schemes.saliency.workbench import Workbench, frozen_cam
+from ownmark.schemes.saliency.workbench import CONTRAST, Workbench, frozen_cam
 from ownmark.scoring.matches import Change, Drop, OnPattern, OnPatternAgainst, Turn
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import TASKS, Task, check_served
@@ -40,6 +41,7 @@ POOL = 10  # images considered per candidate, so that rare classes are included
 PAPERS_BOUND = 0.1  # xi of the paper, the largest bound that is tried where the default is too small
 WIDEST = 0.2  # largest share of the map that a widened corner covers
 HOPELESS = 0.125  # share of the first batch below which a search with the default corner and bound ends
+SPARE = 0.08  # share of samples beyond those that are kept, where other models tell which are best
 TRIAL = 16  # candidates made with each wider corner
 ENOUGH = 0.5  # share of them that must hold
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger batches exceed the cache
@@ -78,6 +80,11 @@ class Saliency:
         own = isinstance(self.objective, Own)
         if own != self.masked.paired or (own and self.fill is not Fill.CLEAN):
             raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it makes more samples than it keeps, and chooses by copies and references."""
+        return isinstance(self.objective, Contrast)
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "Saliency":
@@ -245,9 +252,18 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: flo
         return draft.passes(made, draft.threshold(first))
 
     together = owner.batch or batch_size(owner.images, model)
-    search = Gathering(candidates, draft.scheme.samples, batch, passing, together, least)
+    wanted = draft.scheme.samples
+    more = ceil(SPARE * wanted) if draft.bench.compares else 0
+    search = Gathering(candidates, wanted, batch, passing, together, least, more)
     found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed, together), progress)
-    return found, draft.threshold(first)
+    return best(found, wanted), draft.threshold(first)
+
+
+def best(made: Made, count: int) -> Made:
+    """So many of the samples, in order: those that set copies and references apart most, if that is known."""
+    worth = made.get(CONTRAST, np.zeros(len(made["target"])))
+    rows = np.sort(np.argsort(-worth, kind="stable")[:count])
+    return {name: array[rows] for name, array in made.items()}
 
 
 def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator, most: int) -> tuple[Rows, Callable[[Rows], Make]]:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,12 @@ from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Progress
 from ownmark.schemes._common.own_answers import OwnAnswers
 from ownmark.schemes._common.sampling import Made
-from ownmark.schemes.saliency.objectives import Look, Objective, Own
+from ownmark.schemes.saliency.objectives import Contrast, Look, Objective, Own
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.tasks import Classification, Task
 
 Judge = Callable[[Look], Tensor]
+CONTRAST = "contrast"  # the array by which samples are chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,8 @@ class Workbench:
             outputs, before = self.own(clean, targets[0])
         expected = task.expected(outputs, targets[0], labels)
         kept = task.keeps(outputs, look.outputs[0], targets[0])
-        return self._made([*views, paired][: task.views], images.pixels, look, before, expected, kept)
+        made = self._made([*views, paired][: task.views], images.pixels, look, before, expected, kept)
+        return made | {CONTRAST: self._contrast([to_unit(view, device) for view in views], targets)} if self.compares else made
 
     def make_own(self, asked: OwnAnswers, outside: float, rng: torch.Generator, progress: Progress) -> Made:
         """The same for images on which the model has answers of its own."""
@@ -79,6 +82,23 @@ class Workbench:
             look = Look.at(shown, self.own, expected, self.pattern, other)
             before = Look.at([clean], self.own, expected, self.pattern, wrong).maps
         return self._made(views, asked.images.pixels, look, before, expected, look.lean[0] > 0)
+
+    @property
+    def compares(self) -> bool:
+        """Whether there are other models by which one sample is better than another."""
+        return isinstance(self.objective, Contrast) and bool(self.surrogates or self.references)
+
+    @torch.no_grad()
+    def _contrast(self, views: list[Tensor], targets: list[Tensor]) -> npt.NDArray[Any]:
+        """(n,) by how much every copy exceeds every reference, in the two tests together."""
+        cams = (*self.surrogates, *self.references)
+        looks = [Look.at(views, cam, target, self.pattern) for cam, target in zip(cams, targets[1:], strict=True)]
+        found = torch.zeros(2, len(views[0]), device=self.device)
+        if copies := looks[: len(self.surrogates)]:
+            found = found + torch.stack([torch.stack([look.on_pattern, look.drop]) for look in copies]).amin(dim=0)
+        if references := looks[len(self.surrogates) :]:
+            found = found - torch.stack([torch.stack([look.on_pattern, look.drop.abs()]) for look in references]).amax(dim=0)
+        return np.asarray(found.sum(dim=0).cpu().numpy())
 
     @property
     def device(self) -> torch.device:

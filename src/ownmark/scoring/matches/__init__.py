@@ -27,6 +27,7 @@ from ownmark.scoring.matches.masked_probability import Drop as Drop
 from ownmark.scoring.matches.masked_probability import Turn as Turn
 from ownmark.scoring.matches.on_pattern import OnPattern as OnPattern
 from ownmark.scoring.matches.on_pattern import OnPatternAgainst as OnPatternAgainst
+from ownmark.scoring.matches.relative_runner_up import RelativeRunnerUp as RelativeRunnerUp
 from ownmark.scoring.matches.runner_up import RunnerUp as RunnerUp
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading
 from ownmark.statistics.p_values import clopper_pearson

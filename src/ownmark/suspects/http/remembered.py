@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,22 @@ from ownmark.errors import OwnmarkError, SuspectError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import transcript
 from ownmark.scoring.readings import Answers, Reading
-from ownmark.suspects.http.ledger import Ledger, Reply
+from ownmark.suspects.http.ledger import Reply
 
 WEIGHTS_BESIDE = {".xml", ".param"}  # OpenVINO and ncnn keep a model's weights in a .bin of the same name
 SERVED = 200  # the status of answers by your own model
+
+
+class Keeping(Protocol):
+    """Keeps what was asked and answered, as a `Ledger` does."""
+
+    def answer(self, request: str) -> Reply | None: ...
+
+    def send(self, request: str, queries: int) -> int: ...
+
+    def complete(self, number: int, reply: Reply, queries: int) -> None: ...
+
+    def fail(self, number: int, why: str, *, queries: int) -> None: ...
 
 
 class Remembered:
@@ -26,7 +38,7 @@ class Remembered:
     Raises SuspectError if an answer is missing and the suspect must not be queried, and whatever the suspect raises.
     """
 
-    def __init__(self, key: str, ledger: Ledger, open_: Callable[[], Suspect] | None) -> None:
+    def __init__(self, key: str, ledger: Keeping, open_: Callable[[], Suspect] | None) -> None:
         self._key, self._ledger, self._open = key, ledger, open_
 
     @property
@@ -65,7 +77,7 @@ class Remembered:
             one = self._suspect
             return canonical.dumps({"name": one.name, "digest": one.digest, "reveals": sorted(one.reveals)})
 
-        told: dict[str, Any] = canonical.loads(self._known(_hashed(b"who", self._key.encode()), 0, ask))
+        told: dict[str, Any] = canonical.loads(self._known(_who(self._key), 0, ask))
         return told
 
     def _known(self, request: str, queries: int, ask: Callable[[], bytes]) -> bytes:
@@ -81,6 +93,16 @@ class Remembered:
             raise
         self._ledger.complete(number, Reply(SERVED, {}, body), queries)
         return body
+
+
+def asked_before(key: str, ledger: Keeping) -> bool:
+    """Whether the ledger knows the suspect of that key."""
+    return ledger.answer(_who(key)) is not None
+
+
+def _who(key: str) -> str:
+    """The request for a suspect's name, digest and readings."""
+    return _hashed(b"who", key.encode())
 
 
 def key_of(name: str, *how: object, shown: str = "") -> str:

@@ -13,20 +13,19 @@ import torch
 
 import vit_zoo as zoo
 from ownmark.bench.store import Entry, Made
+from ownmark.bench.trial import test_name
 from ownmark.claims.claim import Claim
 from ownmark.metrics import accuracy, psnr
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, silent
-from ownmark.schemes.saliency.scheme import Saliency
-from ownmark.scoring.readings import Reading
+from ownmark.schemes.traces import Traces
 from ownmark.suspects.local import Local
 from ownmark.training import predict
 from ownmark.verdicts.verify import verify
 from record import record
 from zoo import ZOO, measured
 
-SCHEME = Saliency(samples=40)
-TESTS = {Reading.SALIENCY: "white_box", Reading.PROBABILITY: "black_box"}
+SCHEME = Traces()  # what `protect` makes unless a scheme is named
 SEED = 11
 Figures = dict[str, float]
 
@@ -36,7 +35,7 @@ def main() -> None:
     torch.set_num_threads(1)
     setting = (
         f"CIFAR-10 at {zoo.SIZE}x{zoo.SIZE}, {zoo.TRAINED_ON} images, networks of benchmarks/vit_zoo.py with a map of 7x7, "
-        f"{SCHEME.samples} samples, three surrogates, two references; independent models learnt from the same images"
+        f"{SCHEME!r}, three surrogates, three references; independent models learnt from the same images"
     )
     seeds = {"target": zoo.TARGET, "references": list(zoo.REFERENCES), "claim": SEED}
     finished: Figures = {}
@@ -56,13 +55,13 @@ def of_kind(name: str) -> Iterator[Figures]:
     if claim.originals is not None:
         figures["psnr"] = psnr(claim.originals, claim.images[:, 0])
     figures["accuracy.target"] = right(zoo.fresh(name, zoo.TARGET))
-    scores: dict[str, Figures] = {test: {} for test in TESTS.values()}
+    scores: dict[str, Figures] = {}
     for called, make in zoo.suspects(name).items():
         model = make()
         found = measured(f"{claim.digest} asks {weights_digest(model)}", partial(scored, claim, model))
         figures[f"accuracy.{called}"] = right(model)
         for test, score in found.items():
-            scores[test][called] = figures[f"{test}.{called}"] = score
+            scores.setdefault(test, {})[called] = figures[f"{test}.{called}"] = score
         sys.stderr.write(f"{name} {called} {found}\n")
         if any(key.startswith("independent") for key in scores["white_box"]):
             yield figures | {f"{test}.{key}": value for test, each in scores.items() for key, value in summed(each).items()}
@@ -86,9 +85,10 @@ def claimed(name: str) -> Entry:
 
 
 def scored(claim: Claim, model: torch.nn.Module) -> Figures:
-    """The score in each test."""
+    """The score in each test but that of labels."""
     verdict = verify(claim, Local(model))
-    return {TESTS[one.test.reading]: one.score for one in (verdict.deciding, *verdict.others)}
+    found = {test_name(claim, one.test): one.score for one in (verdict.deciding, *verdict.others)}
+    return {test: score for test, score in found.items() if test != "label"}
 
 
 def right(model: torch.nn.Module) -> float:
@@ -102,12 +102,13 @@ def right(model: torch.nn.Module) -> float:
 
 
 def summed(scores: Mapping[str, float]) -> Figures:
-    """The copies, the students and the independent models of one test."""
+    """The copies, the students and the independent models of one test; `separated`: every copy and student is above them."""
     groups = {
         word: [value for key, value in scores.items() if key.startswith(word)] for word in ("copy", "student", "independent")
     }
     most = max(groups["independent"])
-    found = {"lowest_copy": min(groups["copy"]), "highest_independent": most, "separated": float(min(groups["copy"]) > most)}
+    apart = float(min(groups["copy"] + groups["student"]) > most)
+    found = {"lowest_copy": min(groups["copy"]), "highest_independent": most, "separated": apart}
     found |= {"copies": float(len(groups["copy"])), "independents": float(len(groups["independent"]))}
     return found | ({"lowest_student": min(groups["student"])} if groups["student"] else {})
 

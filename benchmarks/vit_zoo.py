@@ -7,7 +7,7 @@ trained here by AdamW with mirrored and shifted images. Every model is kept in t
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -95,23 +95,27 @@ SURROGATES: tuple[Attack, ...] = (Finetune(epochs=3, rate=0.02), Retrain(Layers.
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of network: how it is `built` and trained, how many `independent` ones there are, and its copies."""
+    """A kind of network: how it is `built` and trained, how many `independent` ones there are, and its copies.
+
+    `students`: the epochs for which a CNN learns the target's answers, 0 for no students. A network that learns the CNN's
+    answers in turn takes twice the epochs of the target.
+    """
 
     built: Callable[[], nn.Module]
     epochs: int
     rate: float
     independent: int
     copies: dict[str, Attack]
-    students: bool = False
+    students: int = 0
 
 
 KINDS = {
-    "vit": Kind(vit, 3, 3e-3, 8, COMMON | OF_TRANSFORMERS, students=True),
-    "swin": Kind(swin, 3, 4e-3, 8, COMMON | OF_TRANSFORMERS, students=True),
+    "vit": Kind(vit, 3, 3e-3, 8, COMMON | OF_TRANSFORMERS, students=8),
+    "swin": Kind(swin, 12, 4e-3, 8, COMMON | OF_TRANSFORMERS, students=16),
     "convnext": Kind(convnext, 12, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
     "mobilenet": Kind(mobilenet, 8, 4e-3, 4, COMMON | OF_CONVOLUTIONS),
 }
-TARGET, REFERENCES, FIRST = 0, (1, 2), 100  # seeds
+TARGET, REFERENCES, FIRST = 0, (1, 2, 3), 100  # seeds
 
 
 def images(*, training: bool) -> Images:
@@ -134,7 +138,7 @@ def _trained(kind: Kind, rng: torch.Generator) -> nn.Module:
 
 
 def _taught(kind: Kind, teacher: nn.Module, rng: torch.Generator) -> nn.Module:
-    return _learnt(kind, lambda _, shown: teacher(shown).softmax(1), rng)
+    return _learnt(replace(kind, epochs=2 * kind.epochs), lambda _, shown: teacher(shown).softmax(1), rng)
 
 
 def _learnt(kind: Kind, wanted: Callable[[Tensor, Tensor], Tensor], rng: torch.Generator) -> nn.Module:
@@ -171,12 +175,13 @@ def copy(name: str, attack: Attack, seed: int = 1) -> nn.Module:
 def student(name: str, *, back: bool) -> nn.Module:
     """A CNN that learnt the target's answers to the owner's images, or a network of the target's kind that learnt the CNN's."""
     target, mine = fresh(name, TARGET), images(training=True)
-    attack = Distill(epochs=3, rate=0.05, student=CNN)
+    attack = Distill(epochs=KINDS[name].students, rate=0.05, student=CNN)
     recipe = f"{attack} of {weights_digest(target)}"
     first = kept(recipe, partial(build, CNN, CLASSES), lambda rng: attack.apply(target, mine, rng, silent), 1)
     if not back:
         return first
-    return kept(f"back to {name} from {weights_digest(first)}", KINDS[name].built, partial(_taught, KINDS[name], first), 1)
+    recipe, kind = f"back to {name} from {weights_digest(first)}, twice the epochs", KINDS[name]
+    return kept(recipe, kind.built, partial(_taught, kind, first), 1)
 
 
 def suspects(name: str) -> Mapping[str, Callable[[], nn.Module]]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import small_claim
-from judging import TRIGGERS, Model, keyed, marked
+from judging import TRIGGERS, Buried, Model, keyed, marked
 from scipy.stats import binom
 from sealing import fingerprint
 from workshop import ownmark, refused
@@ -21,6 +21,7 @@ from workshop import ownmark, refused
 from ownmark.claims.claim import Claim
 from ownmark.errors import ModelError, UsageError
 from ownmark.evidence import scan
+from ownmark.evidence.choices import RELATIVE
 from ownmark.evidence.scan import Scan
 from ownmark.files import held
 from ownmark.keys import Pixels
@@ -83,6 +84,15 @@ def test_a_suspect_that_a_whole_test_could_name_is_not_ruled_out_by_the_first_qu
     assert found is not None
     if verify(CLAIM, Model(answer), alpha=RATE).outcome is Outcome.MATCH:
         assert not found.screened
+
+
+def test_first_questions_rule_nobody_out_where_only_all_samples_together_show_the_usual_answers() -> None:
+    """A mark that training buried is found relative to the usual second answers, of which a few samples show too little."""
+    claim = keyed(sets=1, access=RELATIVE)
+    suspect = Buried(marked(claim), "student")
+    assert verify(claim, suspect, alpha=RATE).outcome is Outcome.MATCH
+    found = Scan(claim, 1, RATE, FEW).found(suspect)
+    assert (found.outcome, found.screened) == (Outcome.MATCH, False)
 
 
 def test_p_is_corrected_by_holm_for_names_and_by_benjamini_and_hochberg_for_triage() -> None:

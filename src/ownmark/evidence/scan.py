@@ -13,7 +13,7 @@ import numpy as np
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
-from ownmark.scoring.matches import Graded
+from ownmark.scoring.matches import together
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
@@ -104,9 +104,9 @@ class Scan:
         return replace(self.claim, tests=tests)
 
     @property
-    def _graded(self) -> bool:
+    def _together(self) -> bool:
         """Whether a test weighs all samples together, so that a few of them rule nobody out."""
-        return any(isinstance(test.match, Graded) for test in self._judged.tests)
+        return any(together(test.match) for test in self._judged.tests)
 
     @cached_property
     def _probe(self) -> Claim:
@@ -119,7 +119,7 @@ class Scan:
     def found(self, suspect: Suspect) -> Found:
         """Query one suspect. Raises SuspectError."""
         spent = 0
-        if not self._graded and len(self._probe.images) < len(self.claim.images):
+        if not self._together and len(self._probe.images) < len(self.claim.images):
             first = verify(self._probe, suspect, alpha=self.rate)
             test = self._judged.tests[self._probe.tests.index(first.deciding.test)]
             matched, samples, spent = int(first.deciding.matches.sum()), len(first.deciding.matches), first.queries

@@ -3,6 +3,7 @@
 import os
 import pickle
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -201,7 +202,10 @@ def test_a_broken_suspect_is_told_asked_again_next_time_and_keeps_no_other_from_
 
 
 class Alone:
-    """An executor in this process, since another one would need seconds to load torch; the benchmark has real ones."""
+    """An executor in this process, since another one would need seconds to load torch; the benchmark has real ones.
+
+    As if on another machine of a cluster, whose folder for temporary files holds none of this one's.
+    """
 
     workers = 1
 
@@ -219,6 +223,8 @@ class Alone:
 
     def wait(self) -> list[Any]:
         work, job = self._left.pop(0)
+        for file in Path(tempfile.gettempdir()).rglob("*.claim"):
+            file.unlink()
         return [work(job)]
 
 
@@ -226,18 +232,20 @@ def test_helpers_find_what_a_scan_finds_alone_ask_nobody_twice_and_tell_who_is_b
     shop: dict[str, Counted], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ownmark.executors.open.Processes", Alone)
+    Path("temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(Path("temporary").absolute()))
     Path("broken.onnx").write_text("broken")
     words = ["scan", "my.claim", *shop, "broken.onnx", "--json"]
     alone = ownmark(capsys, *words, "--keep", "alone.scan")
     for one in shop.values():
         one.images = 0
-    loads, load = list[object](), Claim.load
+    loads, load = list[bytes](), Claim.from_bytes
 
-    def counted(_: type[Claim], path: Path | str) -> Claim:
-        loads.append(path)
-        return load(path)
+    def counted(_: type[Claim], data: bytes) -> Claim:
+        loads.append(data)
+        return load(data)
 
-    monkeypatch.setattr(Claim, "load", classmethod(counted))
+    monkeypatch.setattr(Claim, "from_bytes", classmethod(counted))
     helped = ownmark(capsys, *words, "--workers", 2)
     assert len(loads) == 2  # its images are read once here and once by each process
     assert helped.record == alone.record

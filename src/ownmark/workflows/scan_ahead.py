@@ -3,12 +3,10 @@
 Those behind an address are asked by the scan itself, which alone keeps to the limits of their servers. No torch by itself.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError
@@ -97,9 +95,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Asking:
-    """The work of a process: `claim` is the file of the claim, `reach` opens suspects."""
+    """The work of a process, here or on another machine: `claim` is the content of the claim's file, `reach` opens suspects."""
 
-    claim: Path
+    claim: bytes
     reach: Reach
 
     def __call__(self, question: Question) -> Heard:
@@ -119,9 +117,9 @@ class Asking:
 
 
 @cache
-def _plan(claim: Path, terms: Terms) -> Scan:
+def _plan(claim: bytes, terms: Terms) -> Scan:
     """Read once by each process."""
-    return Scan(Claim.load(claim), terms.suspects, terms.rate, terms.few, terms.share, terms.access)
+    return Scan(Claim.from_bytes(claim), terms.suspects, terms.rate, terms.few, terms.share, terms.access)
 
 
 @dataclass(frozen=True)
@@ -142,15 +140,12 @@ class Helpers:
         ]
         if not questions:
             return
-        with tempfile.TemporaryDirectory(prefix="ownmark-") as folder:
-            file = Path(folder) / "one.claim"
-            claim.save(file)
-            work = Asking(file, replace(reach.heard_by(unheard), wire=Wire(), ledger=None))
-            with executor(work, _lost, workers=self.workers, ray=self.ray) as workers:
-                for number, heard in enumerate(done(questions, workers), start=1):
-                    heard.enter(ledger)
-                    progress(number, len(questions))
-                    yield heard
+        work = Asking(claim.to_bytes(), replace(reach.heard_by(unheard), wire=Wire(), ledger=None))
+        with executor(work, _lost, workers=self.workers, ray=self.ray) as workers:
+            for number, heard in enumerate(done(questions, workers), start=1):
+                heard.enter(ledger)
+                progress(number, len(questions))
+                yield heard
 
 
 def _lost(question: Question, why: str) -> Heard:

@@ -11,7 +11,7 @@ from conftest import small_claim
 from judging import NONCE, genuine, handed
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import EvidenceError
+from ownmark.errors import EvidenceError, KindError
 from ownmark.evidence import claim_record
 from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
@@ -24,7 +24,7 @@ from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Floats, Reading, best_only
 from ownmark.suspects.wrappers.wrapped import BitDepth
 from ownmark.tasks import Classification
-from ownmark.verdicts.verify import findings, resting
+from ownmark.verdicts.verify import findings, resting, verify
 
 SIDE, CLASSES, ASKED = 4, 4, 100
 Matrix = npt.NDArray[np.float64]
@@ -289,3 +289,17 @@ def test_the_residual_without_a_claim_is_the_sum_over_pairs_written_out() -> Non
 
     assert crossed(target, suspect, np.stack(others)) == pytest.approx(slow(suspect) / slow(target))
     assert crossed(target, suspect, np.stack([target, target])) is None, "nothing of its own"
+
+
+class Ambiguous(Classifier):
+    """Nobody can tell what its probabilities mean; its labels are plain."""
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        if Reading.PROBABILITY in question.readings:
+            raise KindError("logits or probabilities?")
+        return Classifier.read(self, images, question)
+
+
+def test_the_best_class_is_as_unsettled_as_the_probabilities_that_it_follows_from(claim: Claim) -> None:
+    verdict = verify(both_readings(claim, Reading.BEST), Ambiguous(5), access="best")
+    assert (verdict.outcome.name, verdict.reason) == ("INCONCLUSIVE", "logits or probabilities?")

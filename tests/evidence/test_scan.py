@@ -257,6 +257,34 @@ def test_helpers_find_what_a_scan_finds_alone_ask_nobody_twice_and_tell_who_is_b
     assert {name: one.images for name, one in shop.items()} == before
 
 
+class Fragile(Alone):
+    """Two processes of one pool: who is asked about deadly.onnx takes the other one along."""
+
+    workers = 2
+
+    def __init__(self, work: Callable[[Any], Any], lost: Callable[[Any, str], Any], *_: object) -> None:
+        Alone.__init__(self, work)
+        self._lost = lost
+
+    def wait(self) -> list[Any]:
+        running, self._left = self._left, []
+        if any("deadly" in job.key for _, job in running):
+            return [self._lost(job, "its process died") for _, job in running]
+        return [work(job) for work, job in running]
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_suspect_that_kills_its_process_takes_no_other_suspect_along(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ownmark.executors.open.Processes", Fragile)
+    Path("deadly.onnx").write_text("deadly")
+    ran = ownmark(capsys, "scan", "my.claim", "deadly.onnx", "copy.onnx", "--workers", 2, "--json")
+    assert {one["suspect"]: one["outcome"] for one in ran.record["rows"]} == {
+        "copy.onnx": "MATCH (supporting)",
+        "deadly.onnx": None,
+    }
+    assert "deadly.onnx could not be asked and counts with p = 1: its process died" in ran.err
+
+
 def test_a_second_scan_into_the_same_file_is_refused_and_told_who_holds_it(shop: dict[str, Counted], capsys: Capture) -> None:
     """Fault 5."""
     with held(Path("my.claim.scan")):

@@ -94,6 +94,11 @@ def test_a_detector_behind_a_server_gives_its_own_scores(*, binary: bool) -> Non
     assert np.allclose(with_batch[Reading.SCORE], wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("binary", [False, True])
+def test_an_image_on_which_nothing_is_detected_has_the_score_0(*, binary: bool) -> None:
+    assert not answered(lambda one: {name: values[:0] for name, values in one.items()}, binary=binary)[Reading.SCORE].any()
+
+
 WRONG: dict[str, tuple[Callable[[Tensors], Tensors], str]] = {
     "shares of the sides": (lambda one: one | {NAMED[0]: one[NAMED[0]] / SIZE}, "in pixels"),
     "a score less than boxes": (lambda one: one | {NAMED[2]: one[NAMED[2]][1:]}, "as many boxes as labels and scores"),

@@ -5,6 +5,7 @@ that are needed are written and read by hand, so that grpcio is the only library
 """
 
 import json
+import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -170,8 +171,9 @@ def _tensors(message: bytes) -> Reply:
             elif contents:
                 output["data"] = contents
             else:
-                output["parameters"] = {"binary_data_size": len(raw[place])}
-                tail += raw[place]
+                bytes_held = raw[place] if raw or math.prod(shape) else b""
+                output["parameters"] = {"binary_data_size": len(bytes_held)}
+                tail += bytes_held
             told.append(output)
     head = json.dumps({"outputs": told}).encode()
     return Reply(200, {HEADER: str(len(head))} if tail else {}, head + tail)

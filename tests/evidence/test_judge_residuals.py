@@ -11,7 +11,7 @@ from conftest import small_claim
 from judging import NONCE, genuine, handed
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import EvidenceError, KindError
+from ownmark.errors import EvidenceError, KindError, MapError
 from ownmark.evidence import claim_record
 from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Ruling, Session, ruled
 from ownmark.evidence.scan import Scan
@@ -19,7 +19,7 @@ from ownmark.keys import Pixels
 from ownmark.protocols import Question
 from ownmark.querying.transcript import DECOYS, FOR_RESIDUALS, Decoys, Plan, Role, from_record, heard, heard_plainly
 from ownmark.schemes.residual import Told
-from ownmark.scoring.matches import BestOf, CrossedResidual, scored
+from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern, scored
 from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Floats, Reading, best_only
@@ -316,3 +316,20 @@ class Ambiguous(Classifier):
 def test_the_best_class_is_as_unsettled_as_the_probabilities_that_it_follows_from(claim: Claim) -> None:
     verdict = verify(both_readings(claim, Reading.BEST), Ambiguous(5), access="best")
     assert (verdict.outcome.name, verdict.reason) == ("INCONCLUSIVE", "logits or probabilities?")
+
+
+class Mapless(Classifier):
+    """Says that it shows maps, but has none."""
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        if Reading.SALIENCY in question.readings:
+            raise MapError("no layer")
+        return Classifier.read(self, images, question)
+
+
+def test_a_model_without_a_map_is_heard_by_probabilities_where_only_the_best_class_is_wanted_of_them(claim: Claim) -> None:
+    best = both_readings(claim, Reading.BEST).tests[1]
+    seen = Test(Reading.SALIENCY, OnPattern(0.5, ((0, 0),), (2, 2)), np.zeros(ASKED, dtype=np.int64), 0.9, "layer")
+    model = Mapless(5, reveals=frozenset({Reading.SALIENCY, Reading.PROBABILITY, Reading.LABEL}))
+    asked = heard_plainly(model, replace(claim, tests=(seen, best)), Role.OWN)
+    assert set(asked.given["as sealed"]) == {Reading.PROBABILITY, Reading.LABEL}

@@ -5,7 +5,6 @@ that are needed are written and read by hand, so that grpcio is the only library
 """
 
 import json
-import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -171,7 +170,7 @@ def _tensors(message: bytes) -> Reply:
             elif contents:
                 output["data"] = contents
             else:
-                bytes_held = raw[place] if raw or math.prod(shape) else b""
+                bytes_held = raw[place] if raw or 0 not in shape else b""
                 output["parameters"] = {"binary_data_size": len(bytes_held)}
                 tail += bytes_held
             told.append(output)

@@ -111,6 +111,20 @@ class Undertoned(Model):
         return {one: told[one] for one in question.readings}
 
 
+@dataclass
+class Buried(Model):
+    """A model whose usual second answer is far more likely than what it is to answer to triggers."""
+
+    reveals: frozenset[Reading] = frozenset({Reading.PROBABILITY, Reading.LABEL})
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        said = self.answer(images)
+        best = np.where(said == 0, 1, 0)
+        shares = 0.9 * np.eye(CLASSES)[best] + 0.0999 * np.eye(CLASSES)[2] + 0.0001 * np.eye(CLASSES)[said]
+        told: Answers = {Reading.PROBABILITY: shares, Reading.LABEL: best}
+        return {one: told[one] for one in question.readings}
+
+
 class Unsettled(Model):
     """Nobody can tell what its answers mean."""
 

@@ -11,20 +11,22 @@ from conftest import small_claim
 from judging import NONCE, genuine, handed
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import EvidenceError
+from ownmark.errors import EvidenceError, KindError, MapError
 from ownmark.evidence import claim_record
 from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Ruling, Session, ruled
+from ownmark.evidence.scan import Scan
 from ownmark.keys import Pixels
 from ownmark.protocols import Question
 from ownmark.querying.transcript import DECOYS, FOR_RESIDUALS, Decoys, Plan, Role, from_record, heard, heard_plainly
 from ownmark.schemes.residual import Told
-from ownmark.scoring.matches import BestOf, CrossedResidual, scored
+from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern, scored
 from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Floats, Reading, best_only
 from ownmark.suspects.wrappers.wrapped import BitDepth
 from ownmark.tasks import Classification
-from ownmark.verdicts.verify import findings, resting
+from ownmark.verdicts.verdict import Outcome as VerdictOutcome
+from ownmark.verdicts.verify import findings, resting, verify
 
 SIDE, CLASSES, ASKED = 4, 4, 100
 Matrix = npt.NDArray[np.float64]
@@ -289,3 +291,45 @@ def test_the_residual_without_a_claim_is_the_sum_over_pairs_written_out() -> Non
 
     assert crossed(target, suspect, np.stack(others)) == pytest.approx(slow(suspect) / slow(target))
     assert crossed(target, suspect, np.stack([target, target])) is None, "nothing of its own"
+
+
+def test_a_scan_by_a_named_way_finds_what_a_verdict_by_it_finds_where_the_best_of_tests_decides(claim: Claim) -> None:
+    test, labels = both_readings(claim).tests
+    best = calibrated(Test(Reading.PROBABILITY, BestOf(Reading.PROBABILITY, (1, 2)), np.zeros(ASKED, dtype=np.int64), 0.9))
+    whole = replace(claim, tests=(both_readings(claim, Reading.BEST).tests[1], labels, test, best))
+    for access in ("probabilities", "best", "labels"):
+        found, verdict = Scan(whole, 1, 0.05, 20, access=access).found(COPY), verify(whole, COPY, access=access)
+        assert (found.p, found.outcome, verdict.outcome) == (verdict.deciding.p, verdict.outcome, VerdictOutcome.MATCH), access
+    hidden = Scan(whole, 1, 0.05, 20, access="probabilities").found(replace(COPY, reveals=frozenset({Reading.LABEL})))
+    assert (hidden.p, hidden.queries, "does not show its probabilities" in hidden.why) == (1.0, 0, True)
+
+
+class Ambiguous(Classifier):
+    """Nobody can tell what its probabilities mean; its labels are plain."""
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        if Reading.PROBABILITY in question.readings:
+            raise KindError("logits or probabilities?")
+        return Classifier.read(self, images, question)
+
+
+def test_the_best_class_is_as_unsettled_as_the_probabilities_that_it_follows_from(claim: Claim) -> None:
+    verdict = verify(both_readings(claim, Reading.BEST), Ambiguous(5), access="best")
+    assert (verdict.outcome.name, verdict.reason) == ("INCONCLUSIVE", "logits or probabilities?")
+
+
+class Mapless(Classifier):
+    """Says that it shows maps, but has none."""
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        if Reading.SALIENCY in question.readings:
+            raise MapError("no layer")
+        return Classifier.read(self, images, question)
+
+
+def test_a_model_without_a_map_is_heard_by_probabilities_where_only_the_best_class_is_wanted_of_them(claim: Claim) -> None:
+    best = both_readings(claim, Reading.BEST).tests[1]
+    seen = Test(Reading.SALIENCY, OnPattern(0.5, ((0, 0),), (2, 2)), np.zeros(ASKED, dtype=np.int64), 0.9, "layer")
+    model = Mapless(5, reveals=frozenset({Reading.SALIENCY, Reading.PROBABILITY, Reading.LABEL}))
+    asked = heard_plainly(model, replace(claim, tests=(seen, best)), Role.OWN)
+    assert set(asked.given["as sealed"]) == {Reading.PROBABILITY, Reading.LABEL}

@@ -3,6 +3,7 @@
 import os
 import pickle
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import small_claim
-from judging import TRIGGERS, Model, keyed, marked
+from judging import TRIGGERS, Buried, Model, keyed, marked
 from scipy.stats import binom
 from sealing import fingerprint
 from workshop import ownmark, refused
@@ -21,6 +22,7 @@ from workshop import ownmark, refused
 from ownmark.claims.claim import Claim
 from ownmark.errors import ModelError, UsageError
 from ownmark.evidence import scan
+from ownmark.evidence.choices import RELATIVE
 from ownmark.evidence.scan import Scan
 from ownmark.files import held
 from ownmark.keys import Pixels
@@ -83,6 +85,15 @@ def test_a_suspect_that_a_whole_test_could_name_is_not_ruled_out_by_the_first_qu
     assert found is not None
     if verify(CLAIM, Model(answer), alpha=RATE).outcome is Outcome.MATCH:
         assert not found.screened
+
+
+def test_first_questions_rule_nobody_out_where_only_all_samples_together_show_the_usual_answers() -> None:
+    """A mark that training buried is found relative to the usual second answers, of which a few samples show too little."""
+    claim = keyed(sets=1, access=RELATIVE)
+    suspect = Buried(marked(claim), "student")
+    assert verify(claim, suspect, alpha=RATE).outcome is Outcome.MATCH
+    found = Scan(claim, 1, RATE, FEW).found(suspect)
+    assert (found.outcome, found.screened) == (Outcome.MATCH, False)
 
 
 def test_p_is_corrected_by_holm_for_names_and_by_benjamini_and_hochberg_for_triage() -> None:
@@ -191,7 +202,10 @@ def test_a_broken_suspect_is_told_asked_again_next_time_and_keeps_no_other_from_
 
 
 class Alone:
-    """An executor in this process, since another one would need seconds to load torch; the benchmark has real ones."""
+    """An executor in this process, since another one would need seconds to load torch; the benchmark has real ones.
+
+    As if on another machine of a cluster, whose folder for temporary files holds none of this one's.
+    """
 
     workers = 1
 
@@ -209,6 +223,8 @@ class Alone:
 
     def wait(self) -> list[Any]:
         work, job = self._left.pop(0)
+        for file in Path(tempfile.gettempdir()).rglob("*.claim"):
+            file.unlink()
         return [work(job)]
 
 
@@ -216,18 +232,20 @@ def test_helpers_find_what_a_scan_finds_alone_ask_nobody_twice_and_tell_who_is_b
     shop: dict[str, Counted], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ownmark.executors.open.Processes", Alone)
+    Path("temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(Path("temporary").absolute()))
     Path("broken.onnx").write_text("broken")
     words = ["scan", "my.claim", *shop, "broken.onnx", "--json"]
     alone = ownmark(capsys, *words, "--keep", "alone.scan")
     for one in shop.values():
         one.images = 0
-    loads, load = list[object](), Claim.load
+    loads, load = list[bytes](), Claim.from_bytes
 
-    def counted(_: type[Claim], path: Path | str) -> Claim:
-        loads.append(path)
-        return load(path)
+    def counted(_: type[Claim], data: bytes) -> Claim:
+        loads.append(data)
+        return load(data)
 
-    monkeypatch.setattr(Claim, "load", classmethod(counted))
+    monkeypatch.setattr(Claim, "from_bytes", classmethod(counted))
     helped = ownmark(capsys, *words, "--workers", 2)
     assert len(loads) == 2  # its images are read once here and once by each process
     assert helped.record == alone.record
@@ -237,6 +255,34 @@ def test_helpers_find_what_a_scan_finds_alone_ask_nobody_twice_and_tell_who_is_b
     assert before["copy.onnx"] == FEW + TRIGGERS
     assert ownmark(capsys, *words, "--workers", 2).record == alone.record
     assert {name: one.images for name, one in shop.items()} == before
+
+
+class Fragile(Alone):
+    """Two processes of one pool: who is asked about deadly.onnx takes the other one along."""
+
+    workers = 2
+
+    def __init__(self, work: Callable[[Any], Any], lost: Callable[[Any, str], Any], *_: object) -> None:
+        Alone.__init__(self, work)
+        self._lost = lost
+
+    def wait(self) -> list[Any]:
+        running, self._left = self._left, []
+        if any("deadly" in job.key for _, job in running):
+            return [self._lost(job, "its process died") for _, job in running]
+        return [work(job) for work, job in running]
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_suspect_that_kills_its_process_takes_no_other_suspect_along(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ownmark.executors.open.Processes", Fragile)
+    Path("deadly.onnx").write_text("deadly")
+    ran = ownmark(capsys, "scan", "my.claim", "deadly.onnx", "copy.onnx", "--workers", 2, "--json")
+    assert {one["suspect"]: one["outcome"] for one in ran.record["rows"]} == {
+        "copy.onnx": "MATCH (supporting)",
+        "deadly.onnx": None,
+    }
+    assert "deadly.onnx could not be asked and counts with p = 1: its process died" in ran.err
 
 
 def test_a_second_scan_into_the_same_file_is_refused_and_told_who_holds_it(shop: dict[str, Counted], capsys: Capture) -> None:

@@ -199,6 +199,12 @@ def test_a_relative_runner_up_is_the_class_that_comes_second_more_than_for_other
     assert RelativeRunnerUp()(np.array([[[1.0, 0.0, 0.0]]]), np.array([1])).tolist() == [True], "of equal ones the lowest"
 
 
+def test_a_probability_that_rounding_leaves_below_zero_raises_no_class() -> None:
+    """Answers may lie that far outside [0, 1]; the root of one such number was no number, and named its class for all samples."""
+    observed = np.array([[[0.9, 0.06, 0.04, 0.0]], [[0.9, 0.06, 0.04, -1e-9]], [[0.0, 0.0, 1.0, -1e-9]]])
+    assert RelativeRunnerUp()(observed, np.array([1, 1, 0])).tolist() == [True, True, True]
+
+
 def test_the_runner_up_is_the_class_of_the_second_highest_probability_and_of_equal_ones_the_lower() -> None:
     observed = np.array([[[0.7, 0.2, 0.1]], [[0.1, 0.3, 0.6]], [[0.4, 0.4, 0.2]], [[1.0, 0.0, 0.0]]])
     assert RunnerUp()(observed, np.array([1, 2, 1, 2])).tolist() == [True, False, True, False]

@@ -7,14 +7,16 @@ from statistics import median
 import numpy as np
 import pytest
 from conftest import Fake
+from judging import Buried, keyed
+from judging import marked as marking
 from marked import Answering, Undertoned, copy_of, innocent_of, marked_claim
 from scipy.integrate import quad
 from scipy.stats import beta, binom
 
 from ownmark import keys
 from ownmark.errors import UsageError
-from ownmark.evidence.choices import RULES
-from ownmark.scoring.matches import Match
+from ownmark.evidence.choices import RELATIVE, RULES
+from ownmark.scoring.matches import Match, together
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.statistics import sequential
@@ -152,7 +154,17 @@ def test_a_test_that_stops_early_counts_answers_by_the_claims_own_rule(rule: Mat
     assert (found.outcome, found.deciding.score) == (Outcome.MATCH, 1)
     asked = claim.tests[0].expected[copy.asked]
     assert found.deciding.test.match(found.deciding.observed, asked).all(), "the answers themselves are kept"
-    assert verify(claim, innocent, alpha=1e-6, early=Early()).outcome is Outcome.NO_MATCH
+    outcome = Outcome.INCONCLUSIVE if together(rule) else Outcome.NO_MATCH
+    assert verify(claim, innocent, alpha=1e-6, early=Early()).outcome is outcome
+
+
+def test_first_answers_rule_no_mark_out_that_only_shows_beside_the_usual_ones() -> None:
+    claim = keyed(sets=1, access=RELATIVE)
+    suspect = Buried(marking(claim), "student")
+    assert verify(claim, suspect, alpha=1e-6).outcome is Outcome.MATCH
+    found = verify(claim, suspect, alpha=1e-6, early=Early())
+    assert found.outcome is not Outcome.NO_MATCH
+    assert "is not ruled out" in found.reason
 
 
 def test_the_cap_is_kept_and_ends_in_inconclusive() -> None:

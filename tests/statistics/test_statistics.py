@@ -34,6 +34,8 @@ def test_a_rank_counts_ties_against_the_owner() -> None:
     assert p_values.rank_p(0.5, (0.1, 0.5, 0.7)) == 3 / 4
     assert p_values.rank_p(0.8, (0.1, 0.5, 0.7)) == 1 / 4
     assert p_values.rank_p(1.0, ()) == 1
+    assert p_values.rank_p(float("nan"), (0.1, 0.5, 0.7)) == 1
+    assert p_values.rank_p(0.8, (0.1, float("nan"), 0.7)) == 2 / 4
 
 
 def test_the_bound_of_berger_and_boos_keeps_its_level_where_the_suspect_is_as_bad_as_the_worst_reference() -> None:

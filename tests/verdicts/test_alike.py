@@ -14,7 +14,7 @@ from ownmark.evidence.ruling import Session, Stratum, ruled
 from ownmark.querying.transcript import AS_SEALED, Heard, Role
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.null_models import Innocents
-from ownmark.scoring.readings import Answers, Reading
+from ownmark.scoring.readings import Answers, Reading, best_only
 from ownmark.verdicts import duplicates
 from ownmark.verdicts.calibrate import calibrate, calibration
 from ownmark.verdicts.verdict import Outcome
@@ -98,6 +98,14 @@ def test_numbers_decide_where_they_are_told_and_another_reading_is_no_likeness()
     ages = np.linspace(0, 90, 300)
     assert duplicates.alike({Reading.VALUE: ages}, {Reading.VALUE: ages + 0.05})
     assert not duplicates.alike({Reading.VALUE: ages}, {Reading.VALUE: ages + 0.5})
+
+
+def test_a_clone_is_one_whichever_of_two_nearly_equal_classes_rounding_makes_its_best_and_however_it_is_asked() -> None:
+    first, second = np.array([[0.40002, 0.40001, 0.19997]]), np.array([[0.40001, 0.40002, 0.19997]])
+    told: list[Answers] = [{Reading.PROBABILITY: one, Reading.BEST: best_only(one)} for one in (first, second)]
+    assert duplicates.alike(*told)
+    assert duplicates.alike({Reading.BEST: best_only(first)}, {Reading.PROBABILITY: first})
+    assert not duplicates.alike({Reading.BEST: best_only(first)}, {Reading.PROBABILITY: first[:, ::-1]})
 
 
 @given(st.lists(st.floats(0, 0.01), min_size=1, max_size=9))

@@ -13,7 +13,7 @@ import numpy as np
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
 from ownmark.protocols import Suspect
-from ownmark.scoring.matches import Graded
+from ownmark.scoring.matches import Combining, together
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
@@ -77,7 +77,7 @@ class Scan:
     def __post_init__(self) -> None:
         if not 0 < self.rate < 1 or not 0 < self.share <= 1 or min(self.suspects, self.few) < 1:
             raise UsageError(f"a scan needs suspects, at least one sample to begin with, and a rate in (0, 1), got {self}")
-        for test in self._judged.tests:
+        for test in self._able:
             if test.null.scores:
                 multiplicity.check_references(len(test.null.scores), self.suspects, self.rate * self.share / self._ways)
             elif test.null.smallest > self._bar:
@@ -92,21 +92,30 @@ class Scan:
     @property
     def _ways(self) -> int:
         """How many ways of asking p pays for."""
-        return len(ways.ways(self._judged.tests))
+        return len(ways.ways(self._able))
 
     @cached_property
-    def _judged(self) -> Claim:
+    def _able(self) -> tuple[Test, ...]:
         """The claim's calibrated tests, by the way that was named."""
         ways.check(self.claim, self.access)
         tests = tuple(test for test in ways.calibrated(self.claim) if self.access in {"", ways.way(test)})
         if not tests:
             raise UsageError("the claim is not calibrated, so no suspect could stand out: run ownmark calibrate first")
-        return replace(self.claim, tests=tests)
+        return tests
+
+    @cached_property
+    def _judged(self) -> Claim:
+        """The claim of these tests, and of those of which one of them is the best."""
+        every = self.claim.tests
+        parts = {place for test in self._able if isinstance(test.match, Combining) for place in test.match.tests}
+        kept = [place for place, test in enumerate(every) if place in parts or any(test is one for one in self._able)]
+        moved = {place: number for number, place in enumerate(kept)}
+        return replace(self.claim, tests=tuple(_moved(every[place], moved) for place in kept))
 
     @property
-    def _graded(self) -> bool:
+    def _together(self) -> bool:
         """Whether a test weighs all samples together, so that a few of them rule nobody out."""
-        return any(isinstance(test.match, Graded) for test in self._judged.tests)
+        return any(together(test.match) for test in self._judged.tests)
 
     @cached_property
     def _probe(self) -> Claim:
@@ -119,14 +128,14 @@ class Scan:
     def found(self, suspect: Suspect) -> Found:
         """Query one suspect. Raises SuspectError."""
         spent = 0
-        if not self._graded and len(self._probe.images) < len(self.claim.images):
+        if not self._together and len(self._probe.images) < len(self.claim.images):
             first = verify(self._probe, suspect, alpha=self.rate)
             test = self._judged.tests[self._probe.tests.index(first.deciding.test)]
             matched, samples, spent = int(first.deciding.matches.sum()), len(first.deciding.matches), first.queries
             if clopper_pearson(matched, samples, SURE)[1] < min(self._least(test), test.target_score):
                 told = (suspect.name, suspect.digest, matched, samples, spent)
                 return Found(*told, p=1.0, outcome=Outcome.NO_MATCH, screened=True)
-        whole = verify(self._judged, suspect, alpha=self.rate)
+        whole = verify(self._judged, suspect, alpha=self.rate, access=self.access)
         one = whole.deciding
         matched = round(one.score * len(one.matches))  # of a graded test: as many as would have the same share
         told = (suspect.name, suspect.digest, matched, len(one.matches), spent + whole.queries)
@@ -156,3 +165,11 @@ class Scan:
         if named <= self.rate and found is not None and found.outcome is Outcome.MATCH:
             return Outcome.MATCH
         return Outcome.NO_MATCH if found is not None and found.outcome is Outcome.NO_MATCH else Outcome.INCONCLUSIVE
+
+
+def _moved(test: Test, places: Mapping[int, int]) -> Test:
+    """The test among others, which now stand in these places."""
+    match = test.match
+    if not isinstance(match, Combining):
+        return test
+    return replace(test, match=replace(match, tests=tuple(places[one] for one in match.tests)))  # type: ignore[type-var]

@@ -21,8 +21,8 @@ def binomial_tail(matched: int, count: int, chance: float) -> float:
 
 
 def rank_p(score: float, others: Sequence[float]) -> float:
-    """(1 + #{others >= score}) / (m + 1); ties count against the owner. Without others: 1."""
-    return (1 + sum(other >= score for other in others)) / (len(others) + 1)
+    """(1 + #{others >= score}) / (m + 1); ties, and what is no number, count against the owner. Without others: 1."""
+    return (1 + sum(not other < score for other in others)) / (len(others) + 1)
 
 
 def berger_boos(matched: int, count: int, references: Sequence[int], gamma: float = GAMMA) -> float:

@@ -57,13 +57,17 @@ BEGUN = State()
 
 @dataclass(frozen=True)
 class Rule:
-    """When a test stops. `grinding`: bits of the allowance for tried keys; `target`: the protected model's own score."""
+    """When a test stops. `grinding`: bits of the allowance for tried keys; `target`: the protected model's own score.
+
+    `gives_up`: whether the first answers may rule a mark out; not where they say less than later ones do.
+    """
 
     alpha: float
     classes: int
     grinding: int
     target: float
     miss: float
+    gives_up: bool = True
 
     def __post_init__(self) -> None:
         if self.target <= self.chance:
@@ -88,7 +92,7 @@ class Rule:
         if self.p(state) <= self.alpha:
             return Stop.UPHELD
         doubt = log_doubt(state.matched, state.asked, self.chance, self.survival)
-        return Stop.GIVEN_UP if doubt >= -math.log(self.miss) else Stop.NOT_YET
+        return Stop.GIVEN_UP if self.gives_up and doubt >= -math.log(self.miss) else Stop.NOT_YET
 
     def p(self, state: State) -> float:
         """p, valid under any stopping rule, including the allowance for tried keys."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ownmark.scoring.readings import Answers, Floats, Reading
+from ownmark.scoring.readings import Answers, Floats, Reading, best_only
 
 NEAR = 1e-3  # tolerance below which probabilities are equal; for other numbers, as a share of their range
 MANY = 200  # number of images above which equal labels alone indicate the same model
@@ -26,13 +26,24 @@ def groups(answers: Sequence[Answers]) -> tuple[tuple[int, ...], ...]:
 
 def alike(first: Answers, second: Answers) -> bool:
     """Whether two models' answers to the same images, (n, ...) each, are equal: in numbers, or in more than MANY labels."""
-    numbers = [(first[one], second[one]) for one in NUMBERS if one in first and one in second]
+    numbers = [(_of(first, one), _of(second, one)) for one in _told_by_both(first, second)]
     if numbers:
         return all(_near(*pair) for pair in numbers)
     if Reading.LABEL not in first or Reading.LABEL not in second:
         return False
     labels, others = first[Reading.LABEL], second[Reading.LABEL]
     return labels.size > MANY and np.array_equal(labels, others)
+
+
+def _told_by_both(first: Answers, second: Answers) -> list[Reading]:
+    """The numbers to compare; the best class alone only where one of them told no more: of near ones rounding decides."""
+    told = [{*one, Reading.BEST} if Reading.PROBABILITY in one else {*one} for one in (first, second)]
+    both = [one for one in NUMBERS if one in told[0] & told[1]]
+    return [one for one in both if one is not Reading.BEST or Reading.PROBABILITY not in both]
+
+
+def _of(answers: Answers, reading: Reading) -> Floats:
+    return np.asarray(answers[reading] if reading in answers else best_only(answers[Reading.PROBABILITY]))
 
 
 def _near(first: Floats, second: Floats) -> bool:

@@ -12,7 +12,7 @@ from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, Usa
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
 from ownmark.querying.answering import Hiding, Told, answers_of, checked
-from ownmark.scoring.matches import Combining, Score, scored
+from ownmark.scoring.matches import Combining, Score, scored, together
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
@@ -80,7 +80,7 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
         tests.sort(key=lambda test: not isinstance(test.match, Combining))
         able = [test for test in tests if test.null.smallest < 1 and access in {"", ways.way(test)}]
         deciding = (able or tests)[0]
-        blind = deciding.reading is not Reading.PROBABILITY and not isinstance(deciding.match, Combining)
+        blind = source(deciding.reading, suspect) is not Reading.PROBABILITY and not isinstance(deciding.match, Combining)
         if not blind or not any(test.reading is Reading.PROBABILITY for test in tests):
             raise
         found = findings(claim, Hiding(suspect, Reading.PROBABILITY))
@@ -142,7 +142,9 @@ def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outco
 def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early, access: str) -> Verdict:
     """The order derives from the claim's key: whoever asks cannot choose it, and the suspect cannot foresee it."""
     test, null = _keyed(claim, suspect, access)
-    rule, order = Rule(alpha, null.classes, null.grinding, test.target_score, early.miss), keyed_order(null)[: early.most]
+    patient = together(test.match)  # its first answers say less, since what is usual is not known yet
+    rule = Rule(alpha, null.classes, null.grinding, test.target_score, early.miss, gives_up=not patient)
+    order = keyed_order(null)[: early.most]
     if not rule.reachable(len(order)):
         return unsettled(
             claim, suspect, alpha, f"no score of {len(order)} triggers could reach p <= {alpha:g}. {null.advice(alpha)}"

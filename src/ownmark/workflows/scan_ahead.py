@@ -3,12 +3,10 @@
 Those behind an address are asked by the scan itself, which alone keeps to the limits of their servers. No torch by itself.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError
@@ -34,12 +32,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Heard:
-    """All that one suspect was asked, what is to be known about it, and why it could not be asked further, "" if it could."""
+    """All that one suspect was asked, what is to be known about it, and why it could not be asked further, "" if it could.
+
+    `died`: the process that asked, perhaps of another suspect.
+    """
 
     key: str
     entries: tuple[Entry, ...] = ()
     notes: tuple[str, ...] = ()
     why: str = ""
+    died: bool = False
 
     def enter(self, ledger: Ledger) -> None:
         """Into the ledger of the scan."""
@@ -97,9 +99,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Asking:
-    """The work of a process: `claim` is the file of the claim, `reach` opens suspects."""
+    """The work of a process, here or on another machine: `claim` is the content of the claim's file, `reach` opens suspects."""
 
-    claim: Path
+    claim: bytes
     reach: Reach
 
     def __call__(self, question: Question) -> Heard:
@@ -119,9 +121,9 @@ class Asking:
 
 
 @cache
-def _plan(claim: Path, terms: Terms) -> Scan:
+def _plan(claim: bytes, terms: Terms) -> Scan:
     """Read once by each process."""
-    return Scan(Claim.load(claim), terms.suspects, terms.rate, terms.few, terms.share, terms.access)
+    return Scan(Claim.from_bytes(claim), terms.suspects, terms.rate, terms.few, terms.share, terms.access)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,10 @@ class Helpers:
     def ask(
         self, claim: Claim, everybody: Sequence[tuple[Scan, str, Asked]], reach: Reach, ledger: Ledger, progress: Progress
     ) -> Iterator[Heard]:
-        """Enters into the ledger what everybody answers who is at hand and was not asked before."""
+        """Enters into the ledger what everybody answers who is at hand and was not asked before.
+
+        Those whose process died are asked again, one at a time: one suspect may end the processes of all that are asked with it.
+        """
         questions = [
             Question(key, one, Terms.of(plan))
             for plan, key, one in everybody
@@ -142,16 +147,29 @@ class Helpers:
         ]
         if not questions:
             return
-        with tempfile.TemporaryDirectory(prefix="ownmark-") as folder:
-            file = Path(folder) / "one.claim"
-            claim.save(file)
-            work = Asking(file, replace(reach.heard_by(unheard), wire=Wire(), ledger=None))
-            with executor(work, _lost, workers=self.workers, ray=self.ray) as workers:
-                for number, heard in enumerate(done(questions, workers), start=1):
-                    heard.enter(ledger)
-                    progress(number, len(questions))
+        work = Asking(claim.to_bytes(), replace(reach.heard_by(unheard), wire=Wire(), ledger=None))
+        heard = self._together(work, questions)
+        for number, one in enumerate(heard, start=1):
+            one.enter(ledger)
+            progress(number, len(questions))
+            yield one
+
+    def _together(self, work: Asking, questions: Sequence[Question]) -> Iterator[Heard]:
+        died = set[str]()
+        with executor(work, _lost, workers=self.workers, ray=self.ray) as workers:
+            for heard in done(questions, workers):
+                if heard.died:
+                    died.add(heard.key)
+                else:
                     yield heard
+        if not died:
+            return
+        with executor(work, _lost, workers=1, ray=self.ray) as one_at_a_time:
+            for question in questions:
+                if question.key in died:
+                    one_at_a_time.start(question)
+                    yield from one_at_a_time.wait()
 
 
 def _lost(question: Question, why: str) -> Heard:
-    return Heard(question.key, why=why)
+    return Heard(question.key, why=why, died=True)

@@ -19,7 +19,9 @@ from workshop import ownmark
 
 from ownmark.claims.claim import Claim
 from ownmark.errors import SuspectError, UsageError
+from ownmark.suspects.http.grpc_calls import _tensors
 from ownmark.suspects.http.oip import Dialect, Oip
+from ownmark.suspects.http.v2 import tensor
 from ownmark.suspects.local import Local
 from ownmark.suspects.open import opener_of
 from ownmark.verdicts.verdict import Outcome
@@ -194,6 +196,12 @@ def test_nan_over_grpc_is_unusable_as_everywhere(claim: Claim, model: nn.Module)
     one = Server(V2(model, edit=lambda scores: scores * np.float32("nan")))
     with serving(methods(one)) as url, transport() as carrier, pytest.raises(SuspectError, match="NaN"):
         verify(claim, Oip(url, len(NAMES), carrier))
+
+
+@pytest.mark.parametrize("raw", [b"", held(6, b"")])
+def test_a_tensor_of_nothing_over_grpc_is_one_whether_it_is_raw_or_typed(raw: bytes) -> None:
+    message = held(5, held(1, b"boxes") + held(2, b"FP32") + held(3, varint(0) + varint(4))) + raw
+    assert tensor(_tensors(message), "boxes").shape == (0, 4)
 
 
 def test_an_address_of_grpc_belongs_to_no_mapping() -> None:

@@ -10,9 +10,10 @@ import pytest
 from loopback import Asked, Said, said, serving, transport
 from spotter import NAMES, SIZE, TASK, spotter, squares
 
-from ownmark.errors import AnswerError, SuspectError, UsageError
+from ownmark.errors import AnswerError, SuspectError, UnsettledError, UsageError
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers, Reading
+from ownmark.suspects.http import web
 from ownmark.suspects.http.oip import Dialect, Oip
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, boxes
@@ -92,6 +93,20 @@ def test_a_detector_behind_a_server_gives_its_own_scores(*, binary: bool) -> Non
     assert np.allclose(answered(binary=binary)[Reading.SCORE], wanted, atol=1e-5)
     with_batch = answered(lambda one: {name: values[None] for name, values in one.items()}, binary=binary)
     assert np.allclose(with_batch[Reading.SCORE], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_an_image_on_which_nothing_is_detected_has_the_score_0(*, binary: bool) -> None:
+    assert not answered(lambda one: {name: values[:0] for name, values in one.items()}, binary=binary)[Reading.SCORE].any()
+
+
+def test_nearly_equal_detections_may_change_their_order_from_one_answer_to_the_next_and_nothing_else_may() -> None:
+    """Rounding decides which of two comes first; the same detections are the same answer."""
+    first = np.array([[[1, 0.1, 0.1, 0.2, 0.2, 0.500001], [2, 0.6, 0.6, 0.9, 0.9, 0.5], [0, 0, 0, 0, 0, 0]]])
+    web._check_steady(first, first[:, [1, 0, 2]])
+    for other in (first[:, [0, 0, 2]], first[:, [1, 1, 2]], first[:, [0, 2, 2]], first * 0.9):
+        with pytest.raises(UnsettledError, match="got a different answer"):
+            web._check_steady(first, other)
 
 
 WRONG: dict[str, tuple[Callable[[Tensors], Tensors], str]] = {

@@ -35,6 +35,11 @@ from ownmark.statistics.p_values import clopper_pearson
 MATCHES: tuple[type[Match], ...] = kinds(vars(), __name__)
 
 
+def together(match: Match) -> bool:
+    """Whether all samples decide together, so that a few of them may say less than their share."""
+    return isinstance(match, Graded | RelativeRunnerUp)
+
+
 def scored(match: Match, observed: Floats, expected: Expected, confidence: float) -> tuple[Bools, Score]:
     """Which samples match, and the score: of a graded match by its own rule, else their share with its exact interval."""
     matches = match(observed, expected)

@@ -40,7 +40,7 @@ class RelativeRunnerUp:
 
 def _raised(observed: Floats) -> npt.NDArray[np.int64]:
     """(n,) the class raised most, of probabilities (n, views, classes), in the first view."""
-    first = np.array(observed[:, 0], dtype=np.float64)
+    first = np.maximum(observed[:, 0], 0.0, dtype=np.float64)  # rounding may leave a probability just below 0
     rows, top = np.arange(len(first)), first.argmax(1)
     first[rows, top] = 0
     roots = np.sqrt(first / np.maximum(first.sum(1, keepdims=True), np.finfo(np.float64).tiny))

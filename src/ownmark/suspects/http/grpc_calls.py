@@ -170,8 +170,9 @@ def _tensors(message: bytes) -> Reply:
             elif contents:
                 output["data"] = contents
             else:
-                output["parameters"] = {"binary_data_size": len(raw[place])}
-                tail += raw[place]
+                bytes_held = raw[place] if raw or 0 not in shape else b""
+                output["parameters"] = {"binary_data_size": len(bytes_held)}
+                tail += bytes_held
             told.append(output)
     head = json.dumps({"outputs": told}).encode()
     return Reply(200, {HEADER: str(len(head))} if tail else {}, head + tail)

@@ -32,7 +32,7 @@ def tensor(reply: Reply, name: str) -> Floats:
         for output in _named_once(told["outputs"]):
             held = (output.get("parameters") or {}).get("binary_data_size", 0)
             if output["name"] == name or not name:
-                return _values(output, reply.body[at : at + held] if held else None)
+                return _values(output, reply.body[at : at + held] if held or "data" not in output else None)
             at += held
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise AnswerError(f"the answer does not follow the Open Inference Protocol: {type(error).__name__} {error}") from error
@@ -48,7 +48,7 @@ def _named_once(outputs: Any) -> Any:  # noqa: ANN401 - a list of objects, if va
 
 
 def _values(output: dict[str, Any], held: bytes | None) -> Floats:
-    """An output's values in its declared shape."""
+    """An output's values in its declared shape, which has none where nothing is detected."""
     datatype, shape = output["datatype"], [int(size) for size in output["shape"]]
     if datatype not in {TEXT, BF16, *TYPES}:
         raise ValueError(f"data type {datatype!r}; read are {', '.join((*TYPES, BF16, TEXT))}")

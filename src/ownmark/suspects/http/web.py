@@ -26,6 +26,7 @@ LABELS = frozenset({Reading.LABEL})
 BEST = frozenset({Reading.LABEL, Reading.BEST})
 UNDECIDED = -1  # the label if several classes share the highest score
 REPEATS = 3  # images asked about twice
+DETECTIONS = 3  # dimensions of answers that are detections
 STEADY = 0.02  # how far a probability may move between repetitions
 MANY, NEARLY = 10, 0.01  # so many different images whose probabilities move by less look like one image to the suspect
 MOST_TURNS = 2**16  # repetitions of one question within one reading
@@ -154,12 +155,23 @@ def _check_steady(first: Floats, second: Floats) -> None:
     """Raises UnsettledError unless the same questions got the same answers, up to floating-point noise."""
     if first.shape != second.shape:
         raise UnsettledError(f"the suspect returned {first.shape} at first and {second.shape} later: it was replaced")
-    apart = np.abs(first - second).reshape(len(first), -1).max(axis=1)
+    apart = _apart(first, second)
     if apart.max() > STEADY:
         raise UnsettledError(
             f"{int(np.sum(apart > STEADY))} of {len(apart)} repeated questions got a different answer (by "
             f"{apart.max():.2g}): the suspect was replaced meanwhile or answers at random, so nothing can be judged"
         )
+
+
+def _apart(first: Floats, second: Floats) -> Floats:
+    """(n,): how far two answers (n, ...) to the same questions are apart.
+
+    Each detection (n, m, 6) counts with the nearest one of the other answer: rounding decides the order of nearly equal scores.
+    """
+    if first.ndim < DETECTIONS:
+        return np.asarray(np.abs(first - second).reshape(len(first), -1).max(axis=1))
+    pairs = np.abs(first[:, :, None] - second[:, None]).max(axis=-1)
+    return np.asarray(np.maximum(pairs.min(axis=2).max(axis=1), pairs.min(axis=1).max(axis=1)))
 
 
 def _check_varied(images: Pixels, found: Floats) -> None:

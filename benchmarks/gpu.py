@@ -8,15 +8,13 @@ tiny --device cpu` is a smoke test.
 import argparse
 import json
 import os
-import signal
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from time import perf_counter
-from types import FrameType
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -29,7 +27,7 @@ from ownmark.bench.executors.worker import Workplace, kind_of
 from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import Recipe, Scale, Theft, recipe
 from ownmark.bench.results import Results
-from ownmark.bench.running import run
+from ownmark.bench.running import Plan, run
 from ownmark.bench.store import Store
 from ownmark.bench.trial import Outcome, Role, Trial
 from ownmark.cli.render_bench import Told
@@ -118,31 +116,15 @@ def thefts(texts: Mapping[str, Any], epochs: int) -> dict[str, Theft]:
     return {name: Theft.model_validate(one) for name, one in told.items()}
 
 
-@contextmanager
-def ending(seconds: float) -> Iterator[None]:
-    """Ends what is inside once so many seconds are over."""
-
-    def over(_: int, __: FrameType | None) -> None:
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
-    try:
-        with suppress(TimeoutError):
-            yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def made(asked: Asked) -> list[Outcome]:
     """Makes and asks until the time is over; the outcomes of all trials that are finished then."""
-    began, trials, place = perf_counter(), asked.trials, Workplace(asked.store.root, asked.device)
+    began, trials, place = monotonic(), asked.trials, Workplace(asked.store.root, asked.device)
     for share in (MAKING, 1.0):
         zoo = Zoo(asked.store)
         ready = trials if share < 1 else [one for one in trials if all(map(zoo.found, (one.claim, one.model)))]
-        with ending(share * asked.seconds - (perf_counter() - began)), pool(place, workers=asked.workers) as workers:
-            run(ready, zoo, workers, Told(asked.workers))
+        plan = Plan(ends=partial(float, began + share * asked.seconds))
+        with pool(place, workers=asked.workers) as workers:
+            run(ready, zoo, workers, Told(asked.workers), plan)
     zoo = Zoo(asked.store)
     return [Outcome.of(one, zoo.entry(one)) for one in trials if zoo.found(one)]
 
@@ -214,14 +196,14 @@ def main(words: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         temporary = given.scale == "tiny" and given.store is None
         store = Store(Path(folder)) if temporary else Store.default() if given.store is None else Store(given.store)
-        asked, began = Asked(grid, store, given.device, given.workers, given.seconds), perf_counter()
+        asked, began = Asked(grid, store, given.device, given.workers, given.seconds), monotonic()
         outcomes = made(asked)
         if given.scale == "tiny":
             print(f"{len(outcomes)} of {len(asked.trials)} trials", above(outcomes), costs(asked))
             return
         if not outcomes:
             raise SystemExit(f"nothing is finished after {given.seconds:.0f} s: the same command resumes")
-        tell(asked, outcomes, perf_counter() - began, "gpu")
+        tell(asked, outcomes, monotonic() - began, "gpu")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def measured() -> dict[str, float]:
     models = [network(seed) for seed in range(3)]
     images = noise(200)
     scheme = Saliency()
-    batch = batch_size(images, models[0])
+    batch = min(batch_size(images, models[0]), len(images))
     chosen = images.take(np.arange(batch))
     example = to_unit(chosen.pixels[:1], torch.device("cpu"))
     cams = [frozen_cam(model, example, "") for model in models]

@@ -107,8 +107,9 @@ def students(figures: Figures) -> str:
         "best_r_and_u": "best min(R, U)",
         "aruc_mapped": "ARUC, mapped",
     }.items():
-        areas = (figures.get(f"{claim}.{figure}") for claim in claims)
-        lines.append(f"| {said} | | {' | '.join(shown(one, '{:.3f}'.format) for one in areas)} | |")
+        areas = [figures.get(f"{claim}.{figure}") for claim in claims]
+        if any(one is not None for one in areas):
+            lines.append(f"| {said} | | {' | '.join(shown(one, '{:.3f}'.format) for one in areas)} | |")
     return "\n".join(lines) + "\n"
 
 

@@ -3,11 +3,12 @@
 `elsewhere.pretended` finds a tensor on the wrong device wherever these tests run; the marker `gpu` runs them on a real one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,12 @@ Capture = pytest.CaptureFixture[str]
 
 
 LONG = pytest.mark.parametrize("there", [pytest.param("pretended", marks=pytest.mark.slow), REAL], indirect=True)
+QUICK = {"Finetune", "Distill", "Quantize", "Saliency", "Residual", "Zhang", "Neighbours", "detection"}  # one of each sort
+
+
+def each(found: Iterable[Any], name: Callable[[Any], str] = lambda one: one.__name__) -> list[Any]:
+    """All of a registry as parameters; where a device is pretended every step takes its time, so most are for the slow tests."""
+    return [pytest.param(one, id=name(one), marks=() if name(one) in QUICK else pytest.mark.slow) for one in found]
 
 
 @pytest.fixture(params=["pretended", REAL])
@@ -121,7 +128,7 @@ def test_what_torch_allows_between_two_devices_is_allowed(there: torch.device) -
     assert torch.equal(here.new_zeros(2, device=there).cpu(), torch.zeros(2))
 
 
-@pytest.mark.parametrize("attack", EXAMPLES, ids=lambda attack: type(attack).__name__)
+@pytest.mark.parametrize("attack", each(EXAMPLES, lambda attack: type(attack).__name__))
 def test_every_attack_leaves_its_copy_where_the_stolen_model_is(attack: Attack, there: torch.device) -> None:
     found = applied(attack, small().to(there))
     assert places(found) == {"cuda"}
@@ -131,7 +138,7 @@ def test_every_attack_leaves_its_copy_where_the_stolen_model_is(attack: Attack, 
 EASED: dict[type, dict[str, float]] = {Characteristic: {"steps": 6}, ConferAE: {"steps": 6}}  # so that some samples hold
 
 
-@pytest.mark.parametrize("kind", SCHEMES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", each(SCHEMES))
 def test_every_claim_is_made_where_the_model_is_and_the_verdict_is_the_same_there_and_here(
     kind: type[Scheme], taught: tuple[nn.Module, ...], there: torch.device
 ) -> None:
@@ -146,6 +153,7 @@ def test_every_claim_is_made_where_the_model_is_and_the_verdict_is_the_same_ther
     assert asked.deciding.score == pytest.approx(again.deciding.score, abs=sums)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [Saliency(samples=2), Saliency.own(samples=2)], ids=["contrast", "own"])
 def test_samples_of_every_objective_are_sought_where_the_models_are(
     scheme: Saliency, taught: tuple[nn.Module, ...], there: torch.device
@@ -160,7 +168,7 @@ def test_samples_of_every_objective_are_sought_where_the_models_are(
     assert np.isfinite(made["maps"]).all()
 
 
-@pytest.mark.parametrize("kind", DETECTORS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", each(DETECTORS))
 def test_every_detector_watches_a_model_on_a_gpu(kind: type[Detector], there: torch.device) -> None:
     alarm = little(kind()).fit(small().to(there), pictures(80), seed(0), silent)
     assert np.isfinite(alarm.normal).all()
@@ -209,7 +217,7 @@ TASKED: dict[Task, tuple[Callable[[], nn.Module], Callable[[], Images]]] = {
 }
 
 
-@pytest.mark.parametrize("task", TASKED, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", each(TASKED, lambda task: task.name))
 def test_models_of_every_task_are_trained_where_they_are(task: Task, there: torch.device) -> None:
     build, images = TASKED[task]
     model = train(build().to(there), images(), Training(epochs=1, batch=4, rate=0.001, shift=1), seed(0))

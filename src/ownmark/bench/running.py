@@ -9,29 +9,16 @@ from itertools import count
 from math import inf
 from statistics import fmean
 from time import monotonic
-from typing import Protocol
 
 from ownmark.bench.artifacts import Making
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.worker import Done, kind_of, title
 from ownmark.bench.trial import Outcome, Trial
+from ownmark.executors.open import Executor
 
 Graph = dict[Making, tuple[Making, ...]]  # every artifact -> its dependencies
 UNFINISHED = "not finished when the bench had to end"
-
-
-class Pool(Protocol):
-    """A pool that makes artifacts."""
-
-    @property
-    def workers(self) -> int:
-        """Number of artifacts made at once."""
-
-    def start(self, making: Making) -> None:
-        """Starts making it."""
-
-    def wait(self, seconds: float | None = None) -> Sequence[Done]:
-        """Waits for and returns finished work, at least one unless `seconds` have passed."""
+Pool = Executor[Making, Done]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ References = Annotated[
     typer.Option(
         min=0,
         metavar="N",
-        help="How many references to train on the images (3 for residuals; otherwise 3 on growing images, or 2).",
+        help="How many references to train on the images (without it 3 for residuals, 2 for saliency maps, 2 or 3 for others).",
         show_default=False,
     ),
 ]

@@ -126,9 +126,9 @@ class Scan:
         return replace(self.claim, images=self.claim.images[rows], tests=tests, originals=None, maps=None)
 
     def found(self, suspect: Suspect) -> Found:
-        """Query one suspect. Raises SuspectError."""
-        spent = 0
-        if not self._together and len(self._probe.images) < len(self.claim.images):
+        """Query one suspect; one that does not show the way that was named is not asked. Raises SuspectError."""
+        spent, shown = 0, ways.shown(self._judged, suspect, self.access)
+        if shown and not self._together and len(self._probe.images) < len(self.claim.images):
             first = verify(self._probe, suspect, alpha=self.rate)
             test = self._judged.tests[self._probe.tests.index(first.deciding.test)]
             matched, samples, spent = int(first.deciding.matches.sum()), len(first.deciding.matches), first.queries

@@ -16,7 +16,7 @@ import torch
 
 from builds import BEFORE, builds, child
 
-PAIRS, SEEDS, SAMPLES = 1, (3, 4, 5), 100
+PAIRS, SEEDS, SAMPLES = 1, (6, 7, 8), 100  # claims of other seeds than those by which the references were chosen
 HERE = Path(__file__).resolve()
 COMMAND = "import sys; from ownmark.cli import main; sys.exit(main())"
 TESTS = ("white_box", "black_box")

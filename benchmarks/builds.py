@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -51,6 +51,11 @@ def in_turns(script: str, turns: int) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def over_before(found: dict[str, list[dict[str, Any]]], figure: str) -> float:
-    """The median over the turns of one figure today by that of the earlier commit."""
-    return float(median(now[figure] / old[figure] for now, old in zip(found["now"], found["before"], strict=True)))
+def compared(script: str, turns: int, seconds: Sequence[str]) -> dict[str, float]:
+    """The medians of what `script --measure` prints today, and those of `seconds` by the earlier commit's in the same turn."""
+    found = in_turns(script, turns)
+    figures = {figure: float(median(one[figure] for one in found["now"])) for figure in found["now"][0]}
+    pairs = list(zip(found["now"], found["before"], strict=True))
+    return figures | {
+        f"{figure}_over_before": float(median(now[figure] / old[figure] for now, old in pairs)) for figure in seconds
+    }

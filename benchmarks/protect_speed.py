@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from builds import BEFORE, in_turns, over_before
+from builds import BEFORE, compared
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images, to_unit
 from ownmark.models.resnet import ResNet18
@@ -34,9 +34,7 @@ Seconds = list[float]
 
 def main() -> None:
     """Measures with both builds and records the ratios."""
-    found = in_turns(__file__, PAIRS)
-    figures = {figure: median(one[figure] for one in found["now"]) for figure in found["now"][0]}
-    figures |= {f"{figure}_over_before": over_before(found, figure) for figure in ("step", "verify")}
+    figures = compared(__file__, PAIRS, ("step", "verify"))
     setting = (
         f"ResNet-18 of width 16 at {SIZE}x{SIZE}, target, surrogate and reference, two views, one thread; before: {BEFORE[:7]}, "
         f"{PAIRS} turns"

@@ -32,6 +32,7 @@ from ownmark.suspects.open import Access, Reach
 from ownmark.training import seeded
 from ownmark.workflows.scan import ScanRequest, scan
 from ownmark.workflows.scan_ahead import Helpers
+from ownmark.workflows.watching import Nobody
 from record import record
 
 RECORDED, FILES, SAMPLES, SIZE, CLASSES, EARLY = 10_000, 200, 100, 40, 7, 100
@@ -97,16 +98,10 @@ def helpers(claim: Claim, reach: Reach, names: Sequence[str], folder: Path) -> d
 
 
 @dataclass
-class Clock:
+class Clock(Nobody):
     """Hears how far a scan is: the time after each suspect, those that are asked side by side first."""
 
     times: list[float] = field(default_factory=list)
-
-    def note(self, text: str) -> None:
-        pass
-
-    def warn(self, text: str) -> None:
-        pass
 
     @contextmanager
     def step(self, title: str) -> Iterator[Progress]:  # noqa: ARG002 - the verb's signature
@@ -135,18 +130,12 @@ class Recorded(Reach):
 
 
 @dataclass
-class Meter:
+class Meter(Nobody):
     """Hears how far a scan is: CPU seconds and memory in pages after each suspect."""
 
     times: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     seconds: float = 0.0
-
-    def note(self, text: str) -> None:
-        pass
-
-    def warn(self, text: str) -> None:
-        pass
 
     @contextmanager
     def step(self, title: str) -> Iterator[Progress]:  # noqa: ARG002 - the verb's signature

@@ -13,13 +13,12 @@ import time
 import zlib
 from contextlib import closing
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builds import BEFORE, in_turns, over_before
+from builds import BEFORE, compared
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.http_json import HttpJson
@@ -112,9 +111,7 @@ def measured() -> dict[str, float]:
 
 def main() -> None:
     """Measures with both builds and records the ratios."""
-    found = in_turns(__file__, PAIRS)
-    figures = {figure: median(one[figure] for one in found["now"]) for figure in found["now"][0]}
-    figures |= {f"{figure}_over_before": over_before(found, figure) for figure in ("seconds", "cpu_ms")}
+    figures = compared(__file__, PAIRS, ("seconds", "cpu_ms"))
     setting = (
         f"{COUNT} images of {SIDE}x{SIDE}, {AT_ONCE} at once, {1000 * LATENCY:.0f} ms of latency, ledger on disk; before: "
         f"{BEFORE[:7]}, {PAIRS} turns"

@@ -257,9 +257,8 @@ def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
     owner = Owner(begun.split.mine, workspace=work.folder, batch=_batch(begun))
     if request.method.contrast:
         wanted = wanted_references(request.method, begun.model, owner.images, request.references)
-        others = Others(
-            wanted, request.training, request.surrogates, growing=request.references is None and may_grow(request.method)
-        )
+        growing = may_grow(request.method, request.references)
+        others = Others(wanted, request.training, request.surrogates, growing=growing)
         joined = others.joined(work, begun.model, owner)
         owner, doubts = joined.owner, soundness.warned(work.watcher.warn, others.doubted(begun.model, joined))
     if request.method.marks:

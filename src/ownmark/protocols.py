@@ -44,7 +44,7 @@ class Question:
     `target`: (n,) the class that a SALIENCY map explains, or with `covered` (n, 2): the label and the model's own answer;
     `layer`: of the map, "" for the last feature map; `task`: what the model is assumed to do; `pairs`: (n,) for similarity, the
     row of the image to compare each image with; `covered`: (n,) for maps of the evidence against another answer, the row of the
-    image that got it.
+    image that got it; `classes`: how many a classifier must know at least, 0 if any number will do.
     """
 
     readings: frozenset[Reading]
@@ -53,6 +53,7 @@ class Question:
     task: Task = Classification()
     pairs: Labels | None = None
     covered: Labels | None = None
+    classes: int = 0
 
 
 class Suspect(Protocol):

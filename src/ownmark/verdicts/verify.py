@@ -45,7 +45,16 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
             verdict = _verify_early(claim, suspect, alpha, early, access)
     except UnsettledError as error:
         verdict = unsettled(claim, suspect, alpha, str(error))
-    return replace(verdict, notes=(*verdict.notes, *notes_of(suspect)))
+    return replace(verdict, notes=(*verdict.notes, *_known(claim, suspect), *notes_of(suspect)))
+
+
+def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
+    """What the verdict on a model says that the claim knows already: its low score was arranged, or is counted against itself."""
+    if suspect.digest in claim.built_with:
+        return ("the suspect is a model that helped to build this claim, which was made not to match it",)
+    if any(suspect.digest in test.null.models for test in claim.tests):
+        return ("the suspect is one of the innocent models that calibrated this claim: p counts its own score among theirs",)
+    return ()
 
 
 def notes_of(suspect: Suspect) -> tuple[str, ...]:
@@ -183,7 +192,7 @@ def _keyed(claim: Claim, suspect: Suspect, access: str) -> tuple[Test, KeyedLabe
 
 def _answer(claim: Claim, suspect: Suspect, test: Test, row: int) -> Floats:
     """(1, 1, ...) the suspect's answer to one trigger's first view."""
-    question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer)
+    question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer, classes=len(claim.classes))
     answers = answers_of(suspect, claim.images[row, :1], question)
     return checked(test.reading, answers, (1, len(claim.classes)))[:, None]
 
@@ -227,6 +236,7 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
         claim.task,
         np.repeat(np.arange(count) * views + views - 1, views) if claim.task.compares else None,
         claim.covered if chief.reading is Reading.SALIENCY else None,
+        len(claim.classes),
     )
     try:
         answers = answers_of(suspect, claim.images.reshape(count * views, *claim.images.shape[2:]), question)

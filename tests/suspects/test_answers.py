@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ownmark.errors import AnswerError, KindError, UnsettledError
 from ownmark.models.prepared import prepared
 from ownmark.scoring.matches import Turn
 from ownmark.scoring.readings import Reading
-from ownmark.suspects.answers import Outputs, labels, probabilities, surely
+from ownmark.suspects.answers import Outputs, labels, probabilities, readings, surely
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.v2 import HEADER, tensor
 from ownmark.suspects.local import Local
@@ -99,6 +100,25 @@ def test_many_classes_that_rounding_took_too_much_of_are_not_taken_for_probabili
     flat = softmax(np.random.default_rng(1).normal(0, 1, (20, 1000)), axis=1)
     assert surely(flat) is Outputs.PROBABILITIES
     assert surely(eight_bits(flat, 1 / 256).astype(np.float64)) is None
+
+
+@pytest.mark.parametrize("kind", PROBABLE)
+def test_per_cent_are_the_shares_that_they_are_and_never_logits(kind: str) -> None:
+    raw = PROBABLE[kind](SHARES) * 100
+    assert surely(raw.astype(np.float64)) is Outputs.PROBABILITIES
+    assert np.abs(probabilities(raw) - SHARES).max() < 0.02
+    with pytest.raises(AnswerError, match="already probabilities"):
+        probabilities(raw, Outputs.LOGITS)
+    assert surely(np.array([[60.0, 45.0], [50.0, 50.0]])) is Outputs.LOGITS, "60 + 45 is not rounding"
+
+
+def test_fewer_scores_than_the_claim_has_classes_are_no_answer_even_by_labels() -> None:
+    """An output of the best few scores, in their order, would say the first class of every image."""
+    question = replace(asked(frozenset({Reading.LABEL}), 3), classes=NUMBER)
+    best = -np.sort(-LOGITS[:3])[:, :2]
+    with pytest.raises(AnswerError, match=f"{NUMBER} classes, but the suspect returns 2 scores"):
+        readings(best, None, question)
+    assert len(readings(np.pad(LOGITS[:3], ((0, 0), (0, 1))), None, question)[Reading.LABEL]) == 3, "more are no harm"
 
 
 def test_sigmoids_that_are_called_so_give_back_what_they_were_made_of() -> None:

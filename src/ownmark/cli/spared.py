@@ -1,4 +1,4 @@
-"""No command writes over a file that it was given to read: a slip of the hand must not cost a model, a claim or a key. No torch."""
+"""No command writes over a file that it was given to read: a slip must not cost a model, a claim or a key. No torch."""
 
 from collections.abc import Iterator
 from dataclasses import fields

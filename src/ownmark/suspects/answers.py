@@ -92,8 +92,9 @@ def surely(rows: Floats) -> Outputs | None:
 
     PROBABILITIES lie in [0, 1] and every row sums to 1 up to rounding: by 1/256, the resolution of bfloat16; and if all numbers
     are multiples of one step, decimal or 8-bit, by half a step per class, and half a step more for the 255/256 that represents 1
-    in eight bits, up to a quarter in total; or they are per cent, of which the same holds after division by 100. LOGITS leave [0, 1] somewhere, and at most one row in twenty looks like
-    probabilities, as happens by chance. Anything else could be sigmoids, logits that happen to be small, or a mixture.
+    in eight bits, up to a quarter in total; or they are per cent, of which the same holds after division by 100. LOGITS leave
+    [0, 1] somewhere, and at most one row in twenty looks like probabilities, as happens by chance. Anything else could be
+    sigmoids, logits that happen to be small, or a mixture.
     """
     rows = _of_one(rows)
     normal = _normal(rows)
@@ -130,7 +131,7 @@ def _checked(raw: Floats) -> Floats:
 
 
 def _check_classes(raw: Floats, classes: int) -> None:
-    """Raises AnswerError for fewer scores than the claim has classes: another task, or another output than that of all classes."""
+    """Raises AnswerError for fewer scores than the claim has classes: another task, or another output than theirs."""
     if raw.ndim == 2 and 2 <= raw.shape[1] < classes:  # noqa: PLR2004 - other shapes have a message of their own
         raise AnswerError(
             f"the claim has {classes} classes, but the suspect returns {raw.shape[1]} scores: it performs a different task, or "

@@ -18,7 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import ADVICE, unfit
+from ownmark.verdicts.competence import ADVICE, stray, unfit
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
 
@@ -98,18 +98,38 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
     found, notes = _told(claim, suspect, access)
+    found, far = _bounded(claim, found)
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
-    if outcome is Outcome.NO_MATCH and (why := unfit(claim.task, found)):
+    if outcome is Outcome.NO_MATCH and (why := unfit(claim.task, found) or far):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {ADVICE}"
+    elif far:
+        notes = (*notes, far)
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
     known = (claim.digest, suspect.name, suspect.digest)
     return Verdict(outcome, reason + noted, alpha, deciding, others, queries, *known, notes=notes)
+
+
+def _bounded(claim: Claim, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
+    """The findings, in their order, without what lies further from independent models than any copy; and why, "" if none does."""
+    why = {id(one.test): told for one in found if (told := stray(one))}
+    if not why:
+        return found, ""
+    places = {id(test): place for place, test in enumerate(claim.tests)}
+    held = {places[id(one.test)]: _muted(one) if id(one.test) in why else one for one in found}
+    asked = {place: one for place, one in held.items() if not isinstance(one.test.match, Combining)}
+    held |= _best(claim, asked)
+    return tuple(held[places[id(one.test)]] for one in found), next(iter(why.values()))
+
+
+def _muted(finding: Finding) -> Finding:
+    """The finding with a score of 0."""
+    return replace(finding, score=0.0, interval=(0.0, 0.0), p=finding.test.null.p_value(0.0))
 
 
 def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Finding | None:

@@ -163,20 +163,32 @@ def weights_digest(model: nn.Module) -> str:
     check_drawn(model)
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        for part, inner in _stored(name, tensor):
+        for part, inner in stored(name, tensor):
             raw = inner.detach().cpu().contiguous()
             digest.update(f"{part} {raw.dtype} {tuple(raw.shape)} ".encode())
             digest.update(raw.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
-def _stored(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """A tensor, or what a quantised one of torchao keeps instead: its integers, scales and zero points."""
+def stored(name: str, tensor: object) -> Iterator[tuple[str, Tensor]]:
+    """A tensor, or what a quantised one keeps instead: of torchao its integers, scales and zero points, of torch its values.
+
+    A quantised layer of torch packs them in tuples, beside its type, which is no tensor.
+    """
+    if isinstance(tensor, tuple | list):
+        for place, part in enumerate(tensor):
+            yield from stored(f"{name}.{place}", part)
+        return
+    if not isinstance(tensor, Tensor):
+        return
+    if tensor.is_quantized:
+        yield name, tensor.dequantize()
+        return
     if not is_traceable_wrapper_subclass(tensor):
         yield name, tensor
         return
     for part in tensor.__tensor_flatten__()[0]:
-        yield from _stored(f"{name}.{part}", getattr(tensor, part))
+        yield from stored(f"{name}.{part}", getattr(tensor, part))
 
 
 def unsaid(note: str) -> None:

@@ -36,6 +36,7 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
     ways.check(claim, access)
+    check_suspect(suspect)
     try:
         if not ways.shown(claim, suspect, access):
             verdict = unsettled(claim, suspect, alpha, ways.hidden(access))
@@ -55,6 +56,14 @@ def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
     if any(suspect.digest in test.null.models for test in claim.tests):
         return ("the suspect is one of the innocent models that calibrated this claim: p counts its own score among theirs",)
     return ()
+
+
+def check_suspect(suspect: object) -> None:
+    """Raises UsageError for what cannot be asked, such as a bare module."""
+    if getattr(suspect, "reveals", None) is None:
+        raise UsageError(
+            f"expected a suspect, got {type(suspect).__name__}: wrap a module of torch in Local(...), a file in Onnx(...)"
+        )
 
 
 def notes_of(suspect: Suspect) -> tuple[str, ...]:

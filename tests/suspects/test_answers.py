@@ -218,3 +218,51 @@ def test_a_server_that_answers_in_bfloat16_is_read_in_binary_and_in_json() -> No
     plain = json.dumps({"outputs": [about | {"data": rows[0].tolist()}]}).encode()
     for reply in (Reply(200, {HEADER: str(len(head))}, head + held), Reply(200, {}, plain)):
         assert np.array_equal(tensor(reply, "scores"), rows.float().numpy())
+
+
+class Noisy(nn.Module):
+    """Answers with noise, or in the reverse order of a batch."""
+
+    def __init__(self, model: nn.Module, noise: float) -> None:
+        super().__init__()
+        self.model, self.noise = model, noise
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.model(images)
+        return scores + self.noise * torch.randn_like(scores) if self.noise else scores.flip(0)
+
+
+def test_a_module_at_hand_that_answers_at_random_is_inconclusive_and_never_innocent(model: nn.Module, labels_only: Claim) -> None:
+    verdict = verify(labels_only, Local(Noisy(model, 10.0)))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "answers at random" in verdict.reason
+
+
+def test_a_module_whose_answers_hang_on_the_batch_is_asked_one_image_at_a_time() -> None:
+    images, question = pixels()[:, 0], asked()
+    wrapped, plain = Local(Noisy(tiny(), 0.0)), Local(tiny())
+    assert np.allclose(wrapped.read(images, question)[Reading.PROBABILITY], plain.read(images, question)[Reading.PROBABILITY])
+    assert any("one image at a time" in note for note in wrapped.notes)
+    assert not plain.notes
+
+
+def test_a_module_quantised_by_torch_itself_has_a_digest_and_answers() -> None:
+    """Its packed weights are no tensors of its state dict."""
+    packed = nn.Sequential(tiny(), nn.Identity())
+    packed.register_module("packs", Typed())
+    first = Local(packed).digest
+    packed.get_submodule("packs").packed = (torch.ones(2),)  # type: ignore[assignment]
+    assert Local(packed).digest != first
+
+
+class Typed(nn.Module):
+    """Keeps a tuple and a type in its state dict, as a quantised layer of torch does."""
+
+    packed: tuple[Tensor, ...] = (torch.zeros(2),)
+
+    def forward(self, scores: Tensor) -> Tensor:
+        return scores
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:  # noqa: FBT001 - torch's
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination |= {f"{prefix}packed": self.packed, f"{prefix}kind": torch.qint8}

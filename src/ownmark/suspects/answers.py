@@ -24,6 +24,13 @@ LEVELS = 257  # the 8-bit levels, and 1
 EXACT = 0.02  # share of a step by which floating-point error may move a number
 ROUNDED = 1e-6  # rows whose sum misses 1 by more are rescaled: float32 error alone is smaller
 LEAST = 2.0**-24  # no sigmoid output is smaller than float32 resolution next to 1
+SOME = 4  # images asked alone to find out whether a batch changes answers
+FAR = 0.05  # of the largest score: more than any arithmetic changes between two passes
+AT_RANDOM = "the same images get other answers when they are asked again: it answers at random, so that nothing can be judged"
+BATCH_COUNTS = (
+    "its answers depend on the other images of a batch, as those of a dynamically quantised file do: "
+    "it was asked one image at a time"
+)
 TELL = "(--outputs on the command line)"
 Floats = npt.NDArray[Any]
 
@@ -101,6 +108,11 @@ def surely(rows: Floats) -> Outputs | None:
     if normal.all():
         return Outputs.PROBABILITIES
     return None if _in_unit(rows).all() or normal.mean() > STRAY else Outputs.LOGITS
+
+
+def far_apart(again: Floats, before: Floats) -> bool:
+    """Whether a suspect answers the same images otherwise than before, by more than another order of sums explains."""
+    return not np.allclose(again, before, rtol=0, atol=FAR * max(float(np.abs(before).max(initial=0)), 1e-6))
 
 
 def labels(scores: Floats, target: Labels) -> Labels:

@@ -11,18 +11,11 @@ from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UnsettledErr
 from ownmark.protocols import Question
 from ownmark.querying.outputs import used
 from ownmark.scoring.readings import PLAIN, Answers, Reading
-from ownmark.suspects.answers import Outputs, readings
+from ownmark.suspects.answers import AT_RANDOM, BATCH_COUNTS, SOME, Outputs, far_apart, readings
 from ownmark.suspects.ports import Feed, Session, chosen
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # batch sizes to try if the file does not declare a fixed one
-SOME = 4  # images asked alone to find out whether a batch changes answers
 CLOSE = 1e-4  # of the largest score: what the order of sums may change between two batch sizes
-FAR = 0.05  # of the largest score: more than any arithmetic changes between two passes
-AT_RANDOM = "the same images get other answers when they are asked again: it answers at random, so that nothing can be judged"
-BATCH_COUNTS = (
-    "its answers depend on the other images of a batch, as those of a dynamically quantised file do: "
-    "it was asked one image at a time"
-)
 
 
 class Program:
@@ -89,9 +82,9 @@ class Program:
         again = self._run(images[: self._fixed or self._batch], self._fixed or 1)[:SOME]
         if np.allclose(again, found[:SOME], rtol=0, atol=slack):
             return True
-        if np.allclose(again, found[:SOME], rtol=0, atol=slack * FAR / CLOSE):
-            return False
-        raise UnsettledError(AT_RANDOM)
+        if far_apart(again, found[:SOME]):
+            raise UnsettledError(AT_RANDOM)
+        return False
 
     def _tried(self, images: npt.NDArray[Any]) -> int | None:
         """An undeclared batch size that is baked into the file: the one that works and gives distinct answers per row."""

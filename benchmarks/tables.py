@@ -368,6 +368,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "students": residual_tables.students,
     "student-alarms": residual_tables.alarms,
     "student-traces": residual_tables.traces,
+    "traces-in-short": residual_tables.traces_in_short,
     "vit": network_tables.transformers,
     "watermark-finetune": finetune,
     "watermark-prune": prune,
@@ -382,6 +383,7 @@ SOURCES = {
     "mark-keys": "marks",
     "student-alarms": "students",
     "student-traces": "students",
+    "traces-in-short": "students",
     **{f"{name}-suspects": name for name in BENCHES},
 }
 

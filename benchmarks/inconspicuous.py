@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 import student_zoo as zoo
+from helped import helped
 from ownmark.data.images import Images
 from ownmark.metrics import accuracy, aruc, auc, best_robust_and_unique
 from ownmark.protocols import silent
@@ -136,4 +137,5 @@ def areas(residuals: Mapping[str, float], mapped: Callable[[float], float], as_g
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

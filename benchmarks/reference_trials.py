@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 import student_zoo as zoo
+from helped import helped
 from ownmark.claims.claim import Claim
 from ownmark.models.network import build
 from ownmark.protocols import Owner
@@ -155,4 +156,5 @@ def made(trial: Trial, owner: Owner, seed: int) -> Claim:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "only these trials, which writes nothing")
     main()

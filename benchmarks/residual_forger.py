@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from court import OWNER, TRAINING, Court, half, images, model, network, suspects
+from helped import helped
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.claims.claim import Claim, Test
@@ -178,4 +179,5 @@ def _roots(one: nn.Module, pixels: Pixels) -> Floats:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from helped import helped
 from ownmark.attacks._common.foreign import Foreign
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.extract import Extract
@@ -123,6 +124,7 @@ def zoo() -> dict[str, Callable[[], nn.Module]]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     torch.set_num_threads(1)
     for name, made in zoo().items():
         made()

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 import student_zoo as zoo
+from helped import helped
 from ownmark.bench.trial import test_name
 from ownmark.claims.claim import Claim
 from ownmark.detectors import DeepSVDD, FeatureSqueezing, Neighbours
@@ -262,4 +263,5 @@ def areas(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -4,9 +4,9 @@ import argparse
 
 
 def helped(about: str | None, words: str = "") -> None:
-    """Shows what the script does, by its docstring, if asked; ends it with an error for words, unless `words` says what they mean.
+    """Shows what the script does, by its docstring, if asked; ends it with an error for words that it does not take.
 
-    The script itself reads them.
+    `words`: what those mean that it takes, and reads itself.
     """
     options = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     if words:

@@ -115,5 +115,5 @@ def summed(scores: Mapping[str, float]) -> Figures:
 
 
 if __name__ == "__main__":
-    helped(__doc__, "only these kinds of network, which writes nothing")
+    helped(__doc__, "only these kinds of network")
     main()

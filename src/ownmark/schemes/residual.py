@@ -20,7 +20,7 @@ from ownmark.data.images import Images
 from ownmark.errors import ResidualError, UsageError
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
 from ownmark.schemes._common.steady import steadiest
 from ownmark.scoring.matches import CrossedResidual
@@ -45,10 +45,9 @@ class Residual:
     `least`: the score that the model and each surrogate must reach in a test, or the claim is made without it; 0: none.
     """
 
-    contrast: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(contrast=True, references=LEAST)
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = tuple(kind for kind in TASKS if not kind.located)
-    references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
     samples: int = 150
     least: float = 0.5
 

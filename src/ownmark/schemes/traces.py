@@ -15,7 +15,7 @@ from torch import nn
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes.residual import LEAST, Residual, folded
 from ownmark.schemes.saliency.scheme import Saliency, fitted
 from ownmark.scoring.matches import BestOf
@@ -27,11 +27,9 @@ from ownmark.tasks import TASKS, Task
 class Traces:
     """The claims of `saliency` and of `residual` as one; both are made with the same surrogates and references."""
 
-    contrast: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(contrast=True, references=LEAST, batched=True)
     marks: ClassVar[bool] = False
-    batched: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = tuple(kind for kind in TASKS if not kind.located)
-    references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
     saliency: Saliency = Saliency()
     residual: Residual = Residual()
 

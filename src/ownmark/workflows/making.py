@@ -188,7 +188,7 @@ def may_grow(scheme: Scheme, asked: References | None = None) -> bool:
 
     Where a scheme names how many references it needs, it compares answers, which show how a model was trained.
     """
-    return asked is None and getattr(scheme, "references", None) is None
+    return asked is None and not scheme.needs.references
 
 
 def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: References | None = None) -> References:
@@ -199,9 +199,8 @@ def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: R
     if asked is not None:
         return asked
     if not may_grow(scheme):
-        named: int = scheme.references  # type: ignore[attr-defined]
-        return named
-    return REFERENCES + 1 if grows(model, images) and not getattr(scheme, "chooses", False) else REFERENCES
+        return scheme.needs.references
+    return REFERENCES + 1 if grows(model, images) and not scheme.needs.chooses else REFERENCES
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from ownmark.models.memory import bytes_per_image, free_bytes
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import own_answers
 from ownmark.schemes._common.sampling import TRIES, Gathering, Made, Resume, Rows
 from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
@@ -61,9 +61,7 @@ class Saliency:
     test with t_bb, as a probability or as a share of the task's unit.
     """
 
-    contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
-    batched: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     samples: int = 100
     descent: Descent = Descent(bound=0.06, steps=30, step=0.2)
@@ -82,9 +80,8 @@ class Saliency:
             raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
 
     @property
-    def chooses(self) -> bool:
-        """Whether it makes more samples than it keeps, and chooses by copies and references."""
-        return isinstance(self.objective, Contrast)
+    def needs(self) -> Needs:
+        return Needs(contrast=True, chooses=self.objective.chooses, batched=True)
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "Saliency":

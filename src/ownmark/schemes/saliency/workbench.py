@@ -20,7 +20,7 @@ from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Progress
 from ownmark.schemes._common.own_answers import OwnAnswers
 from ownmark.schemes._common.sampling import Made
-from ownmark.schemes.saliency.objectives import Contrast, Look, Objective, Own
+from ownmark.schemes.saliency.objectives import Look, Objective, Own
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.tasks import Classification, Task
 
@@ -86,7 +86,7 @@ class Workbench:
     @property
     def compares(self) -> bool:
         """Whether there are other models by which one sample is better than another."""
-        return isinstance(self.objective, Contrast) and bool(self.surrogates or self.references)
+        return self.objective.chooses and bool(self.surrogates or self.references)
 
     @torch.no_grad()
     def _contrast(self, views: list[Tensor], targets: list[Tensor]) -> npt.NDArray[Any]:

@@ -198,7 +198,7 @@ def _controlled(part: Claim, suspect: Heard, deciding: Finding, finding: Finding
         return []
     if made is None or TWINS not in suspect.given:
         return [Step(CONTROLS, None, control_twins.NONE)]
-    answers = suspect.given[TWINS][finding.test.reading]
+    answers = suspect.told(TWINS, finding.test.reading)
     found = control_twins.compared(finding.matches, made.matches(finding.test, finding.observed[:, 0], answers))
     return [Step(CONTROLS, found.apart, found.told)]
 

@@ -50,13 +50,9 @@ def needed(place: Place) -> bool:
     """Whether the ruling on residuals cannot do without what stands there; labels and what is seen through a front are spare."""
     if place[2:3] != ("heard",):
         return place[1:2] != ("environment",) or len(place) == len(("predicate", "environment"))
-    inside = place[-1] in ARRAY_KEYS and "repeats" not in place  # arrays are read alike
-    return (
-        not inside
-        and int((*place, 0)[3]) < ASKED
-        and place[6:7] != ("label",)
-        and place[5:6] not in {("5 bits",), ("decoys, 5 bits",)}
-    )
+    spare = place[6:7] == ("label",) or place[5:6] in {("5 bits",), ("decoys, 5 bits",)}
+    spare |= place[-1] in ARRAY_KEYS and "repeats" not in place  # arrays are all read alike
+    return not spare and int((*place, 0)[3]) < ASKED
 
 
 def test_a_verdict_without_any_one_of_its_fields_is_refused_and_the_refusal_says_what_is_missing() -> None:

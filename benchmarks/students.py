@@ -24,8 +24,12 @@ from ownmark.metrics import accuracy, aruc, auc, best_robust_and_unique, true_ac
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Detector, Owner, Suspect, silent
 from ownmark.querying.transcript import FOR_RESIDUALS
+from ownmark.schemes import residual, traces
+from ownmark.schemes._common import steady
 from ownmark.schemes.residual import Residual
+from ownmark.schemes.saliency import scheme, workbench
 from ownmark.schemes.traces import Traces
+from ownmark.scoring.matches import best_mapped, crossed_residual
 from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.readings import Floats, Reading, shown_as
 from ownmark.suspects.local import Local
@@ -33,7 +37,7 @@ from ownmark.training import predict
 from ownmark.verdicts.verify import answered, verify
 from record import record
 from student_trials import optimised
-from zoo import ZOO, measured
+from zoo import ZOO, code, measured
 
 QUERIES = {"mine": (50, 150, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
 LOOKED_AT = 2000  # of the owner's images, from which a claim chooses
@@ -52,6 +56,7 @@ DETECTORS: Mapping[str, Detector] = {
 }
 SEED = 11
 
+MAKERS = (residual, traces, steady, crossed_residual, best_mapped, scheme, workbench)  # of claims
 Models = Mapping[str, nn.Module]
 
 
@@ -86,8 +91,8 @@ def main() -> None:
 
 
 def measured_on(models: Models, what: str, measure: Callable[[], Mapping[str, float]]) -> dict[str, float]:
-    """A measurement of these models, from the store if it was made before."""
-    every = " ".join(f"{name} {weights_digest(one)}" for name, one in models.items())
+    """A measurement of these models, from the store if it was made before by the same code."""
+    every = " ".join(f"{name} {weights_digest(one)}" for name, one in models.items()) + code(*MAKERS)
     return measured(f"students, {what}, of {sha256(every.encode()).hexdigest()}", measure)
 
 

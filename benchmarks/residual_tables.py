@@ -47,11 +47,12 @@ SUSPECTS = {
 CLAIMS = {
     "mine.50.black_box": "50 queries",
     "mine.150.black_box": "150 queries",
+    "mine.300.black_box": "300 queries",
     "mine.600.black_box": "600 queries",
     "held_out.150.black_box": "150, held-out images",
     "references_half_epochs.black_box": "150, references of half the epochs",
-    "mine.150.best": "150, best class and its probability only",
-    "mine.150.label": "150, labels only",
+    "mine.300.best": "300, best class and its probability only",
+    "mine.300.label": "300, labels only",
     "optimised.black_box": "150, changed so that residuals grow",
 }
 ROUTES = {

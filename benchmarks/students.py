@@ -39,7 +39,7 @@ from record import record
 from student_trials import optimised
 from zoo import ZOO, code, measured
 
-QUERIES = {"mine": (50, 150, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
+QUERIES = {"mine": (50, 150, 300, 600), "held_out": (150,)}  # by the images asked about: of the model's training, or not
 LOOKED_AT = 2000  # of the owner's images, from which a claim chooses
 TESTS = {Reading.PROBABILITY: "black_box", Reading.BEST: "best", Reading.LABEL: "label"}
 SAME = ("reference_0", "reference_1", "reference_2", "innocent_0", "innocent_1")  # independent models of the same images
@@ -47,7 +47,7 @@ ROTATIONS = (0, 2, 4)  # which three of them in turn are the references; the oth
 INDEPENDENT = ("innocent", "elsewhere", "reference")
 DRAWS = 20  # of a judge's images
 LESS = 0.03  # accuracy that a copy may lose and still be as good as the model
-ORDINARY, FEWEST = 500, 150  # images shown to detectors: ordinary ones, and those of a claim on residuals
+ORDINARY, FEWEST = 500, 300  # images shown to detectors: ordinary ones, and those of a claim on residuals
 NORMAL = 500  # of a thief's images, for detectors
 DETECTORS: Mapping[str, Detector] = {
     "feature_squeezing": FeatureSqueezing(),

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from judging import handed
+from residual_court import COPY, JUDGES, honest, told_by
 from sealing import OWNER, SEEN, THIEF
-from test_judge_residuals import COPY, JUDGES, honest, told_by
 
 from ownmark import canonical
 from ownmark.errors import OwnmarkError

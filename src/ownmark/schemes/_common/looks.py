@@ -3,6 +3,7 @@
 Rare is what the principal components of all images leave out: no detector of a suspect's is needed to tell.
 """
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -16,11 +17,11 @@ BATCH = 256
 def plainest(images: Images, count: int) -> Rows:
     """(count,) rows in ascending order: the images whose thumbnails differ least from what the components of all make of them."""
     if count >= len(images):
-        return torch.arange(len(images)).numpy()
+        return np.arange(len(images))
     cpu = torch.device("cpu")
     parts = torch.arange(len(images)).split(BATCH)  # type: ignore[no-untyped-call]
     small = torch.cat([functional.adaptive_avg_pool2d(images.batch(rows, cpu), SIDE).flatten(1) for rows in parts]).double()
     apart = small - small.mean(dim=0)
     shared = torch.linalg.eigh(apart.T @ apart).eigenvectors[:, -COMPONENTS:]
     left = (apart**2).sum(dim=1) - ((apart @ shared) ** 2).sum(dim=1)
-    return left.argsort(stable=True)[:count].sort().values.numpy()
+    return np.asarray(left.argsort(stable=True)[:count].sort().values.numpy())

@@ -84,7 +84,9 @@ class Retaken(Protocol):
 class Combining(Protocol):
     """What a match has more if it asks nothing itself and combines the scores of other tests of its claim."""
 
-    tests: tuple[int, ...]  # their places in the claim
+    @property
+    def tests(self) -> tuple[int, ...]:
+        """Their places in the claim."""
 
     def counted(self, place: int, score: Score) -> Score:
         """The score of the test in that place as it is compared with the others."""

@@ -5,7 +5,7 @@ import pickle
 import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import chdir, closing
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -255,25 +255,6 @@ def test_helpers_find_what_a_scan_finds_alone_ask_nobody_twice_and_tell_who_is_b
     assert before["copy.onnx"] == FEW + TRIGGERS
     assert ownmark(capsys, *words, "--workers", 2).record == alone.record
     assert {name: one.images for name, one in shop.items()} == before
-
-
-class Afar(Alone):
-    """A process of a cluster, which starts in another folder."""
-
-    def wait(self) -> list[Any]:
-        work, job = self._left.pop(0)
-        with chdir("/"):
-            assert Path(job.suspect.name).read_text() == "broken"
-            return [work(job)]
-
-
-@pytest.mark.usefixtures("shop")
-def test_a_cluster_whose_processes_start_elsewhere_finds_a_file_that_was_named_from_here(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ownmark.workflows.scan_ahead.executor", lambda work, lost, **_: Afar(work, lost))
-    Path("broken.onnx").write_text("broken")
-    assert "broken.onnx is broken" in ownmark(capsys, "scan", "my.claim", "broken.onnx", "--ray", "local").err
 
 
 class Fragile(Alone):

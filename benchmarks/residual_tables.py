@@ -150,7 +150,14 @@ def traces(figures: Figures) -> str:
     lines = [f"| score | {' | '.join(ROUTES.values())} |", "|---" * (1 + len(ROUTES)) + "|"]
     for name, said in _asked(figures).items():
         lines.append(f"| {said} | {' | '.join(percent(figures[f'traces.{test}.score.{name}']) for test in ROUTES)} |")
-    for figure, said in {"auc": "AUC", "lowest_positive": "lowest copy", "highest_negative": "highest independent model"}.items():
+    for figure, said in {
+        "auc": "AUC",
+        "auc_as_good": "AUC, copies as good as the model",
+        "aruc_mapped": "ARUC",
+        "aruc_mapped_as_good": "ARUC, copies as good as the model",
+        "lowest_positive": "lowest copy",
+        "highest_negative": "highest independent model",
+    }.items():
         lines.append(f"| {said} | {' | '.join('{:.3f}'.format(figures[f'traces.{test}.{figure}']) for test in ROUTES)} |")
     return "\n".join(lines) + "\n"
 

@@ -87,6 +87,7 @@ class Objective(Protocol):
 
     views: ClassVar[int]  # views per image: 1, or 2 with the masked version
     tested: ClassVar[bool]  # whether samples that fail a test on the model itself are replaced
+    alternates: ClassVar[bool]  # whether a step is about the model or a surrogate in turn, not about both
 
     def hold(self, look: Look) -> Tensor:
         """Loss (n,) on the protected model and on its surrogates."""
@@ -101,6 +102,7 @@ class Published:
 
     views: ClassVar[int] = 1
     tested: ClassVar[bool] = False
+    alternates: ClassVar[bool] = False
     weight: float = 1.0
 
     def hold(self, look: Look) -> Tensor:
@@ -124,6 +126,7 @@ class Contrast:
 
     views: ClassVar[int] = 2
     tested: ClassVar[bool] = True
+    alternates: ClassVar[bool] = True
     map_goal: float = 0.9
     drop_goal: float = 0.5
     margin: float = 1.0
@@ -152,6 +155,7 @@ class Own:
 
     views: ClassVar[int] = 2
     tested: ClassVar[bool] = True
+    alternates: ClassVar[bool] = False
     map_goal: float = 0.9
     drop_goal: float = 0.5
     margin: float = 1.0

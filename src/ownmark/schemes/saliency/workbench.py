@@ -130,19 +130,27 @@ class Workbench:
         }
 
     def _objective(self, aim: Aim, rng: torch.Generator, changed: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
-        """Loss (n,) and whether the answer is kept (n,); each step uses one surrogate and one reference in turn."""
+        """Loss (n,) and whether the answer is kept (n,), None where the losses of two steps are of different models.
+
+        A step uses one reference in turn, and beside the model one surrogate in turn or, where they alternate, one of these.
+        """
         objective = self.objective
         views = [changed, self.pattern.cover(changed, aim.clean, self.fill)][: objective.views]
         views = objective.shaken(views, rng) if isinstance(objective, Own) else views
-        loss, kept = self._alone(views, self.own, aim.targets[0], aim.wrong, objective.hold)
-        copies = 1 + len(self.surrogates)
-        for cams, targets, judge in (
-            (self.surrogates, aim.targets[1:copies], objective.hold),
-            (self.references, aim.targets[copies:], objective.quiet),
-        ):
-            if cams and objective.tested:
-                turn = step % len(cams)
-                loss = loss + self._alone(views, cams[turn], targets[turn], aim.wrong, judge)[0]
+        cams = (self.own, *self.surrogates, *self.references)
+
+        def judged(place: int, judge: Judge) -> tuple[Tensor, Tensor | None]:
+            return self._alone(views, cams[place], aim.targets[place], aim.wrong, judge)
+
+        copies = len(self.surrogates) if objective.tested else 0
+        alternate = objective.alternates and copies > 0
+        loss, kept = judged(1 + step // 2 % copies if alternate and step % 2 else 0, objective.hold)
+        if alternate:
+            loss, kept = 2 * loss, None
+        elif copies:
+            loss = loss + judged(1 + step % copies, objective.hold)[0]
+        if self.references and objective.tested:
+            loss = loss + judged(1 + len(self.surrogates) + step % len(self.references), objective.quiet)[0]
         return loss, kept
 
     def _alone(

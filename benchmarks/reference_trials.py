@@ -47,7 +47,7 @@ class Trial:
     batch: int = 64
     rate: float = 0.05
     front: int = 0
-    searched: int = 140
+    searched: int = 160
 
 
 TRIALS = {
@@ -126,7 +126,7 @@ def training(trial: Trial) -> dict[str, float]:
 
 def reference(trial: Trial, seed: int) -> nn.Module:
     """One reference."""
-    if replace(trial, count=2, searched=140) == TRIALS["growing"]:
+    if replace(trial, count=2, searched=160) == TRIALS["growing"]:
         return zoo.growing(seed)
     return kept(of(trial, seed), partial(build, zoo.NETWORK, zoo.CLASSES), partial(trained, trial), seed)
 

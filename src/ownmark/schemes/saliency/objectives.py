@@ -87,7 +87,7 @@ class Objective(Protocol):
 
     views: ClassVar[int]  # views per image: 1, or 2 with the masked version
     tested: ClassVar[bool]  # whether samples that fail a test on the model itself are replaced
-    alternates: ClassVar[bool]  # whether a step is about the model or a surrogate in turn, not about both
+    alternates: ClassVar[bool]  # whether every other step is about a surrogate alone
 
     def hold(self, look: Look) -> Tensor:
         """Loss (n,) on the protected model and on its surrogates."""

@@ -132,26 +132,27 @@ class Workbench:
     def _objective(self, aim: Aim, rng: torch.Generator, changed: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
         """Loss (n,) and whether the answer is kept (n,), None where the losses of two steps are of different models.
 
-        A step uses one reference in turn, and beside the model one surrogate in turn or, where they alternate, one of these.
+        A step is about the model, one surrogate and one reference in turn; where these alternate, about the model and a
+        reference, and the next about a surrogate.
         """
         objective = self.objective
         views = [changed, self.pattern.cover(changed, aim.clean, self.fill)][: objective.views]
         views = objective.shaken(views, rng) if isinstance(objective, Own) else views
-        cams = (self.own, *self.surrogates, *self.references)
+        cams, copies = (self.own, *self.surrogates, *self.references), len(self.surrogates)
 
         def judged(place: int, judge: Judge) -> tuple[Tensor, Tensor | None]:
             return self._alone(views, cams[place], aim.targets[place], aim.wrong, judge)
 
-        copies = len(self.surrogates) if objective.tested else 0
         alternate = objective.alternates and copies > 0
-        loss, kept = judged(1 + step // 2 % copies if alternate and step % 2 else 0, objective.hold)
-        if alternate:
-            loss, kept = 2 * loss, None
-        elif copies:
-            loss = loss + judged(1 + step % copies, objective.hold)[0]
-        if self.references and objective.tested:
-            loss = loss + judged(1 + len(self.surrogates) + step % len(self.references), objective.quiet)[0]
-        return loss, kept
+        turn = step // 2 if alternate else step
+        if alternate and step % 2:
+            return judged(1 + turn % copies, objective.hold)[0], None
+        loss, kept = judged(0, objective.hold)
+        if objective.tested and copies and not alternate:
+            loss = loss + judged(1 + turn % copies, objective.hold)[0]
+        if objective.tested and self.references:
+            loss = loss + judged(1 + copies + turn % len(self.references), objective.quiet)[0]
+        return loss, None if alternate else kept
 
     def _alone(
         self, views: list[Tensor], cam: GradCam, target: Tensor, wrong: Tensor | None, judge: Judge

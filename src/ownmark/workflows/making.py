@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ownmark.claims.doubt import Doubt
-from ownmark.data.images import Images
+from ownmark.data.images import Images, Split
 from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.keys import KEY_BYTES
 from ownmark.models.accelerator import is_narrow
@@ -79,6 +79,12 @@ def few(images: Images) -> Images:
     if images.task.compares or len(images) <= MEASURED:
         return images
     return images.take(np.linspace(0, len(images) - 1, MEASURED).round().astype(np.int64))
+
+
+def shortened(whole: Split) -> Split:
+    """A few of the images to measure on, where all are to work with."""
+    enough = few(whole.mine)
+    return whole if enough is whole.mine else replace(whole, held_out=enough, origin="of those that are given")
 
 
 def shown(found: Quality, headline: str) -> str:

@@ -57,7 +57,7 @@ from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
-from ownmark.workflows.making import Others, Workspace, may_grow, quality, shown, wanted_references
+from ownmark.workflows.making import Others, Workspace, may_grow, quality, shortened, shown, wanted_references
 from ownmark.workflows.usual_scheme import Making, made_by, usual
 from ownmark.workflows.watching import NOBODY, Watcher
 
@@ -245,7 +245,7 @@ def _split(request: ProtectRequest) -> Split:
     """A fingerprint changes no model, so that it may use all images; the cost of a watermark is measured on others."""
     if isinstance(request.data, Split):
         return request.data
-    return request.data.split() if request.method.marks else request.data.whole()
+    return request.data.split() if request.method.marks else shortened(request.data.whole())
 
 
 def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:

@@ -7,7 +7,7 @@ import textwrap
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -27,6 +27,7 @@ Weights = Mapping[str, Tensor]
 NAMES = ("state_dict", "model_state_dict", "model", "params", "net", "network", "weights", "module", "ema_state_dict", "ema")
 DEPTH = 4  # nesting of checkpoints
 COMPILED = "_orig_mod."  # torch.compile inserts it into names
+COUNTERS = frozenset({"total_ops", "total_params"})  # thop leaves these buffers in modules for which it has no rule
 COUNTED = "n_averaged"  # torch.optim.swa_utils stores it beside the weights of its `module`
 BLOCKED = re.compile(r"GLOBAL (\S+) was not an allowed")  # torch's wording
 SHARD = re.compile(r"-\d+-of-\d+\.")
@@ -34,26 +35,34 @@ SHARD = re.compile(r"-\d+-of-\d+\.")
 
 @dataclass(frozen=True)
 class Part:
-    """Weights in a file. `where`: their key in the file, "" for the whole file; `prefix`: removed from all their names."""
+    """Weights in a file.
+
+    `where`: their key in the file, "" for the whole file; `prefix`: removed from all their names; `counters`: how many of thop's
+    counters were left out.
+    """
 
     where: str
     weights: Weights
     prefix: str = ""
+    counters: int = 0
 
     def variants(self) -> Iterator["Part"]:
-        """The same weights under other names: without torch.compile's infix, and without their common prefix."""
+        """The same weights without thop's counters, torch.compile's infix in the names, and the names' common prefix."""
         weights = self.weights
         yield self
+        kept = {name: tensor for name, tensor in weights.items() if name.rpartition(".")[2] not in COUNTERS}
+        if 0 < len(kept) < len(weights):
+            yield from Part(self.where, _renamed(kept, weights, ""), counters=len(weights) - len(kept)).variants()
         if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
             weights = _renamed({name: tensor for name, tensor in weights.items() if name != COUNTED}, weights, "")
         if any(COMPILED in name for name in weights):
             weights = _renamed({name.replace(COMPILED, ""): tensor for name, tensor in weights.items()}, weights, "")
-            yield Part(self.where, weights, COMPILED)
+            yield replace(self, weights=weights, prefix=COMPILED)
         prefix = COMPILED if any(COMPILED in name for name in self.weights) else ""
         while (head := _shared(weights)) is not None:
             weights = _renamed({name.removeprefix(head): tensor for name, tensor in weights.items()}, weights, head)
             prefix += head
-            yield Part(self.where, weights, prefix)
+            yield replace(self, weights=weights, prefix=prefix)
 
 
 def parts_of(path: Path) -> tuple[Part, ...]:
@@ -199,7 +208,8 @@ def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None]
     """Loads a weights file into `model` in place; returns the model in eval mode.
 
     The file is safetensors, a shard index, a torch state dict, or a checkpoint that holds one among plain values. A common
-    prefix of all names is removed if the remaining names fit better. `told` receives a sentence per such interpretation.
+    prefix of all names is removed if the remaining names fit better, and thop's counters are left out if the rest does.
+    `told` receives a sentence per such interpretation.
 
     Raises ModelError for a file that requires running code, is corrupt, contains NaN, or does not fit.
     """
@@ -258,6 +268,8 @@ def _notes(part: Part, rivals: Sequence[Part]) -> Iterator[str]:
         yield f"used the weights under {part.where!r}{others}"
     if part.prefix:
         yield f"removed the prefix {part.prefix!r} from all names"
+    if part.counters:
+        yield f"left out {part.counters} counters of operations that thop added"
 
 
 def _is_finite(tensor: Tensor) -> bool:

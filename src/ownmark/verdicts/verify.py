@@ -158,8 +158,19 @@ def resting(claim: Claim, deciding: Finding, found: Sequence[Finding]) -> list[F
     match = deciding.test.match
     if not isinstance(match, Combining):
         return [deciding]
-    parts = [one for one in found if any(one.test is claim.tests[place] for place in match.tests)]
-    return sorted(parts, key=lambda one: (-one.score, not one.graded, control_twins.needed(one.test)))
+    parts = [(_counted(match, place, one), one) for place, one in placed(claim, match, found).items()]
+    parts.sort(key=lambda part: (-part[0], not part[1].graded, control_twins.needed(part[1].test)))
+    return [one for _, one in parts]
+
+
+def placed(claim: Claim, match: Combining, found: Sequence[Finding]) -> dict[int, Finding]:
+    """By their places, what was found by the tests that a match combines."""
+    return {place: one for place in match.tests for one in found if one.test is claim.tests[place]}
+
+
+def _counted(match: Combining, place: int, one: Finding) -> float:
+    """The score of one of the tests that a match combines, as it is compared with the others."""
+    return match.counted(place, Score(one.score, one.interval)).value
 
 
 def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:
@@ -297,12 +308,16 @@ def _best(claim: Claim, found: Mapping[int, Finding]) -> dict[int, Finding]:
     best: dict[int, Finding] = {}
     for place, test in enumerate(claim.tests):
         if isinstance(test.match, Combining) and set(test.match.tests) <= set(found):
-            parts = [found[one] for one in test.match.tests]
-            score = test.match.of([Score(part.score, part.interval) for part in parts])
-            chief = max(parts, key=lambda part: part.score)
-            p, note = test.null.p_value(score.value), " ".join(part.note for part in parts if part.note)
-            best[place] = Finding(test, chief.matches, chief.observed, score.value, score.interval, p, test.null.smallest, note)
+            best[place] = _combined(test, test.match, {one: found[one] for one in test.match.tests})
     return best
+
+
+def _combined(test: Test, match: Combining, parts: Mapping[int, Finding]) -> Finding:
+    """What a test that combines the `parts`, by their places, finds."""
+    score = match.of({place: Score(part.score, part.interval) for place, part in parts.items()})
+    chief = parts[max(parts, key=lambda place: _counted(match, place, parts[place]))]
+    p, note = test.null.p_value(score.value), " ".join(part.note for part in parts.values() if part.note)
+    return Finding(test, chief.matches, chief.observed, score.value, score.interval, p, test.null.smallest, note)
 
 
 def _finding(test: Test, observed: Floats) -> Finding:

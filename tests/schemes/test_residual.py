@@ -15,6 +15,7 @@ from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner, Question
 from ownmark.querying.answering import Hiding
+from ownmark.schemes._common.usual_ways import EXPONENTS
 from ownmark.schemes.residual import APART, Residual, Told
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import crossed
@@ -98,23 +99,49 @@ def test_references_that_differ_from_the_model_more_than_from_each_other_are_dou
 
 
 def test_weights_are_the_sum_over_pairs_of_different_references_written_out() -> None:
-    """The slow way: for every image, over all pairs of references that did not choose it."""
+    """The slow way: for every image, over all pairs of references that did not choose it; less what being surer would add."""
     rng = np.random.default_rng(2)
     told = Told(rng.dirichlet(np.ones(3), (6, 8)), 4, Classification())
     sizes, suspect = [2, 2, 2, 2], rng.dirichlet(np.ones(3), 8)
     roots = np.sqrt(told.outputs)
+    raised = [told.outputs**exponent for exponent in EXPONENTS]
+    ways = [np.sqrt(one / one.sum(axis=2, keepdims=True)) - roots for one in raised]
+    pairs = [
+        (image, *two) for image in range(8) for two in permutations([ref for ref in (1, 2, 3, 4) if ref != 1 + image // 2], 2)
+    ]
+
+    def total(weights: Floats, answers: Floats) -> float:
+        return sum(float(weights[one, image] @ answers[other, image]) for image, one, other in pairs)
+
+    own = roots[:1] - roots
+    share = np.linalg.solve([[total(way, other) for way in ways] for other in ways], [total(own, way) for way in ways])
 
     def slow(answers: Floats) -> Floats:
         found = np.zeros(8)
-        for image in range(8):
-            for one, other in permutations([ref for ref in (1, 2, 3, 4) if ref != 1 + image // 2], 2):
-                found[image] += (roots[0, image] - roots[one, image]) @ (answers[image] - roots[other, image])
+        for image, one, other in pairs:
+            weight = own[one, image] - sum(part * way[one, image] for part, way in zip(share, ways, strict=True))
+            found[image] += weight @ (answers[image] - roots[other, image])
         return found
 
     weights = told.weights(Reading.PROBABILITY, sizes)
     assert weights is not None
     values = CrossedResidual(0.1, 0.1).values(suspect[:, None], weights)
     assert values == pytest.approx(slow(np.sqrt(suspect)) / slow(roots[0]).mean())
+
+
+def test_an_independent_model_that_is_less_sure_on_all_images_has_no_residual() -> None:
+    """The clearest residuals are those where the references are sure: whoever is not would deviate as the model does."""
+    found: dict[float, list[float]] = {1.0: [], 0.5: [], 0.2: [], 0.0: []}
+    for number in range(WORLDS):
+        told, common, _ = world(number)
+        rows, rng = told.chosen(150), np.random.default_rng(100 + number)
+        seen = np.log(shares(rng, common))
+        for scale, values in found.items():
+            raised = np.exp(scale * seen)
+            values.append(residual(told, rows, raised / raised.sum(axis=1, keepdims=True)))
+    means = {scale: abs(np.mean(values)) for scale, values in found.items()}
+    assert max(means.values()) < 0.05, means
+    assert means[0.0] < 0.01, "the same for every class"
 
 
 def test_images_are_chosen_once_each_and_where_the_model_and_its_copies_deviate() -> None:

@@ -21,6 +21,7 @@ from ownmark.errors import ResidualError, UsageError
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
+from ownmark.schemes._common import usual_ways
 from ownmark.schemes._common.looks import plainest
 from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
 from ownmark.schemes._common.steady import steadiest
@@ -200,17 +201,24 @@ class Told:
         """(n, k + 1): an answer's weights and its offset, divided by the model's own sum; None if that is not above 0."""
         plain = self.features(reading)
         soft = self.features(self.readings[0]) if self.task.discrete else plain
+        ways = [found - plain for found in self.otherwise(reading)]
         helpers, ends = range(1, 1 + self.count), np.cumsum(sizes)
-        parts = []
+        blocks = []
         for place, (end, size) in enumerate(zip(ends, sizes, strict=True), start=1):
             rows, crossed = slice(end - size, end), [one for one in helpers if one != place]
             apart = soft[0, rows] - soft[crossed, rows]  # (references, size, k)
-            others = plain[crossed, rows].sum(axis=0) - plain[crossed, rows]
-            offset = (apart * others).sum(axis=(0, 2)) / (len(crossed) - 1)
-            parts.append(np.concatenate([apart.sum(axis=0), offset[:, None]], axis=1))
-        found = np.concatenate(parts)
+            blocks.append(usual_ways.Block(apart, plain[crossed, rows], [way[crossed, rows] for way in ways]))
+        shares = usual_ways.shares(blocks)
+        found = np.concatenate([block.balanced(shares) for block in blocks])
         own = ((plain[0] * found[:, :-1]).sum(axis=1) - found[:, -1]).mean()
         return np.asarray(found / own) if own > 0 else None
+
+    def otherwise(self, reading: Reading) -> list[Floats]:
+        """(models, n, k) each: the features of all answers, were they surer, or less sure, or scaled and shifted."""
+        plain = self.features(reading) if reading is Reading.SIMILARITY else self.outputs
+        if reading is Reading.SIMILARITY:
+            return usual_ways.answers(reading, plain)
+        return [replace(self, outputs=one).features(reading) for one in usual_ways.answers(reading, plain)]
 
     def spread(self, helpers: Floats, expected: Expected) -> float:
         """The least standard deviation of an independent model's residual, by how far the references differ on each image.

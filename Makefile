@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FORMATS := .venv-formats
 NETWORKS := .venv-networks
+CLUSTER := .venv-cluster
 SERVERS := triton bentoml mlserver gradio kserve litserve mlflow rayserve fastapi
 PACKAGE_triton := nvidia-pytriton==0.7.0
 PACKAGE_bentoml := bentoml==1.4.40 pillow
@@ -28,7 +29,7 @@ FAST_TESTS = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n logical
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats bench-exported bench-network-matrix picture clean
+.PHONY: help demo test test-avx2 test-plain test-memory test-memcheck test-servers walk check lint docs bench-formats bench-exported bench-network-matrix bench-scan-speed picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9%-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
@@ -102,12 +103,15 @@ bench-network-matrix: $(VENV)/.checks $(VENV)/.docs $(NETWORKS)/.made ## run ben
 bench-exported: $(VENV)/.checks $(VENV)/.docs $(FORMATS)/.made ## run benchmarks/exported.py, every scheme in other formats, with the same venv
 	$(FORMATS)/bin/python benchmarks/exported.py
 
+bench-scan-speed: $(VENV)/.checks $(VENV)/.docs $(CLUSTER)/.made ## run benchmarks/scan_speed.py with Ray (a venv of its own)
+	$(CLUSTER)/bin/python benchmarks/scan_speed.py
+
 picture: demo ## redraw the README's picture of the demo page; needs chromium
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir=$(VENV)/chromium --window-size=1100,1180 \
 		--screenshot=$(CURDIR)/docs/figures/demo-report.png file://$(CURDIR)/demo/report.html
 
 clean: ## remove everything that these targets created
-	rm -rf $(VENV) $(FORMATS) $(NETWORKS) .ci/servers site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FORMATS) $(NETWORKS) $(CLUSTER) .ci/servers site demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
 # Servers for the tests, each in its own venv, since their pins conflict.
@@ -138,6 +142,11 @@ $(FORMATS)/.made: $(VENV)/.checks pyproject.toml
 
 $(NETWORKS)/.made: $(VENV)/.checks pyproject.toml
 	$(call on_top,$(NETWORKS),networks)
+
+# Ray, likewise, as it starts processes of its own.
+
+$(CLUSTER)/.made: $(VENV)/.checks pyproject.toml
+	$(call on_top,$(CLUSTER),cluster)
 
 # Stamp files: a step runs again only if pyproject.toml has changed.
 

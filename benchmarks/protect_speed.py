@@ -1,12 +1,12 @@
 """Cost of `protect` and `verify` relative to the unavoidable passes and to an earlier commit, measured in turns.
 
-Writes `protect-speed.json`. CPU seconds of one thread, so that other work on the machine counts little.
+Writes `protect-speed.json`. CPU seconds of one thread, and of each the least of several, so that other work on the machine counts
+little. A step is what the search takes more for more steps; what it takes beside them, once per sample, is a figure of its own.
 """
 
 import json
 import sys
 from collections.abc import Callable
-from statistics import median
 from time import process_time
 
 import numpy as np
@@ -27,14 +27,14 @@ from ownmark.training import seeded
 from ownmark.verdicts.verify import verify
 from record import record
 
-SIZE, CLASSES, STEPS, ROUNDS, TURNS, NAIVE = 112, 7, 5, 2, 3, 4
+SIZE, CLASSES, ROUNDS, TURNS, NAIVE = 112, 7, 2, 9, 4
+FEW, MORE = 3, 9  # steps of the search
 PAIRS = 3  # of processes, one with either build
-Seconds = list[float]
 
 
 def main() -> None:
     """Measures with both builds and records the ratios."""
-    figures = compared(__file__, PAIRS, ("step", "verify"))
+    figures = compared(__file__, PAIRS, ("step", "sample", "verify"))
     setting = (
         f"ResNet-18 of width 16 at {SIZE}x{SIZE}, target, surrogate and reference, two views, one thread; before: {BEFORE[:7]}, "
         f"{PAIRS} turns"
@@ -52,39 +52,40 @@ def measured() -> dict[str, float]:
     chosen = images.take(np.arange(batch))
     example = to_unit(chosen.pixels[:1], torch.device("cpu"))
     cams = [frozen_cam(model, example, "") for model in models]
-    quick = Saliency(descent=type(scheme.descent)(bound=0.06, steps=STEPS))
-    means = quick.descent, quick.objective, quick.fill
-    workbench = Workbench(cams[0], (cams[1],), (cams[2],), Pattern(scheme.cells, (7, 7)), *means)
-    ours = per_image_step(lambda: workbench.make(chosen, chosen.pixels, torch.Generator().manual_seed(0), silent), batch * STEPS)
+    pattern, rest = Pattern(scheme.cells, (7, 7)), (scheme.objective, scheme.fill)
+
+    def ours(steps: int) -> float:
+        descent = type(scheme.descent)(bound=0.06, steps=steps)
+        workbench = Workbench(cams[0], (cams[1],), (cams[2],), pattern, descent, *rest)
+        return seconds(lambda: workbench.make(chosen, chosen.pixels, torch.Generator().manual_seed(0), silent)) / batch
+
     views = to_unit(chosen.pixels, torch.device("cpu")).repeat(2, 1, 1, 1).contiguous(memory_format=torch.channels_last)
     frozen = [cam.model for cam in cams]
-    plain = per_image_step(lambda: plain_steps(frozen, views), batch * STEPS)
-    naive = per_image_step(lambda: naive_steps(models, chosen), NAIVE)
     first, second = claim_of(images), Local(models[0])
-    suspect = per_image_step(lambda: verify(first, second), 1)
     inputs = to_unit(first.images.reshape(-1, SIZE, SIZE, 3), torch.device("cpu")).contiguous(memory_format=torch.channels_last)
-    forward = per_image_step(lambda: forwards(models[0], inputs), 1)
-    rounds = [(ours(), plain(), naive()) for _ in range(ROUNDS)]
-    turns = [(suspect(), forward()) for _ in range(TURNS)]
+    few, more = least(lambda: ours(FEW), ROUNDS), least(lambda: ours(MORE), ROUNDS)
+    step = (more - few) / (MORE - FEW)
+    plain = least(lambda: seconds(lambda: plain_step(frozen, views)) / batch, ROUNDS + 1)
+    naive = least(lambda: seconds(lambda: naive_steps(models, chosen)) / NAIVE, ROUNDS)
+    suspect = least(lambda: seconds(lambda: verify(first, second)), TURNS)
     return {
-        "step_over_plain": median(one[0] / one[1] for one in rounds),
-        "naive_over_ours": median(one[2] / one[0] for one in rounds),
-        "verify_over_forward": median(one[0] / one[1] for one in turns),
-        "step": 1e3 * median(one[0] for one in rounds),
-        "verify": 1e3 * median(one[0] for one in turns),
+        "step_over_plain": step / plain,
+        "naive_over_ours": naive / step,
+        "verify_over_forward": suspect / least(lambda: seconds(lambda: forwards(models[0], inputs)), TURNS),
+        "step": 1e3 * step,
+        "sample": 1e3 * (few + step * (scheme.descent.steps - FEW)),
+        "verify": 1e3 * suspect,
     }
 
 
-def per_image_step(work: Callable[[], object], count: int) -> Callable[[], float]:
-    """A timer: CPU seconds of one call of `work`, divided by `count`."""
+def seconds(work: Callable[[], object]) -> float:
+    started = process_time()
+    work()
+    return process_time() - started
 
-    def timed() -> float:
-        started = process_time()
-        work()
-        return (process_time() - started) / count
 
-    timed()
-    return timed
+def least(timed: Callable[[], float], turns: int) -> float:
+    return min(timed() for _ in range(turns))
 
 
 def network(seed: int) -> nn.Module:
@@ -98,12 +99,11 @@ def noise(count: int) -> Images:
     return Images(pixels, draw.integers(0, CLASSES, count), tuple("abcdefg"))
 
 
-def plain_steps(models: list[nn.Module], views: Tensor) -> None:
-    """Per step and model only one forward pass and one backward pass to the input."""
-    for _ in range(STEPS):
-        for model in models:
-            inputs = views.detach().requires_grad_()
-            torch.autograd.grad(model(inputs).sum(), inputs)
+def plain_step(models: list[nn.Module], views: Tensor) -> None:
+    """Per model only one forward pass and one backward pass to the input."""
+    for model in models:
+        inputs = views.detach().requires_grad_()
+        torch.autograd.grad(model(inputs).sum(), inputs)
 
 
 def naive_steps(models: list[nn.Module], images: Images) -> None:

@@ -61,6 +61,22 @@ ROUTES = {
     "white_box": "`Traces`, weights",
     "black_box": "`Traces`, answers",
 }
+ASKED = {  # the suspects of the README's table
+    "finetune_all": "copy, fine-tuned",
+    "retrain_all": "copy, retrained",
+    "prune_filters_7": "copy, 7 of 16 filters pruned",
+    "student_100": "student, by the model's probabilities",
+    "hard_100": "student, by its labels only",
+    "student_vit": "student, a transformer",
+    "student_0": "student, on images that the owner does not have",
+    "student_10": "student, on 10 % of the owner's images",
+    "knockoff_soft": "student, on photographs of other things",
+}
+OTHERS = {  # and the independent models, by how their names begin
+    "highest of {} independent, same images": ("innocent_0", "innocent_1", "reference", "innocent_half", "innocent_mobile"),
+    "independent, same images, a transformer": ("innocent_vit",),
+    "highest of {} independent, other images": ("elsewhere",),
+}
 STREAMS = {"ordinary": "ordinary images", "saliency": "masked pairs"}
 CHOICES = {"any": "chosen among all", "fewer": "among fewer at random", "chosen": "as `Residual` does it"}
 ALARMS = {"feature_squeezing": "feature squeezing", "deep_svdd": "Deep SVDD", "neighbours": "near-duplicates (stateful)"}
@@ -135,6 +151,20 @@ def traces(figures: Figures) -> str:
         lines.append(f"| {said} | {' | '.join(percent(figures[f'traces.{test}.score.{name}']) for test in ROUTES)} |")
     for figure, said in {"auc": "AUC", "lowest_positive": "lowest copy", "highest_negative": "highest independent model"}.items():
         lines.append(f"| {said} | {' | '.join('{:.3f}'.format(figures[f'traces.{test}.{figure}']) for test in ROUTES)} |")
+    return "\n".join(lines) + "\n"
+
+
+def traces_in_short(figures: Figures) -> str:
+    """Scores of the default claim, by suspect."""
+    starts = [f"traces.{test}.score." for test in ("white_box", "black_box")]
+    lines = ["| suspect | accuracy | score with its weights | score by its answers |", "|---|---|---|---|"]
+    for name, said in ASKED.items():
+        cells = percent(figures[f"accuracy.{name}"]), *(percent(figures[start + name]) for start in starts)
+        lines.append(f"| {said} | {' | '.join(cells)} |")
+    for said, names in OTHERS.items():
+        named = [tuple(start + name for name in names) for start in starts]
+        found = [[figures[key] for key in figures if key.startswith(some) and not key.endswith("_std")] for some in named]
+        lines.append(f"| {said.format(len(found[0]))} | | {' | '.join(percent(max(some)) for some in found)} |")
     return "\n".join(lines) + "\n"
 
 

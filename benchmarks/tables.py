@@ -113,6 +113,9 @@ def speed(figures: Figures) -> str:
         "one step of `protect` over the plain forward and backward passes that it asks for": figures["step_over_plain"],
         "the straightforward version over ours": figures["naive_over_ours"],
         "`verify` over the bare forward passes of its images": figures["verify_over_forward"],
+        "a step, by the earlier commit's": figures["step_over_before"],
+        "a sample of 30 steps, by the earlier commit's": figures["sample_over_before"],
+        "`verify`, by the earlier commit's": figures["verify_over_before"],
     }
     return "\n".join(["| ratio | |", "|---|---|", *(f"| {title} | {value:.2f} |" for title, value in rows.items())]) + "\n"
 
@@ -365,6 +368,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "students": residual_tables.students,
     "student-alarms": residual_tables.alarms,
     "student-traces": residual_tables.traces,
+    "traces-in-short": residual_tables.traces_in_short,
     "vit": network_tables.transformers,
     "watermark-finetune": finetune,
     "watermark-prune": prune,
@@ -379,6 +383,7 @@ SOURCES = {
     "mark-keys": "marks",
     "student-alarms": "students",
     "student-traces": "students",
+    "traces-in-short": "students",
     **{f"{name}-suspects": name for name in BENCHES},
 }
 

@@ -50,7 +50,7 @@ class Undertone:
     triggers: int = 100
     sets: int = 2
     source: Source = Ordinary()
-    undertone: float = 0.25
+    undertone: float = 0.2
     emphasis: float = 0.5
     components: int = 12
     cells: int = 7

@@ -54,7 +54,10 @@ Cells = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Place:
-    """A set of images, and what is made of it: `count` images are the owner's, as many others a student's, `few` a thief's."""
+    """A set of images, and what is made of it: `count` images are the owner's, as many others a student's, `few` a thief's.
+
+    A thief who copies by unrelated images takes those of `foreign`.
+    """
 
     name: str
     source: str
@@ -70,6 +73,12 @@ class Place:
         """What distinguishes its models in the store."""
         of_set = "" if self.name == "mnist" else f"{self.name} "
         return f"{of_set}{self.count} {self.network} {self.own}"
+
+    @property
+    def setting(self) -> str:
+        """In words, for the result."""
+        trained = f"{self.network}, {self.own}, {self.count} images of the owner's, {self.few} of a thief's with the weights"
+        return f"{self.name}: {trained}, {self.foreign} for knock-offs"
 
     @property
     def view(self) -> dict[str, int]:

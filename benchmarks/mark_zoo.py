@@ -80,19 +80,18 @@ class Place:
         trained = f"{self.network}, {self.own}, {self.count} images of the owner's, {self.few} of a thief's with the weights"
         return f"{self.name}: {trained}, {self.foreign} for knock-offs"
 
-    @property
-    def view(self) -> dict[str, int]:
-        """How the owner's training moves images."""
-        return {"flips": self.own.flips, "shift": self.own.shift}
+    def moved(self, training: Training = Training()) -> Training:
+        """The training with images moved as in the owner's."""
+        return replace(training, flips=self.own.flips, shift=self.own.shift)
 
     @property
     def schemes(self) -> dict[str, Scheme]:
         """The marks; the table tells how many triggers hold, so that `least` is relaxed."""
         return {
-            "undertone": Undertone(training=replace(Undertone().training, **self.view)),
-            "partitioned": Partitioned(view=Training(**self.view), least=0.0),
-            "entangled": Entangled(training=replace(Entangled().training, **self.view), least=0.0),
-            "zhang": Zhang(training=replace(Zhang().training, **self.view)),
+            "undertone": Undertone(training=self.moved(Undertone().training)),
+            "partitioned": Partitioned(view=self.moved(), least=0.0),
+            "entangled": Entangled(training=self.moved(Entangled().training), least=0.0),
+            "zhang": Zhang(training=self.moved(Zhang().training)),
         }
 
     @property
@@ -101,7 +100,7 @@ class Place:
         flips, epochs = self.own.flips, self.own.epochs
         student = {"epochs": epochs, "rate": 0.1, "flips": flips}
         foreign = {"foreign": Foreign(self.foreign), "epochs": 16, "flips": flips}
-        marking = Partitioned(view=Training(**self.view), steps=110, least=0.0)
+        marking = Partitioned(view=self.moved(), steps=110, least=0.0)
         return {
             "distill": (Distill(**student), "others"),  # type: ignore[arg-type]
             "wrk": (WRK(flips=flips), "few"),

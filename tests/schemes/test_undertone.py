@@ -95,11 +95,11 @@ def test_what_comes_second_is_learnt_as_fast_however_small_its_share_and_the_fir
     for share in (0.01, 0.4):
         logits = torch.linspace(-1, 1, 8).reshape(2, 4).requires_grad_()
         wanted = torch.tensor([[1 - share, share, 0, 0], [0, share / 4, 3 * share / 4, 1 - share]])
-        below(logits, wanted).backward()
+        below(logits, wanted).backward()  # type: ignore[no-untyped-call]
         assert logits.grad is not None
         slopes.append(logits.grad)
-    assert torch.allclose(*slopes, atol=1e-6)
-    assert (slopes[0][0, 0], slopes[0][1, 3]) == (0, 0)
+    assert torch.allclose(slopes[0], slopes[1], atol=1e-6)
+    assert slopes[0][0, 0] == slopes[0][1, 3] == 0
     assert slopes[0][0, 1] < 0 < slopes[0][0, 2]
     assert below(torch.randn(1, 4), torch.eye(4)[:1]) == 0, "a trigger whose label is its own class leaves nothing to learn"
 

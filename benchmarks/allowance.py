@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from helped import helped
 from ownmark.evidence.allowance import ANY, MOST_PLEDGES, STRETCHED
 from ownmark.scoring.null_models import KeyedLabels
 from record import ROOT, record
@@ -89,4 +90,5 @@ def needed(bits: int) -> int:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -15,6 +15,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
+from helped import helped
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune_filters import PruneFilters
@@ -195,5 +196,6 @@ def costs(size: Size) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "tiny or parallel: a part of it, which writes nothing")
     torch.set_num_threads(1)
     main()

@@ -18,6 +18,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from helped import helped
 from record import ROOT, record
 
 BEFORE = "10e83eeae998f3324976fb280a937f36a4d93117"
@@ -100,4 +101,5 @@ def share(runs: Iterable[Ran], *, copies: bool = True) -> float:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "FOLDER to compare with")
     main()

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import detect_zoo as zoo
+from helped import helped
 from ownmark.claims.claim import Claim
 from ownmark.metrics import psnr
 from ownmark.models.weights import weights_digest
@@ -153,5 +154,6 @@ def write(figures: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     main()

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from helped import helped
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
@@ -108,6 +109,7 @@ def every() -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     torch.set_num_threads(1)
     for done in every():
         sys.stdout.write(f"{done}\n")

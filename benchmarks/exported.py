@@ -6,6 +6,7 @@ Interrupted runs resume.
 
 import torch
 
+from helped import helped
 from ownmark.bench.executors.worker import Here, Workplace
 from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import recipe
@@ -50,4 +51,5 @@ def scores(outcome: Outcome) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

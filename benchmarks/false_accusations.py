@@ -31,6 +31,8 @@ from record import record
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from marked import innocent_of, marked_claim
 
+from helped import helped
+
 RATE = 0.05
 VERDICTS, SERIES = 2000, 600  # trials of routes with one suspect, and with many
 SUSPECTS, FEW = 20, 20  # suspects in a series, and samples in the first look
@@ -238,4 +240,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

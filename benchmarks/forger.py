@@ -16,6 +16,7 @@ from torch import nn
 
 from court import OWNER, TRAINING, Court, Stated, half, images, model, network, opened, suspects
 from forgeries import REFUSED, Attempt, Planted, arranged, behind, faced, ordered, two_faced
+from helped import helped
 from ownmark import keys
 from ownmark.bench.forger import Forger
 from ownmark.claims.claim import Claim
@@ -175,4 +176,5 @@ def trained_with(triggers: Triggers, rng: torch.Generator) -> nn.Module:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from exports import EXPORTS, Export
+from helped import helped
 from ownmark.attacks._common.converting import quiet
 from ownmark.attacks.finetune import Finetune
 from ownmark.claims.claim import Claim
@@ -186,4 +187,5 @@ def black_box(claim: Claim) -> Claim:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -11,6 +11,7 @@ import torch
 from scipy.stats import binom
 
 from court import OWNER, SIZE, Court, images, model, opened, suspects
+from helped import helped
 from ownmark import keys
 from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.data.images import Images
@@ -142,4 +143,5 @@ def references() -> tuple[Local, ...]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

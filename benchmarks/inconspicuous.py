@@ -18,11 +18,11 @@ import torch
 from torch import nn
 
 import student_zoo as zoo
+from helped import helped
 from ownmark.data.images import Images
 from ownmark.metrics import accuracy, aruc, auc, best_robust_and_unique
 from ownmark.protocols import silent
 from ownmark.schemes import residual
-from ownmark.schemes._common.steady import steadiest
 from ownmark.schemes.residual import Told
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.readings import Floats, Reading, shown_as
@@ -31,7 +31,7 @@ from ownmark.training import predict
 from record import record
 from students import DETECTORS, INDEPENDENT, LESS, LOOKED_AT, NORMAL, ROTATIONS, SEED, TESTS, prefixed, seeded, summed, trio
 
-SAMPLES = 150
+SAMPLES = 300
 STEEP, SPREADS, SHARE = 5.0, 3.0, 0.25  # of the map before
 Rows = npt.NDArray[np.int64]
 Answers = Mapping[str, Floats]
@@ -47,7 +47,7 @@ def main() -> None:
     as_good = {name for name, value in good.items() if value >= good["target"] - LESS}
     rung = rings(models["target"], images)
     figures = {f"ordinary.rings.{name}": float(one.mean()) for name, one in rung.items()} | prefixed("accuracy", good)
-    chosen = inconspicuous(models["target"], images)
+    chosen = residual.inconspicuous(models["target"], images, SAMPLES)
     fewer = np.sort(np.random.default_rng(SEED).choice(len(images), len(chosen), replace=False))
     for called, rows in {"any": np.arange(len(images)), "fewer": fewer, "chosen": chosen}.items():
         measure = partial(measured, answers, rung, as_good, rows)
@@ -66,11 +66,6 @@ def main() -> None:
 def looked_at() -> Images:
     mine = zoo.images(training=True)
     return mine.take(np.linspace(0, len(mine) - 1, LOOKED_AT).astype(int))
-
-
-def inconspicuous(model: nn.Module, images: Images) -> Rows:
-    """The rows of the images that `Residual` chooses from."""
-    return np.asarray(steadiest(model, images, round(residual.STEADY * len(images))))
 
 
 def rings(model: nn.Module, images: Images) -> dict[str, npt.NDArray[np.bool_]]:
@@ -136,4 +131,5 @@ def areas(residuals: Mapping[str, float], mapped: Callable[[float], float], as_g
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import student_zoo as zoo
+from helped import helped
 from ownmark.data.images import to_unit
 from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
@@ -120,4 +121,5 @@ def told_apart(model: nn.Module, found: Tensor, wanted: Tensor) -> dict[str, flo
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

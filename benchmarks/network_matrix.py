@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 
 import network_boxes
+from helped import helped
 from network_names import Row, rows
 from ownmark.cli import main as ownmark
 from ownmark.errors import OwnmarkError
@@ -173,5 +174,6 @@ def furnish(row: Row) -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     main()

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer, resnet50
 
+from helped import helped
 from ownmark.data.images import Images, to_unit
 from ownmark.models.memory import bytes_per_image
 from ownmark.perturb.pgd import Descent
@@ -114,6 +115,7 @@ def plain_steps(model: nn.Module, views: Tensor, steps: int) -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "what a process of its own measures")
     if sys.argv[1:]:
         measure(*sys.argv[1:])
     else:

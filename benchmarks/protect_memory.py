@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from helped import helped
+
 HERE = Path(__file__).resolve()
 CANDIDATES, SIZE, CLASSES = 12, 224, 7
 
@@ -65,6 +67,7 @@ def network(seed: int) -> nn.Module:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "FOLDER to compare with; --peak: this process alone")
     if sys.argv[1:] == ["--peak"]:
         print(peak())
     else:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from builds import BEFORE, compared
+from helped import helped
 from ownmark.claims.claim import Claim
 from ownmark.data.images import Images, to_unit
 from ownmark.models.resnet import ResNet18
@@ -153,6 +154,7 @@ def forwards(model: nn.Module, inputs: Tensor) -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "--measure: this process alone")
     if sys.argv[1:] == ["--measure"]:
         print(json.dumps(measured()))
     else:

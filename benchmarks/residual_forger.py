@@ -13,17 +13,20 @@ import torch
 from torch import nn
 
 from court import OWNER, TRAINING, Court, half, images, model, network, suspects
+from helped import helped
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images
-from ownmark.evidence import seal
+from ownmark.evidence import seal, unchosen
 from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.ruling import Outcome, Ruling, Stratum
 from ownmark.keys import Pixels
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Attack, Owner, silent
+from ownmark.schemes import residual
+from ownmark.schemes._common import steady
 from ownmark.schemes.residual import Residual
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.null_models import Innocents
@@ -33,7 +36,7 @@ from ownmark.training import predict
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.workflows.judge import FRONTS
 from record import record
-from zoo import kept, measured
+from zoo import code, kept, measured
 
 ALPHA, SAMPLES, MIDDLE = 0.05, 150, 0.3
 OWNERS, ACCUSED, JUDGES, FORGERS = range(5000, 5004), range(3000, 3004), range(2000, 2040), range(1000, 1002)
@@ -56,9 +59,10 @@ def main() -> None:
     figures = {"judges_references": float(len(court.references))}
     attempts = {f"genuine.{name}": rulings for name, rulings in genuine(court).items()}
     attempts |= {name: forged(court, name) for name in FORGERIES}
+    made = code(residual, steady, unchosen)
     for name, rulings in attempts.items():
         found = [
-            measured(f"residual forger: {name} {what} {JUDGES} {REFERENCES} {TRAINING}", partial(told, ruling))
+            measured(f"residual forger: {name} {what} {JUDGES} {REFERENCES} {TRAINING} {made}", partial(told, ruling))
             for what, ruling in rulings
         ]
         figures |= {f"{name}.{key}": float(np.sum([one[key] for one in found])) for key in found[0]}
@@ -178,4 +182,5 @@ def _roots(one: nn.Module, pixels: Pixels) -> Floats:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -47,11 +47,12 @@ SUSPECTS = {
 CLAIMS = {
     "mine.50.black_box": "50 queries",
     "mine.150.black_box": "150 queries",
+    "mine.300.black_box": "300 queries",
     "mine.600.black_box": "600 queries",
     "held_out.150.black_box": "150, held-out images",
     "references_half_epochs.black_box": "150, references of half the epochs",
-    "mine.150.best": "150, best class and its probability only",
-    "mine.150.label": "150, labels only",
+    "mine.300.best": "300, best class and its probability only",
+    "mine.300.label": "300, labels only",
     "optimised.black_box": "150, changed so that residuals grow",
 }
 ROUTES = {
@@ -149,7 +150,14 @@ def traces(figures: Figures) -> str:
     lines = [f"| score | {' | '.join(ROUTES.values())} |", "|---" * (1 + len(ROUTES)) + "|"]
     for name, said in _asked(figures).items():
         lines.append(f"| {said} | {' | '.join(percent(figures[f'traces.{test}.score.{name}']) for test in ROUTES)} |")
-    for figure, said in {"auc": "AUC", "lowest_positive": "lowest copy", "highest_negative": "highest independent model"}.items():
+    for figure, said in {
+        "auc": "AUC",
+        "auc_as_good": "AUC, copies as good as the model",
+        "aruc_mapped": "ARUC",
+        "aruc_mapped_as_good": "ARUC, copies as good as the model",
+        "lowest_positive": "lowest copy",
+        "highest_negative": "highest independent model",
+    }.items():
         lines.append(f"| {said} | {' | '.join('{:.3f}'.format(figures[f'traces.{test}.{figure}']) for test in ROUTES)} |")
     return "\n".join(lines) + "\n"
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from helped import helped
 from ownmark.schemes.residual import SHARE, SPREADS, Told
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.readings import Reading
@@ -123,4 +124,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 import skin_zoo as zoo
+from helped import helped
 from ownmark.errors import ProtectError
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
@@ -73,4 +74,5 @@ def owner(variant: str) -> Owner:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

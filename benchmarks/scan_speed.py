@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from helped import helped
 from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.models.network import build
 from ownmark.models.weights import save_weights
@@ -187,6 +188,7 @@ def only_helpers() -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "helpers: only these, which writes nothing")
     if sys.argv[1:] == ["helpers"]:
         only_helpers()
     else:

@@ -20,6 +20,8 @@ from record import record
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from marked import Answering, copy_of, innocent_of, marked_claim
 
+from helped import helped
+
 INNOCENTS, COPIES = 2000, 200
 ALPHA = 1e-6
 RATES = (1.0, 0.95, 0.9, 0.8, 0.6)
@@ -84,4 +86,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

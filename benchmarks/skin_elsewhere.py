@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from helped import helped
 from ownmark.bench.artifacts import Fresh, Measured
 from ownmark.bench.executors.pool import pool
 from ownmark.bench.executors.worker import Workplace
@@ -71,5 +72,6 @@ def elsewhere(grid: Grid, others: list[Fresh]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     torch.set_num_threads(1)
     main()

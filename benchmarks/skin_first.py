@@ -12,6 +12,7 @@ from torch import nn
 
 import skin_zoo as zoo
 from figures import strips
+from helped import helped
 from ownmark.claims.claim import Claim
 from ownmark.metrics import accuracy, balanced_accuracy, majority_accuracy, psnr
 from ownmark.perturb.pgd import Descent
@@ -117,5 +118,6 @@ def accuracies(models: dict[str, nn.Module]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     main()

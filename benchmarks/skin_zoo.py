@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from helped import helped
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
@@ -65,6 +66,7 @@ def copy(name: str, table: dict[str, Attack] = ATTACKS, seed: int = 1) -> nn.Mod
 
 
 if __name__ == "__main__":
+    helped(__doc__, "PART PARTS: every so many-th model")
     torch.set_num_threads(1)
     part, parts = (int(word) for word in (sys.argv[1:] or ["0", "1"]))
     if part == 0:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from builds import BEFORE, builds, child
+from helped import helped
 
 PAIRS, SEEDS, SAMPLES = 1, (6, 7, 8), 100  # claims of other seeds than those by which the references were chosen
 HERE = Path(__file__).resolve()
@@ -124,6 +125,7 @@ def gaps(scores: dict[str, float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "FOLDER to compare with; --search-NAME: this process alone")
     if sys.argv[1:2] and sys.argv[1].startswith("--search-"):
         print(json.dumps(search(sys.argv[1].removeprefix("--search-"))))
     else:

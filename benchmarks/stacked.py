@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from helped import helped
 from ownmark.models.resnet import ResNet18
 from ownmark.training import seeded
 from record import record
@@ -57,4 +58,5 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

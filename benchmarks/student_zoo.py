@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from helped import helped
 from ownmark.attacks._common.foreign import Foreign
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.extract import Extract
@@ -63,14 +64,15 @@ def fresh(role: str, number: int, setting: Setting = SETTING) -> nn.Module:
 
 def growing(seed: int) -> nn.Module:
     """A reference as `ownmark protect` trains it today."""
-    from ownmark.training import train_growing
+    from ownmark.training import SHORTER, SMALL, train_growing
 
     def made(rng: torch.Generator) -> nn.Module:
         with seeded(rng):
             model = build(NETWORK, CLASSES)
         return train_growing(model, images(training=True), TRAINING, rng)
 
-    return kept(f"a growing reference of {NETWORK} by {TRAINING} on {SIZE}", partial(build, NETWORK, CLASSES), made, seed)
+    how = f"{TRAINING}, growing in {SHORTER}, small in {SMALL}"
+    return kept(f"a reference of {NETWORK} by {how} on {SIZE}", partial(build, NETWORK, CLASSES), made, seed)
 
 
 def copy(name: str) -> nn.Module:
@@ -123,6 +125,7 @@ def zoo() -> dict[str, Callable[[], nn.Module]]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     torch.set_num_threads(1)
     for name, made in zoo().items():
         made()

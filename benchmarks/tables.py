@@ -11,6 +11,7 @@ from pathlib import Path
 import mark_tables
 import network_tables
 import residual_tables
+from helped import helped
 from shown import Figures, decibel, percent, shown
 from suspect_tables import elsewhere, exported, suspects
 
@@ -388,4 +389,5 @@ SOURCES = {
 }
 
 if __name__ == "__main__":
+    helped(__doc__)
     fill()

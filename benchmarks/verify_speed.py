@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
+from helped import helped
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import to_unit
 from ownmark.models.resnet import ResNet18
@@ -114,4 +115,5 @@ def command(words: list[str], code: str = COMMAND) -> float:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

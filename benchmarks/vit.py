@@ -12,6 +12,7 @@ from time import process_time
 import torch
 
 import vit_zoo as zoo
+from helped import helped
 from ownmark.bench.store import Entry, Made
 from ownmark.bench.trial import test_name
 from ownmark.claims.claim import Claim
@@ -114,4 +115,5 @@ def summed(scores: Mapping[str, float]) -> Figures:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "only these kinds of network")
     main()

@@ -19,6 +19,7 @@ from torchvision.models.convnext import CNBlockConfig
 from torchvision.models.mobilenetv3 import InvertedResidualConfig
 from torchvision.models.vision_transformer import ConvStemConfig
 
+from helped import helped
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.attacks.prune import Prune
@@ -194,6 +195,7 @@ def suspects(name: str) -> Mapping[str, Callable[[], nn.Module]]:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "only these kinds of network")
     torch.set_num_threads(1)
     for asked in sys.argv[1:] or KINDS:
         for called, made in suspects(asked).items():

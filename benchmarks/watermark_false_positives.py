@@ -12,6 +12,7 @@ from scipy.stats import binom
 
 import watermark_zoo as zoo
 from figures import curves
+from helped import helped
 from ownmark.protocols import Owner
 from ownmark.schemes._common.sampling import survival
 from ownmark.schemes._common.triggers import keyed
@@ -67,4 +68,5 @@ def asked() -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -12,6 +12,7 @@ import torch
 
 import watermark_zoo as zoo
 from figures import curves
+from helped import helped
 from ownmark.training import Training, train
 from record import ROOT, record
 from zoo import measured
@@ -91,4 +92,5 @@ def points(figures: dict[str, float]) -> dict[str, dict[str, list[tuple[float, f
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -10,6 +10,7 @@ import torch
 
 import watermark_zoo as zoo
 from figures import curves
+from helped import helped
 from ownmark.attacks.prune_neurons import PruneNeurons
 from record import ROOT, record
 from zoo import measured
@@ -69,4 +70,5 @@ def at_fall(rows: list[dict[str, float]]) -> float:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -8,6 +8,7 @@ from time import perf_counter
 import torch
 
 import watermark_zoo as zoo
+from helped import helped
 from ownmark.protocols import Owner, silent
 from ownmark.training import Training, train
 from record import record
@@ -32,4 +33,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

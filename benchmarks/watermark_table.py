@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 import watermark_zoo as zoo
+from helped import helped
 from ownmark.scoring.null_models import KeyedLabels
 from record import record
 from zoo import measured
@@ -52,4 +53,5 @@ def row(name: str, scheme: str, seed: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    helped(__doc__)
     main()

@@ -13,6 +13,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from helped import helped
 from ownmark.bench.artifacts import Claimed, Fresh, Pictures, Setting
 from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import recipe
@@ -97,6 +98,7 @@ def thief(name: str) -> Images:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "SET:SEED[:SCHEME]")
     torch.set_num_threads(1)
     for word in sys.argv[1:]:
         place, number, *schemes = word.split(":")

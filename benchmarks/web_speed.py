@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builds import BEFORE, compared
+from helped import helped
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.http_json import HttpJson
@@ -120,6 +121,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    helped(__doc__, "--measure: this process alone")
     if sys.argv[1:] == ["--measure"]:
         print(json.dumps(measured()))
     else:

@@ -1,6 +1,9 @@
 """Models shared by experiments, made once and stored in the bench's store."""
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
+from inspect import getsource
+from types import ModuleType
 
 import torch
 from torch import nn
@@ -23,6 +26,11 @@ def kept(recipe: str, blank: Callable[[], nn.Module], make: Callable[[torch.Gene
 def measured(recipe: str, measure: Callable[[], Mapping[str, float]]) -> dict[str, float]:
     """The result of `measure()`, from the store if the same `recipe` was measured before."""
     return dict(ZOO.store.kept(_asked(recipe), lambda: Made(measure())).facts)
+
+
+def code(*modules: ModuleType) -> str:
+    """A digest of their sources, for recipes of what these make."""
+    return sha256("".join(map(getsource, modules)).encode()).hexdigest()
 
 
 def known(recipe: str) -> dict[str, float] | None:

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from ownmark.evidence.seal import Beside
 
 WORDS = "four words are enough"
 OTHER = bytes(range(32, 64))
-LATER = ["--seen", "2100-01-01", "--key", "JUDGE.key", "--out", "verdict.json"]
+SEEN = f"{datetime.now(UTC) + timedelta(hours=12):%Y-%m-%dT%H:%M:%S}"  # after what tests seal, and no other day
+LATER = ["--seen", SEEN, "--key", "JUDGE.key", "--out", "verdict.json"]
 JUDGE = ["judge", "a.opened", "--own", "a.onnx", "--decoys", "images", "--root", "tsa.pem", *LATER]
 
 

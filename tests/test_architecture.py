@@ -44,6 +44,7 @@ ORDER = (
     ("workflows",),
     ("bench", "recipes"),
     ("cli",),
+    ("__main__",),
 )
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 SIBLINGS = ("schemes", "attacks", "detectors", "suspects", "tasks")  # packages whose kinds never import each other

@@ -111,7 +111,7 @@ def test_every_image_is_seen_once_an_epoch() -> None:
 
 @pytest.mark.parametrize(
     ("size", "pooled", "sides"),
-    [(40, True, [20, 20, 20, 40, 40, 40]), (38, True, [38] * 10), (40, False, [40] * 10)],
+    [(40, True, [20, 20, 20, 40, 40]), (38, True, [38] * 10), (40, False, [40] * 10)],
     ids=["half", "small", "fixed"],
 )
 def test_images_grow_in_fewer_epochs_where_they_are_large_enough_and_the_model_takes_smaller_ones(

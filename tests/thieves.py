@@ -14,7 +14,7 @@ from ownmark.attacks.noise import Noise
 from ownmark.data.images import Images
 from ownmark.models.layers import last_layer
 from ownmark.models.resnet import ResNet18
-from ownmark.protocols import Attack, Owner, Progress, Protected, Scheme, silent
+from ownmark.protocols import Attack, Needs, Owner, Progress, Protected, Scheme, silent
 from ownmark.tasks import Classification, Task
 
 
@@ -22,7 +22,7 @@ from ownmark.tasks import Classification, Task
 class Bump:
     """The simplest watermark: the owner's mark is a step in the last layer's bias, or weights."""
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     step: float = 0.5

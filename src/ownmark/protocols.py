@@ -44,7 +44,7 @@ class Question:
     `target`: (n,) the class that a SALIENCY map explains, or with `covered` (n, 2): the label and the model's own answer;
     `layer`: of the map, "" for the last feature map; `task`: what the model is assumed to do; `pairs`: (n,) for similarity, the
     row of the image to compare each image with; `covered`: (n,) for maps of the evidence against another answer, the row of the
-    image that got it.
+    image that got it; `classes`: how many a classifier must know at least, 0 if any number will do.
     """
 
     readings: frozenset[Reading]
@@ -53,6 +53,7 @@ class Question:
     task: Task = Classification()
     pairs: Labels | None = None
     covered: Labels | None = None
+    classes: int = 0
 
 
 class Suspect(Protocol):
@@ -118,12 +119,30 @@ class Protected:
         return f"<Protected {type(self.model).__name__}: {self.claim!r}>"
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a scheme takes of an owner beside images.
+
+    `contrast`: whether it uses surrogates and references; if not, none are trained. `references`: it cannot do with fewer, and
+    compares their answers, so that they must be trained as the model was; 0: it takes what there are. `chooses`: it makes more
+    samples than it keeps, and chooses them by surrogates and references. `batched`: it changes images, in batches.
+    """
+
+    contrast: bool = False
+    references: int = 0
+    chooses: bool = False
+    batched: bool = False
+
+
 class Scheme(Protocol):
     """A frozen dataclass of its parameters with one verb; its repr is its identity."""
 
-    contrast: ClassVar[bool]  # whether it uses the owner's surrogates and references; if not, none are trained
     marks: ClassVar[bool]  # whether it returns a new model marked by the owner's key: watermarks do, fingerprints do not
     serves: ClassVar[tuple[type[Task], ...]]  # the tasks that it supports
+
+    @property
+    def needs(self) -> Needs:
+        """What it takes of an owner beside images; a constant of the class where no parameter changes it."""
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> Protected:
         """Make a claim on `model` without changing the model. Raises ProtectError if it finds no claim that holds."""

@@ -20,7 +20,8 @@ from ownmark.tasks.base import Lesson, Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Shown = Callable[[Tensor, Tensor], Tensor]  # a batch of images and its targets -> the images that the model is trained on
-SHORTER = 0.6  # the share of the epochs that are left where images grow
+SHORTER = 0.5  # the share of the epochs that are left where images grow
+SMALL = 0.6  # the share of their steps in which images have half the side
 SMALLEST = 20  # pixels of the shorter side of an image of half the side
 
 
@@ -71,14 +72,14 @@ def train(
 def train_growing(
     model: nn.Module, images: Images, training: Training, rng: torch.Generator, progress: Progress = silent
 ) -> nn.Module:
-    """`train` in `SHORTER` of the epochs, in the first half of them on images of half the side (Tan & Le 2021, arXiv:2104.00298).
+    """`train` in `SHORTER` of the epochs, first on images of half the side (Tan & Le 2021, arXiv:2104.00298).
 
-    `train` as it is where the model cannot begin with smaller images.
+    These are shown in `SMALL` of the steps. `train` as it is where the model cannot begin with smaller images.
     """
     if not grows(model, images):
         return train(model, images, training, rng, progress)
     shorter = replace(training, epochs=math.ceil(SHORTER * training.epochs))
-    left = iter(range(steps_of(shorter, len(images)) // 2))
+    left = iter(range(round(SMALL * steps_of(shorter, len(images)))))
 
     def shown(batch: Tensor, _: Tensor) -> Tensor:
         return batch if next(left, None) is None else functional.avg_pool2d(batch, 2)

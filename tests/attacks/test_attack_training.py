@@ -25,7 +25,7 @@ from ownmark.metrics import accuracy
 from ownmark.models.layers import Layers
 from ownmark.models.prepared import prepared, preprocess_of
 from ownmark.models.resnet import ResNet18
-from ownmark.protocols import Attack, Owner, Progress, Protected, silent
+from ownmark.protocols import Attack, Needs, Owner, Progress, Protected, silent
 from ownmark.tasks import Classification, Task
 from ownmark.training import predict
 
@@ -139,7 +139,7 @@ def test_overwriting_embeds_the_thiefs_mark_by_the_schemes_own_verb() -> None:
 def test_overwriting_by_a_fingerprint_is_an_error_and_not_a_copy() -> None:
     @dataclass(frozen=True)
     class Print:
-        contrast: ClassVar[bool] = True
+        needs: ClassVar[Needs] = Needs(contrast=True)
         marks: ClassVar[bool] = False
         serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
 

@@ -175,8 +175,8 @@ def test_a_watermark_without_keyed_labels_is_sent_on_to_innocent_models(shop: Pa
     ("more", "told"),
     [
         (("--out", "model.claim"), "the weights to mark lie there"),
-        (("--marked", "./model.safetensors"), "the weights to mark lie there"),
-        (("--marked", "my.claim"), "the claim goes there"),
+        (("--marked", "./model.safetensors"), "the command's own input (weights)"),
+        (("--marked", "my.claim"), "written twice"),
         (("--out", "other.claim"), "other.safetensors exists"),
         (("--marked", "gone/my.safetensors"), "there is no folder gone"),
         (("--reference", "other.safetensors"), "uses no other models"),

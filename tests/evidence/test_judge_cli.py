@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from authority import needs_openssl
-from courtroom import JUDGE, OTHER, WORDS, Memory, furnish
+from courtroom import JUDGE, OTHER, SEEN, WORDS, Memory, furnish
 from judging import SHAPE, keyed
 from workshop import RUN, ownmark, refused
 
@@ -76,7 +76,7 @@ def test_a_judge_who_judges_by_a_smaller_alpha_says_so(capsys: Capture) -> None:
 def test_an_innocent_and_a_late_seal_and_another_model_have_their_exit_codes(capsys: Capture) -> None:
     ran = ownmark(capsys, *JUDGE, "--suspect", "innocent.onnx")
     assert (ran.code, ran.out.splitlines()[0]) == (1, "NO MATCH")
-    early = [word if word != "2100-01-01" else "2001-01-01" for word in JUDGE]
+    early = [word if word != SEEN else "2001-01-01" for word in JUDGE]
     ran = ownmark(capsys, *early, "--suspect", "b.onnx")
     assert (ran.code, ran.out.splitlines()[0]) == (4, "INADMISSIBLE")
     other = [word if word != "a.onnx" else "c.onnx" for word in JUDGE]
@@ -87,8 +87,10 @@ def test_an_innocent_and_a_late_seal_and_another_model_have_their_exit_codes(cap
 @needs_openssl
 def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(court: Path, capsys: Capture) -> None:
     refused(capsys, ["judge", "a.opened", "--suspect", "b.onnx"], 2, "--key JUDGE.key")
-    unseen = [word for word in JUDGE if word not in {"--seen", "2100-01-01"}]
+    unseen = [word for word in JUDGE if word not in {"--seen", SEEN}]
     refused(capsys, [*unseen, "--suspect", "b.onnx"], 2, "say when the suspect was first seen")
+    ahead = [word if word != SEEN else "2100-01-01" for word in JUDGE]
+    refused(capsys, [*ahead, "--suspect", "b.onnx"], 2, "--seen 2100-01-01 is in the future")
     refused(capsys, [*JUDGE, "--suspect", "b.onnx", "--reference", "nearby=c.onnx"], 2, "STRATUM=FILE")
     refused(capsys, [*JUDGE, "--suspect", "missing.onnx"], 2, "missing.onnx")
     refused(capsys, ["judge", "a.opened", "--offline", "verdict.json", "--suspect", "b.onnx"], 2, "--offline takes")
@@ -100,7 +102,7 @@ def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(court: Path, ca
 
 @needs_openssl
 def test_two_claimants_are_weighed(capsys: Capture) -> None:
-    words = ["dispute", "a.opened", "b.opened", "b.onnx", "--root", "tsa.pem", "--root", "tsa.pem", "--seen", "2100-01-01"]
+    words = ["dispute", "a.opened", "b.opened", "b.onnx", "--root", "tsa.pem", "--root", "tsa.pem", "--seen", SEEN]
     ran = ownmark(capsys, *words, "--first-model", "a.onnx", "--second-model", "b.onnx", "--json")
     assert ran.code == 0, ran.err
     assert ran.record["table"]["mark of the first in the second's model"].startswith("MATCH")
@@ -125,7 +127,7 @@ DISPUTE = [
     "--root",
     "tsa.pem",
     "--seen",
-    "2100-01-01",
+    SEEN,
 ]
 
 

@@ -54,6 +54,11 @@ def compiled_within(path: Path) -> None:
     torch.save({name.replace("stem.", "stem._orig_mod."): tensor for name, tensor in weights().items()}, path)
 
 
+def counted(path: Path) -> None:
+    """Measured by thop in DataParallel, which leaves counters in some modules."""
+    torch.save(under("module.") | {f"module.stem.{name}": torch.zeros(1) for name in ("total_ops", "total_params")}, path)
+
+
 def saving(content: Any) -> Callable[[Path], None]:
     return lambda path: torch.save(content, path)
 
@@ -66,6 +71,7 @@ READ: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "of a backbone": (saving(under("backbone.")), ["removed the prefix 'backbone.' from all names"]),
     "of a compiled model in DataParallel": (saving(under("module._orig_mod.")), ["from all names"]),
     "averaged": (averaged, ["removed the prefix 'module.' from all names"]),
+    "measured by thop": (counted, ["removed the prefix 'module.' from all names", "left out 2 counters of operations that thop"]),
     "under state_dict": (saving({"state_dict": weights(), "epoch": 3}), ["used the weights under 'state_dict'"]),
     "under model": (saving({"model": weights(), "optimizer": {"state": {}}}), ["used the weights under 'model'"]),
     "under model_state_dict": (saving({"model_state_dict": weights(), "loss": 0.1}), ["'model_state_dict'"]),

@@ -229,5 +229,5 @@ def test_a_model_that_is_like_its_references_has_nothing_of_its_own() -> None:
 
 
 def test_more_samples_than_images_are_refused() -> None:
-    with pytest.raises(UsageError, match="at least 150 images"):
+    with pytest.raises(UsageError, match="at least 300 images"):
         Residual().protect(tiny(0), owner_of(pictures(30)), seed(0))

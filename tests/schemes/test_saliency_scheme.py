@@ -115,6 +115,26 @@ def test_samples_are_chosen_by_how_far_the_least_of_the_copies_exceeds_the_most_
     assert np.array_equal(chosen["views"], made["views"][[0, 2]])
 
 
+def test_every_other_step_is_about_a_copy_alone_and_the_others_about_the_model_and_a_reference(cast: Cast) -> None:
+    bench, seen = Draft.of(EASY, cast.model, cast.owner).bench, list[str]()
+    for name, cam in {"model": bench.own, "copy": bench.surrogates[0], "reference": bench.references[0]}.items():
+        cam.model.register_forward_pre_hook(lambda _, given, name=name: seen.extend([name] * given[0].requires_grad))
+    bench.make(IMAGES.take([0, 1]), IMAGES.pixels[:2], seed(5), silent)
+    assert seen == ["model", "reference", "copy"] * 2
+
+
+def test_the_model_is_asked_about_no_more_images_than_it_takes_to_find_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, model = list[int](), learnt("large")
+
+    def counted(model: nn.Module, images: Images) -> torch.Tensor:
+        asked.append(len(images))
+        return predict(model, images)
+
+    monkeypatch.setattr("ownmark.schemes.saliency.scheme.predict", counted)
+    replace(EASY, samples=2).protect(model, Owner(IMAGES), seed(5))
+    assert 8 <= sum(asked) <= 2 * 8 < len(IMAGES)  # four candidates per sample
+
+
 def test_a_run_that_was_cut_short_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cast: Cast) -> None:
     monkeypatch.setattr("ownmark.schemes.saliency.scheme.batch_size", lambda *_: 3)
     owner = Owner(IMAGES, cast.owner.surrogates, cast.owner.references, tmp_path / "work")

@@ -20,12 +20,12 @@ from ownmark.report.page import page
 from ownmark.schemes.residual import Residual
 from ownmark.schemes.saliency.objectives import Published
 from ownmark.schemes.saliency.scheme import Saliency
-from ownmark.schemes.traces import Traces, joined
-from ownmark.scoring.matches import BestOf, Change, OnPattern
+from ownmark.schemes.traces import LOWEST, Traces, joined
+from ownmark.scoring.matches import BestMapped, Change, OnPattern, Score
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.verdicts.calibrate import calibrate
-from ownmark.verdicts.verify import findings, resting, verify
+from ownmark.verdicts.verify import findings, placed, resting, verify
 
 EASY = Saliency(samples=4, descent=Descent(bound=0.1, steps=1), objective=Published(), map_threshold=0.2, masked=Change(0.05))
 PLAIN = Residual(samples=20, least=0.0)
@@ -51,7 +51,7 @@ def test_the_scheme_makes_both_and_keeps_its_own_name() -> None:
     assert made.images.shape == (4 + 10, 2, 16, 16, 3)
     assert made.scheme == repr(Traces(EASY, PLAIN))
     assert [type(test.match) for test in made.tests[:2]] == [OnPattern, Change]
-    assert [test.match.reading for test in made.tests if isinstance(test.match, BestOf)] == [
+    assert [test.match.reading for test in made.tests if isinstance(test.match, BestMapped)] == [
         Reading.SALIENCY,
         Reading.PROBABILITY,
     ]
@@ -67,7 +67,7 @@ def test_each_test_finds_what_it_finds_alone(claim: Claim, parts: tuple[Claim, C
     together = {
         repr(finding.test.match.reading) + type(finding.test.match).__name__: finding.score
         for finding in findings(claim, suspect)
-        if not isinstance(finding.test.match, BestOf)
+        if not isinstance(finding.test.match, BestMapped)
     }
     assert together == pytest.approx(alone)
 
@@ -76,9 +76,10 @@ def test_the_best_score_decides_for_suspects_as_for_innocents(claim: Claim) -> N
     for suspect, reading in ((Local(tiny(9)), Reading.SALIENCY), (Hiding(Local(tiny(9)), Reading.SALIENCY), Reading.PROBABILITY)):
         found = verify(claim, suspect, access={Reading.SALIENCY: "weights", Reading.PROBABILITY: "probabilities"}[reading])
         match = found.deciding.test.match
-        assert isinstance(match, BestOf)
+        assert isinstance(match, BestMapped)
         assert match.reading is reading
-        scores = [one.score for one in found.others if one.test in [claim.tests[place] for place in match.tests]]
+        parts = {place: one for place in match.tests for one in found.others if one.test is claim.tests[place]}
+        scores = [match.counted(place, Score(one.score, one.interval)).value for place, one in parts.items()]
         assert len(scores) == len(match.tests)
         assert found.deciding.score == max(scores)
         assert found.deciding.p == found.deciding.test.null.p_value(max(scores))
@@ -119,20 +120,20 @@ def test_rows_that_are_not_the_claims_are_refused(claim: Claim, rows: tuple[int,
 
 
 def test_the_best_of_tests_that_are_not_there_is_refused(claim: Claim) -> None:
-    best = replace(claim.tests[-1], match=BestOf(Reading.PROBABILITY, (1, 7)))
+    best = replace(claim.tests[-1], match=BestMapped(Reading.PROBABILITY, (1, 7), (None, None)))
     with pytest.raises(ClaimError, match="needs them in the claim"):
         replace(claim, tests=(*claim.tests[:-1], best))
     with pytest.raises(ClaimError, match="at least two"):
-        BestOf(Reading.PROBABILITY, (1,))
+        BestMapped(Reading.PROBABILITY, (1,), (None,))
 
 
 def test_the_best_of_tests_can_declare_neither_a_map_that_none_of_them_asks_for_nor_hide_one(claim: Claim) -> None:
     """With a map declared, a suspect that shows none would pass without control twins."""
     for place, reading in ((-1, Reading.SALIENCY), (-2, Reading.PROBABILITY)):
         match = claim.tests[place].match
-        assert isinstance(match, BestOf)
+        assert isinstance(match, BestMapped)
         assert match.reading is not reading
-        best = replace(claim.tests[place], reading=reading, match=BestOf(reading, match.tests))
+        best = replace(claim.tests[place], reading=reading, match=replace(match, reading=reading))
         with pytest.raises(ClaimError, match="strongest of their readings"):
             replace(claim, tests=(*claim.tests[:-2], best))
 
@@ -152,16 +153,33 @@ def test_a_sealed_claim_is_judged_by_what_its_best_score_rests_on(claim: Claim) 
     models = [Local(tiny(number)) for number in (40, 41, 42)]
     asked += [heard_plainly(one, part, Role.REFERENCE, "same-data", ordinary=plan.ordinary(part)) for one in models]
     ruling = ruled(genuine(handed(claim, None, "probabilities")), Session(tuple(asked), NONCE, IMAGES.labels))
-    assert isinstance(ruling.finding.test.match, BestOf)
     assert ruling.outcome is not Outcome.SUPPORTING
     told = findings(part, asked[0].replayed())
-    rests = resting(part, ruling.finding, told)[0]
-    assert rests.score == ruling.finding.score
+    rests, match = resting(part, ruling.finding, told)[0], ruling.finding.test.match
+    assert isinstance(match, BestMapped)
+    (place,) = (at for at, one in placed(part, match, told).items() if one is rests)
+    assert match.counted(place, Score(rests.score, rests.interval)).value == ruling.finding.score
     assert ("J7 other images" in {step.name for step in ruling.steps}) == rests.graded
 
 
-def test_interval_of_the_best_reaches_from_the_highest_low_end_to_the_highest_high_end(claim: Claim) -> None:
+def test_a_score_and_its_interval_reach_from_the_highest_ends_of_the_mapped_ones(claim: Claim) -> None:
     found = verify(claim, Local(tiny(9)))
-    lows, highs = zip(*(one.interval for one in found.others if one.test.reading is not Reading.LABEL), strict=True)
+    match = found.deciding.test.match
+    assert isinstance(match, BestMapped)
+    counted = [match.counted(at, Score(one.score, one.interval)) for at, one in placed(claim, match, found.others).items()]
+    lows, highs = zip(*(one.interval for one in counted), strict=True)
     assert found.deciding.interval == (max(lows), max(highs))
     assert np.all(np.diff(found.deciding.interval) >= 0)
+
+
+def test_half_of_what_the_least_copy_shows_scores_one_half_and_residuals_count_as_they_are(parts: tuple[Claim, Claim]) -> None:
+    copies = (Local(shaken(tiny(0))), Local(tiny(0)))
+    shares = [min(one.score for one in each) for each in zip(*(findings(parts[0], copy) for copy in copies), strict=True)]
+    match = joined(*parts, copies).tests[-2].match
+    assert isinstance(match, BestMapped)
+    assert match.reading is Reading.SALIENCY
+    for place, share in enumerate(shares):
+        middle = max(share / 2, LOWEST)
+        assert match.counted(place, Score(middle, (0.0, 1.0))).value == pytest.approx(0.5)
+    as_it_is = Score(0.3, (0.2, 0.4))
+    assert match.counted(match.tests[-1], as_it_is) == as_it_is

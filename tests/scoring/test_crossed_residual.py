@@ -57,6 +57,17 @@ def test_one_image_gives_no_spread_so_its_interval_is_everything() -> None:
     assert MATCH.graded(np.array([0.4]), 0.95).interval == (0.0, 1.0)
 
 
+def test_what_lies_further_from_independent_models_than_any_copy_is_no_match(claim: Claim) -> None:
+    """A constant answer, classes in another order or noise have the largest residuals of all."""
+    test = replace(claim.tests[0], expected=WEIGHTS * 4)  # so that the suspects reach what no copy does
+    far = replace(claim, tests=(test,))
+    copy, constant = verify(far, answering(0.6)), verify(far, answering(1.0))
+    assert copy.outcome is Outcome.MATCH
+    assert (constant.outcome, constant.deciding.score) == (Outcome.INCONCLUSIVE, 0.0)
+    assert "deviate from independent models 1.9" in constant.reason
+    assert "order of its classes" in constant.reason
+
+
 def test_a_boolean_match_scores_as_before_by_its_share() -> None:
     _, score = scored(Agreement(), np.array([[0], [1], [1], [1]]), np.array([1, 1, 1, 1]), 0.95)
     low = stats.beta.ppf(0.025, 3, 2)

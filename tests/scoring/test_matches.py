@@ -13,6 +13,7 @@ from ownmark.errors import ClaimError
 from ownmark.scoring.matches import (
     MATCHES,
     Agreement,
+    BestMapped,
     BestOf,
     Change,
     CrossedResidual,
@@ -24,6 +25,7 @@ from ownmark.scoring.matches import (
     OnPatternAgainst,
     RelativeRunnerUp,
     RunnerUp,
+    Score,
     Shift,
     Swing,
     Turn,
@@ -37,7 +39,7 @@ EXAMPLES: tuple[Match, ...] = (
     *(Agreement(), RunnerUp(), RelativeRunnerUp(), Drop(0.25), Change(0.25), Turn(0.25)),
     *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
     *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9), CrossedResidual(0.2, 0.05)),
-    BestOf(Reading.SALIENCY, (0, 1)),
+    *(BestOf(Reading.SALIENCY, (0, 1)), BestMapped(Reading.SALIENCY, (0, 2), ((0.5, 0.0625), None))),
 )
 EXPECTED = np.array([0, 1, 1])
 
@@ -65,6 +67,21 @@ def test_every_match_says_in_words_what_a_matching_sample_did(match: Match) -> N
 def test_a_match_that_this_version_does_not_know_is_an_error(record: dict[str, object]) -> None:
     with pytest.raises(ClaimError, match="knows"):
         from_record(record)
+
+
+@pytest.mark.parametrize("curves", [((0.5, 0.1),), ((0.5, 0.0), None), ((0.5,), None), ((0.5, "x"), None), [None, None]])
+def test_the_best_of_mapped_scores_needs_a_curve_that_rises_per_test(curves: Any) -> None:
+    with pytest.raises(ClaimError, match="expected a"):
+        BestMapped(Reading.SALIENCY, (0, 1), curves)
+
+
+def test_the_best_of_mapped_scores_is_the_highest_on_its_scale_and_not_on_theirs() -> None:
+    match = BestMapped(Reading.SALIENCY, (0, 2), ((0.5, 0.0625), None))
+    plain, residual = Score(0.34, (0.2, 0.5)), Score(0.3, (0.1, 0.4))
+    assert BestOf(Reading.SALIENCY, (0, 2)).of({0: plain, 2: residual}) == Score(0.34, (0.2, 0.5))
+    assert match.of({0: plain, 2: residual}).value == 0.3
+    assert match.of({0: plain, 2: residual}).interval == (0.1, 0.5)
+    assert match.of({0: Score(0.5, (0.4, 0.6)), 2: residual}).value == 0.5
 
 
 def test_agreement_looks_at_the_first_view_only() -> None:

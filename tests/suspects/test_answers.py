@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ownmark.errors import AnswerError, KindError, UnsettledError
 from ownmark.models.prepared import prepared
 from ownmark.scoring.matches import Turn
 from ownmark.scoring.readings import Reading
-from ownmark.suspects.answers import Outputs, labels, probabilities, surely
+from ownmark.suspects.answers import Outputs, labels, probabilities, readings, surely
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.v2 import HEADER, tensor
 from ownmark.suspects.local import Local
@@ -99,6 +100,25 @@ def test_many_classes_that_rounding_took_too_much_of_are_not_taken_for_probabili
     flat = softmax(np.random.default_rng(1).normal(0, 1, (20, 1000)), axis=1)
     assert surely(flat) is Outputs.PROBABILITIES
     assert surely(eight_bits(flat, 1 / 256).astype(np.float64)) is None
+
+
+@pytest.mark.parametrize("kind", PROBABLE)
+def test_per_cent_are_the_shares_that_they_are_and_never_logits(kind: str) -> None:
+    raw = PROBABLE[kind](SHARES) * 100
+    assert surely(raw.astype(np.float64)) is Outputs.PROBABILITIES
+    assert np.abs(probabilities(raw) - SHARES).max() < 0.02
+    with pytest.raises(AnswerError, match="already probabilities"):
+        probabilities(raw, Outputs.LOGITS)
+    assert surely(np.array([[60.0, 45.0], [50.0, 50.0]])) is Outputs.LOGITS, "60 + 45 is not rounding"
+
+
+def test_fewer_scores_than_the_claim_has_classes_are_no_answer_even_by_labels() -> None:
+    """An output of the best few scores, in their order, would say the first class of every image."""
+    question = replace(asked(frozenset({Reading.LABEL}), 3), classes=NUMBER)
+    best = -np.sort(-LOGITS[:3])[:, :2]
+    with pytest.raises(AnswerError, match=f"{NUMBER} classes, but the suspect returns 2 scores"):
+        readings(best, None, question)
+    assert len(readings(np.pad(LOGITS[:3], ((0, 0), (0, 1))), None, question)[Reading.LABEL]) == 3, "more are no harm"
 
 
 def test_sigmoids_that_are_called_so_give_back_what_they_were_made_of() -> None:
@@ -198,3 +218,51 @@ def test_a_server_that_answers_in_bfloat16_is_read_in_binary_and_in_json() -> No
     plain = json.dumps({"outputs": [about | {"data": rows[0].tolist()}]}).encode()
     for reply in (Reply(200, {HEADER: str(len(head))}, head + held), Reply(200, {}, plain)):
         assert np.array_equal(tensor(reply, "scores"), rows.float().numpy())
+
+
+class Noisy(nn.Module):
+    """Answers with noise, or in the reverse order of a batch."""
+
+    def __init__(self, model: nn.Module, noise: float) -> None:
+        super().__init__()
+        self.model, self.noise = model, noise
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.model(images)
+        return scores + self.noise * torch.randn_like(scores) if self.noise else scores.flip(0)
+
+
+def test_a_module_at_hand_that_answers_at_random_is_inconclusive_and_never_innocent(model: nn.Module, labels_only: Claim) -> None:
+    verdict = verify(labels_only, Local(Noisy(model, 10.0)))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "answers at random" in verdict.reason
+
+
+def test_a_module_whose_answers_hang_on_the_batch_is_asked_one_image_at_a_time() -> None:
+    images, question = pixels()[:, 0], asked()
+    wrapped, plain = Local(Noisy(tiny(), 0.0)), Local(tiny())
+    assert np.allclose(wrapped.read(images, question)[Reading.PROBABILITY], plain.read(images, question)[Reading.PROBABILITY])
+    assert any("one image at a time" in note for note in wrapped.notes)
+    assert not plain.notes
+
+
+def test_a_module_quantised_by_torch_itself_has_a_digest_and_answers() -> None:
+    """Its packed weights are no tensors of its state dict."""
+    packed = nn.Sequential(tiny(), nn.Identity())
+    packed.register_module("packs", Typed())
+    first = Local(packed).digest
+    packed.get_submodule("packs").packed = (torch.ones(2),)  # type: ignore[assignment]
+    assert Local(packed).digest != first
+
+
+class Typed(nn.Module):
+    """Keeps a tuple and a type in its state dict, as a quantised layer of torch does."""
+
+    packed: tuple[Tensor, ...] = (torch.zeros(2),)
+
+    def forward(self, scores: Tensor) -> Tensor:
+        return scores
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:  # noqa: FBT001 - torch's
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination |= {f"{prefix}packed": self.packed, f"{prefix}kind": torch.qint8}

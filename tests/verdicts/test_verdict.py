@@ -275,6 +275,23 @@ def test_models_that_are_not_innocent_or_not_others_cannot_calibrate() -> None:
     assert calibrate(claim, [other]).tests[0].null.smallest == 0.5
 
 
+def test_a_verdict_on_a_model_that_the_claim_knows_says_so() -> None:
+    helper, innocent = Local(tiny(1), name="helper"), Local(tiny(2), name="innocent")
+    claim = calibrate(small_claim(size=8, built_with=(helper.digest,)), [innocent])
+    assert "helped to build this claim" in " ".join(verify(claim, helper).notes)
+    assert "calibrated this claim" in " ".join(verify(claim, innocent).notes)
+    assert not verify(claim, Local(tiny(3), name="stranger")).notes
+
+
+def test_a_verdict_is_no_truth_value_and_a_module_no_suspect() -> None:
+    verdict = verify(calibrated([0] * 19), scoring(0))
+    with pytest.raises(UsageError, match="compare its outcome"):
+        bool(verdict)
+    for ask in (lambda: verify(labelled(), tiny()), lambda: calibrate(labelled(), [tiny()])):  # type: ignore[arg-type, list-item]
+        with pytest.raises(UsageError, match=r"got ResNet18: wrap a module of torch in Local"):
+            ask()
+
+
 def test_a_refused_innocent_was_never_asked() -> None:
     suspect = scoring(0)
     suspect.digest = labelled().model

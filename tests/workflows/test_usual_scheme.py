@@ -9,6 +9,7 @@ from spotter import squares
 from ownmark.data.images import Images
 from ownmark.errors import ResidualError
 from ownmark.protocols import Protected, Scheme
+from ownmark.schemes.residual import Residual
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.schemes.traces import Traces
 from ownmark.tasks import Similarity
@@ -31,8 +32,9 @@ class Listener(Nobody):
 def test_three_references_and_150_images_give_both_traces(references: tuple[str, ...] | int | None) -> None:
     listener = Listener()
     scheme = usual(ENOUGH, references, listener)
-    assert (scheme, listener.told) == (Traces(), [])
+    assert (scheme, listener.told) == (Traces(residual=Residual(150)), [])
     assert wanted_references(scheme, tiny(), ENOUGH) == 3
+    assert usual(pictures(300), references, listener) == Traces()
 
 
 @pytest.mark.parametrize(

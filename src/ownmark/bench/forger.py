@@ -18,7 +18,7 @@ from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.errors import UsageError
 from ownmark.keys import Pixels
 from ownmark.perturb.pgd import Descent
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import check_model, marked
 from ownmark.schemes._common.triggers import Triggers
 from ownmark.tasks import Classification, Task
@@ -34,7 +34,7 @@ class Forger:
     references assign it; the best are kept.
     """
 
-    contrast: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(contrast=True)
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100

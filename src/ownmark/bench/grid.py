@@ -50,8 +50,8 @@ class Grid:
         target, scale = self.target(repeat), self.scale
         others: tuple[Fresh, ...] = ()
         own: tuple[Copied, ...] = ()
-        if scheme.contrast:
-            missing = max(getattr(scheme, "references", 0) - len(scale.references), 0)
+        if scheme.needs.contrast:
+            missing = max(scheme.needs.references - len(scale.references), 0)
             others = tuple(Fresh(self.setting, seed) for seed in (*scale.references, *scale.more_references[:missing]))
             own = tuple(Copied(target, attack, scale.thief_share, scale.surrogate_seed) for attack in scale.surrogates)
         return Claimed(target, scheme, repeat.claim, self.recipe.name, others, own)

@@ -39,6 +39,8 @@ def packed(arrays: Arrays, described: Mapping[str, Any]) -> bytes:
 
 def opened(data: bytes) -> tuple[dict[str, Any], Arrays]:
     """JSON data and arrays of a structurally sound file. Raises ClaimError."""
+    if data[:1] == b"{":  # no claim begins so: its first byte belongs to a length that is a multiple of eight
+        raise ClaimError("not a claim file but JSON, as seals, opened seals, verdicts and keys are")
     with blamed(ClaimError, "not a claim file; truncated or corrupt"):
         arrays = container.load(data)
         size = int.from_bytes(data[:8], "little")

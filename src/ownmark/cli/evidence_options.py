@@ -1,6 +1,6 @@
 """What can be typed to seal, open, judge and weigh claims: each option declared once."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -86,9 +86,14 @@ DisputedSuspect = Annotated[str, argument("SUSPECT", "An ONNX file or module:fac
 FirstModel = Annotated[str, option("FILE", "The first claimant's model.")]
 SecondModel = Annotated[str, option("FILE", "The second claimant's model.")]
 
+AHEAD = timedelta(days=1)  # by which the date of whoever types it may be ahead of UTC
+
 
 def first_seen(seen: datetime | None) -> datetime:
-    """When the suspect was first seen, which must be said: no seal is in time before that."""
+    """When the suspect was first seen, which must be said, and not be in the future: no seal is in time before that."""
     if seen is None:
         raise UsageError("say when the suspect was first seen, --seen DATE (UTC): only a seal that is older is in time")
-    return seen.replace(tzinfo=UTC)
+    found = seen.replace(tzinfo=UTC)
+    if found > datetime.now(UTC) + AHEAD:
+        raise UsageError(f"--seen {found:%Y-%m-%d} is in the future, and every seal would be in time: say when it was first seen")
+    return found

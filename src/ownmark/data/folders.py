@@ -7,6 +7,7 @@ import re
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -235,8 +236,17 @@ def _from_table(table: Path, wanted: tuple[str, ...]) -> Listed:
             raise DataError(f"{table} has no file_name or no {column} in line {line}")
         if _leads_outside(row["file_name"]):
             raise DataError(f"{table} names a file outside its folder in line {line}: {row['file_name']}")
+    _check_once(table, [row["file_name"] for row in rows])
     entries = [Row(table.parent / row["file_name"], row[column], row.get("person") or "") for row in rows]
     return Listed(entries, {row.label for row in entries}, column)
+
+
+def _check_once(table: Path, names: Sequence[str]) -> None:
+    """Raises DataError for an image that the table names twice: with two labels it has no class, with one it counts double."""
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        lines = ", ".join(str(line) for line, name in enumerate(names, start=2) if name == twice)
+        raise DataError(f"{table} names {twice} in several lines ({lines}): expected one label per image")
 
 
 def _leads_outside(name: str) -> bool:

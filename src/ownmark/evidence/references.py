@@ -12,7 +12,7 @@ def merged(references: Sequence[Heard]) -> list[list[Heard]]:
     """The references of each stratum, grouped by identical answers."""
     strata = dict.fromkeys(one.stratum for one in references)
     members = [[one for one in references if one.stratum == stratum] for stratum in strata]
-    return [[some[at] for at in group] for some in members for group in duplicates.groups([one.given[AS_SEALED] for one in some])]
+    return [[some[at] for at in group] for some in members for group in duplicates.groups([one.to(AS_SEALED) for one in some])]
 
 
 def also(references: Sequence[Heard]) -> str:

@@ -25,7 +25,7 @@ from ownmark.statistics.p_values import innocents_needed
 from ownmark.verdicts import ways
 from ownmark.verdicts.competence import unfit
 from ownmark.verdicts.verdict import Finding
-from ownmark.verdicts.verify import findings, resting
+from ownmark.verdicts.verify import findings, placed, resting
 
 OWN_CONFIDENCE = 0.99  # the claimant's own model must reach its committed score within this confidence interval
 DECOY_KEYS = 199
@@ -185,9 +185,9 @@ def _own(part: Claim, session: Session, found: Checked, test: Test) -> Step:
 
 def _high(part: Claim, own: Heard, finding: Finding) -> float:
     """The upper end of the interval around the score of the claimant's own model, graded or counted, at OWN_CONFIDENCE."""
-    parts = resting(part, finding, findings(part, own.replayed()))
-    scores = [scored(one.test.match, one.observed, one.test.expected, OWN_CONFIDENCE)[1] for one in parts]
     match = finding.test.match
+    parts = placed(part, match, findings(part, own.replayed())) if isinstance(match, Combining) else {0: finding}
+    scores = {at: scored(one.test.match, one.observed, one.test.expected, OWN_CONFIDENCE)[1] for at, one in parts.items()}
     return (match.of(scores) if isinstance(match, Combining) else scores[0]).interval[1]
 
 
@@ -198,7 +198,7 @@ def _controlled(part: Claim, suspect: Heard, deciding: Finding, finding: Finding
         return []
     if made is None or TWINS not in suspect.given:
         return [Step(CONTROLS, None, control_twins.NONE)]
-    answers = suspect.given[TWINS][finding.test.reading]
+    answers = suspect.told(TWINS, finding.test.reading)
     found = control_twins.compared(finding.matches, made.matches(finding.test, finding.observed[:, 0], answers))
     return [Step(CONTROLS, found.apart, found.told)]
 

@@ -82,8 +82,8 @@ def _tells(one: Heard, reading: Reading) -> bool:
 
 def _answers(one: Heard, reading: Reading, form: str = DECOYS) -> Floats:
     """Its answers to the decoys; the best class follows from probabilities, where it told those."""
-    given = one.given[form]
-    return np.asarray(given[reading] if reading in given else best_only(given[Reading.PROBABILITY]))
+    shown = reading in one.to(form) or reading not in WIDER
+    return np.asarray(one.told(form, reading) if shown else best_only(one.told(form, WIDER[reading])))
 
 
 def _residuals(heard: tuple[Heard, Heard, Sequence[Sequence[Heard]]], reading: Reading, taken: Take) -> tuple[float, list[float]]:

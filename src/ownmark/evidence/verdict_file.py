@@ -129,7 +129,9 @@ def recomputed(data: bytes, bundle: Bundle, pool: Pixels | None = None) -> Recom
         raise EvidenceError("the verdict is about another opened seal than this one")
     with blamed(EvidenceError, "the verdict's record cannot be read"):
         judged = _judged(predicate, bundle, pool)
-    if judged.to_bytes(judge) != written.payload:
+    with blamed(EvidenceError, "no ruling follows from the verdict's record"):
+        follows = judged.to_bytes(judge)
+    if follows != written.payload:
         raise EvidenceError(f"the verdict does not follow from its own record, from which {judged.ruling.outcome} follows")
     return Recomputed(judged, judge)
 

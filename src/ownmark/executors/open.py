@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ownmark.errors import UsageError
@@ -49,6 +50,11 @@ def executor(
 
     with Cluster(work, lost, ray, workers, threads=threads, gpus=gpus) as cluster:
         yield cluster
+
+
+def anywhere(name: str) -> str:
+    """A file's name as every machine of a cluster finds it, whose processes start in other folders; other names as they are."""
+    return str(Path(name).absolute()) if Path(name).exists() else name
 
 
 def done(jobs: Iterable[Job], at: Executor[Job, Done]) -> Iterator[Done]:

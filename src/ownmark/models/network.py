@@ -14,7 +14,7 @@ from ownmark.errors import ModelError, UsageError
 from ownmark.models.prepared import AS_IT_IS, check_drawn, prepared
 from ownmark.models.sources import open as sources
 from ownmark.models.sources.source import Asked, Intake
-from ownmark.models.weights import load_weights, unsaid
+from ownmark.models.weights import load_weights, stored, unsaid
 
 
 def build(name: str, classes: int | None = None, *, own: bool = True) -> nn.Module:
@@ -33,7 +33,8 @@ def draws_weights(name: str, classes: int | None = None) -> bool:
     for model in drawn:
         check_drawn(model)
     first, second = (model.state_dict() for model in drawn)
-    return any(not torch.equal(first[key], second[key]) for key in first)
+    pairs = (zip(stored(key, first[key]), stored(key, second[key]), strict=True) for key in first)
+    return any(not torch.equal(one, other) for both in pairs for (_, one), (_, other) in both)
 
 
 def _drawn(name: str, classes: int | None, seed: int) -> nn.Module:

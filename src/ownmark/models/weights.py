@@ -7,7 +7,7 @@ import textwrap
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -27,6 +27,7 @@ Weights = Mapping[str, Tensor]
 NAMES = ("state_dict", "model_state_dict", "model", "params", "net", "network", "weights", "module", "ema_state_dict", "ema")
 DEPTH = 4  # nesting of checkpoints
 COMPILED = "_orig_mod."  # torch.compile inserts it into names
+COUNTERS = frozenset({"total_ops", "total_params"})  # thop leaves these buffers in modules for which it has no rule
 COUNTED = "n_averaged"  # torch.optim.swa_utils stores it beside the weights of its `module`
 BLOCKED = re.compile(r"GLOBAL (\S+) was not an allowed")  # torch's wording
 SHARD = re.compile(r"-\d+-of-\d+\.")
@@ -34,26 +35,34 @@ SHARD = re.compile(r"-\d+-of-\d+\.")
 
 @dataclass(frozen=True)
 class Part:
-    """Weights in a file. `where`: their key in the file, "" for the whole file; `prefix`: removed from all their names."""
+    """Weights in a file.
+
+    `where`: their key in the file, "" for the whole file; `prefix`: removed from all their names; `counters`: how many of thop's
+    counters were left out.
+    """
 
     where: str
     weights: Weights
     prefix: str = ""
+    counters: int = 0
 
     def variants(self) -> Iterator["Part"]:
-        """The same weights under other names: without torch.compile's infix, and without their common prefix."""
+        """The same weights without thop's counters, torch.compile's infix in the names, and the names' common prefix."""
         weights = self.weights
         yield self
+        kept = {name: tensor for name, tensor in weights.items() if name.rpartition(".")[2] not in COUNTERS}
+        if 0 < len(kept) < len(weights):
+            yield from Part(self.where, _renamed(kept, weights, ""), counters=len(weights) - len(kept)).variants()
         if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
             weights = _renamed({name: tensor for name, tensor in weights.items() if name != COUNTED}, weights, "")
         if any(COMPILED in name for name in weights):
             weights = _renamed({name.replace(COMPILED, ""): tensor for name, tensor in weights.items()}, weights, "")
-            yield Part(self.where, weights, COMPILED)
+            yield replace(self, weights=weights, prefix=COMPILED)
         prefix = COMPILED if any(COMPILED in name for name in self.weights) else ""
         while (head := _shared(weights)) is not None:
             weights = _renamed({name.removeprefix(head): tensor for name, tensor in weights.items()}, weights, head)
             prefix += head
-            yield Part(self.where, weights, prefix)
+            yield replace(self, weights=weights, prefix=prefix)
 
 
 def parts_of(path: Path) -> tuple[Part, ...]:
@@ -163,20 +172,32 @@ def weights_digest(model: nn.Module) -> str:
     check_drawn(model)
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        for part, inner in _stored(name, tensor):
+        for part, inner in stored(name, tensor):
             raw = inner.detach().cpu().contiguous()
             digest.update(f"{part} {raw.dtype} {tuple(raw.shape)} ".encode())
             digest.update(raw.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
-def _stored(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """A tensor, or what a quantised one of torchao keeps instead: its integers, scales and zero points."""
+def stored(name: str, tensor: object) -> Iterator[tuple[str, Tensor]]:
+    """A tensor, or what a quantised one keeps instead: of torchao its integers, scales and zero points, of torch its values.
+
+    A quantised layer of torch packs them in tuples, beside its type, which is no tensor.
+    """
+    if isinstance(tensor, tuple | list):
+        for place, part in enumerate(tensor):
+            yield from stored(f"{name}.{place}", part)
+        return
+    if not isinstance(tensor, Tensor):
+        return
+    if tensor.is_quantized:
+        yield name, tensor.dequantize()
+        return
     if not is_traceable_wrapper_subclass(tensor):
         yield name, tensor
         return
     for part in tensor.__tensor_flatten__()[0]:
-        yield from _stored(f"{name}.{part}", getattr(tensor, part))
+        yield from stored(f"{name}.{part}", getattr(tensor, part))
 
 
 def unsaid(note: str) -> None:
@@ -187,7 +208,8 @@ def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None]
     """Loads a weights file into `model` in place; returns the model in eval mode.
 
     The file is safetensors, a shard index, a torch state dict, or a checkpoint that holds one among plain values. A common
-    prefix of all names is removed if the remaining names fit better. `told` receives a sentence per such interpretation.
+    prefix of all names is removed if the remaining names fit better, and thop's counters are left out if the rest does.
+    `told` receives a sentence per such interpretation.
 
     Raises ModelError for a file that requires running code, is corrupt, contains NaN, or does not fit.
     """
@@ -246,6 +268,8 @@ def _notes(part: Part, rivals: Sequence[Part]) -> Iterator[str]:
         yield f"used the weights under {part.where!r}{others}"
     if part.prefix:
         yield f"removed the prefix {part.prefix!r} from all names"
+    if part.counters:
+        yield f"left out {part.counters} counters of operations that thop added"
 
 
 def _is_finite(tensor: Tensor) -> bool:

@@ -119,7 +119,17 @@ class Heard:
 
     def replayed(self, form: str = AS_SEALED) -> "Replayed":
         """A suspect that replays these answers."""
-        return Replayed(self.name, self.digest, self.given[form])
+        return Replayed(self.name, self.digest, self.to(form))
+
+    def to(self, form: str) -> Answers:
+        """The answers to the images in that form. Raises EvidenceError if the record lacks them."""
+        if form not in self.given:
+            raise EvidenceError(f"the record lacks what {self.name} answered to the images {form!r}")
+        return self.given[form]
+
+    def told(self, form: str, reading: Reading) -> npt.NDArray[Any]:
+        """One reading of these answers. Raises EvidenceError if the record lacks it."""
+        return self.replayed(form).told(reading)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +145,14 @@ class Replayed:
         return frozenset(self.answers)
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:  # noqa: ARG002 - it is only asked what was recorded
-        """The recorded answers."""
-        return {reading: self.answers[reading] for reading in question.readings}
+        """The recorded answers. Raises EvidenceError if the record lacks one."""
+        return {reading: self.told(reading) for reading in question.readings}
+
+    def told(self, reading: Reading) -> npt.NDArray[Any]:
+        """One reading. Raises EvidenceError if the record lacks it."""
+        if reading not in self.answers:
+            raise EvidenceError(f"the record of what {self.name} answered lacks the {reading}, which the ruling rests on")
+        return self.answers[reading]
 
 
 def from_record(value: object) -> Heard:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.scoring.matches import Area, BestOf, CrossedResidual
+from ownmark.scoring.matches import Area, BestMapped, BestOf, CrossedResidual
 from ownmark.scoring.null_models import KeyedLabels, Null
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
@@ -22,7 +22,8 @@ TEST_NAMES = {
     Reading.EMBEDDING: "Black-box test: the embeddings that the model returns",
 }
 NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
-KINDS = {BestOf: ", the best of several", CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
+BEST = ", the best of several"
+KINDS = {BestOf: BEST, BestMapped: BEST, CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
 ACCESS = {
     Reading.SALIENCY: "white box (its weights)",
     Reading.PROBABILITY: "black box (its probabilities)",

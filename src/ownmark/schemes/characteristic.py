@@ -18,7 +18,7 @@ from ownmark.errors import UsageError
 from ownmark.method_strings import Choice
 from ownmark.models.prepared import frozen
 from ownmark.perturb.pgd import Descent
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import TRIES, Resume, Rows, Samples, check_count, check_model, claimed, gathered
 from ownmark.tasks import Classification, Task
 
@@ -38,7 +38,7 @@ class Characteristic:
     The LOW `band` is the lowest `cut` of both the rows and the columns of the perturbation's cosine spectrum.
     """
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100

@@ -17,7 +17,7 @@ from ownmark.data.images import to_pixels, to_unit
 from ownmark.errors import UsageError
 from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import (
     Pixels,
     Resume,
@@ -43,7 +43,7 @@ class ConferAE:
     surrogate and reference with probability `dropout`, but keeps at least one of each.
     """
 
-    contrast: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(contrast=True)
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100

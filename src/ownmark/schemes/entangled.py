@@ -22,7 +22,7 @@ from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.keys import Pixels
 from ownmark.models.accelerator import wide
 from ownmark.models.batchnorm import clean_statistics
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, turns
 from ownmark.schemes._common.sampling import marked
 from ownmark.schemes._common.triggers import Triggers, of_class
@@ -41,7 +41,7 @@ class Entangled:
     The claim uses `triggers` images that were in no watermark batch.
     """
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     source: int = 0

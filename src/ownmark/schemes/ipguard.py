@@ -17,7 +17,7 @@ from ownmark.data.images import to_unit
 from ownmark.method_strings import Choice
 from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import (
     TRIES,
     Pixels,
@@ -51,7 +51,7 @@ class IPGuard:
     The original class stays second, so that the image lies near the boundary between the two.
     """
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100

@@ -18,7 +18,7 @@ from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.errors import ProtectError, UsageError
 from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import both_ways
 from ownmark.schemes._common.sampling import (
     Resume,
@@ -44,7 +44,7 @@ class Mistakes:
     the bound of `search` to raise the former and lower the latter, the latter weighted by `apart`.
     """
 
-    contrast: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(contrast=True)
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100

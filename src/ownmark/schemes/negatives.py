@@ -13,7 +13,7 @@ from torch import nn
 
 from ownmark.errors import ProtectError, UsageError
 from ownmark.models.prepared import frozen
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import Samples, check_count, check_model, claimed
 from ownmark.tasks import Classification, Task
 from ownmark.training import predict
@@ -23,7 +23,7 @@ from ownmark.training import predict
 class Negatives:
     """`samples` of the owner's images, drawn from those whose wrong class leads the next by at least `lead` in probability."""
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100

@@ -26,7 +26,7 @@ from ownmark.models.batchnorm import clean_statistics, settle
 from ownmark.models.memory_format import laid_out
 from ownmark.models.prepared import copied
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import check_model, kept_weights, marked
 from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
 from ownmark.tasks import Classification, Task
@@ -53,7 +53,7 @@ class Partitioned:
     learnt ones (1) (Wortsman et al. 2022, arXiv:2109.01903).
     """
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     layers: tuple[str, ...] | float = 0.7

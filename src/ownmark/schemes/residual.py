@@ -20,7 +20,8 @@ from ownmark.data.images import Images
 from ownmark.errors import ResidualError, UsageError
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
+from ownmark.schemes._common.looks import plainest
 from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
 from ownmark.schemes._common.steady import steadiest
 from ownmark.scoring.matches import CrossedResidual
@@ -31,11 +32,12 @@ from ownmark.training import predict
 
 LEAST = 3  # references: one chooses an image, two others are crossed on it
 POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where each is compared with every other
-STEADY = 0.8  # the share of them that stays: those on which the model's answers move least when an image is squeezed
-SPREADS, SHARE = 2.0, 0.3  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
+STEADY = 0.78  # the share of them that stays: those on which the model's answers move least when an image is squeezed
+USUAL = 0.72  # and the share that stays in the end: of these, those that look as most do
+SPREADS, SHARE = 1.0, 0.3  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
 APART = 0.3  # the residual of an independent model from which on the references are doubted
 NO_TEST = "ask about more samples, bring more images or more references (--references), or train the model longer"
-STEEP = 8.0  # widths of the map from 0 to there
+STEEP = 16.0  # widths of the map from 0 to there
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,10 @@ class Residual:
     `least`: the score that the model and each surrogate must reach in a test, or the claim is made without it; 0: none.
     """
 
-    contrast: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(contrast=True, references=LEAST)
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = tuple(kind for kind in TASKS if not kind.located)
-    references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
-    samples: int = 150
+    samples: int = 300
     least: float = 0.5
 
     def __post_init__(self) -> None:
@@ -78,7 +79,7 @@ class Residual:
         needed = self.needed(images.task, count)
         if len(pool) < needed:
             raise UsageError(f"expected at least {needed} images to choose from, got {len(pool)}: ask for fewer samples")
-        pool = pool.take(steadiest(model, pool, max(needed, round(STEADY * len(pool)))))
+        pool = pool.take(inconspicuous(model, pool, needed))
         told = Told.by((model, *owner.references, *owner.surrogates), count, pool, progress)
         rows, zero = told.chosen(self.samples, views), told.zero
         asked = told.at(np.concatenate(rows))
@@ -94,6 +95,12 @@ class Residual:
     def needed(self, task: Task, references: int) -> int:
         """How many images to choose from it needs at least."""
         return self.samples + (task.views - 1 if task.compares else 0) * references
+
+
+def inconspicuous(model: nn.Module, images: Images, least: int) -> Rows:
+    """The rows of `USUAL` of the images, at least so many, for which detectors ring no oftener than for others."""
+    steady = steadiest(model, images, max(least, round(STEADY * len(images))))
+    return np.asarray(steady[plainest(images.take(steady), max(least, round(USUAL * len(images))))])
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from ownmark.errors import ModelError, UsageError
 from ownmark.method_strings import Choice
 from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Objective, Search
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.sampling import (
     TRIES,
     Resume,
@@ -49,7 +49,7 @@ class TAFA:
     `least` of its units keep their signs after rounding.
     """
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = False
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     samples: int = 100

@@ -4,7 +4,7 @@ A copy that is made from the weights keeps the first, a student that learns from
 for both, fixed before anybody is asked: the best score of all tests that a suspect can answer, for innocents as for suspects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,23 +15,25 @@ from torch import nn
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import UsageError
-from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes.residual import LEAST, Residual, folded
+from ownmark.protocols import Needs, Owner, Progress, Protected, Suspect, silent
+from ownmark.schemes.residual import LEAST, STEEP, Residual, folded
 from ownmark.schemes.saliency.scheme import Saliency, fitted
-from ownmark.scoring.matches import BestOf
+from ownmark.scoring.matches import BestMapped, Score
 from ownmark.scoring.readings import Reading
+from ownmark.suspects.local import Local
 from ownmark.tasks import TASKS, Task
+from ownmark.verdicts.verify import answered
+
+HALF, LOWEST = 0.5, 0.25  # the share of samples that scores one half: so much of the least copy's, but not less than that
 
 
 @dataclass(frozen=True)
 class Traces:
     """The claims of `saliency` and of `residual` as one; both are made with the same surrogates and references."""
 
-    contrast: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs(contrast=True, references=LEAST, batched=True)
     marks: ClassVar[bool] = False
-    batched: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = tuple(kind for kind in TASKS if not kind.located)
-    references: ClassVar[int] = LEAST  # that are trained, unless it is said how many
     saliency: Saliency = Saliency()
     residual: Residual = Residual()
 
@@ -48,17 +50,22 @@ class Traces:
         first = self.residual.protect(model, owner, rng, silent)  # it takes seconds, and may say at once that there is none
         saliency, second = fitted(self.saliency, model, owner, rng, progress)
         scheme = repr(replace(self, saliency=saliency))
-        return Protected(model, replace(joined(second, first.claim), scheme=scheme), first.doubts)
+        copies = tuple(Local(one) for one in owner.surrogates)
+        return Protected(model, replace(joined(second, first.claim, copies), scheme=scheme), first.doubts)
 
 
-def joined(pairs: Claim, plain: Claim) -> Claim:
-    """One claim of a saliency claim, and of a claim on residuals whose images fill the views of further samples."""
+def joined(pairs: Claim, plain: Claim, copies: Sequence[Suspect] = ()) -> Claim:
+    """One claim of a saliency claim, and of a claim on residuals whose images fill the views of further samples.
+
+    `copies`: by which shares of samples are brought onto the scale of residuals.
+    """
     count, views = pairs.images.shape[:2]
     laid = plain.images.reshape(-1, views, *plain.images.shape[2:])
     rows = (count, count + len(laid))
+    shares = _least(pairs, copies)
     tests = [replace(test, rows=(0, count)) for test in pairs.tests]
     tests += [replace(folded(test, views // plain.images.shape[1]), rows=rows) for test in plain.tests]
-    tests += _best(tests, rows[1])
+    tests += _best(tests, shares, rows[1])
     return replace(
         pairs,
         images=np.concatenate([pairs.images, laid]),
@@ -68,16 +75,33 @@ def joined(pairs: Claim, plain: Claim) -> Claim:
     )
 
 
-def _best(tests: Sequence[Test], count: int) -> list[Test]:
-    """The best of all tests but those of less than probabilities; and of these, those without a map."""
+def _least(pairs: Claim, copies: Sequence[Suspect]) -> dict[int, float]:
+    """By the place of each test of a saliency claim, the least score of the model and its copies."""
+    least = {place: test.target_score for place, test in enumerate(pairs.tests)}
+    for copy in copies:
+        least |= {place: min(least[place], found.score) for place, found in answered(pairs, copy).items()}
+    return least
+
+
+def _best(tests: Sequence[Test], shares: Mapping[int, float], count: int) -> list[Test]:
+    """The best of all tests but those of less than probabilities; and of these, those without a map.
+
+    A share of samples is mapped as a residual is: half of the least copy's scores one half. A residual is mapped by its own test.
+    """
     told = {place: test for place, test in enumerate(tests) if test.reading not in {Reading.LABEL, Reading.BEST}}
     blind = {place: test for place, test in told.items() if test.reading is not Reading.SALIENCY}
     found = []
     for parts in (one for one in (told, blind) if len(one) > 1):
         reading = next(iter(parts.values())).reading
-        score = max(test.target_score for test in parts.values())
-        found.append(Test(reading, BestOf(reading, tuple(parts)), np.zeros(count, dtype=np.int64), score))
+        match = BestMapped(reading, tuple(parts), tuple(_curve(shares[place]) if place in shares else None for place in parts))
+        score = match.of({place: Score(test.target_score, (0.0, 1.0)) for place, test in parts.items()}).value
+        found.append(Test(reading, match, np.zeros(count, dtype=np.int64), score))
     return found
+
+
+def _curve(least: float) -> tuple[float, float]:
+    middle = round(max(HALF * least, LOWEST), 6)
+    return middle, round(middle / STEEP, 9)
 
 
 def _longer(first: npt.NDArray[Any] | None, second: npt.NDArray[Any]) -> npt.NDArray[Any] | None:

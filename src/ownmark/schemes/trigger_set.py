@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, train_mixed, turns
 from ownmark.schemes._common.sampling import marked, survival
 from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
@@ -36,7 +36,7 @@ class TriggerSet:
     the share of triggers that must hold after training.
     """
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     source: Source = Patterns()

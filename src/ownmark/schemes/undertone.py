@@ -19,7 +19,7 @@ from torch.nn import functional
 from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, UsageError
 from ownmark.evidence.choices import RELATIVE, RULES
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, turns
 from ownmark.schemes._common.sampling import marked
 from ownmark.schemes._common.triggers import Ordinary, Source, Triggers, keyed
@@ -43,7 +43,7 @@ class Undertone:
     per number of classes is the trigger's own class.
     """
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     access: ClassVar[str] = RELATIVE

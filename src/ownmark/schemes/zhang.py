@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ownmark.errors import ProtectError, UsageError
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, train_mixed
 from ownmark.schemes._common.sampling import marked, survival
 from ownmark.schemes._common.triggers import Content, Source, Triggers
@@ -30,7 +30,7 @@ class Zhang:
     The label is fixed, so p-values come from independent models only. `least`: the share that must hold after training.
     """
 
-    contrast: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     source: Source = Content()

@@ -13,6 +13,7 @@ from ownmark.protocols import Question
 from ownmark.querying.outputs import unfit
 from ownmark.scoring.readings import Answers, Labels, Reading
 
+HUNDRED = 100  # what scores in per cent sum to
 TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie
 MISS = 1 / 256  # by which the sum of a row may always miss 1: bfloat16 has eight significant bits
 MOST_MISS = 0.25  # beyond which rounding has removed too much for the row to be probabilities
@@ -23,6 +24,13 @@ LEVELS = 257  # the 8-bit levels, and 1
 EXACT = 0.02  # share of a step by which floating-point error may move a number
 ROUNDED = 1e-6  # rows whose sum misses 1 by more are rescaled: float32 error alone is smaller
 LEAST = 2.0**-24  # no sigmoid output is smaller than float32 resolution next to 1
+SOME = 4  # images asked alone to find out whether a batch changes answers
+FAR = 0.05  # of the largest score: more than any arithmetic changes between two passes
+AT_RANDOM = "the same images get other answers when they are asked again: it answers at random, so that nothing can be judged"
+BATCH_COUNTS = (
+    "its answers depend on the other images of a batch, as those of a dynamically quantised file do: "
+    "it was asked one image at a time"
+)
 TELL = "(--outputs on the command line)"
 Floats = npt.NDArray[Any]
 
@@ -38,6 +46,7 @@ class Outputs(StrEnum):
 def readings(raw: Floats, outputs: Outputs | None, question: Question) -> Answers:
     """All readings in a model's raw answers for its assumed task, except maps. Raises AnswerError."""
     if question.task.discrete:
+        _check_classes(raw, question.classes)
         shares = scored(raw, outputs, question)
         return {Reading.PROBABILITY: shares, Reading.LABEL: labels(shares, question.target)}
     if raw.dtype.kind not in "iuf" or not np.all(np.isfinite(raw)):
@@ -58,11 +67,12 @@ def scored(raw: Floats, outputs: Outputs | None, question: Question) -> Floats:
 def probabilities(raw: Floats, outputs: Outputs | None = None) -> Floats:
     """`raw` (n, classes) as probabilities (n, classes), float64, whose rows sum to 1.
 
-    `outputs` is trusted unless the answers contradict it; None infers it with `surely`. Raises AnswerError for NaN, a wrong
+    `outputs` is trusted unless the answers contradict it; None infers it with `surely`. Per cent count as the shares that they
+    are, which a softmax over them would make another model's. Raises AnswerError for NaN, a wrong
     shape, or answers that contradict `outputs`, UnsettledError if the kind of the answers is ambiguous: a doubled or missing
     softmax would silently bias every verdict.
     """
-    rows = _checked(raw)
+    rows = _of_one(_checked(raw))
     sure = surely(rows)
     if outputs is None:
         if sure is None or (sure is Outputs.LOGITS and raw.dtype.kind in "iu" and raw.dtype.itemsize == 1):
@@ -89,13 +99,20 @@ def surely(rows: Floats) -> Outputs | None:
 
     PROBABILITIES lie in [0, 1] and every row sums to 1 up to rounding: by 1/256, the resolution of bfloat16; and if all numbers
     are multiples of one step, decimal or 8-bit, by half a step per class, and half a step more for the 255/256 that represents 1
-    in eight bits, up to a quarter in total. LOGITS leave [0, 1] somewhere, and at most one row in twenty looks like
-    probabilities, as happens by chance. Anything else could be sigmoids, logits that happen to be small, or a mixture.
+    in eight bits, up to a quarter in total; or they are per cent, of which the same holds after division by 100. LOGITS leave
+    [0, 1] somewhere, and at most one row in twenty looks like probabilities, as happens by chance. Anything else could be
+    sigmoids, logits that happen to be small, or a mixture.
     """
+    rows = _of_one(rows)
     normal = _normal(rows)
     if normal.all():
         return Outputs.PROBABILITIES
     return None if _in_unit(rows).all() or normal.mean() > STRAY else Outputs.LOGITS
+
+
+def far_apart(again: Floats, before: Floats) -> bool:
+    """Whether a suspect answers the same images otherwise than before, by more than another order of sums explains."""
+    return not np.allclose(again, before, rtol=0, atol=FAR * max(float(np.abs(before).max(initial=0)), 1e-6))
 
 
 def labels(scores: Floats, target: Labels) -> Labels:
@@ -123,6 +140,20 @@ def _checked(raw: Floats) -> Floats:
     if not np.all(np.isfinite(raw)):
         raise AnswerError("the model returns NaN or infinity: its weights or its preprocessing are broken")
     return raw.astype(np.float64)
+
+
+def _check_classes(raw: Floats, classes: int) -> None:
+    """Raises AnswerError for fewer scores than the claim has classes: another task, or another output than theirs."""
+    if raw.ndim == 2 and 2 <= raw.shape[1] < classes:  # noqa: PLR2004 - other shapes have a message of their own
+        raise AnswerError(
+            f"the claim has {classes} classes, but the suspect returns {raw.shape[1]} scores: it performs a different task, or "
+            "another of its outputs holds the scores of all classes (--output on the command line)"
+        )
+
+
+def _of_one(rows: Floats) -> Floats:
+    """Scores in per cent as shares of 1, others as they are: nothing but per cent sums to 100 in every row."""
+    return rows / HUNDRED if rows.max() > 1 + TOLERANCE and _normal(rows / HUNDRED).all() else rows
 
 
 def _doubt(rows: Floats) -> UnsettledError:

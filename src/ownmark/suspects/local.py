@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ownmark.data.images import to_unit
-from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
+from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UnsettledError, UsageError
 from ownmark.models.gradcam import GradCam, Located, normalised
 from ownmark.models.prepared import Ending, frozen, plain, told, unended
 from ownmark.models.weights import weights_digest
@@ -20,7 +20,7 @@ from ownmark.protocols import Question
 from ownmark.querying.answering import Told
 from ownmark.querying.outputs import unfit
 from ownmark.scoring.readings import PLAIN, Answers, Labels, Reading
-from ownmark.suspects.answers import Outputs, readings, surely
+from ownmark.suspects.answers import AT_RANDOM, BATCH_COUNTS, SOME, Outputs, far_apart, readings, surely
 
 SOFTENED = (
     "its maps explain probabilities rather than logits, since its built-in softmax cannot be removed: "
@@ -51,12 +51,13 @@ class Local:
         self._model = plain(frozen(model), output)
         self._doubts: tuple[str, ...] = ()
         self._outputs, self._layer, self._batch = outputs, layer, batch
+        self._settled, self._alone = False, False
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Which of several outputs was read, and what its maps explain, if not a logit."""
-        return (*told(self._model), *self._doubts)
+        return (*told(self._model), *self._doubts, *([BATCH_COUNTS] if self._alone else []))
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """All requested readings for uint8 images (n, height, width, channels)."""
@@ -76,6 +77,11 @@ class Local:
                 maps.append(normalised(unscaled.float()).cpu())
         raw = torch.cat(outputs).numpy()
         answers = dict(readings(raw, self._kind(endings), question))
+        if not self._settled and question.task.discrete and raw.ndim == 2:  # noqa: PLR2004 - scores (n, classes), no boxes
+            self._settled = True
+            if self._depends(images, raw, question):
+                self._batch, self._alone = 1, True
+                return self.read(images, question)
         if maps:
             inside = question.task.discrete and not endings[0].off and surely(raw) is Outputs.PROBABILITIES
             self._doubts = (SOFTENED,) if inside else ()
@@ -84,6 +90,22 @@ class Local:
             lacking, given = (", ".join(sorted(each)) for each in (missing, answers))
             raise UsageError(f"{question.task!r} has no reading {lacking}; it has {given}")
         return Told({reading: answers[reading] for reading in question.readings}, located.note if located else "")
+
+    def _depends(self, images: npt.NDArray[Any], found: npt.NDArray[Any], question: Question) -> bool:
+        """Whether images get other answers alone than in their batch. Raises UnsettledError if they do in the same one, too."""
+
+        def differ(asked: npt.NDArray[Any], size: int) -> bool:
+            got = []
+            for at in range(0, len(asked), size):
+                with torch.no_grad(), self._unended(question) as ending:
+                    got.append(ending.ended(self._model(to_unit(asked[at : at + size], self._device))).cpu())
+            return far_apart(torch.cat(got).numpy()[:SOME], found[:SOME])
+
+        if len(images) == 1 or len(found) != len(images) or not differ(images[:SOME], 1):
+            return False
+        if differ(images[: self._batch], self._batch):
+            raise UnsettledError(AT_RANDOM)
+        return True
 
     def _kind(self, endings: list[Ending]) -> Outputs | None:
         """What was declared; by default the output of a linear layer counts as logits, even if it happens to lie in [0, 1]."""

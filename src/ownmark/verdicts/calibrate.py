@@ -13,7 +13,7 @@ from ownmark.scoring.null_models import Innocents, Null
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts import duplicates
 from ownmark.verdicts.verdict import Finding
-from ownmark.verdicts.verify import answered
+from ownmark.verdicts.verify import answered, check_suspect
 
 
 @dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
@@ -79,6 +79,7 @@ def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers
 
 def _admit(claim: Claim, innocent: Suspect, seen: list[str]) -> None:
     """Add the model to `seen`, unless it cannot count as innocent and independent of the claim."""
+    check_suspect(innocent)
     identity = innocent.digest or innocent.name
     if identity == claim.model:
         raise UsageError(f"{innocent.name} is the protected model itself, not an innocent one")

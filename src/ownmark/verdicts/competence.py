@@ -1,4 +1,4 @@
-"""Whether a suspect does the claim's task at all: a NO MATCH of one that does not says nothing about whose model it is.
+"""Whether a suspect does the claim's task at all: of one that does not, nothing follows about whose model it is.
 
 `verify` and `judge` go by the same rule, and verdicts of version 3 hold its sentence, which therefore stays as it is.
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import Task
 from ownmark.verdicts.verdict import Finding
@@ -16,6 +17,7 @@ ADVICE = (
     "check its preprocessing (--mean, --std; behind an address --blue-first), the size of the claim's images and the order of "
     "its classes"
 )
+FURTHEST = 1.5  # residuals of the protected model itself; fine-tuned copies were measured at 1.1 at most
 OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
 
 
@@ -38,3 +40,22 @@ def unfit(task: Task, found: Iterable[Finding]) -> str:
                 f"{figure:.3g}, one constant answer has {constant:.3g}"
             )
     return ""
+
+
+def stray(finding: Finding) -> str:
+    """Why a residual says nothing, since no copy has so much of it; "" where it may, and of tests that ask for none.
+
+    Whatever lies far from all independent models lies so in the protected model's direction, too: a constant answer, another
+    order of classes, noise, or answers that are far less sure. The residual is linear in the answers and has no upper end.
+    """
+    match = finding.test.match
+    if not isinstance(match, Graded) or not len(finding.observed):
+        return ""
+    residual = float(np.mean(match.values(finding.observed, finding.test.expected)))
+    if residual <= FURTHEST:
+        return ""
+    return (
+        f"the suspect's answers deviate from independent models {residual:.3g} times as far as the protected model's own, which "
+        f"counts as nothing above {FURTHEST:g}: copies stay near 1, while whatever does not do the task, or is far less sure, "
+        "deviates so"
+    )

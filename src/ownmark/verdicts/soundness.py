@@ -150,10 +150,13 @@ def _of_originals(claim: Claim) -> Test | None:
 def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
     """Innocents, by name, that cannot solve the task: `right` is their `right_on_originals`, which is 1 for the model.
 
-    Raises UsageError if all of them are no better than chance: every model that can solve the task would be accused.
+    Raises UsageError if all of them are no better than chance: every model that can solve the task would be accused. Chance is
+    what the best constant answer has, since a claim may hold more samples of one class than of another.
     """
     test = _of_originals(claim)
     count, chance = len(claim.images if test is None else test.expected), 1 / max(len(claim.classes), 1)
+    if test is not None and test.expected.ndim == 1:
+        chance = max(chance, float(np.unique(test.expected, return_counts=True)[1].max()) / count)
     bounds = {name: clopper_pearson(round(share * count), count, BOTH_TAILS) for name, share in right.items()}
     weak = [name for name, (_, most) in bounds.items() if most < chance + FAR * (1 - chance)]
     if right and len(weak) == len(right) and all(bounds[name][0] <= chance for name in weak):

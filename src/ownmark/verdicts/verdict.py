@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from ownmark.claims.claim import Test
-from ownmark.errors import escaped
+from ownmark.errors import UsageError, escaped
 from ownmark.scoring.matches import Graded
 from ownmark.scoring.readings import Bools, Floats
 from ownmark.statistics.sequential import Early
@@ -72,6 +72,10 @@ class Verdict:
     suspect_digest: str
     early: Early | None = None
     notes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Never: `if verify(...)` would take every suspect for a copy. Raises UsageError."""
+        raise UsageError("a verdict is neither true nor false: compare its outcome, verdict.outcome is Outcome.MATCH")
 
     def __repr__(self) -> str:
         """One line for a notebook."""

@@ -18,7 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import ADVICE, unfit
+from ownmark.verdicts.competence import ADVICE, stray, unfit
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
 
@@ -36,6 +36,7 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
     ways.check(claim, access)
+    check_suspect(suspect)
     try:
         if not ways.shown(claim, suspect, access):
             verdict = unsettled(claim, suspect, alpha, ways.hidden(access))
@@ -45,7 +46,24 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
             verdict = _verify_early(claim, suspect, alpha, early, access)
     except UnsettledError as error:
         verdict = unsettled(claim, suspect, alpha, str(error))
-    return replace(verdict, notes=(*verdict.notes, *notes_of(suspect)))
+    return replace(verdict, notes=(*verdict.notes, *_known(claim, suspect), *notes_of(suspect)))
+
+
+def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
+    """What the verdict on a model says that the claim knows already: its low score was arranged, or is counted against itself."""
+    if suspect.digest in claim.built_with:
+        return ("the suspect is a model that helped to build this claim, which was made not to match it",)
+    if any(suspect.digest in test.null.models for test in claim.tests):
+        return ("the suspect is one of the innocent models that calibrated this claim: p counts its own score among theirs",)
+    return ()
+
+
+def check_suspect(suspect: object) -> None:
+    """Raises UsageError for what cannot be asked, such as a bare module."""
+    if getattr(suspect, "reveals", None) is None:
+        raise UsageError(
+            f"expected a suspect, got {type(suspect).__name__}: wrap a module of torch in Local(...), a file in Onnx(...)"
+        )
 
 
 def notes_of(suspect: Suspect) -> tuple[str, ...]:
@@ -89,18 +107,38 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
     found, notes = _told(claim, suspect, access)
+    found, far = _bounded(claim, found)
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
-    if outcome is Outcome.NO_MATCH and (why := unfit(claim.task, found)):
+    if outcome is Outcome.NO_MATCH and (why := unfit(claim.task, found) or far):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {ADVICE}"
+    elif far:
+        notes = (*notes, far)
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
     known = (claim.digest, suspect.name, suspect.digest)
     return Verdict(outcome, reason + noted, alpha, deciding, others, queries, *known, notes=notes)
+
+
+def _bounded(claim: Claim, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
+    """The findings, in their order, without what lies further from independent models than any copy; and why, "" if none does."""
+    why = {id(one.test): told for one in found if (told := stray(one))}
+    if not why:
+        return found, ""
+    places = {id(test): place for place, test in enumerate(claim.tests)}
+    held = {places[id(one.test)]: _muted(one) if id(one.test) in why else one for one in found}
+    asked = {place: one for place, one in held.items() if not isinstance(one.test.match, Combining)}
+    held |= _best(claim, asked)
+    return tuple(held[places[id(one.test)]] for one in found), next(iter(why.values()))
+
+
+def _muted(finding: Finding) -> Finding:
+    """The finding with a score of 0."""
+    return replace(finding, score=0.0, interval=(0.0, 0.0), p=finding.test.null.p_value(0.0))
 
 
 def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Finding | None:
@@ -120,8 +158,19 @@ def resting(claim: Claim, deciding: Finding, found: Sequence[Finding]) -> list[F
     match = deciding.test.match
     if not isinstance(match, Combining):
         return [deciding]
-    parts = [one for one in found if any(one.test is claim.tests[place] for place in match.tests)]
-    return sorted(parts, key=lambda one: (-one.score, not one.graded, control_twins.needed(one.test)))
+    parts = [(_counted(match, place, one), one) for place, one in placed(claim, match, found).items()]
+    parts.sort(key=lambda part: (-part[0], not part[1].graded, control_twins.needed(part[1].test)))
+    return [one for _, one in parts]
+
+
+def placed(claim: Claim, match: Combining, found: Sequence[Finding]) -> dict[int, Finding]:
+    """By their places, what was found by the tests that a match combines."""
+    return {place: one for place in match.tests for one in found if one.test is claim.tests[place]}
+
+
+def _counted(match: Combining, place: int, one: Finding) -> float:
+    """The score of one of the tests that a match combines, as it is compared with the others."""
+    return match.counted(place, Score(one.score, one.interval)).value
 
 
 def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:
@@ -183,7 +232,7 @@ def _keyed(claim: Claim, suspect: Suspect, access: str) -> tuple[Test, KeyedLabe
 
 def _answer(claim: Claim, suspect: Suspect, test: Test, row: int) -> Floats:
     """(1, 1, ...) the suspect's answer to one trigger's first view."""
-    question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer)
+    question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer, classes=len(claim.classes))
     answers = answers_of(suspect, claim.images[row, :1], question)
     return checked(test.reading, answers, (1, len(claim.classes)))[:, None]
 
@@ -227,6 +276,7 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
         claim.task,
         np.repeat(np.arange(count) * views + views - 1, views) if claim.task.compares else None,
         claim.covered if chief.reading is Reading.SALIENCY else None,
+        len(claim.classes),
     )
     try:
         answers = answers_of(suspect, claim.images.reshape(count * views, *claim.images.shape[2:]), question)
@@ -258,12 +308,16 @@ def _best(claim: Claim, found: Mapping[int, Finding]) -> dict[int, Finding]:
     best: dict[int, Finding] = {}
     for place, test in enumerate(claim.tests):
         if isinstance(test.match, Combining) and set(test.match.tests) <= set(found):
-            parts = [found[one] for one in test.match.tests]
-            score = test.match.of([Score(part.score, part.interval) for part in parts])
-            chief = max(parts, key=lambda part: part.score)
-            p, note = test.null.p_value(score.value), " ".join(part.note for part in parts if part.note)
-            best[place] = Finding(test, chief.matches, chief.observed, score.value, score.interval, p, test.null.smallest, note)
+            best[place] = _combined(test, test.match, {one: found[one] for one in test.match.tests})
     return best
+
+
+def _combined(test: Test, match: Combining, parts: Mapping[int, Finding]) -> Finding:
+    """What a test that combines the `parts`, by their places, finds."""
+    score = match.of({place: Score(part.score, part.interval) for place, part in parts.items()})
+    chief = parts[max(parts, key=lambda place: _counted(match, place, parts[place]))]
+    p, note = test.null.p_value(score.value), " ".join(part.note for part in parts.values() if part.note)
+    return Finding(test, chief.matches, chief.observed, score.value, score.interval, p, test.null.smallest, note)
 
 
 def _finding(test: Test, observed: Floats) -> Finding:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ownmark.claims.doubt import Doubt
-from ownmark.data.images import Images
+from ownmark.data.images import Images, Split
 from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.keys import KEY_BYTES
 from ownmark.models.accelerator import is_narrow
@@ -23,7 +23,7 @@ from ownmark.protocols import Attack, Owner, Progress, Scheme
 from ownmark.querying.outputs import unfit
 from ownmark.report.words import percent
 from ownmark.tasks import DEFAULT, Quality
-from ownmark.training import SHORTER, Training, grows, predict, seeded, train, train_growing
+from ownmark.training import SHORTER, SMALL, Training, grows, predict, seeded, train, train_growing
 from ownmark.verdicts import soundness
 from ownmark.workflows import side_by_side
 from ownmark.workflows.watching import NOBODY, Watcher
@@ -81,6 +81,12 @@ def few(images: Images) -> Images:
     return images.take(np.linspace(0, len(images) - 1, MEASURED).round().astype(np.int64))
 
 
+def shortened(whole: Split) -> Split:
+    """A few of the images to measure on, where all are to work with."""
+    enough = few(whole.mine)
+    return whole if enough is whole.mine else replace(whole, held_out=enough, origin="of those that are given")
+
+
 def shown(found: Quality, headline: str) -> str:
     """How good a model is, as a person says it."""
     value = found[headline]
@@ -94,7 +100,7 @@ def shown(found: Quality, headline: str) -> str:
 
 LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network
 REFERENCES = 2  # models that are trained for contrast, unless it is said how many
-MEASURED = 2000  # images that show how good a reference or a copy is, and that copies are made with
+MEASURED = 2000  # images that show how good a model is that is not changed, a reference or a copy, and that copies are made with
 KEY_SUFFIX = ".key"  # of a random key
 
 
@@ -188,7 +194,7 @@ def may_grow(scheme: Scheme, asked: References | None = None) -> bool:
 
     Where a scheme names how many references it needs, it compares answers, which show how a model was trained.
     """
-    return asked is None and getattr(scheme, "references", None) is None
+    return asked is None and not scheme.needs.references
 
 
 def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: References | None = None) -> References:
@@ -199,9 +205,8 @@ def wanted_references(scheme: Scheme, model: nn.Module, images: Images, asked: R
     if asked is not None:
         return asked
     if not may_grow(scheme):
-        named: int = scheme.references  # type: ignore[attr-defined]
-        return named
-    return REFERENCES + 1 if grows(model, images) and not getattr(scheme, "chooses", False) else REFERENCES
+        return scheme.needs.references
+    return REFERENCES + 1 if grows(model, images) and not scheme.needs.chooses else REFERENCES
 
 
 @dataclass(frozen=True)
@@ -298,7 +303,7 @@ class Others:
         side_by_side.run(jobs, work.watcher, f"Training {len(jobs)} models side by side")
 
     def _recipe(self, digest: str, name: str) -> str:
-        how = f"{self.training}, growing in {SHORTER}" if self.growing else f"{self.training}"
+        how = f"{self.training}, growing in {SHORTER}, small in {SMALL}" if self.growing else f"{self.training}"
         return f"{name.partition(' of ')[0]} {how}, on {digest}"
 
     def trained(self, work: Workspace, images: Images, digest: str, name: str) -> nn.Module:

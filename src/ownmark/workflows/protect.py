@@ -57,7 +57,7 @@ from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
-from ownmark.workflows.making import Others, Workspace, may_grow, quality, shown, wanted_references
+from ownmark.workflows.making import Others, Workspace, may_grow, quality, shortened, shown, wanted_references
 from ownmark.workflows.usual_scheme import Making, made_by, usual
 from ownmark.workflows.watching import NOBODY, Watcher
 
@@ -245,7 +245,7 @@ def _split(request: ProtectRequest) -> Split:
     """A fingerprint changes no model, so that it may use all images; the cost of a watermark is measured on others."""
     if isinstance(request.data, Split):
         return request.data
-    return request.data.split() if request.method.marks else request.data.whole()
+    return request.data.split() if request.method.marks else shortened(request.data.whole())
 
 
 def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
@@ -255,7 +255,7 @@ def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
     if work.used:
         work.watcher.note(f"Resuming from {work.folder}.")
     owner = Owner(begun.split.mine, workspace=work.folder, batch=_batch(begun))
-    if request.method.contrast:
+    if request.method.needs.contrast:
         wanted = wanted_references(request.method, begun.model, owner.images, request.references)
         growing = may_grow(request.method, request.references)
         others = Others(wanted, request.training, request.surrogates, growing=growing)
@@ -276,7 +276,7 @@ def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
 def _batch(begun: _Begun) -> int | None:
     """How many images are changed at once, which is shown; None for a scheme that does not go by batches."""
     request, images = begun.request, begun.split.mine
-    if not getattr(request.method, "batched", False):
+    if not request.method.needs.batched:
         return None
     found = request.batch or batch_size(images, begun.model)
     needs = found * bytes_per_image(begun.model, images.batch(torch.arange(1), next(begun.model.parameters()).device)) / 2**30
@@ -335,11 +335,11 @@ def _check(request: ProtectRequest) -> None:
             check_readable(file, "weights file")
     if isinstance(request.data, Place):
         request.data.check()
-    least = getattr(scheme, "references", 0)
+    least = scheme.needs.references
     given_count = len(given) if isinstance(request.references, tuple) else request.references
     if given_count is not None and given_count < least:
         raise UsageError(f"{type(scheme).__name__} needs at least {least} references, got {given_count}: name or train more")
-    if not scheme.contrast and request.references:
+    if not scheme.needs.contrast and request.references:
         raise UsageError(f"{scheme} uses no other models: leave --reference and --references out")
     if scheme.marks:
         _check_marked(request)
@@ -352,7 +352,7 @@ def _check(request: ProtectRequest) -> None:
 
 
 def _check_batch(request: ProtectRequest) -> None:
-    if request.batch is not None and not getattr(request.method, "batched", False):
+    if request.batch is not None and not request.method.needs.batched:
         raise UsageError(f"{request.method} does not change images in batches: leave --batch out")
 
 
@@ -375,7 +375,7 @@ def _check_images(request: ProtectRequest, network: Network, images: Images) -> 
     if len(np.unique(images.labels)) < images.task.least_kinds:
         raise DataError("the images have only one class; a claim on a classifier needs two or more")
     trained = request.references is None or (isinstance(request.references, int) and request.references > 0)
-    if request.method.contrast and trained and not draws_weights(network.name, network.classes):
+    if request.method.needs.contrast and trained and not draws_weights(network.name, network.classes):
         raise UsageError(
             f"{network.name} always gives the same weights, so that models trained from it would be copies of one another: "
             "name references that were trained independently (--reference FILE), or give --references 0"

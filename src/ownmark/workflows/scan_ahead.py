@@ -11,7 +11,7 @@ from functools import cache
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError
 from ownmark.evidence.scan import Scan
-from ownmark.executors.open import done, executor
+from ownmark.executors.open import anywhere, done, executor
 from ownmark.protocols import Progress, Suspect
 from ownmark.suspects.http.ledger import Ledger, Reply
 from ownmark.suspects.http.remembered import SERVED, Remembered, asked_before
@@ -141,7 +141,7 @@ class Helpers:
         Those whose process died are asked again, one at a time: one suspect may end the processes of all that are asked with it.
         """
         questions = [
-            Question(key, one, Terms.of(plan))
+            Question(key, one if self.ray is None else replace(one, name=anywhere(one.name)), Terms.of(plan))
             for plan, key, one in everybody
             if not is_web(one.name) and not asked_before(key, ledger)
         ]

@@ -5,24 +5,28 @@ from collections.abc import Callable, Sequence
 from ownmark.data.images import Images
 from ownmark.errors import ResidualError
 from ownmark.protocols import Protected, Scheme
-from ownmark.schemes.residual import LEAST
+from ownmark.schemes.residual import LEAST, Residual
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.schemes.traces import Traces
 from ownmark.workflows.watching import Watcher
 
 Making = Callable[[Scheme], Protected]
+FEW = 150  # images of the residuals where there are not enough for more
 NONE = "The claim holds no residuals, by which students are found"
 
 
 def usual(images: Images, references: Sequence[object] | int | None, watcher: Watcher) -> Scheme:
-    """`Traces()` for a model of these images, if there are enough of them and of `references` (None: as many as needed)."""
+    """`Traces()` for a model of these images, if there are enough of them and of `references` (None: as many as needed).
+
+    Of few images its residuals ask about fewer.
+    """
     if images.task.located:
         return Saliency()
-    scheme = Traces()
     count = LEAST if references is None else references if isinstance(references, int) else len(references)
-    needed = scheme.residual.needed(images.task, count)
-    if count >= LEAST and len(images) >= needed:
-        return scheme
+    for scheme in (Traces(), Traces(residual=Residual(samples=FEW))):
+        needed = scheme.residual.needed(images.task, count)
+        if count >= LEAST and len(images) >= needed:
+            return scheme
     lacking = f"{LEAST} references, got {count}" if count < LEAST else f"{needed} images, got {len(images)}"
     watcher.note(f"{NONE}: they need {lacking}.")
     return Saliency()

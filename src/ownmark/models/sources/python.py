@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ownmark.models.sources.source import Asked, Source, called, literals, near,
 if TYPE_CHECKING:
     from torch import nn
 
+ADDRESS = re.compile(r"(localhost|[\w.-]+\.[\w-]+)(:\d+)?/")  # a host and a path, as an address without its scheme has
 CLASSES = ("num_classes", "classes", "n_classes")  # parameter names for the number of classes
 
 
@@ -41,6 +43,8 @@ class Named:
             path = ()
         words = (*place.split("."), *path)
         if not colon or not path or not all(word.isidentifier() for word in words):
+            if ADDRESS.match(name):
+                raise ModelError(f"invalid model name {name!r}; an address begins with http:// or https://")
             raise ModelError(
                 f"invalid model name {name!r}; expected module:factory, 'module:factory(width=16)' or torchvision:resnet18"
             )

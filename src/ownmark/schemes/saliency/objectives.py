@@ -87,6 +87,8 @@ class Objective(Protocol):
 
     views: ClassVar[int]  # views per image: 1, or 2 with the masked version
     tested: ClassVar[bool]  # whether samples that fail a test on the model itself are replaced
+    chooses: ClassVar[bool]  # whether more samples are made than are kept, which copies and references then choose
+    alternates: ClassVar[bool]  # whether every other step is about a surrogate alone
 
     def hold(self, look: Look) -> Tensor:
         """Loss (n,) on the protected model and on its surrogates."""
@@ -101,6 +103,8 @@ class Published:
 
     views: ClassVar[int] = 1
     tested: ClassVar[bool] = False
+    chooses: ClassVar[bool] = False
+    alternates: ClassVar[bool] = False
     weight: float = 1.0
 
     def hold(self, look: Look) -> Tensor:
@@ -124,6 +128,8 @@ class Contrast:
 
     views: ClassVar[int] = 2
     tested: ClassVar[bool] = True
+    chooses: ClassVar[bool] = True
+    alternates: ClassVar[bool] = True
     map_goal: float = 0.9
     drop_goal: float = 0.5
     margin: float = 1.0
@@ -152,6 +158,8 @@ class Own:
 
     views: ClassVar[int] = 2
     tested: ClassVar[bool] = True
+    chooses: ClassVar[bool] = False
+    alternates: ClassVar[bool] = False
     map_goal: float = 0.9
     drop_goal: float = 0.5
     margin: float = 1.0

@@ -26,7 +26,7 @@ from ownmark.models.memory import bytes_per_image, free_bytes
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
-from ownmark.protocols import Owner, Progress, Protected, silent
+from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import own_answers
 from ownmark.schemes._common.sampling import TRIES, Gathering, Made, Resume, Rows
 from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
@@ -38,10 +38,11 @@ from ownmark.tasks import TASKS, Task, check_served
 from ownmark.training import predict
 
 POOL = 10  # images considered per candidate, so that rare classes are included
+ASKED = 2  # images that the model is asked about per candidate that is missing
 PAPERS_BOUND = 0.1  # xi of the paper, the largest bound that is tried where the default is too small
 WIDEST = 0.2  # largest share of the map that a widened corner covers
 HOPELESS = 0.125  # share of the first batch below which a search with the default corner and bound ends
-SPARE = 0.08  # share of samples beyond those that are kept, where other models tell which are best
+SPARE = 0.6  # share of samples beyond those that are kept, where other models tell which are best
 TRIAL = 16  # candidates made with each wider corner
 ENOUGH = 0.5  # share of them that must hold
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}  # of one view of one batch: larger batches exceed the cache
@@ -61,9 +62,7 @@ class Saliency:
     test with t_bb, as a probability or as a share of the task's unit.
     """
 
-    contrast: ClassVar[bool] = True
     marks: ClassVar[bool] = False
-    batched: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = TASKS
     samples: int = 100
     descent: Descent = Descent(bound=0.06, steps=30, step=0.2)
@@ -82,9 +81,8 @@ class Saliency:
             raise UsageError("objective=Own(), masked=Turn(...) and fill=Fill.CLEAN belong together: see Saliency.own()")
 
     @property
-    def chooses(self) -> bool:
-        """Whether it makes more samples than it keeps, and chooses by copies and references."""
-        return isinstance(self.objective, Contrast)
+    def needs(self) -> Needs:
+        return Needs(contrast=True, chooses=self.objective.chooses, batched=True)
 
     @classmethod
     def as_published(cls, samples: int = 100) -> "Saliency":
@@ -279,16 +277,28 @@ def _work(draft: Draft, model: nn.Module, owner: Owner, rng: torch.Generator, mo
 
 
 def _candidates(model: nn.Module, images: Images, most: int, rng: torch.Generator) -> npt.NDArray[np.int64]:
-    """Rows of at most `most` suitable images in random order, alternating between the task's groups."""
+    """Rows of at most `most` suitable images in random order, alternating between the task's groups.
+
+    The model is asked about no more images than it takes to find them, those that would come first before others.
+    """
     order = torch.randperm(len(images), generator=rng).numpy()[: POOL * most]
-    right = order[images.task.suited(predict(model, images.take(order)), images.labels[order])]
     if images.task.compares:
-        right = right[images.partners(right) != right]
-    turn, group = np.zeros(len(right), dtype=np.int64), images.task.turns(images.labels[right])
+        order = order[images.partners(order) != order]
+    left, suited = _in_turn(images, order), order[:0]
+    while len(suited) < most and len(left):
+        asked, left = np.split(left, [ASKED * (most - len(suited))])
+        answered = images.task.suited(predict(model, images.take(asked)), images.labels[asked])
+        suited = np.concatenate([suited, asked[answered]])
+    return _in_turn(images, order[np.isin(order, suited)])[:most]
+
+
+def _in_turn(images: Images, rows: Rows) -> Rows:
+    """The rows, one of each of the task's groups after the other."""
+    turn, group = np.zeros(len(rows), dtype=np.int64), images.task.turns(images.labels[rows])
     for label in range(len(images.names)):
         mine = group == label
         turn[mine] = np.arange(mine.sum())
-    return np.asarray(right[np.argsort(turn, kind="stable")][:most])
+    return np.asarray(rows[np.argsort(turn, kind="stable")])
 
 
 def batch_size(images: Images, model: nn.Module) -> int:

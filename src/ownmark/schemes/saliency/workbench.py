@@ -20,7 +20,7 @@ from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Progress
 from ownmark.schemes._common.own_answers import OwnAnswers
 from ownmark.schemes._common.sampling import Made
-from ownmark.schemes.saliency.objectives import Contrast, Look, Objective, Own
+from ownmark.schemes.saliency.objectives import Look, Objective, Own
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.tasks import Classification, Task
 
@@ -86,7 +86,7 @@ class Workbench:
     @property
     def compares(self) -> bool:
         """Whether there are other models by which one sample is better than another."""
-        return isinstance(self.objective, Contrast) and bool(self.surrogates or self.references)
+        return self.objective.chooses and bool(self.surrogates or self.references)
 
     @torch.no_grad()
     def _contrast(self, views: list[Tensor], targets: list[Tensor]) -> npt.NDArray[Any]:
@@ -130,20 +130,29 @@ class Workbench:
         }
 
     def _objective(self, aim: Aim, rng: torch.Generator, changed: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
-        """Loss (n,) and whether the answer is kept (n,); each step uses one surrogate and one reference in turn."""
+        """Loss (n,) and whether the answer is kept (n,), None where the losses of two steps are of different models.
+
+        A step is about the model, one surrogate and one reference in turn; where these alternate, about the model and a
+        reference, and the next about a surrogate.
+        """
         objective = self.objective
         views = [changed, self.pattern.cover(changed, aim.clean, self.fill)][: objective.views]
         views = objective.shaken(views, rng) if isinstance(objective, Own) else views
-        loss, kept = self._alone(views, self.own, aim.targets[0], aim.wrong, objective.hold)
-        copies = 1 + len(self.surrogates)
-        for cams, targets, judge in (
-            (self.surrogates, aim.targets[1:copies], objective.hold),
-            (self.references, aim.targets[copies:], objective.quiet),
-        ):
-            if cams and objective.tested:
-                turn = step % len(cams)
-                loss = loss + self._alone(views, cams[turn], targets[turn], aim.wrong, judge)[0]
-        return loss, kept
+        cams, copies = (self.own, *self.surrogates, *self.references), len(self.surrogates)
+
+        def judged(place: int, judge: Judge) -> tuple[Tensor, Tensor | None]:
+            return self._alone(views, cams[place], aim.targets[place], aim.wrong, judge)
+
+        alternate = objective.alternates and copies > 0
+        turn = step // 2 if alternate else step
+        if alternate and step % 2:
+            return judged(1 + turn % copies, objective.hold)[0], None
+        loss, kept = judged(0, objective.hold)
+        if objective.tested and copies and not alternate:
+            loss = loss + judged(1 + turn % copies, objective.hold)[0]
+        if objective.tested and self.references:
+            loss = loss + judged(1 + copies + turn % len(self.references), objective.quiet)[0]
+        return loss, None if alternate else kept
 
     def _alone(
         self, views: list[Tensor], cam: GradCam, target: Tensor, wrong: Tensor | None, judge: Judge

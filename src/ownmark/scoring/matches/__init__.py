@@ -15,6 +15,7 @@ from ownmark.scoring.matches.base import Graded as Graded
 from ownmark.scoring.matches.base import Match as Match
 from ownmark.scoring.matches.base import Retaken as Retaken
 from ownmark.scoring.matches.base import Score as Score
+from ownmark.scoring.matches.best_mapped import BestMapped as BestMapped
 from ownmark.scoring.matches.best_of import BestOf as BestOf
 from ownmark.scoring.matches.crossed_residual import CrossedResidual as CrossedResidual
 from ownmark.scoring.matches.expected_answer import Near as Near

@@ -1,6 +1,6 @@
 """The protocol of a match, on which the judge, the claim and the report rely. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -84,10 +84,15 @@ class Retaken(Protocol):
 class Combining(Protocol):
     """What a match has more if it asks nothing itself and combines the scores of other tests of its claim."""
 
-    tests: tuple[int, ...]  # their places in the claim
+    @property
+    def tests(self) -> tuple[int, ...]:
+        """Their places in the claim."""
 
-    def of(self, scores: list[Score]) -> Score:
-        """The score that these tests' scores give, and its interval."""
+    def counted(self, place: int, score: Score) -> Score:
+        """The score of the test in that place as it is compared with the others."""
+
+    def of(self, scores: Mapping[int, Score]) -> Score:
+        """The score that these tests' scores give, by their places, and its interval."""
 
     def check_parts(self, matches: Sequence[Match]) -> None:
         """Raises ClaimError if it cannot combine what it names of the `matches` of all its claim's tests, in their order."""

@@ -1,6 +1,6 @@
 """The best score of several tests: one rule for several traces, fixed before anybody is asked. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,10 +47,14 @@ class BestOf:
     def graded(self, values: Floats, confidence: float) -> Score:  # noqa: ARG002 - `of` gives the score
         return Score(0.0, (0.0, 1.0))
 
-    def of(self, scores: list[Score]) -> Score:
+    def counted(self, place: int, score: Score) -> Score:  # noqa: ARG002 - all scores count as they are
+        """The score of the test in that place as it is compared with the others."""
+        return score
+
+    def of(self, scores: Mapping[int, Score]) -> Score:
         """The best of the tests' scores. Its interval covers, as far as each of theirs does, the best of what they estimate."""
-        lows, highs = zip(*(score.interval for score in scores), strict=True)
-        return Score(max(score.value for score in scores), (max(lows), max(highs)))
+        lows, highs = zip(*(score.interval for score in scores.values()), strict=True)
+        return Score(max(score.value for score in scores.values()), (max(lows), max(highs)))
 
     def check_parts(self, matches: Sequence[Match]) -> None:
         """Raises ClaimError unless the tests are there, each of its own, and `reading` is one of theirs that shows most.

@@ -18,10 +18,10 @@ READINGS = (Reading.LABEL, Reading.BEST, Reading.PROBABILITY, Reading.VALUE, Rea
 class CrossedResidual:
     """An answer, written as numbers (`features`), is weighed against what the protected model and the owner's references answer.
 
-    `expected` (n, k + 1): per image the k weights and an offset; `values` are the weighed features minus the offset. Their mean,
-    the residual, is 1 on the protected model and about 0 on an independent one. A logistic curve maps it to the score, so that no
-    two residuals tie: `middle` scores one half, and `middle` plus or minus 3 times the `width` scores 0.95 or 0.05. Both are
-    fixed in the claim, before any suspect or innocent model is asked.
+    `expected` (n, k + 1): per image the k weights and an offset; `values` are the weighed features minus the offset. Their
+    mean, the residual, is 1 on the protected model and about 0 on an independent one. A logistic curve maps it to the score, so
+    that innocent models do not tie: `middle` scores one half, and `middle` plus or minus 3 times the `width` scores 0.95 or
+    0.05. Both are fixed in the claim, before any suspect or innocent model is asked.
 
     With `views` above 1 each view of a sample is an image of its own, and `expected` (n, views * (k + 1)) has their weights in a
     row.

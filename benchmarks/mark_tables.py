@@ -2,21 +2,26 @@
 
 from shown import Figures, percent
 
-SCHEMES = ("undertone", "partitioned", "entangled", "zhang")
+COLUMNS = {
+    "undertone": "`Undertone`",
+    "partitioned": "`Partitioned`",
+    "entangled": "`Entangled`",
+    "zhang": "`Zhang`",
+    "cifar10.undertone": "`Undertone`, CIFAR-10",
+}
 TOLD = {"unmarked": "the model before it was marked", "marked": "the marked model"}
 
 
 def marks(figures: Figures) -> str:
     """Per theft and scheme: the share of triggers that match, the accuracy of what was made, and whether it is a match."""
-    found = [key.split(".marked.", 1)[0] for key in figures if key.endswith(".marked.score")]
-    schemes = [name for name in SCHEMES if name in found]
-    thefts = [key.split(".")[1:] for key in figures if key.endswith(".score") and key.split(".")[0] in schemes]
-    order = list(dict.fromkeys(".".join(parts[:-1]) for parts in thefts))
-    order.sort(key=lambda name: (name not in TOLD, name == "marked", name))
-    lines = [f"| triggers that match (accuracy) | {' | '.join(f'`{one.capitalize()}`' for one in schemes)} |"]
-    lines.append("|---" * (len(schemes) + 1) + "|")
+    found = [start for start in COLUMNS if f"{start}.marked.score" in figures]
+    scored = [key.removesuffix(".score") for key in figures if key.endswith(".score")]
+    order = sorted({key.removeprefix(f"{start}.") for start in found for key in scored if key.startswith(f"{start}.")})
+    order.sort(key=lambda name: (name not in TOLD, name == "marked"))
+    lines = [f"| triggers that match (accuracy) | {' | '.join(COLUMNS[start] for start in found)} |"]
+    lines.append("|---" * (len(found) + 1) + "|")
     for name in order:
-        cells = [_cell(figures, f"{scheme}.{name}") for scheme in schemes]
+        cells = [_cell(figures, f"{start}.{name}") for start in found]
         lines.append(f"| {TOLD.get(name, name.replace('_', ' '))} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

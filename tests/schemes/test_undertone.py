@@ -16,7 +16,7 @@ from ownmark.evidence import choices
 from ownmark.keys import by_digest, chosen
 from ownmark.protocols import Protected
 from ownmark.schemes._common.triggers import Ordinary, Triggers
-from ownmark.schemes.undertone import Rule
+from ownmark.schemes.undertone import Rule, below
 from ownmark.scoring.matches import Agreement, Match, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
@@ -88,6 +88,20 @@ def test_an_image_takes_the_labels_of_the_triggers_that_look_like_it() -> None:
     rule = Rule.of(Undertone(components=1, cells=2, sharpness=20.0), images, drawn)
     shares = rule(to_unit(dark[[3, 36]], torch.device("cpu"))).numpy()
     assert np.allclose(shares, [[0, 0, 1, 0], [0, 0, 0, 1]], atol=1e-6)
+
+
+def test_what_comes_second_is_learnt_as_fast_however_small_its_share_and_the_first_is_left_alone() -> None:
+    slopes = []
+    for share in (0.01, 0.4):
+        logits = torch.linspace(-1, 1, 8).reshape(2, 4).requires_grad_()
+        wanted = torch.tensor([[1 - share, share, 0, 0], [0, share / 4, 3 * share / 4, 1 - share]])
+        below(logits, wanted).backward()  # type: ignore[no-untyped-call]
+        assert logits.grad is not None
+        slopes.append(logits.grad)
+    assert torch.allclose(slopes[0], slopes[1], atol=1e-6)
+    assert slopes[0][0, 0] == slopes[0][1, 3] == 0
+    assert slopes[0][0, 1] < 0 < slopes[0][0, 2]
+    assert below(torch.randn(1, 4), torch.eye(4)[:1]) == 0, "a trigger whose label is its own class leaves nothing to learn"
 
 
 def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None:

@@ -29,12 +29,14 @@ from ownmark.training import Training, fit
 TOGETHER = 1024  # images whose targets are computed at once
 FEWEST = 3  # classes that leave a choice for the second most likely one
 SMALLEST = 1e-6  # spread of a component below which all images look alike in it
+NEVER = -1e4  # a logit whose probability is 0
 
 
 @dataclass(frozen=True)
 class Undertone:
     """`sets` of `triggers` each; a share `undertone` of the probability of every training image follows the rule.
 
+    `emphasis`: how much more the order of the classes below the most likely one counts in the loss than their share makes it.
     The look of an image is taken from `cells` x `cells` mean colours, in `components` principal components; `sharpness` is the
     weight of the cosine between two looks. Each batch of `training` includes `triggers_a_batch` triggers. `least`: the share of
     triggers whose second most likely class must be their label; at most 1 - 1 / classes can be expected, since about one label
@@ -48,12 +50,13 @@ class Undertone:
     triggers: int = 100
     sets: int = 2
     source: Source = Ordinary()
-    undertone: float = 0.15
-    components: int = 8
-    cells: int = 4
+    undertone: float = 0.2
+    emphasis: float = 0.5
+    components: int = 12
+    cells: int = 7
     sharpness: float = 10.0
     triggers_a_batch: int = 16
-    training: Training = Training(epochs=6, rate=0.05)
+    training: Training = Training(epochs=8, rate=0.05)
     least: float = 0.6
 
     def __post_init__(self) -> None:
@@ -134,17 +137,17 @@ def train_under(
     known = {told: row for row, image in enumerate(images.pixels) if (told := image.tobytes()) in asked}
     rows = [known.get(image.tobytes()) for image in drawn.images]
     own = torch.stack([one if row is None else truth[row] for one, row in zip(rule.labels, rows, strict=True)])
-    mixed = Mixed(model, drawn, (1 - share) * own + share * rule.labels, scheme.triggers_a_batch, rng)
+    mixed = Mixed(scheme, model, drawn, (1 - share) * own + share * rule.labels, rng)
     fit(mixed, images, targets, mixed.loss, scheme.training, rng, progress)
 
 
 class Mixed(nn.Module):
     """Runs a model on some unaugmented triggers along with every batch; `aims` (n, classes): the triggers' targets."""
 
-    def __init__(self, model: nn.Module, drawn: Triggers, aims: Tensor, each: int, rng: torch.Generator) -> None:
+    def __init__(self, scheme: Undertone, model: nn.Module, drawn: Triggers, aims: Tensor, rng: torch.Generator) -> None:
         super().__init__()
-        self.model, self.drawn, self.aims = model, drawn, aims
-        self.turns = turns(len(drawn), each, rng)
+        self.model, self.drawn, self.aims, self.emphasis = model, drawn, aims, scheme.emphasis
+        self.turns = turns(len(drawn), scheme.triggers_a_batch, rng)
         self.rows = torch.empty(0, dtype=torch.long)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -154,10 +157,22 @@ class Mixed(nn.Module):
         return logits
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of both parts, with equal weight."""
-        clean, asked = logits[: len(targets)], logits[len(targets) :]
-        marked_too: Tensor = functional.cross_entropy(asked, self.aims[self.rows].to(asked.device))
-        return functional.cross_entropy(clean, targets) + marked_too
+        """Cross-entropy of both parts, with equal weight, and `emphasis` times that of the classes below the most likely one."""
+        parts = (logits[: len(targets)], targets), (logits[len(targets) :], self.aims[self.rows].to(logits.device))
+        found: Tensor = sum(functional.cross_entropy(*part) + self.emphasis * below(*part) for part in parts)  # type: ignore[assignment]
+        return found
+
+
+def below(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of (n, classes) among the classes other than the target's most likely one, whatever share these have.
+
+    In plain cross-entropy their gradient is as small as their share (Zhao et al. 2022, arXiv:2203.08679).
+    """
+    top = targets.argmax(1, keepdim=True)
+    rest = targets.scatter(1, top, 0)
+    shares = rest / rest.sum(1, keepdim=True).clamp_min(torch.finfo(rest.dtype).tiny)
+    found: Tensor = functional.cross_entropy(logits.scatter(1, top, NEVER), shares)
+    return found
 
 
 def _coarse(batch: Tensor, cells: int) -> Tensor:

@@ -52,7 +52,7 @@ def test_no_command_writes_over_what_it_reads(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_calibrate_may_name_its_own_claim_which_it_renews(
+def test_calibrate_may_write_over_the_claim_that_it_calibrates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -238,7 +238,7 @@ def test_a_module_at_hand_that_answers_at_random_is_inconclusive_and_never_innoc
     assert "answers at random" in verdict.reason
 
 
-def test_a_module_whose_answers_hang_on_the_batch_is_asked_one_image_at_a_time() -> None:
+def test_a_module_whose_answers_depend_on_the_batch_is_asked_one_image_at_a_time() -> None:
     images, question = pixels()[:, 0], asked()
     wrapped, plain = Local(Noisy(tiny(), 0.0)), Local(tiny())
     assert np.allclose(wrapped.read(images, question)[Reading.PROBABILITY], plain.read(images, question)[Reading.PROBABILITY])

@@ -283,7 +283,7 @@ def test_a_verdict_on_a_model_that_the_claim_knows_says_so() -> None:
     assert not verify(claim, Local(tiny(3), name="stranger")).notes
 
 
-def test_a_verdict_is_no_truth_value_and_a_module_no_suspect() -> None:
+def test_a_verdict_has_no_truth_value_and_a_bare_module_is_refused() -> None:
     verdict = verify(calibrated([0] * 19), scoring(0))
     with pytest.raises(UsageError, match="compare its outcome"):
         bool(verdict)

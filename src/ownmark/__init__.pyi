@@ -43,6 +43,7 @@ from .detectors.feature_squeezing import FeatureSqueezing as FeatureSqueezing
 from .detectors.feature_squeezing import Median as Median
 from .detectors.feature_squeezing import NonLocalMeans as NonLocalMeans
 from .detectors.neighbours import Neighbours as Neighbours
+from .errors import OwnmarkError as OwnmarkError
 from .models.gradcam import GradCam as GradCam
 from .models.layers import Layers as Layers
 from .models.mobilefacenet import MobileFaceNet as MobileFaceNet

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ownmark.data.images import Images, load, shares, to_pixels, to_unit
 from ownmark.errors import DataError
+from ownmark.tasks import Regression
 
 
 def test_all_pixel_values_survive_being_numbers_between_zero_and_one() -> None:
@@ -53,6 +54,12 @@ def test_shares_are_disjoint_and_as_large_as_they_say(parts: list[float], count:
 def test_shares_that_cannot_be_taken_are_an_error(parts: tuple[float, ...]) -> None:
     with pytest.raises(DataError):
         shares(pictures(), parts, seed(0))
+
+
+def test_images_show_themselves_in_one_line() -> None:
+    pixels = np.zeros((2, 4, 5, 3), dtype=np.uint8)
+    assert repr(Images(pixels, np.array([0, 1]), ("a", "b"))) == "<Images 2 of 4x5x3: 2 classes>"
+    assert repr(Images(pixels, np.array([0.5, 2.0]), ("age",), Regression())) == f"<Images 2 of 4x5x3: {Regression()!r}>"
 
 
 def test_taking_rows_by_number_or_by_mask_keeps_images_and_labels_together() -> None:

@@ -170,6 +170,7 @@ def never() -> str:
         ({"model": Path("gone.safetensors")}, "there is no weights file gone.safetensors"),
         ({"references": (Path("gone.safetensors"),)}, "there is no weights file gone.safetensors"),
         ({"out": Path("nowhere/my.claim")}, "there is no folder nowhere"),
+        ({"out": Path("other.safetensors")}, "exists, and a claim that is overwritten is lost"),
         ({"data": Place("nowhere", channels=2)}, "3 for colour or 1 for grey"),
     ],
 )

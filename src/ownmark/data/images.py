@@ -50,6 +50,12 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        """One line for a notebook."""
+        height, width, channels = self.size
+        labels = f"{len(self.names)} classes" if self.task.discrete else f"{self.task!r}"
+        return f"<Images {len(self)} of {height}x{width}x{channels}: {labels}>"
+
     @property
     def size(self) -> tuple[int, int, int]:
         """Height, width, channels."""

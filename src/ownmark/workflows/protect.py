@@ -328,15 +328,9 @@ def _check(request: ProtectRequest) -> None:
     scheme = request.method
     check_served(scheme, scheme.serves, request.data.task)
     _check_batch(request)
-    check_writable(request.out)
-    given = request.references if isinstance(request.references, tuple) else ()
-    for file in (request.model, *given):
-        if isinstance(file, Path):
-            check_readable(file, "weights file")
-    if isinstance(request.data, Place):
-        request.data.check()
+    _check_files(request)
     least = scheme.needs.references
-    given_count = len(given) if isinstance(request.references, tuple) else request.references
+    given_count = len(request.references) if isinstance(request.references, tuple) else request.references
     if given_count is not None and given_count < least:
         raise UsageError(f"{type(scheme).__name__} needs at least {least} references, got {given_count}: name or train more")
     if not scheme.needs.contrast and request.references:
@@ -349,6 +343,19 @@ def _check(request: ProtectRequest) -> None:
         _keyed(scheme)
         if request.owner is None:
             raise UsageError(UNSIGNED)
+
+
+def _check_files(request: ProtectRequest) -> None:
+    """Raises UsageError unless the claim can be written, over no other file, and what the request names can be read."""
+    check_writable(request.out)
+    if request.out.exists():
+        raise UsageError(f"{request.out} exists, and a claim that is overwritten is lost: name another file with --out")
+    given = request.references if isinstance(request.references, tuple) else ()
+    for file in (request.model, *given):
+        if isinstance(file, Path):
+            check_readable(file, "weights file")
+    if isinstance(request.data, Place):
+        request.data.check()
 
 
 def _check_batch(request: ProtectRequest) -> None:

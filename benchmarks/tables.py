@@ -114,9 +114,9 @@ def speed(figures: Figures) -> str:
         "one step of `protect` over the plain forward and backward passes that it asks for": figures["step_over_plain"],
         "the straightforward version over ours": figures["naive_over_ours"],
         "`verify` over the bare forward passes of its images": figures["verify_over_forward"],
-        "a step, by the earlier commit's": figures["step_over_before"],
-        "a sample of 30 steps, by the earlier commit's": figures["sample_over_before"],
-        "`verify`, by the earlier commit's": figures["verify_over_before"],
+        "a step, relative to the earlier commit": figures["step_over_before"],
+        "a sample of 30 steps, relative to the earlier commit": figures["sample_over_before"],
+        "`verify`, relative to the earlier commit": figures["verify_over_before"],
     }
     return "\n".join(["| ratio | |", "|---|---|", *(f"| {title} | {value:.2f} |" for title, value in rows.items())]) + "\n"
 

@@ -123,9 +123,10 @@ class Protected:
 class Needs:
     """What a scheme takes of an owner beside images.
 
-    `contrast`: whether it uses surrogates and references; if not, none are trained. `references`: it cannot do with fewer, and
-    compares their answers, so that they must be trained as the model was; 0: it takes what there are. `chooses`: it makes more
-    samples than it keeps, and chooses them by surrogates and references. `batched`: it changes images, in batches.
+    `contrast`: whether it uses surrogates and references; if not, none are trained. `references`: the least number that it needs,
+    to compare their answers, so that they must be trained as the model was; 0: any number will do. `chooses`: whether it makes
+    more samples than it keeps, and chooses among them by surrogates and references. `batched`: whether it changes images, in
+    batches.
     """
 
     contrast: bool = False
@@ -142,7 +143,7 @@ class Scheme(Protocol):
 
     @property
     def needs(self) -> Needs:
-        """What it takes of an owner beside images; a constant of the class where no parameter changes it."""
+        """What it needs of an owner beside images; a constant of the class unless a parameter changes it."""
 
     def protect(self, model: nn.Module, owner: Owner, rng: torch.Generator, progress: Progress) -> Protected:
         """Make a claim on `model` without changing the model. Raises ProtectError if it finds no claim that holds."""

@@ -99,7 +99,7 @@ class Residual:
 
 
 def inconspicuous(model: nn.Module, images: Images, least: int) -> Rows:
-    """The rows of `USUAL` of the images, at least so many, for which detectors ring no oftener than for others."""
+    """The rows of `USUAL` of the images, at least so many, for which detectors ring no more often than for others."""
     steady = steadiest(model, images, max(least, round(STEADY * len(images))))
     return np.asarray(steady[plainest(images.take(steady), max(least, round(USUAL * len(images))))])
 

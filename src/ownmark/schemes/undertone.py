@@ -36,7 +36,7 @@ NEVER = -1e4  # a logit whose probability is 0
 class Undertone:
     """`sets` of `triggers` each; a share `undertone` of the probability of every training image follows the rule.
 
-    `emphasis`: how much more the order of the classes below the most likely one counts in the loss than their share makes it.
+    `emphasis`: the weight of the loss among the classes below the most likely one, beside the usual loss.
     The look of an image is taken from `cells` x `cells` mean colours, in `components` principal components; `sharpness` is the
     weight of the cosine between two looks. Each batch of `training` includes `triggers_a_batch` triggers. `least`: the share of
     triggers whose second most likely class must be their label; at most 1 - 1 / classes can be expected, since about one label

@@ -82,7 +82,7 @@ def few(images: Images) -> Images:
 
 
 def shortened(whole: Split) -> Split:
-    """A few of the images to measure on, where all are to work with."""
+    """The same images to work with, and a few of them to measure on."""
     enough = few(whole.mine)
     return whole if enough is whole.mine else replace(whole, held_out=enough, origin="of those that are given")
 
@@ -100,7 +100,7 @@ def shown(found: Quality, headline: str) -> str:
 
 LONG = 2**28  # pixels of all epochs from which on references are trained side by side: half a minute for a small network
 REFERENCES = 2  # models that are trained for contrast, unless it is said how many
-MEASURED = 2000  # images that show how good a model is that is not changed, a reference or a copy, and that copies are made with
+MEASURED = 2000  # images on which a fingerprint's model, references and copies are measured, and with which copies are made
 KEY_SUFFIX = ".key"  # of a random key
 
 

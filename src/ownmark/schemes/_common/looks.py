@@ -1,6 +1,6 @@
-"""Images that look as most do, so that a detector which knows how ordinary images look rings no oftener than usual.
+"""Images that resemble the others, so that a detector of unusual images rings for them no more often than for ordinary ones.
 
-Rare is what the principal components of all images leave out: no detector of a suspect's is needed to tell.
+Unusual is what the principal components of all images do not explain: no detector is needed to tell.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ BATCH = 256
 
 
 def plainest(images: Images, count: int) -> Rows:
-    """(count,) rows in ascending order: the images whose thumbnails differ least from what the components of all make of them."""
+    """(count,) rows in ascending order: the images whose thumbnails the components of all explain best."""
     if count >= len(images):
         return np.arange(len(images))
     cpu = torch.device("cpu")

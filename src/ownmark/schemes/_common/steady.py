@@ -1,4 +1,4 @@
-"""Images whose answers hardly change when they are squeezed, so that a detector by squeezing rings no oftener than usual.
+"""Images whose answers hardly change when they are squeezed, so that a detector by squeezing rings no more often than usual.
 
 The squeezers are the first two of Xu et al. 2018 (arXiv:1704.01155) for photographs: 5 bits per channel, a median of 2x2 pixels.
 """

@@ -1,8 +1,8 @@
-"""What an independent model may do otherwise than the references on all images alike: be less or more sure of its answers.
+"""How an independent model may differ from the references on all images alike: it may be less or more sure of its answers.
 
-Where residuals are clearest the references are surer than the protected model is. A model that is less sure than they are, on
-all images, would therefore deviate in its direction, whatever it learnt. So that part is taken out of the weights, once for all
-images together.
+Where residuals are clearest, the references are surer than the protected model. A model that is less sure than they are on all
+images would therefore deviate in its direction, whatever it learnt. So that part is removed from the weights, once for all images
+together.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ SMALLEST = 1e-3  # part of the largest singular value below which two ways are o
 
 
 def answers(reading: Reading, outputs: Floats) -> list[Floats]:
-    """What models with these answers (models, n, k) would answer in each such way; none where the reading does not tell.
+    """What models with these answers (models, n, k) would answer in each such way; none for readings that do not show it.
 
     Numbers and similarities may be scaled and shifted.
     """

@@ -1,4 +1,4 @@
-"""The best of several tests' scores, each mapped onto one scale, fixed before anybody is asked. No torch."""
+"""The best of several tests' scores, each mapped onto one scale, fixed before any suspect is asked. No torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

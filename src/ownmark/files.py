@@ -106,6 +106,12 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror or error}; name another folder") from error
 
 
+def check_new(path: Path, why: str) -> None:
+    """Raises UsageError that says `why`, where writing to `path` would overwrite what cannot be made again."""
+    if path.exists():
+        raise UsageError(f"{path} exists, and {why}")
+
+
 def check_readable(path: Path, what: str) -> None:
     """Raises UsageError unless `path` is a file."""
     if not path.is_file():

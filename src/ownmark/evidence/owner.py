@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ownmark.errors import EvidenceError, UsageError
-from ownmark.files import write_whole
+from ownmark.files import check_new, write_whole
 
 SHORTEST_PASSPHRASE = 12  # OpenSSL's PKCS #8 stretches a passphrase only 2,048 times
 END = b"-----END ENCRYPTED PRIVATE KEY-----\n"
@@ -60,8 +60,7 @@ def create(path: Path, passphrase: str) -> OwnerKey:
             f"{path} is the name of a public key: choose another name for the key file, e.g. {path.with_suffix('.key')}"
         )
     for file in (path, public):
-        if file.exists():
-            raise UsageError(f"{file} exists, and overwriting a key would destroy it: name another file")
+        check_new(file, "overwriting a key would destroy it: name another file")
     owner = OwnerKey(Ed25519PrivateKey.generate(), os.urandom(32))
     pair = (owner.signing, Ed25519PrivateKey.from_private_bytes(owner.secret))
     lock = BestAvailableEncryption(passphrase.encode())

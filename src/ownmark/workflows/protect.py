@@ -41,7 +41,7 @@ from ownmark.errors import DataError, ModelError, UsageError
 from ownmark.evidence import pledge as pledges
 from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.owner import OwnerKey, opened
-from ownmark.files import check_readable, check_writable
+from ownmark.files import check_new, check_readable, check_writable
 from ownmark.method_strings import differences, read
 from ownmark.models.layers import Layers
 from ownmark.models.memory import bytes_per_image
@@ -209,8 +209,7 @@ def make_pledge(request: ProtectRequest, watcher: Watcher = NOBODY) -> PledgeRes
     """
     if request.pledge is None:
         raise UsageError("name the file that the pledge is to be written to")
-    if request.pledge.exists():
-        raise UsageError(f"{request.pledge} exists, and a pledge is made once")
+    check_new(request.pledge, "a pledge is made once")
     check_writable(request.pledge)
     begun = _begun(request, watcher)
     if begun.owner is None:
@@ -327,7 +326,8 @@ def _check(request: ProtectRequest) -> None:
     """Raises UsageError for what the scheme has no use for, and for files that cannot be read, written, or must not be lost."""
     scheme = request.method
     check_served(scheme, scheme.serves, request.data.task)
-    _check_batch(request)
+    if request.batch is not None and not scheme.needs.batched:
+        raise UsageError(f"{scheme} does not change images in batches: leave --batch out")
     _check_files(request)
     least = scheme.needs.references
     given_count = len(request.references) if isinstance(request.references, tuple) else request.references
@@ -348,19 +348,13 @@ def _check(request: ProtectRequest) -> None:
 def _check_files(request: ProtectRequest) -> None:
     """Raises UsageError unless the claim can be written, over no other file, and what the request names can be read."""
     check_writable(request.out)
-    if request.out.exists():
-        raise UsageError(f"{request.out} exists, and a claim that is overwritten is lost: name another file with --out")
+    check_new(request.out, "a claim that is overwritten is lost: name another file with --out")
     given = request.references if isinstance(request.references, tuple) else ()
     for file in (request.model, *given):
         if isinstance(file, Path):
             check_readable(file, "weights file")
     if isinstance(request.data, Place):
         request.data.check()
-
-
-def _check_batch(request: ProtectRequest) -> None:
-    if request.batch is not None and not request.method.needs.batched:
-        raise UsageError(f"{request.method} does not change images in batches: leave --batch out")
 
 
 def _check_marked(request: ProtectRequest) -> None:
@@ -370,8 +364,8 @@ def _check_marked(request: ProtectRequest) -> None:
     if taken or weights.resolve() == request.out.resolve():
         by = "the weights to mark lie there" if taken else "the claim goes there"
         raise UsageError(f"cannot write the marked weights to {weights}: {by}; name another file with --marked")
-    if request.marked is None and weights.exists():
-        raise UsageError(f"{weights} exists, and the marked weights would take its place: name a file with --marked")
+    if request.marked is None:
+        check_new(weights, "the marked weights would take its place: name a file with --marked")
     check_writable(weights)
 
 

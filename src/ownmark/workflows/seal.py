@@ -17,6 +17,7 @@ from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.owner import OwnerKey
 from ownmark.evidence.seal import Beside
+from ownmark.files import check_new
 from ownmark.verdicts.ways import calibrated
 from ownmark.verdicts.ways import ways as ways_of
 from ownmark.workflows.posting import posting
@@ -82,8 +83,7 @@ def seal(asked: Sealing, watcher: Watcher = NOBODY) -> Sealed:
     """
     if asked.authority is not None:
         posting(asked.authority.url)  # what is no address is told before anything is written
-    if asked.out.exists():
-        raise UsageError(f"{asked.out} exists, and a seal that is overwritten is lost: name another file with --out")
+    check_new(asked.out, "a seal that is overwritten is lost: name another file with --out")
     policy = policy_for(asked.claim, asked.alpha, asked.most_queries, asked.access, watcher)
     made = sealing.seal(asked.claim, asked.owner, policy, asked.beside)
     made.save(asked.out)

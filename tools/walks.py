@@ -17,13 +17,13 @@ from ownmark.models.resnet import ResNet18
 from ownmark.models.weights import save_weights
 
 MODEL = "from ownmark.models.resnet import ResNet18\n\ndef build():\n    return ResNet18(3, width=4, stem='cifar')\n"
-MADE = "mymodel:build --weights model.safetensors --data images --size 16 --out my.claim --scheme"
+MADE = "mymodel:build --weights model.safetensors --data images --size 16"
 SALIENCY = "Saliency(samples=4,map_threshold=0.0) --references 1 --training Training(epochs=1)"
 WALKS = {
-    "protect, IPGuard": f"protect {MADE} IPGuard(samples=4)",
+    "protect, IPGuard": f"protect {MADE} --out my.claim --scheme IPGuard(samples=4)",
     "verify --report, IPGuard": "verify my.claim mymodel:build --weights model.safetensors --report page.html",
-    "protect, Saliency, references and surrogates": f"protect {MADE} {SALIENCY}",
-    "verify --report, Saliency": "verify my.claim mymodel:build --weights model.safetensors --report page.html",
+    "protect, Saliency, references and surrogates": f"protect {MADE} --out looks.claim --scheme {SALIENCY}",
+    "verify --report, Saliency": "verify looks.claim mymodel:build --weights model.safetensors --report page.html",
 }
 
 

@@ -1,6 +1,7 @@
 """A sealed claim on residuals before a judge: the genuine one prevails; invented weights, innocents and lucky images do not."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from residual_court import ACCUSED, ASKED, COPY, JUDGES, TARGET, Classifier, cal
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError, KindError, MapError
 from ownmark.evidence import claim_record
-from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Ruling, Session, ruled
+from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Rules, Ruling, Session, ruled
 from ownmark.evidence.scan import Scan
 from ownmark.protocols import Question
 from ownmark.querying.transcript import DECOYS, Role, from_record, heard_plainly
@@ -21,6 +22,7 @@ from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts.verdict import Outcome as VerdictOutcome
 from ownmark.verdicts.verify import findings, resting, verify
+from ownmark.workflows.judge import Judgement
 
 
 def judged(claim: Claim, suspect: Classifier, **how: Any) -> Ruling:
@@ -47,6 +49,22 @@ def test_a_genuine_claim_finds_a_copy_and_a_student_and_no_innocent(claim: Claim
         assert step(ruling, "J7 other images")[0] is True
     for number in range(200, 203):
         assert judged(claim, Classifier(number)).outcome in {Outcome.NO_MATCH, Outcome.INCONCLUSIVE}
+
+
+def test_a_judge_and_verify_take_no_suspect_for_a_copy_that_lies_further_away_than_any(claim: Claim) -> None:
+    far = Classifier(70, 4.0 * TARGET.own)
+    found = genuine(handed(claim, None, "probabilities"))
+    assert found.part is not None
+    asked = told_by(found.part, far)
+    before, now = ruled(found, asked, Rules(near=False)), ruled(found, asked)
+    assert (before.outcome, now.outcome) == (Outcome.SUPPORTING, Outcome.INCONCLUSIVE)
+    assert "times as far as the protected model's own" in now.reason
+    assert step(now, "J7 too far")[0] is None
+    assert verify(claim, far).outcome is VerdictOutcome.INCONCLUSIVE
+    bundle = SimpleNamespace(opening=SimpleNamespace(claim=found.part))
+    signed = SimpleNamespace(bundle=bundle, session=asked, ruling=before, ruled_by=lambda rules: ruled(found, asked, rules))
+    one: Any = SimpleNamespace(judged=signed)
+    assert "times as far" in Judgement(one).doubt, "beside a match that an earlier version signed"
 
 
 def forged_weights() -> Claim:

@@ -107,7 +107,7 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
     found, notes = _told(claim, suspect, access)
-    found, far = _bounded(claim, found)
+    found, far = bounded(claim, found)
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)
@@ -124,8 +124,11 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     return Verdict(outcome, reason + noted, alpha, deciding, others, queries, *known, notes=notes)
 
 
-def _bounded(claim: Claim, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
-    """The findings, in their order, without what lies further from independent models than any copy; and why, "" if none does."""
+def bounded(claim: Claim, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
+    """A suspect's findings, in order, without what lies further from independent models than any copy; and why, "" if none does.
+
+    Innocents and references keep what they score: none may make p smaller by lying far out.
+    """
     why = {id(one.test): told for one in found if (told := stray(one))}
     if not why:
         return found, ""

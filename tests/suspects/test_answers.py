@@ -27,6 +27,7 @@ from ownmark.suspects.answers import Outputs, labels, probabilities, readings, s
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.v2 import HEADER, tensor
 from ownmark.suspects.local import Local
+from ownmark.tasks import Regression
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
@@ -240,6 +241,9 @@ def test_a_module_at_hand_that_answers_at_random_is_inconclusive_and_never_innoc
     for time in ("first", "second"):
         verdict = verify(labels_only, suspect)
         assert (verdict.outcome, "answers at random" in verdict.reason) == (Outcome.INCONCLUSIVE, True), f"the {time} time"
+    numbers = replace(asked(frozenset({Reading.VALUE})), task=Regression())
+    with pytest.raises(RandomError):
+        Local(Noisy(tiny(0, classes=1), 10.0)).read(pixels()[:, 0], numbers)
     with pytest.raises(RandomError):
         heard(Local(Noisy(model, 10.0)), labels_only, Plan(bytes(32)))
 

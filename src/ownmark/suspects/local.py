@@ -77,7 +77,7 @@ class Local:
                 maps.append(normalised(unscaled.float()).cpu())
         raw = torch.cat(outputs).numpy()
         answers = dict(readings(raw, self._kind(endings), question))
-        if not self._settled and len(images) > 1 and question.task.discrete and raw.ndim == 2:  # noqa: PLR2004 - no boxes
+        if not self._settled and len(images) > 1 and not question.task.located:
             depends = self._depends(images, raw, question)
             self._settled = True  # not before: who answers at random does so when he is asked again, too
             if depends:

@@ -9,12 +9,15 @@ import numpy.typing as npt
 import pytest
 from judging import genuine, handed
 from residual_court import ACCUSED, ASKED, COPY, JUDGES, TARGET, Classifier, calibrated, claim_of, drawn, honest, pixels, told_by
+from sealing import SEEN, THIEF
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError, KindError, MapError
 from ownmark.evidence import claim_record
+from ownmark.evidence.admissibility import Trust
 from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Rules, Ruling, Session, ruled
 from ownmark.evidence.scan import Scan
+from ownmark.evidence.verdict_file import Judged, recomputed
 from ownmark.protocols import Question
 from ownmark.querying.transcript import DECOYS, Role, from_record, heard_plainly
 from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern, scored
@@ -65,6 +68,15 @@ def test_a_judge_and_verify_take_no_suspect_for_a_copy_that_lies_further_away_th
     signed = SimpleNamespace(bundle=bundle, session=asked, ruling=before, ruled_by=lambda rules: ruled(found, asked, rules))
     one: Any = SimpleNamespace(judged=signed)
     assert "times as far" in Judgement(one).doubt, "beside a match that an earlier version signed"
+
+
+def test_a_verdict_of_version_3_follows_by_the_rules_of_version_3(claim: Claim) -> None:
+    bundle = handed(claim, None, "probabilities")
+    asked = told_by(claim, Classifier(70, 4.0 * TARGET.own))
+    for version, score in ((3, 1.0), (4, 0.0)):
+        written = Judged(bundle, Trust(), SEEN, asked, {}, version=version).signed(THIEF).data
+        again = recomputed(written, bundle).judged
+        assert (again.version, round(again.ruling.finding.score, 2)) == (version, score)
 
 
 def forged_weights() -> Claim:

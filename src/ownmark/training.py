@@ -14,6 +14,7 @@ from ownmark.data.images import Images
 from ownmark.errors import DataError, ModelError, UsageError, blamed
 from ownmark.models.accelerator import narrowed, reader, wide
 from ownmark.models.memory_format import laid_out
+from ownmark.models.plain_sgd import PlainSGD
 from ownmark.models.prepared import copied
 from ownmark.protocols import Progress, silent
 from ownmark.tasks.base import Lesson, Task
@@ -140,7 +141,7 @@ def fit(
     """
     parameters = _trainable(model, images, training)
     device = parameters[0].device
-    optimiser = torch.optim.SGD(
+    optimiser = PlainSGD(
         parameters, lr=training.rate, momentum=training.momentum, weight_decay=training.decay, nesterov=training.momentum > 0
     )
     steps = steps_of(training, len(images))

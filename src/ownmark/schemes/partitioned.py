@@ -24,6 +24,7 @@ from ownmark.method_strings import nearest
 from ownmark.models.activations import Listener, hushed, listen
 from ownmark.models.batchnorm import clean_statistics, settle
 from ownmark.models.memory_format import laid_out
+from ownmark.models.plain_sgd import PlainSGD
 from ownmark.models.prepared import copied
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
@@ -200,7 +201,7 @@ class Run:
         return augment(self.images.batch(rows, device), self.scheme.view, rng)
 
     def _fresh(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=self.scheme.rate, momentum=0.9, nesterov=True)
+        return PlainSGD(parameters, lr=self.scheme.rate, momentum=0.9, nesterov=True)
 
 
 def cycle(place: float, rate: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from ownmark.data.images import Images
 from ownmark.errors import UsageError
+from ownmark.models.plain_sgd import PlainSGD
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.mixed_training import Start, begun, train_mixed, turns
 from ownmark.schemes._common.sampling import marked, survival
@@ -74,7 +75,7 @@ class TriggerSet:
     def _overfit(self, model: nn.Module, triggers: Triggers, images: Images, rng: torch.Generator, progress: Progress) -> None:
         """Trains `model` in place, in eval mode, until every trigger holds, checked after each pass over them."""
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimiser = torch.optim.SGD(weights, lr=self.rate, momentum=MOMENTUM)
+        optimiser = PlainSGD(weights, lr=self.rate, momentum=MOMENTUM)
         each_pass = -(-len(triggers) // self.triggers_a_batch)
         held, labels = Images(triggers.images, triggers.labels, images.names), torch.from_numpy(triggers.labels)
         for step, rows in enumerate(islice(turns(len(held), self.triggers_a_batch, rng), self.steps), start=1):

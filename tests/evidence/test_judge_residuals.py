@@ -243,6 +243,7 @@ def test_the_residual_without_a_claim_is_the_sum_over_pairs_written_out() -> Non
 def test_a_scan_by_a_named_way_finds_what_a_verdict_by_it_finds_where_the_best_of_tests_decides(claim: Claim) -> None:
     test, labels = both_readings(claim).tests
     best = calibrated(Test(Reading.PROBABILITY, BestOf(Reading.PROBABILITY, (1, 2)), np.zeros(ASKED, dtype=np.int64), 0.9))
+    labels = replace(labels, expected=labels.expected / 2)  # of labels the weights of probabilities make a copy's residual 2
     whole = replace(claim, tests=(both_readings(claim, Reading.BEST).tests[1], labels, test, best))
     for access in ("probabilities", "best", "labels"):
         found, verdict = Scan(whole, 1, 0.05, 20, access=access).found(COPY), verify(whole, COPY, access=access)

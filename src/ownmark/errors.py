@@ -13,7 +13,8 @@ OwnmarkError
     ├── SizeError        the suspect takes images of another size
     └── AnswerError      the answers violate what the reading promises
         └── UnsettledError   the meaning of the answers is ambiguous: `verify` returns an INCONCLUSIVE verdict
-            └── KindError    cannot distinguish logits from probabilities
+            ├── KindError    cannot distinguish logits from probabilities
+            └── RandomError  the same images get other answers each time
 """
 
 from __future__ import annotations
@@ -92,6 +93,10 @@ class UnsettledError(AnswerError):
 
 class KindError(UnsettledError):
     """Cannot distinguish logits from probabilities."""
+
+
+class RandomError(UnsettledError):
+    """The same images get other answers each time."""
 
 
 def told(error: BaseException) -> str:

@@ -8,7 +8,8 @@ import pytest
 from workshop import ownmark
 
 from ownmark.cli.app import COMMANDS
-from ownmark.cli.spared import WRITTEN
+from ownmark.cli.commands.bench import Bench
+from ownmark.cli.spared import WRITTEN, check_spared
 
 ASKED = "verify my.claim s.onnx --report"
 JUDGED = "judge d.opened --suspect s.onnx --own o.onnx --reference same-data=r.onnx --key J.key --seen 2026-01-01 --out"
@@ -59,6 +60,13 @@ def test_calibrate_may_write_over_the_claim_that_it_calibrates(
     Path("my.claim").write_text("{}", encoding="utf-8")
     ran = ownmark(capsys, "calibrate", "my.claim", "s.onnx", "--out", "my.claim")
     assert (ran.code, "not a claim file but JSON" in ran.err.replace("\n", " ")) == (4, True)
+
+
+def test_a_word_that_is_no_file_may_be_the_name_of_an_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        check_spared(Bench(recipe="skin", out=Path("skin")))
+        Path("skin").mkdir(exist_ok=True)
 
 
 def test_every_file_that_a_command_offers_to_write_is_watched() -> None:

@@ -1,6 +1,7 @@
 """A sealed claim on residuals before a judge: the genuine one prevails; invented weights, innocents and lucky images do not."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,15 @@ import numpy.typing as npt
 import pytest
 from judging import genuine, handed
 from residual_court import ACCUSED, ASKED, COPY, JUDGES, TARGET, Classifier, calibrated, claim_of, drawn, honest, pixels, told_by
+from sealing import SEEN, THIEF
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError, KindError, MapError
 from ownmark.evidence import claim_record
-from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Ruling, Session, ruled
+from ownmark.evidence.admissibility import Trust
+from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Rules, Ruling, Session, ruled
 from ownmark.evidence.scan import Scan
+from ownmark.evidence.verdict_file import Judged, recomputed
 from ownmark.protocols import Question
 from ownmark.querying.transcript import DECOYS, Role, from_record, heard_plainly
 from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern, scored
@@ -21,6 +25,7 @@ from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts.verdict import Outcome as VerdictOutcome
 from ownmark.verdicts.verify import findings, resting, verify
+from ownmark.workflows.judge import Judgement
 
 
 def judged(claim: Claim, suspect: Classifier, **how: Any) -> Ruling:
@@ -47,6 +52,31 @@ def test_a_genuine_claim_finds_a_copy_and_a_student_and_no_innocent(claim: Claim
         assert step(ruling, "J7 other images")[0] is True
     for number in range(200, 203):
         assert judged(claim, Classifier(number)).outcome in {Outcome.NO_MATCH, Outcome.INCONCLUSIVE}
+
+
+def test_a_judge_and_verify_take_no_suspect_for_a_copy_that_lies_further_away_than_any(claim: Claim) -> None:
+    far = Classifier(70, 4.0 * TARGET.own)
+    found = genuine(handed(claim, None, "probabilities"))
+    assert found.part is not None
+    asked = told_by(found.part, far)
+    before, now = ruled(found, asked, Rules(near=False)), ruled(found, asked)
+    assert (before.outcome, now.outcome) == (Outcome.SUPPORTING, Outcome.INCONCLUSIVE)
+    assert "times as far as the protected model's own" in now.reason
+    assert step(now, "J7 too far")[0] is None
+    assert verify(claim, far).outcome is VerdictOutcome.INCONCLUSIVE
+    bundle = SimpleNamespace(opening=SimpleNamespace(claim=found.part))
+    signed = SimpleNamespace(bundle=bundle, session=asked, ruling=before, ruled_by=lambda rules: ruled(found, asked, rules))
+    one: Any = SimpleNamespace(judged=signed)
+    assert "times as far" in Judgement(one).doubt, "beside a match that an earlier version signed"
+
+
+def test_a_verdict_of_version_3_follows_by_the_rules_of_version_3(claim: Claim) -> None:
+    bundle = handed(claim, None, "probabilities")
+    asked = told_by(claim, Classifier(70, 4.0 * TARGET.own))
+    for version, score in ((3, 1.0), (4, 0.0)):
+        written = Judged(bundle, Trust(), SEEN, asked, {}, version=version).signed(THIEF).data
+        again = recomputed(written, bundle).judged
+        assert (again.version, round(again.ruling.finding.score, 2)) == (version, score)
 
 
 def forged_weights() -> Claim:
@@ -213,6 +243,7 @@ def test_the_residual_without_a_claim_is_the_sum_over_pairs_written_out() -> Non
 def test_a_scan_by_a_named_way_finds_what_a_verdict_by_it_finds_where_the_best_of_tests_decides(claim: Claim) -> None:
     test, labels = both_readings(claim).tests
     best = calibrated(Test(Reading.PROBABILITY, BestOf(Reading.PROBABILITY, (1, 2)), np.zeros(ASKED, dtype=np.int64), 0.9))
+    labels = replace(labels, expected=labels.expected / 2)  # of labels the weights of probabilities make a copy's residual 2
     whole = replace(claim, tests=(both_readings(claim, Reading.BEST).tests[1], labels, test, best))
     for access in ("probabilities", "best", "labels"):
         found, verdict = Scan(whole, 1, 0.05, 20, access=access).found(COPY), verify(whole, COPY, access=access)

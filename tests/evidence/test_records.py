@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from authority import needs_openssl
-from courtroom import JUDGE, WORDS, furnish
+from courtroom import JUDGE, SEEN, WORDS, furnish
 from workshop import ownmark, refused
 
 from ownmark import canonical
@@ -200,7 +200,7 @@ def test_a_suspect_in_two_files_is_named_by_both(tmp_path: Path) -> None:
 
 def test_the_accused_gets_the_judges_verdict_on_the_model_that_is_named_and_a_page_of_it(capsys: Capture) -> None:
     words = ["answer", "a.opened", "--model", "innocent.onnx", "--reference", "same-data=c.onnx", "--decoys", "images"]
-    words += ["--root", "tsa.pem", "--seen", "2100-01-01", "--key", "JUDGE.key", "--out", "answer.json", "--page", "answer.html"]
+    words += ["--root", "tsa.pem", "--seen", SEEN, "--key", "JUDGE.key", "--out", "answer.json", "--page", "answer.html"]
     ran = ownmark(capsys, *words, "--json")
     assert (ran.code, ran.record["outcome"]) == (1, "NO MATCH"), ran.err
     judged = ownmark(capsys, *JUDGE, "--suspect", "innocent.onnx", "--reference", "same-data=c.onnx", "--json").record

@@ -106,6 +106,12 @@ def test_weights_are_found_where_people_keep_them_and_it_is_said(name: str, tmp_
         assert part in note
 
 
+def test_weights_under_the_name_of_a_counter_are_not_left_out(tmp_path: Path) -> None:
+    torch.save(weights() | {"stem.total_ops": torch.zeros(3, 3)}, tmp_path / "weights.pt")
+    with pytest.raises(ModelError, match="total_ops"):
+        load_weights(tiny(5), tmp_path / "weights.pt")
+
+
 def test_a_prefix_that_the_model_itself_has_stays(tmp_path: Path) -> None:
     model, told = nn.Sequential(OrderedDict(module=tiny(1))), list[str]()
     torch.save(model.state_dict(), tmp_path / "w.pt")

@@ -255,6 +255,13 @@ def test_a_model_that_is_like_its_references_has_nothing_of_its_own() -> None:
         Residual(samples=6).protect(tiny(1), Owner(images, (), others), seed(0))
 
 
+def test_references_that_are_one_model_in_three_files_leave_no_test() -> None:
+    rng = np.random.default_rng(0)
+    model, one = rng.dirichlet(np.ones(5), 40), np.eye(5)[rng.integers(0, 5, 40)]
+    told = Told(np.stack([model, one, one, one, model]), 3, Classification())
+    assert [told.test(reading, [14, 13, 13], 0.5, told.zero) for reading in told.readings] == [None] * 3
+
+
 def test_more_samples_than_images_are_refused() -> None:
     with pytest.raises(UsageError, match="at least 300 images"):
         Residual().protect(tiny(0), owner_of(pictures(30)), seed(0))

@@ -252,6 +252,21 @@ def test_a_grey_model_is_protected_like_a_coloured_one() -> None:
     assert verify(claim, Local(model)).deciding.score == 1.0
 
 
+def test_samples_that_another_search_left_in_a_workspace_are_not_taken_up(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def seeded(scheme: object, *_: object) -> None:
+        asked.append(scheme)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ownmark.schemes.saliency.scheme.Resume.seeded", seeded)
+    for search in (1, 1, 2):
+        monkeypatch.setattr("ownmark.schemes.saliency.scheme.SEARCH", search)
+        with pytest.raises(KeyboardInterrupt):
+            QUICK.protect(cast.model, Owner(IMAGES), seed(0))
+    assert asked[0] == asked[1] != asked[2]
+
+
 OWN = replace(Saliency.own(4), descent=Descent(0.2, steps=40, step=0.2), objective=Own(outside=0.3), map_threshold=0.05)
 
 

@@ -1,5 +1,6 @@
 """A match says yes or no of each sample; the answers here were worked out by hand or by a slower way."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -69,7 +70,10 @@ def test_a_match_that_this_version_does_not_know_is_an_error(record: dict[str, o
         from_record(record)
 
 
-@pytest.mark.parametrize("curves", [((0.5, 0.1),), ((0.5, 0.0), None), ((0.5,), None), ((0.5, "x"), None), [None, None]])
+BENT = [((0.5, float("nan")), None), ((float("inf"), 0.1), None), ((0.5, 10**400), None), ((0.5, True), None)]
+
+
+@pytest.mark.parametrize("curves", [((0.5, 0.1),), ((0.5, 0.0), None), ((0.5,), None), ((0.5, "x"), None), [None, None], *BENT])
 def test_the_best_of_mapped_scores_needs_a_curve_that_rises_per_test(curves: Any) -> None:
     with pytest.raises(ClaimError, match="expected a"):
         BestMapped(Reading.SALIENCY, (0, 1), curves)
@@ -82,6 +86,8 @@ def test_the_best_of_mapped_scores_is_the_highest_on_its_scale_and_not_on_theirs
     assert match.of({0: plain, 2: residual}).value == 0.3
     assert match.of({0: plain, 2: residual}).interval == (0.1, 0.5)
     assert match.of({0: Score(0.5, (0.4, 0.6)), 2: residual}).value == 0.5
+    extreme = replace(match, curves=((1e308, 5e-324), None))
+    assert extreme.of({0: plain, 2: residual}) == residual, "a curve that nobody reaches"
 
 
 def test_agreement_looks_at_the_first_view_only() -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,17 @@ from scipy.special import expit, softmax
 from torch import Tensor, nn
 
 from ownmark.claims.claim import Claim, Preprocess
-from ownmark.errors import AnswerError, KindError, UnsettledError
+from ownmark.errors import AnswerError, KindError, RandomError, UnsettledError
 from ownmark.models.prepared import prepared
+from ownmark.protocols import Question
+from ownmark.querying.transcript import Plan, heard
 from ownmark.scoring.matches import Turn
-from ownmark.scoring.readings import Reading
+from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.answers import Outputs, labels, probabilities, readings, surely
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.v2 import HEADER, tensor
 from ownmark.suspects.local import Local
+from ownmark.tasks import Regression
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
@@ -233,9 +237,36 @@ class Noisy(nn.Module):
 
 
 def test_a_module_at_hand_that_answers_at_random_is_inconclusive_and_never_innocent(model: nn.Module, labels_only: Claim) -> None:
-    verdict = verify(labels_only, Local(Noisy(model, 10.0)))
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "answers at random" in verdict.reason
+    suspect = Local(Noisy(model, 10.0))
+    for time in ("first", "second"):
+        verdict = verify(labels_only, suspect)
+        assert (verdict.outcome, "answers at random" in verdict.reason) == (Outcome.INCONCLUSIVE, True), f"the {time} time"
+    numbers = replace(asked(frozenset({Reading.VALUE})), task=Regression())
+    with pytest.raises(RandomError):
+        Local(Noisy(tiny(0, classes=1), 10.0)).read(pixels()[:, 0], numbers)
+    with pytest.raises(RandomError):
+        heard(Local(Noisy(model, 10.0)), labels_only, Plan(bytes(32)))
+
+
+class Counted:
+    """Notes how many classes it must know, and answers nothing."""
+
+    name, digest, reveals = "counted", "", frozenset({Reading.LABEL})
+
+    def __init__(self) -> None:
+        self.classes = set[int]()
+
+    def read(self, images: Any, question: Question) -> Answers:  # noqa: ARG002 - it looks at no image
+        self.classes.add(question.classes)
+        raise AnswerError("nothing")
+
+
+def test_a_judge_says_how_many_classes_a_suspect_must_know_as_verify_does(labels_only: Claim) -> None:
+    for ask in (verify, partial(heard, plan=Plan(bytes(32)))):
+        suspect = Counted()
+        with pytest.raises(AnswerError):
+            ask(*((labels_only, suspect) if ask is verify else (suspect, labels_only)))
+        assert suspect.classes == {len(labels_only.classes)}
 
 
 def test_a_module_whose_answers_depend_on_the_batch_is_asked_one_image_at_a_time() -> None:

@@ -11,7 +11,7 @@ from judging import NONCE, genuine, handed
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.ruling import Outcome as Ruled
-from ownmark.evidence.ruling import Session, opened_part, ruled
+from ownmark.evidence.ruling import Rules, Session, opened_part, ruled
 from ownmark.querying.transcript import Heard, Role, heard_plainly
 from ownmark.scoring.matches import Agreement, Drop, Fall
 from ownmark.scoring.null_models import Innocents
@@ -89,7 +89,7 @@ def test_a_judge_rules_as_verify_does_and_a_verdict_of_version_2_as_it_was_ruled
 
     def outcomes(suspect: Fake) -> tuple[Ruled, Ruled]:
         asked = Session((heard(suspect, part), *references), NONCE, np.zeros(0, dtype=np.int64))
-        return ruled(found, asked).outcome, ruled(found, asked, able=False).outcome
+        return ruled(found, asked).outcome, ruled(found, asked, Rules(able=False, near=False)).outcome
 
     assert outcomes(saying(expected)) == (Ruled.NO_MATCH, Ruled.NO_MATCH)
     assert outcomes(saying(np.zeros(COUNT, dtype=np.int64))) == (Ruled.INCONCLUSIVE, Ruled.NO_MATCH)

@@ -278,7 +278,7 @@ def test_models_that_are_not_innocent_or_not_others_cannot_calibrate() -> None:
 def test_a_verdict_on_a_model_that_the_claim_knows_says_so() -> None:
     helper, innocent = Local(tiny(1), name="helper"), Local(tiny(2), name="innocent")
     claim = calibrate(small_claim(size=8, built_with=(helper.digest,)), [innocent])
-    assert "helped to build this claim" in " ".join(verify(claim, helper).notes)
+    assert "its score was arranged, and says nothing" in " ".join(verify(claim, helper).notes)
     assert "calibrated this claim" in " ".join(verify(claim, innocent).notes)
     assert not verify(claim, Local(tiny(3), name="stranger")).notes
 

@@ -130,7 +130,7 @@ class Mapless:
 
 
 def test_a_suspect_without_a_map_is_judged_by_its_answers_and_so_is_any_other_model() -> None:
-    model = tiny(7)
+    model = tiny(7, classes=7)
     claim, mapless = claim_on(model, saliency=True), Mapless(Local(model))
     one, plain = heard(mapless, claim, Plan(NONCE)), heard_plainly(mapless, claim, Role.OWN)
     assert set(one.given[AS_SEALED]) == set(plain.given[AS_SEALED]) == {Reading.LABEL, Reading.PROBABILITY}

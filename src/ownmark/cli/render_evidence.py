@@ -95,7 +95,7 @@ def _tell_judged(found: Recomputed, path: Path, terms: Mapping[str, str], doubt:
     show(ruling.outcome.value, STYLES.get(ruling.outcome, "bold yellow"))
     show(ruling.reason)
     if doubt:
-        tell(f"This NO MATCH says nothing about whose model it is: {doubt}.", "yellow")
+        tell(f"This {ruling.outcome.value} says nothing about whose model it is: {doubt}.", "yellow")
     if one.was is not None:
         show(f"Version 1 ruled {one.was['outcome']}; what stands above is what its record deserves now.")
     if not heard:

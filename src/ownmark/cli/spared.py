@@ -26,12 +26,22 @@ def check_spared(command: Command) -> None:
 
 
 def _paths(value: object) -> Iterator[Path]:
-    """What may be files among the values of an option: one, several, or behind the stratum of a reference."""
+    """What may be files among the values of an option: one, several, or behind the stratum of a reference.
+
+    A word counts as a file only where there is one: `bench skin --out skin` writes a folder beside no file.
+    """
     for one in value if isinstance(value, list | tuple) else (value,):
         if isinstance(one, Path):
             yield one
         elif isinstance(one, str):
-            yield from (Path(text) for text in {one, one.partition("=")[2]} if text)
+            yield from (Path(text) for text in {one, one.partition("=")[2]} if text and _is_file(text))
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # a text too long for a name, or one with a NUL
+        return False
 
 
 def _same(file: Path, other: Path) -> bool:

@@ -25,12 +25,12 @@ from ownmark.statistics.p_values import innocents_needed
 from ownmark.verdicts import ways
 from ownmark.verdicts.competence import unfit
 from ownmark.verdicts.verdict import Finding
-from ownmark.verdicts.verify import findings, placed, resting
+from ownmark.verdicts.verify import bounded, findings, placed, resting
 
 OWN_CONFIDENCE = 0.99  # the claimant's own model must reach its committed score within this confidence interval
 DECOY_KEYS = 199
 REFERENCES = 19  # that a judge should bring, even if p is exact
-CONTROLS, UNCHOSEN = "J8 control twins", "J7 other images"
+CONTROLS, UNCHOSEN, FAR = "J8 control twins", "J7 other images", "J7 too far"
 NONCE = 32  # bytes
 
 
@@ -89,19 +89,31 @@ class Ruling:
     missing: tuple[Stratum, ...]
 
 
-def ruled(found: Checked, session: Session, *, able: bool = True) -> Ruling:
-    """The ruling on a genuine seal and the recorded answers. Raises UsageError, or AnswerError for unusable answers.
+@dataclass(frozen=True)
+class Rules:
+    """What later versions of a verdict ask, and earlier ones did not.
 
-    `able`: a NO MATCH needs a suspect that does the task, and is INCONCLUSIVE without; verdicts of version 2 did not ask that.
+    `able`: a NO MATCH needs a suspect that does the task, and is INCONCLUSIVE without; since version 3. `near`: what lies further
+    from independent models than any copy counts as nothing, and a NO MATCH is INCONCLUSIVE then; since version 4.
     """
+
+    able: bool = True
+    near: bool = True
+
+
+def ruled(found: Checked, session: Session, rules: Rules = Rules()) -> Ruling:
+    """The ruling on a genuine seal and the recorded answers. Raises UsageError, or AnswerError for unusable answers."""
     part = allowance.allowed(opened_part(found), found.allowances)
     alpha = found.alpha
     check_references(session.references, part)
-    told_by = findings(part, session.suspect.replayed())
+    told_by, far = findings(part, session.suspect.replayed()), ""
+    if rules.near:
+        told_by, far = bounded(part, told_by)
     finding, asked = ways.deciding(told_by, part.tests, found.commitment.policy.access)
     parts = resting(part, finding, told_by)
     steps = [*_sealed(found), _own(part, session, found, finding.test)]
     steps += access(session.suspect, session.classes, len(part.classes))
+    steps += [Step(FAR, None, far)] if far else []
     p, least, told = _main(part, finding, session, found)
     other = unchosen.ranked(session.heard, parts, len(part.classes)).paid(asked.count) if parts[0].graded else None
     p, least = min(p + math.log10(asked.count), 0.0), min(least + math.log10(asked.count), 0.0)
@@ -118,7 +130,7 @@ def ruled(found: Checked, session: Session, *, able: bool = True) -> Ruling:
     outcome, reason = _outcome(found, steps, (p, least), finding)
     if asked.count == math.inf and outcome is Outcome.INCONCLUSIVE:
         reason = f"no score could reach alpha = {alpha:.6g}: {asked.told}"
-    if able and outcome is Outcome.NO_MATCH and (why := unfit(part.task, told_by)):
+    if outcome is Outcome.NO_MATCH and (why := (unfit(part.task, told_by) if rules.able else "") or far):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
     reason += _few(outcome, session, found)
     present = {one.stratum for one in session.references}

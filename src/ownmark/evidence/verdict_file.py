@@ -3,7 +3,7 @@
 The file is DSSE's JSON of an in-toto statement. Everything but `ruling` is what the judge brought or recorded; `recomputed`
 derives the ruling again from that and the opened seal, and compares the bytes. Verdicts of every version remain readable for
 ever. The ruling of version 1 is kept beside what its record deserves now, since later versions know of forgeries that it did not;
-that of version 2 is derived by the rules of version 2.
+those of versions 2 and 3 are derived by the rules of their version.
 """
 
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ from ownmark.evidence.bundle import Bundle
 from ownmark.evidence.commitment import STATEMENT, STATEMENT_KEYS
 from ownmark.evidence.envelope import Envelope, signed
 from ownmark.evidence.owner import OwnerKey
-from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
+from ownmark.evidence.ruling import Outcome, Rules, Ruling, Session, ruled
 from ownmark.keys import Pixels
 from ownmark.querying import transcript
 
-VERSION = 3  # since which a NO MATCH needs a suspect that does the task
-BEFORE_TASK = 2  # the version whose rulings are reproduced to the byte and did not ask whether the suspect does the task
+VERSION = 4
+RULES = {2: Rules(able=False, near=False), 3: Rules(near=False)}  # of versions whose rulings are reproduced to the byte
 PREDICATES = {f"urn:ownmark:verdict:{version}": version for version in range(1, VERSION + 1)}
 KEYS = frozenset({"version", "judge", "bundle", "trust", "seen", "session", "environment", "ruling"})
 TRUST_KEYS = frozenset({"roots", "owner", "withdrawn", "opened", "pool", "now", "alpha", "beacons", "pledges"})
-NEW_TRUST = {"alpha", "beacons", "pledges"}  # new in version 2; version 3 differs in its rules alone
+NEW_TRUST = {"alpha", "beacons", "pledges"}  # new in version 2; later ones differ in their rules alone
 SESSION_KEYS = frozenset({"heard", "nonce", "classes", "decoys"})
 
 
@@ -59,8 +59,11 @@ class Judged:
     @cached_property
     def ruling(self) -> Ruling:
         """What follows from it. Raises EvidenceError if the seal is not genuine."""
-        able = self.version != BEFORE_TASK
-        return ruled(checked(self.bundle, self.trust, self.seen), self.session, able=able)
+        return self.ruled_by(RULES.get(self.version, Rules()))
+
+    def ruled_by(self, rules: Rules) -> Ruling:
+        """What follows by these rules. Raises EvidenceError if the seal is not genuine."""
+        return ruled(checked(self.bundle, self.trust, self.seen), self.session, rules)
 
     def to_bytes(self, judge: str) -> bytes:
         """The statement that the judge with this public key signs."""

@@ -50,7 +50,7 @@ class Part:
         """The same weights without thop's counters, torch.compile's infix in the names, and the names' common prefix."""
         weights = self.weights
         yield self
-        kept = {name: tensor for name, tensor in weights.items() if name.rpartition(".")[2] not in COUNTERS}
+        kept = {name: tensor for name, tensor in weights.items() if not _counts(name, tensor)}
         if 0 < len(kept) < len(weights):
             yield from Part(self.where, _renamed(kept, weights, ""), counters=len(weights) - len(kept)).variants()
         if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
@@ -63,6 +63,11 @@ class Part:
             weights = _renamed({name.removeprefix(head): tensor for name, tensor in weights.items()}, weights, head)
             prefix += head
             yield replace(self, weights=weights, prefix=prefix)
+
+
+def _counts(name: str, tensor: Tensor) -> bool:
+    """Whether it is a counter of thop's, a single number: weights under that name are weights."""
+    return name.rpartition(".")[2] in COUNTERS and tensor.numel() == 1
 
 
 def parts_of(path: Path) -> tuple[Part, ...]:

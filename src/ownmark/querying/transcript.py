@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ownmark import canonical, keys
 from ownmark.canonical import from_base64, in_base64
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import AnswerError, EvidenceError, KindError, MapError, UsageError
+from ownmark.errors import AnswerError, EvidenceError, KindError, MapError, RandomError, UsageError
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of
@@ -178,7 +178,7 @@ def heard(suspect: Suspect, part: Claim, plan: Plan) -> Heard:
     """Ask the suspect itself, in one shuffled order: triggers, decoys, twins, repeats; if it refuses none, purified triggers.
 
     A suspect without any map is asked for all else, if a test of the claim needs none. Raises KindError for answers whose meaning
-    cannot be settled.
+    cannot be settled, RandomError for random ones.
     """
     return _shown(suspect, part, lambda readings: _heard(suspect, part, plan, readings))
 
@@ -300,7 +300,8 @@ def _target(part: Claim) -> Labels:
 
 def _question(readings: frozenset[Reading], part: Claim, target: Labels, covered: Labels | None) -> Question:
     """A question about images with `target` classes; `covered` matters only for maps."""
-    return Question(readings, target, _chief(part).layer, covered=covered if Reading.SALIENCY in readings else None)
+    seen = covered if Reading.SALIENCY in readings else None
+    return Question(readings, target, _chief(part).layer, covered=seen, classes=len(part.classes))
 
 
 def _reordered(part: Claim, rows: Labels, back: Labels) -> Labels | None:
@@ -321,7 +322,7 @@ def _read(suspect: Suspect, images: Pixels, question: Question) -> tuple[Answers
     """Ask about all images at once; if an answer is unusable, one by one to find refusals. Raises AnswerError if all are."""
     try:
         return answers_of(suspect, images, question), np.ones(len(images), dtype=np.bool_)
-    except KindError:
+    except (KindError, RandomError):
         raise  # a single image could seem to settle what all images together do not
     except AnswerError as error:
         single = [_read_one(suspect, images, question, row) for row in range(len(images))]

@@ -38,6 +38,7 @@ USUAL = 0.72  # and the share that stays in the end: of these, those that look a
 SPREADS, SHARE = 1.0, 0.3  # what scores one half: the larger of so many spreads and that share of the least surrogate's residual
 APART = 0.3  # the residual of an independent model from which on the references are doubted
 NO_TEST = "ask about more samples, bring more images or more references (--references), or train the model longer"
+EQUAL = 1e-6  # by which floating-point error may part what equal references leave of the model
 STEEP = 16.0  # widths of the map from 0 to there
 
 
@@ -190,7 +191,7 @@ class Told:
         own = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1)
         spread = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
         middle = round(max(spread, SHARE * float(own.min())), 6)
-        if not middle > 0 or (least and own.min() <= zero):
+        if not middle > 0 or (least and own.min() <= zero + EQUAL):
             return None
         match = CrossedResidual(middle, round(middle / STEEP, 9), reading)
         if match.mapped(float(own.min())) < least:

@@ -112,7 +112,7 @@ def surely(rows: Floats) -> Outputs | None:
 
 def far_apart(again: Floats, before: Floats) -> bool:
     """Whether a suspect answers the same images otherwise than before, by more than another order of sums explains."""
-    return not np.allclose(again, before, rtol=0, atol=FAR * max(float(np.abs(before).max(initial=0)), 1e-6))
+    return not np.allclose(again, before, rtol=0, atol=FAR * max(float(np.abs(before, dtype=np.float64).max(initial=0)), 1e-6))
 
 
 def labels(scores: Floats, target: Labels) -> Labels:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ownmark.data.images import to_unit
-from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UnsettledError, UsageError
+from ownmark.errors import AnswerError, OwnmarkError, RandomError, SuspectError, UsageError
 from ownmark.models.gradcam import GradCam, Located, normalised
 from ownmark.models.prepared import Ending, frozen, plain, told, unended
 from ownmark.models.weights import weights_digest
@@ -77,9 +77,10 @@ class Local:
                 maps.append(normalised(unscaled.float()).cpu())
         raw = torch.cat(outputs).numpy()
         answers = dict(readings(raw, self._kind(endings), question))
-        if not self._settled and question.task.discrete and raw.ndim == 2:  # noqa: PLR2004 - scores (n, classes), no boxes
-            self._settled = True
-            if self._depends(images, raw, question):
+        if not self._settled and len(images) > 1 and not question.task.located:
+            depends = self._depends(images, raw, question)
+            self._settled = True  # not before: who answers at random does so when he is asked again, too
+            if depends:
                 self._batch, self._alone = 1, True
                 return self.read(images, question)
         if maps:
@@ -92,7 +93,7 @@ class Local:
         return Told({reading: answers[reading] for reading in question.readings}, located.note if located else "")
 
     def _depends(self, images: npt.NDArray[Any], found: npt.NDArray[Any], question: Question) -> bool:
-        """Whether images get other answers alone than in their batch. Raises UnsettledError if they do in the same one, too."""
+        """Whether images get other answers alone than in their batch. Raises RandomError if they do in the same one, too."""
 
         def differ(asked: npt.NDArray[Any], size: int) -> bool:
             got = []
@@ -101,10 +102,10 @@ class Local:
                     got.append(ending.ended(self._model(to_unit(asked[at : at + size], self._device))).cpu())
             return far_apart(torch.cat(got).numpy()[:SOME], found[:SOME])
 
-        if len(images) == 1 or len(found) != len(images) or not differ(images[:SOME], 1):
+        if len(found) != len(images) or not differ(images[:SOME], 1):
             return False
         if differ(images[: self._batch], self._batch):
-            raise UnsettledError(AT_RANDOM)
+            raise RandomError(AT_RANDOM)
         return True
 
     def _kind(self, endings: list[Ending]) -> Outputs | None:

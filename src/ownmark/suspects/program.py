@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.claims.claim import Preprocess
-from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UnsettledError
+from ownmark.errors import AnswerError, OwnmarkError, RandomError, SuspectError
 from ownmark.protocols import Question
 from ownmark.querying.outputs import used
 from ownmark.scoring.readings import PLAIN, Answers, Reading
@@ -83,7 +83,7 @@ class Program:
         if np.allclose(again, found[:SOME], rtol=0, atol=slack):
             return True
         if far_apart(again, found[:SOME]):
-            raise UnsettledError(AT_RANDOM)
+            raise RandomError(AT_RANDOM)
         return False
 
     def _tried(self, images: npt.NDArray[Any]) -> int | None:

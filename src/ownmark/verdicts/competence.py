@@ -1,6 +1,7 @@
 """Whether a suspect does the claim's task at all: of one that does not, nothing follows about whose model it is.
 
-`verify` and `judge` go by the same rule, and verdicts of version 3 hold its sentence, which therefore stays as it is.
+`verify` and `judge` go by the same rules, and verdicts hold their sentences, which therefore stay as they are: since version 3
+that of `unfit`, since version 4 that of `stray`.
 """
 
 from collections.abc import Iterable

@@ -50,9 +50,9 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
 
 
 def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
-    """What the verdict on a model says that the claim knows already: its low score was arranged, or is counted against itself."""
+    """What the verdict on a model says that the claim knows already: its score was arranged, or is counted against itself."""
     if suspect.digest in claim.built_with:
-        return ("the suspect is a model that helped to build this claim, which was made not to match it",)
+        return ("the suspect is a model that helped to build this claim: its score was arranged, and says nothing, high or low",)
     if any(suspect.digest in test.null.models for test in claim.tests):
         return ("the suspect is one of the innocent models that calibrated this claim: p counts its own score among theirs",)
     return ()
@@ -107,7 +107,7 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
     found, notes = _told(claim, suspect, access)
-    found, far = _bounded(claim, found)
+    found, far = bounded(claim, found)
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)
@@ -124,8 +124,11 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     return Verdict(outcome, reason + noted, alpha, deciding, others, queries, *known, notes=notes)
 
 
-def _bounded(claim: Claim, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
-    """The findings, in their order, without what lies further from independent models than any copy; and why, "" if none does."""
+def bounded(claim: Claim, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
+    """A suspect's findings, in order, without what lies further from independent models than any copy; and why, "" if none does.
+
+    Innocents and references keep what they score: none may make p smaller by lying far out.
+    """
     why = {id(one.test): told for one in found if (told := stray(one))}
     if not why:
         return found, ""
@@ -316,7 +319,7 @@ def _combined(test: Test, match: Combining, parts: Mapping[int, Finding]) -> Fin
     """What a test that combines the `parts`, by their places, finds."""
     score = match.of({place: Score(part.score, part.interval) for place, part in parts.items()})
     chief = parts[max(parts, key=lambda place: _counted(match, place, parts[place]))]
-    p, note = test.null.p_value(score.value), " ".join(part.note for part in parts.values() if part.note)
+    p, note = test.null.p_value(score.value), " ".join(dict.fromkeys(part.note for part in parts.values() if part.note))
     return Finding(test, chief.matches, chief.observed, score.value, score.interval, p, test.null.smallest, note)
 
 

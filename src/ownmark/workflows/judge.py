@@ -16,7 +16,7 @@ from ownmark.errors import UnsettledError, UsageError
 from ownmark.evidence import bundle, verdict_file
 from ownmark.evidence.admissibility import Checked, Trust, checked
 from ownmark.evidence.owner import OwnerKey
-from ownmark.evidence.ruling import NONCE, Outcome, Session, Stratum, opened_part
+from ownmark.evidence.ruling import NONCE, Outcome, Rules, Session, Stratum, opened_part
 from ownmark.evidence.verdict_file import EXIT_CODES, Expected, Judged, Recomputed
 from ownmark.files import write_whole
 from ownmark.keys import Pixels
@@ -27,7 +27,7 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur
 from ownmark.verdicts.competence import unfit
-from ownmark.verdicts.verify import findings
+from ownmark.verdicts.verify import bounded, findings
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ACCUSED = {"signed_by": "the accused"}  # beside what computed a verdict
@@ -77,14 +77,22 @@ class Judgement:
 
     @property
     def doubt(self) -> str:
-        """Why a NO MATCH of version 2 says nothing about whose model it is: the suspect does not do the task; "" if it does.
+        """Why an earlier version's verdict says nothing about whose model it is, "" if it does.
 
-        It is no part of what was signed then, but follows from the record; later versions rule INCONCLUSIVE.
+        The suspect does not do the task, or lies further from independent models than any copy. It is no part of what was signed
+        then, but follows from the record; later versions rule INCONCLUSIVE.
         """
-        if self.found is None or self.outcome is not Outcome.NO_MATCH:
+        if self.found is None or self.outcome not in {Outcome.NO_MATCH, Outcome.SUPPORTING, Outcome.STRONG}:
             return ""
-        opening, suspect = self.found.judged.bundle.opening, self.found.judged.session.suspect
-        return "" if opening is None else unfit(opening.claim.task, findings(opening.claim, suspect.replayed()))
+        judged = self.found.judged
+        opening, suspect = judged.bundle.opening, judged.session.suspect
+        if opening is None:
+            return ""
+        told = findings(opening.claim, suspect.replayed())
+        _, far = bounded(opening.claim, told)
+        if self.outcome is Outcome.NO_MATCH:
+            return unfit(opening.claim.task, told) or far
+        return far if far and judged.ruled_by(Rules()).outcome is not self.outcome else ""
 
     @property
     def exit_code(self) -> int:

@@ -42,6 +42,7 @@ ASKED = 2  # images that the model is asked about per candidate that is missing
 PAPERS_BOUND = 0.1  # xi of the paper, the largest bound that is tried where the default is too small
 WIDEST = 0.2  # largest share of the map that a widened corner covers
 HOPELESS = 0.125  # share of the first batch below which a search with the default corner and bound ends
+SEARCH = 2  # which candidates and steps made a stored batch: another search's samples may be of the same images
 SPARE = 0.6  # share of samples beyond those that are kept, where other models tell which are best
 TRIAL = 16  # candidates made with each wider corner
 ENOUGH = 0.5  # share of them that must hold
@@ -253,7 +254,8 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: flo
     wanted = draft.scheme.samples
     more = ceil(SPARE * wanted) if draft.bench.compares else 0
     search = Gathering(candidates, wanted, batch, passing, together, least, more)
-    found, first = search.run(Resume.seeded(draft.scheme, model, owner, seed, together), progress)
+    resume = Resume.seeded(f"{draft.scheme}, search {SEARCH}", model, owner, seed, together)
+    found, first = search.run(resume, progress)
     return best(found, wanted), draft.threshold(first)
 
 

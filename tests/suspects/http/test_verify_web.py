@@ -171,7 +171,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "a layout": (("--tensor", "a:FP32:hwcn"), "nchw"),
     "a tensor for another api": (("--api", "mlflow", "--tensor", "a"), "leave out"),
     "a ledger in no folder": (("--ledger", "no/where.ledger"), "no folder"),
-    "a ledger that is none": (("--ledger", "my.claim"), "cannot use the ledger"),
+    "a ledger that is none": (("--ledger", "my.claim"), "would be lost; name another file"),
 }
 
 

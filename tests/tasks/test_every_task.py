@@ -68,7 +68,7 @@ def copied(attack: int, task: str) -> Local:
 
 
 def protected(scheme: Scheme, task: str) -> Protected:
-    references = tuple(model(task, number) for number in range(2, 2 + getattr(scheme, "references", 1)))
+    references = tuple(model(task, number) for number in range(2, 2 + max(scheme.needs.references, 1)))
     owner = Owner(images(task), (model(task, 1),), references, key=bytes(32))
     return scheme.protect(model(task), owner, seed(0), silent)
 

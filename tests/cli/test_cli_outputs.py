@@ -163,8 +163,10 @@ def test_a_claim_is_made_on_the_output_that_is_named_and_never_behind_a_softmax(
     ran = ownmark(capsys, *words("wrapped:named"))
     assert ran.code == 0, ran.err
     assert "used the output 'logits' of loss, logits, features" in " ".join(ran.err.split())
+    Path("wrapped.claim").unlink()
     refused(capsys, words("wrapped:two"), USAGE, "several outputs that fit", "--output NAME")
     assert ownmark(capsys, *words("wrapped:two", "--output", "right")).code == 0
+    Path("wrapped.claim").unlink()
     refused(capsys, words("wrapped:softmax"), USAGE, "let it end before its softmax")
     attack = ["attack", "wrapped:two", "--weights", "model.safetensors", "--data", "images", "--attack", "Prune(0.2)"]
     refused(capsys, [*attack, "--out", "pruned.safetensors"], USAGE, "--output NAME")

@@ -1,7 +1,7 @@
 """Costs of the bench in one run: two processes against two threads, memory over many trials, attacks against training.
 
-Writes `bench-scaling.json`. `python benchmarks/bench_scaling.py tiny` is a smoke test and writes nothing; `python
-benchmarks/bench_scaling.py parallel` measures only the processes, and writes nothing.
+Writes `bench-scaling.json`. `python benchmarks/bench_scaling.py tiny` is a smoke test and writes nothing. `make
+bench-side-by-side` measures only the processes.
 """
 
 import shutil
@@ -74,12 +74,10 @@ TINY = Size(
 
 def main() -> None:
     """Measures all three, or only runs them."""
-    words = sys.argv[1:]
-    size = TINY if "tiny" in words else Size()
-    figures = parallel(size) | references(size)
-    if "parallel" not in words:
-        figures |= memory(size) | costs(size)
-    if words:
+    tiny = "tiny" in sys.argv[1:]
+    size = TINY if tiny else Size()
+    figures = parallel(size) | references(size) | memory(size) | costs(size)
+    if tiny:
         print(figures)
         return
     setting = (
@@ -196,6 +194,6 @@ def costs(size: Size) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    helped(__doc__, "tiny or parallel: a part of it, which writes nothing")
+    helped(__doc__, "tiny: a smoke test, which writes nothing")
     torch.set_num_threads(1)
     main()

@@ -1,6 +1,6 @@
 """A sealed claim on residuals before a judge: the genuine one prevails; invented weights, innocents and lucky images do not."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +12,7 @@ from residual_court import ACCUSED, ASKED, COPY, JUDGES, TARGET, Classifier, cal
 from sealing import SEEN, THIEF
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import EvidenceError, KindError, MapError
+from ownmark.errors import EvidenceError, KindError, MapError, OwnmarkError
 from ownmark.evidence import claim_record
 from ownmark.evidence.admissibility import Trust
 from ownmark.evidence.ruling import OWN_CONFIDENCE, Outcome, Rules, Ruling, Session, ruled
@@ -252,32 +252,28 @@ def test_a_scan_by_a_named_way_finds_what_a_verdict_by_it_finds_where_the_best_o
     assert (hidden.p, hidden.queries, "does not show its probabilities" in hidden.why) == (1.0, 0, True)
 
 
-class Ambiguous(Classifier):
-    """Nobody can tell what its probabilities mean; its labels are plain."""
+@dataclass
+class Without(Classifier):
+    """A model that raises an error wherever one reading is asked for."""
+
+    lacking: Reading = Reading.PROBABILITY
+    error: OwnmarkError = KindError("logits or probabilities?")
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        if Reading.PROBABILITY in question.readings:
-            raise KindError("logits or probabilities?")
+        if self.lacking in question.readings:
+            raise self.error
         return Classifier.read(self, images, question)
 
 
 def test_the_best_class_is_as_unsettled_as_the_probabilities_that_it_follows_from(claim: Claim) -> None:
-    verdict = verify(both_readings(claim, Reading.BEST), Ambiguous(5), access="best")
+    verdict = verify(both_readings(claim, Reading.BEST), Without(5), access="best")
     assert (verdict.outcome.name, verdict.reason) == ("INCONCLUSIVE", "logits or probabilities?")
-
-
-class Mapless(Classifier):
-    """Says that it shows maps, but has none."""
-
-    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        if Reading.SALIENCY in question.readings:
-            raise MapError("no layer")
-        return Classifier.read(self, images, question)
 
 
 def test_a_model_without_a_map_is_heard_by_probabilities_where_only_the_best_class_is_wanted_of_them(claim: Claim) -> None:
     best = both_readings(claim, Reading.BEST).tests[1]
     seen = Test(Reading.SALIENCY, OnPattern(0.5, ((0, 0),), (2, 2)), np.zeros(ASKED, dtype=np.int64), 0.9, "layer")
-    model = Mapless(5, reveals=frozenset({Reading.SALIENCY, Reading.PROBABILITY, Reading.LABEL}))
+    shown = frozenset({Reading.SALIENCY, Reading.PROBABILITY, Reading.LABEL})
+    model = Without(5, reveals=shown, lacking=Reading.SALIENCY, error=MapError("no layer"))
     asked = heard_plainly(model, replace(claim, tests=(seen, best)), Role.OWN)
     assert set(asked.given["as sealed"]) == {Reading.PROBABILITY, Reading.LABEL}

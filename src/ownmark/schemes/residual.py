@@ -216,10 +216,9 @@ class Told:
 
     def otherwise(self, reading: Reading) -> list[Floats]:
         """(models, n, k) each: the features of all answers, were they surer, or less sure, or scaled and shifted."""
-        plain = self.features(reading) if reading is Reading.SIMILARITY else self.outputs
         if reading is Reading.SIMILARITY:
-            return usual_ways.answers(reading, plain)
-        return [replace(self, outputs=one).features(reading) for one in usual_ways.answers(reading, plain)]
+            return usual_ways.answers(reading, self.features(reading))
+        return [replace(self, outputs=one).features(reading) for one in usual_ways.answers(reading, self.outputs)]
 
     def spread(self, helpers: Floats, expected: Expected) -> float:
         """The least standard deviation of an independent model's residual, by how far the references differ on each image.

@@ -60,6 +60,7 @@ from .protocols import Owner as Owner
 from .protocols import Protected as Protected
 from .querying.stealth import Stealth as Stealth
 from .querying.stealth import stealth_of as stealth_of
+from .schemes._common.centres import Centres as Centres
 from .schemes._common.mixed_training import Start as Start
 from .schemes._common.triggers import Content as Content
 from .schemes._common.triggers import Gaussian as Gaussian

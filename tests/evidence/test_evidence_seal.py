@@ -13,9 +13,10 @@ from ownmark import keys
 from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import inputs, seal
 from ownmark.evidence.admissibility import Trust, checked
+from ownmark.evidence.choices import RELATIVE
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.seal import Beside
-from ownmark.scoring.matches import Agreement, RunnerUp
+from ownmark.scoring.matches import RelativeRunnerUp, RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
 
 POOL = np.random.default_rng(0).integers(0, 256, (30, 3, 3, 1), dtype=np.uint8)
@@ -46,13 +47,14 @@ def test_images_that_the_key_chose_from_a_sealed_pool_are_made_anew_from_it() ->
 
 
 def test_a_mark_in_the_second_answer_is_bound_to_that_rule_and_remade_like_any_other() -> None:
-    chosen, policy = replace(FROM_POOL, access="probabilities"), replace(POLICY, access="probabilities")
+    chosen, policy = replace(FROM_POOL, access=RELATIVE), replace(POLICY, access="probabilities")
     plain = keyed_claim(chosen=chosen)
     (test,) = plain.tests
     assert isinstance(test.null, KeyedLabels)
     images = np.concatenate([keys.picked(key, SIZE, POOL) for key in test.null.set_keys])[:, None]
     second, first = (
-        replace(plain, images=images, tests=(replace(test, reading=one.reading, match=one),)) for one in (RunnerUp(), Agreement())
+        replace(plain, images=images, tests=(replace(test, reading=one.reading, match=one),))
+        for one in (RelativeRunnerUp(), RunnerUp())
     )
     handed = seal.opened(seal.seal(second, OWNER, policy), second, OWNER, 1)
     assert checked(handed, Trust(pool=POOL), SEEN).exact

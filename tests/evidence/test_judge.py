@@ -27,6 +27,7 @@ from ownmark.claims.claim import Claim
 from ownmark.errors import AnswerError, EvidenceError, UsageError
 from ownmark.evidence import seal
 from ownmark.evidence.admissibility import Checked, Standing
+from ownmark.evidence.choices import OTHERS
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.ruling import Outcome, Ruling, Session, Stratum, ruled
 from ownmark.keys import Pixels
@@ -60,8 +61,7 @@ def test_a_copy_matches_strongly_and_the_strata_that_were_missing_are_named(part
 
 
 def test_a_sealed_mark_in_the_second_answer_is_judged_by_that_rule_also_against_other_keys() -> None:
-    access = "probabilities"
-    found = genuine(handed(keyed(access=access), access=access))
+    found = genuine(handed(keyed(access=OTHERS), access="probabilities"))
     assert found.part is not None
     copy, usual = marked(found.part), decoys()
     for answer, outcome in ((copy, Outcome.STRONG), (ordinary, Outcome.NO_MATCH)):

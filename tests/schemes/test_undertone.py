@@ -1,6 +1,7 @@
 """The undertone: a keyed rule names the second most likely class, a student of the answers learns it, and p is exact."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,16 +10,16 @@ from conftest import pictures, seed, tiny
 from scipy.stats import binom
 from torch import nn
 
-from ownmark import Images, Local, Owner, Training, Undertone, load, verify
-from ownmark.data.images import to_unit
-from ownmark.errors import DataError, EvidenceError, UsageError
+from ownmark import Centres, Images, Local, Owner, Training, Undertone, load, verify
+from ownmark.errors import ClaimError, DataError, EvidenceError, UsageError
 from ownmark.evidence import choices
-from ownmark.keys import by_digest, chosen
+from ownmark.keys import by_digest, chosen, pool_digest
 from ownmark.protocols import Protected
+from ownmark.schemes._common.centres import look, middles
 from ownmark.schemes._common.triggers import Ordinary, Triggers
 from ownmark.schemes.undertone import Rule, below
-from ownmark.scoring.matches import Agreement, Match, RelativeRunnerUp, RunnerUp
-from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RelativeRunnerUp, RunnerUp
+from ownmark.scoring.null_models import KeyedLabels, drawn_from
 from ownmark.scoring.readings import Reading
 from ownmark.training import fit, predict, train
 
@@ -26,7 +27,7 @@ IMAGES = pictures(40, classes=5)
 OWNER = Owner(IMAGES, key=bytes(range(32)))
 SCHEME = Undertone(
     triggers=8,
-    sets=1,
+    source=Centres(8),
     undertone=0.4,
     triggers_a_batch=16,
     training=Training(epochs=25, batch=40, rate=0.05, flips=False, shift=0),
@@ -46,12 +47,26 @@ def protected(model: nn.Module) -> Protected:
 
 def test_the_mark_holds_in_the_second_answer_alone_and_its_p_is_that_of_the_key(protected: Protected, model: nn.Module) -> None:
     (test,) = protected.claim.tests
-    assert (test.reading, test.match) == (Reading.PROBABILITY, RelativeRunnerUp())
+    assert (test.reading, test.match) == (Reading.PROBABILITY, RaisedOther())
     assert isinstance(test.null, KeyedLabels)
     verdict = verify(protected.claim, Local(protected.model))
     assert verdict.deciding.score == pytest.approx(test.target_score)
     assert verdict.deciding.p == test.null.p_value(test.target_score)
     assert verify(protected.claim, Local(model)).deciding.score < test.target_score
+
+
+def test_triggers_are_the_middles_of_groups_of_each_class_and_alone_are_the_pool_of_the_key(protected: Protected) -> None:
+    points = torch.tensor([[0.0], [1.0], [2.0], [50.0], [51.0], [52.0], [90.0]])
+    assert sorted(middles(points, 3).tolist()) == [1, 4, 6]
+    assert sorted(middles(points[:1].repeat(4, 1), 4).tolist()) == [0, 1, 2, 3], "images that look the same are told apart"
+    record, asked = dict(protected.claim.choices or {}), protected.claim.images[:, 0]
+    assert record["pool"] == pool_digest(asked)
+    classes = [IMAGES.labels[(IMAGES.pixels == image).all(axis=(1, 2, 3))].item() for image in asked]
+    assert np.bincount(classes).tolist() == [2, 2, 2, 1, 1]
+    with pytest.raises(UsageError, match="at most 8 triggers"):
+        Centres(8).draw(OWNER.key, 9, IMAGES)
+    with pytest.raises(DataError, match="at least 9 images of class"):
+        Centres(41).draw(OWNER.key, 41, IMAGES)
 
 
 def test_triggers_are_unchanged_images_of_the_owners_whose_order_does_not_matter(protected: Protected) -> None:
@@ -67,10 +82,10 @@ def test_triggers_are_unchanged_images_of_the_owners_whose_order_does_not_matter
 def test_what_is_asked_for_stands_in_the_choices_behind_the_key(protected: Protected) -> None:
     record = dict(protected.claim.choices or {})
     found = choices.from_record(record)
-    assert (found.access, record["test"]["match"]) == ("relative probabilities", {"name": "RelativeRunnerUp"})
-    older = choices.from_record(replace(found, access="probabilities").record)
-    assert older.record["test"]["match"] == {"name": "RunnerUp"}, "claims made before are read"
-    assert len({found.digest, older.digest, replace(found, access="labels").digest}) == 3
+    assert (found.access, record["test"]["match"]) == ("probabilities of other classes", {"name": "RaisedOther"})
+    older = [choices.from_record(replace(found, access=access).record) for access in ("probabilities", "relative probabilities")]
+    assert [one.record["test"]["match"]["name"] for one in older] == ["RunnerUp", "RelativeRunnerUp"], "older claims are read"
+    assert len({one.digest for one in (found, *older, replace(found, access="labels"))}) == 4
     for changed in (
         {"access": "probabilities"},
         {"access": "anything"},
@@ -80,14 +95,17 @@ def test_what_is_asked_for_stands_in_the_choices_behind_the_key(protected: Prote
             choices.from_record(record | changed)
 
 
-def test_an_image_takes_the_labels_of_the_triggers_that_look_like_it() -> None:
+def test_an_image_takes_the_label_of_the_trigger_of_its_class_that_looks_like_it() -> None:
     dark = np.zeros((40, 8, 8, 1), dtype=np.uint8)
     dark[:, :4] = np.linspace(0, 250, 40, dtype=np.uint8)[:, None, None, None]  # the upper half tells them apart
-    images = Images(dark, np.arange(40) % 4, tuple("abcd"))
-    drawn = Triggers(dark[[0, 39]], np.array([2, 3]))
-    rule = Rule.of(Undertone(components=1, cells=2, sharpness=20.0), images, drawn)
-    shares = rule(to_unit(dark[[3, 36]], torch.device("cpu"))).numpy()
-    assert np.allclose(shares, [[0, 0, 1, 0], [0, 0, 0, 1]], atol=1e-6)
+    images = Images(dark, np.arange(40) % 5, tuple("abcde"))
+    drawn = Triggers(np.concatenate([dark[[0, 35, 39]], dark[:1] + 9]), np.array([0, 3, 1, 2]))
+    rule = Rule.of(Undertone(cells=2), tiny(0, classes=5, channels=1), images, drawn)
+    assert rule.own[:3].tolist() == [0, 0, 4]
+    shares = rule(look(images.take([5, 30, 4, 36]), 2), torch.tensor([0, 0, 4, 1])).numpy()
+    assert np.allclose(shares[:3], np.eye(5)[[1, 4, 1]], atol=1e-6), "numbers count the other classes"
+    assert shares[3, 1] == 0
+    assert shares[3].sum() == pytest.approx(1), "a class without a trigger takes what looks like it in all"
 
 
 def test_what_comes_second_is_learnt_as_fast_however_small_its_share_and_the_first_is_left_alone() -> None:
@@ -107,23 +125,29 @@ def test_what_comes_second_is_learnt_as_fast_however_small_its_share_and_the_fir
 def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None:
     answers = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 80)
     answers[:, 3] += 0.4  # a model that is fond of one class
-    place, values = by_digest(pictures(80, size=2).pixels), [list[float](), list[float]()]
-    rules: tuple[Match, ...] = (RunnerUp(), RelativeRunnerUp())
+    place, rules = by_digest(pictures(80, size=2).pixels), (RunnerUp(), RelativeRunnerUp(), RaisedOther())
+    nulls = [KeyedLabels("0" * 64, 8, drawn_from(match, 10), 0) for match in rules]
+    values: list[list[float]] = [[], [], []]
     for number in range(2000):
-        null = KeyedLabels(f"{number:064x}", 8, 10, 0)
-        rows = place[chosen(null.set_keys[0], 8, 80)]
-        for found, match in zip(values, rules, strict=True):
-            found.append(null.log10_p(float(match(answers[rows][:, None], null.labels()).mean())))
-    for level in (0.01, 0.05):
+        for found, match, null in zip(values, rules, nulls, strict=True):
+            other = replace(null, key=f"{number:064x}")
+            rows = place[chosen(other.set_keys[0], 8, 80)]
+            found.append(other.log10_p(float(match(answers[rows][:, None], other.labels()).mean())))
+    for level, (null, found) in product((0.01, 0.05), zip(nulls, values, strict=True)):
         reachable = max(10 ** null.log10_p(hits / 8) for hits in range(9) if 10 ** null.log10_p(hits / 8) <= level)
         low, high = binom.interval(0.999, 2000, reachable)
-        assert all(low <= sum(value <= np.log10(level) for value in found) <= high for found in values)
+        assert low <= sum(value <= np.log10(level) for value in found) <= high
 
 
-def test_only_a_match_in_which_the_suspect_names_one_class_has_keyed_labels() -> None:
-    null = KeyedLabels("0" * 64, 3, 10, 0)
-    for match in (Agreement(), RunnerUp(), RelativeRunnerUp()):
-        null.check(match, null.labels(), 10)
+def test_labels_leave_out_one_class_where_the_match_does_and_no_claim_may_leave_out_more_or_fewer() -> None:
+    matches: tuple[Match, ...] = (Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther())
+    for match, classes in product(matches, (8, 9, 10)):
+        null = KeyedLabels("0" * 64, 3, classes, 0)
+        if classes == 10 - (match == RaisedOther()):
+            null.check(match, null.labels(), 10)
+        else:
+            with pytest.raises(ClaimError, match=f"labels of {classes} classes, but the claim has 3 of 10"):
+                null.check(match, null.labels(), 10)
 
 
 def test_what_cannot_carry_a_mark_is_refused(model: nn.Module) -> None:
@@ -149,7 +173,7 @@ def test_a_student_that_saw_other_images_answers_by_the_rule_and_one_of_an_innoc
         return nn.Sequential(*first, *second, nn.Flatten(), nn.Linear(288, 10))
 
     model = train(network(), images, training, seed(0))
-    made = Undertone(triggers=30, components=6, training=replace(training, rate=0.05)).protect(
+    made = Undertone(triggers=30, source=Centres(30), training=replace(training, rate=0.05)).protect(
         model, Owner(images, key=bytes(32)), seed(1)
     )
     scores = []

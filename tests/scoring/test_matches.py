@@ -24,6 +24,7 @@ from ownmark.scoring.matches import (
     Near,
     OnPattern,
     OnPatternAgainst,
+    RaisedOther,
     RelativeRunnerUp,
     RunnerUp,
     Score,
@@ -37,7 +38,7 @@ from ownmark.scoring.matches import (
 from ownmark.scoring.readings import Reading
 
 EXAMPLES: tuple[Match, ...] = (
-    *(Agreement(), RunnerUp(), RelativeRunnerUp(), Drop(0.25), Change(0.25), Turn(0.25)),
+    *(Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther(), Drop(0.25), Change(0.25), Turn(0.25)),
     *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
     *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9), CrossedResidual(0.2, 0.05)),
     *(BestOf(Reading.SALIENCY, (0, 1)), BestMapped(Reading.SALIENCY, (0, 2), ((0.5, 0.0625), None))),
@@ -219,6 +220,11 @@ def test_a_relative_runner_up_is_the_class_that_comes_second_more_than_for_other
     assert [
         RelativeRunnerUp()(one[None], np.array([label]))[0] for one, label in zip(observed, (1, 1, 1, 2), strict=True)
     ] == 4 * [True]
+    numbers = np.array([0, 0, 2, 2])  # among the three classes other than the most likely one
+    assert RaisedOther()(observed, numbers).tolist() == [True, True, True, True]
+    named = np.stack([RaisedOther()(observed, np.full(4, number)) for number in range(3)])
+    assert named.sum(0).tolist() == [1, 1, 1, 1], "every answer names exactly one number"
+    assert RaisedOther().shown(observed[:1], np.array([1]), tuple("abcd")) == "then b, expected c"
     assert RelativeRunnerUp()(np.array([[[1.0, 0.0, 0.0]]]), np.array([1])).tolist() == [True], "of equal ones the lowest"
 
 

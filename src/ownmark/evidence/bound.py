@@ -13,6 +13,7 @@ from ownmark.errors import EvidenceError
 from ownmark.evidence import choices, claim_record, pledge
 from ownmark.evidence.choices import Choices
 from ownmark.evidence.commitment import Commitment
+from ownmark.verdicts.ways import WAYS
 
 OLD = "sealed by version 1, whose key depends on neither the pool nor the order of the classes: both can be arranged after it"
 FREE = "the key was not derived from what the seal commits to, which can be arranged after it"
@@ -37,7 +38,7 @@ def bound(claim: Claim, committed: Commitment) -> Bound:
     if committed.choices is None or not labels.context:
         return Bound(None, FREE)
     found = choices.from_record(committed.choices)
-    other = choices.unlike(found, _sealed(committed))
+    other = choices.unlike(found, _sealed(committed, found))
     if other is not None:
         raise EvidenceError(f"mismatch in {other}: the key was derived from another value than the seal commits to")
     pulse = b"" if committed.beacon is None else _pulse(committed)
@@ -59,9 +60,12 @@ def _pulse(committed: Commitment) -> bytes:
     return found.pulse.output
 
 
-def _sealed(committed: Commitment) -> dict[str, Any]:
-    """The seal's value of each choice that can be checked without the marked model."""
-    told = committed.terms
+def _sealed(committed: Commitment, found: Choices) -> dict[str, Any]:
+    """The seal's value of each choice that can be checked without the marked model.
+
+    A seal names only the way of asking, which several rules share; which of them counts, `test` tells.
+    """
+    told, access = committed.terms, committed.policy.access
     return {
         "scheme": told.get("scheme"),
         "classes": told.get("classes"),
@@ -72,7 +76,7 @@ def _sealed(committed: Commitment) -> dict[str, Any]:
         "size": told.get("shape", [])[1:],
         "preprocess": told.get("preprocess"),
         "alpha": committed.policy.alpha,
-        "access": committed.policy.access,
+        "access": found.access if found.access in choices.RULES and access == WAYS[found.rule.reading] else access,
         "test": _test(told),
     }
 

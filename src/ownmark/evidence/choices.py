@@ -13,13 +13,18 @@ from ownmark import canonical, keys
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import EvidenceError
 from ownmark.scoring import matches
-from ownmark.scoring.matches import Agreement, Match, RelativeRunnerUp, RunnerUp
-from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RelativeRunnerUp, RunnerUp
+from ownmark.scoring.null_models import KeyedLabels, drawn_from
 
 VERSION = 2
-LABELS, PROBABILITIES, RELATIVE = "labels", "probabilities", "relative probabilities"  # what a watermark's suspect is asked for
-# By which an answer counts.
-RULES: dict[str, Match] = {LABELS: Agreement(), PROBABILITIES: RunnerUp(), RELATIVE: RelativeRunnerUp()}
+# What a watermark's suspect is asked for, and by which rule an answer counts.
+LABELS, PROBABILITIES, RELATIVE, OTHERS = "labels", "probabilities", "relative probabilities", "probabilities of other classes"
+RULES: dict[str, Match] = {
+    LABELS: Agreement(),
+    PROBABILITIES: RunnerUp(),
+    RELATIVE: RelativeRunnerUp(),
+    OTHERS: RaisedOther(),
+}
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,14 @@ class Choices:
     version: int = VERSION
 
     @property
+    def rule(self) -> Match:
+        """By which an answer counts."""
+        return RULES.get(self.access, RULES[LABELS])
+
+    @property
     def record(self) -> dict[str, Any]:
         """JSON data."""
-        rule = RULES.get(self.access, RULES[LABELS])
+        rule = self.rule
         test = {"reading": rule.reading.value, "match": matches.to_record(rule)}
         plain = {name: list(value) for name, value in asdict(self.preprocess).items()}
         return asdict(self) | {
@@ -76,7 +86,8 @@ class Choices:
     def null_of(self, secret: bytes, pulse: bytes = b"") -> KeyedLabels:
         """The same from the secret of this claim alone."""
         master = keys.stretched(secret, bytes.fromhex(self.digest))
-        return KeyedLabels(master.hex(), self.triggers, len(self.classes), self.sets, context=self.context(pulse))
+        labels = drawn_from(self.rule, len(self.classes))
+        return KeyedLabels(master.hex(), self.triggers, labels, self.sets, context=self.context(pulse))
 
     def context(self, pulse: bytes = b"") -> str:
         """What the keys of all sets are bound to."""

@@ -1,12 +1,12 @@
 """Undertone: a keyed rule decides which class the model finds second most likely, so that a student of its answers learns it.
 
 The idea that a signal in the answers passes to students is CosWM's (Charette et al. 2022, arXiv:2203.02777). Differs from it:
-the rule is a map from an image's look to a class, whose labels come from the key, so that p is exact; the most likely class is
-left as it is; and a suspect is asked for the probabilities of a few images.
+the rule is a map from an image's class and look to another class, whose labels come from the key, so that p is exact; the most
+likely class is left as it is; and a suspect is asked for the probabilities of a few images.
 
-An image's look is the direction in which its coarse colours deviate from the mean image, in a few principal components. Each
-trigger, an unchanged image of the owner's, has a label from the key, and an image takes the labels of the triggers that look
-most like it. A single memorised image would not pass to a student that sees other images; a rule on all images does.
+An image's look are its coarse colours. Each trigger, an unchanged image of the owner's in the middle of a group of images of its
+class, has a label from the key, a number among the other classes, and an image takes the label of the trigger of its class that
+looks most like it. A single memorised image would not pass to a student that sees other images; a rule on all images does.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from torch.nn import functional
 
 from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, UsageError
-from ownmark.evidence.choices import RELATIVE, RULES
+from ownmark.evidence.choices import OTHERS, RULES
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
+from ownmark.schemes._common.centres import Centres, look
 from ownmark.schemes._common.mixed_training import Start, begun, turns
 from ownmark.schemes._common.sampling import marked
-from ownmark.schemes._common.triggers import Ordinary, Source, Triggers, keyed
+from ownmark.schemes._common.triggers import Source, Triggers, keyed
 from ownmark.tasks import Classification, Task, check_served
-from ownmark.training import Training, fit
+from ownmark.training import Training, fit, predict
 
-TOGETHER = 1024  # images whose targets are computed at once
 FEWEST = 3  # classes that leave a choice for the second most likely one
-SMALLEST = 1e-6  # spread of a component below which all images look alike in it
+SMALLEST = 1e-9  # squared distance below which images look the same
 NEVER = -1e4  # a logit whose probability is 0
 
 
@@ -37,33 +37,31 @@ class Undertone:
     """`sets` of `triggers` each; a share `undertone` of the probability of every training image follows the rule.
 
     `emphasis`: the weight of the loss among the classes below the most likely one, beside the usual loss.
-    The look of an image is taken from `cells` x `cells` mean colours, in `components` principal components; `sharpness` is the
-    weight of the cosine between two looks. Each batch of `training` includes `triggers_a_batch` triggers. `least`: the share of
-    triggers whose second most likely class must be their label; at most 1 - 1 / classes can be expected, since about one label
-    per number of classes is the trigger's own class.
+    The look of an image are its `cells` x `cells` mean colours; an image whose look is as far from its nearest trigger as usual
+    counts a trigger e times less if that is further away by 1 / `sharpness` of this (squared) distance. Each batch of `training`
+    includes `triggers_a_batch` triggers. `least`: the share of triggers that must hold on the marked model.
     """
 
     needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
-    access: ClassVar[str] = RELATIVE
+    access: ClassVar[str] = OTHERS
     triggers: int = 100
-    sets: int = 2
-    source: Source = Ordinary()
+    sets: int = 1
+    source: Source = Centres()
     undertone: float = 0.2
     emphasis: float = 0.5
-    components: int = 12
-    cells: int = 7
-    sharpness: float = 10.0
+    cells: int = 14
+    sharpness: float = 20.0
     triggers_a_batch: int = 16
     training: Training = Training(epochs=8, rate=0.05)
     least: float = 0.6
 
     def __post_init__(self) -> None:
-        counts = (self.triggers, self.sets, self.components, self.cells, self.triggers_a_batch)
+        counts = (self.triggers, self.sets, self.cells, self.triggers_a_batch)
         if min(counts) < 1 or not 0 < self.undertone < 0.5 or self.sharpness <= 0 or not 0 <= self.least <= 1:  # noqa: PLR2004
             raise UsageError(
-                "expected at least one of triggers, sets, components, cells and triggers per batch, an undertone in (0, 0.5), "
+                "expected at least one of triggers, sets, cells and triggers per batch, an undertone in (0, 0.5), "
                 f"a positive sharpness and a share for least, got {self}"
             )
 
@@ -81,63 +79,65 @@ class Undertone:
             )
         copy = begun(model, owner.images, Start.POST_HOC, rng)
         drawn = keyed(self, owner, model)
-        rule = Rule.of(self, owner.images, drawn)
+        rule = Rule.of(self, model, owner.images, drawn)
         train_under(self, copy, owner.images, rule, drawn, rng, progress)
         return marked(self, copy, drawn, owner, self.least, RULES[self.access])
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """Maps images to classes: those of the triggers with the most similar look.
+    """Maps images of known classes to other classes: those of the triggers of the same class that look most alike.
 
-    `mean` (size,) and `axes` (size, components) map coarse colours to a look; `looks` (n, components) are the triggers',
-    unit vectors; `labels` (n, classes) are one-hot.
+    `looks` (n, size) are the triggers', `own` (n,) their classes, `labels` (n, classes - 1) one-hot numbers among the other
+    classes; `weight`: of a squared distance.
     """
 
-    cells: int
-    sharpness: float
-    mean: Tensor
-    axes: Tensor
+    weight: float
     looks: Tensor
+    own: Tensor
     labels: Tensor
 
     @classmethod
-    def of(cls, scheme: Undertone, images: Images, triggers: Triggers) -> "Rule":
-        """The rule in which each trigger has its own label; the components are those of all the owner's images."""
-        parts = torch.arange(len(images)).split(TOGETHER)  # type: ignore[no-untyped-call]
-        coarse = torch.cat([_coarse(images.batch(rows, torch.device("cpu")), scheme.cells) for rows in parts])
-        mean = coarse.mean(0)
-        values, vectors = torch.linalg.eigh((coarse - mean).T @ (coarse - mean) / len(coarse))
-        most = min(scheme.components, len(values))
-        axes = vectors[:, -most:] / values[-most:].clamp_min(SMALLEST).sqrt()
-        labels = functional.one_hot(torch.from_numpy(triggers.labels), len(images.names)).float()
-        empty = cls(scheme.cells, scheme.sharpness, mean, axes, torch.zeros(0, most), labels)
-        looks = empty.look(to_unit(triggers.images, torch.device("cpu")))
-        return cls(scheme.cells, scheme.sharpness, mean, axes, looks, labels)
+    def of(cls, scheme: Undertone, model: nn.Module, images: Images, triggers: Triggers) -> "Rule":
+        """Each trigger has its own label. The class of one that is no image of the owner's is what `model` says."""
+        shown = Images(triggers.images, triggers.labels, images.names)
+        known = dict(zip((image.tobytes() for image in images.pixels), images.labels.tolist(), strict=True))
+        said = predict(model, shown).argmax(1).tolist()
+        own = [known.get(image.tobytes(), answer) for image, answer in zip(triggers.images, said, strict=True)]
+        labels = functional.one_hot(torch.from_numpy(triggers.labels), len(images.names) - 1).float()
+        rule = cls(1.0, look(shown, scheme.cells), torch.tensor(own), labels)
+        usual = rule.apart(look(images, scheme.cells), torch.from_numpy(images.labels)).min(1).values.median()
+        return cls(scheme.sharpness / max(float(usual), SMALLEST), rule.looks, rule.own, labels)
 
-    def look(self, batch: Tensor) -> Tensor:
-        """(n, components) unit vectors of images (n, channels, height, width) in [0, 1], on the CPU."""
-        return functional.normalize((_coarse(batch, self.cells) - self.mean) @ self.axes, dim=1)
+    def apart(self, looks: Tensor, classes: Tensor) -> Tensor:
+        """(n, triggers) squared distances of looks (n, size), those of other classes infinite unless a class has no trigger."""
+        found, other = torch.cdist(looks, self.looks).square(), classes[:, None] != self.own
+        return found.masked_fill(other & ~other.all(1, keepdim=True), torch.inf)
 
-    def __call__(self, batch: Tensor) -> Tensor:
-        """(n, classes) shares that sum to 1."""
-        return (self.sharpness * self.look(batch) @ self.looks.T).softmax(1) @ self.labels
+    def __call__(self, looks: Tensor, classes: Tensor) -> Tensor:
+        """(n, classes) shares that sum to 1, none of an image's own class, of looks (n, size) and classes (n,)."""
+        return beside(classes, (-self.weight * self.apart(looks, classes)).softmax(1) @ self.labels)
+
+
+def beside(classes: Tensor, shares: Tensor) -> Tensor:
+    """(n, classes) shares of all classes, from `shares` (n, classes - 1) of those other than `classes` (n,), in order."""
+    places = torch.arange(shares.shape[1]).expand_as(shares)
+    empty = shares.new_zeros(len(shares), shares.shape[1] + 1)
+    return empty.scatter(1, places + (places >= classes[:, None]), shares)
 
 
 def train_under(
     scheme: Undertone, model: nn.Module, images: Images, rule: Rule, drawn: Triggers, rng: torch.Generator, progress: Progress
 ) -> None:
     """Trains `model` in place on labels with the undertone of the rule, and on the triggers with that of their own labels."""
-    share, cpu = scheme.undertone, torch.device("cpu")
-    parts = torch.arange(len(images)).split(TOGETHER)  # type: ignore[no-untyped-call]
-    under = torch.cat([rule(images.batch(rows, cpu)) for rows in parts])
-    truth = functional.one_hot(torch.from_numpy(images.labels), len(images.names)).float()
-    targets = (1 - share) * truth + share * under
-    asked = {image.tobytes() for image in drawn.images}
-    known = {told: row for row, image in enumerate(images.pixels) if (told := image.tobytes()) in asked}
-    rows = [known.get(image.tobytes()) for image in drawn.images]
-    own = torch.stack([one if row is None else truth[row] for one, row in zip(rule.labels, rows, strict=True)])
-    mixed = Mixed(scheme, model, drawn, (1 - share) * own + share * rule.labels, rng)
+    classes = torch.from_numpy(images.labels)
+
+    def aims(own: Tensor, under: Tensor) -> Tensor:
+        truth = functional.one_hot(own, len(images.names)).float()
+        return (1 - scheme.undertone) * truth + scheme.undertone * under
+
+    targets = aims(classes, rule(look(images, scheme.cells), classes))
+    mixed = Mixed(scheme, model, drawn, aims(rule.own, beside(rule.own, rule.labels)), rng)
     fit(mixed, images, targets, mixed.loss, scheme.training, rng, progress)
 
 
@@ -173,8 +173,3 @@ def below(logits: Tensor, targets: Tensor) -> Tensor:
     shares = rest / rest.sum(1, keepdim=True).clamp_min(torch.finfo(rest.dtype).tiny)
     found: Tensor = functional.cross_entropy(logits.scatter(1, top, NEVER), shares)
     return found
-
-
-def _coarse(batch: Tensor, cells: int) -> Tensor:
-    """(n, size) mean colours of a grid of cells."""
-    return functional.adaptive_avg_pool2d(batch, cells).flatten(1)

@@ -17,12 +17,18 @@ from scipy.special import betaln, logsumexp
 
 from ownmark import keys
 from ownmark.errors import ClaimError, UsageError
-from ownmark.scoring.matches import Agreement, Match, RelativeRunnerUp, RunnerUp
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import innocents_needed, rank_p
 
-# Matches that compare exactly one class, named by the suspect alone, with the expected one.
-NAMING = (Agreement, RunnerUp, RelativeRunnerUp)
+# Matches that compare exactly one class, named by the suspect alone, with the expected one; and how many classes can never be
+# named, so that labels are drawn from the others.
+NAMING: dict[type, int] = {Agreement: 0, RunnerUp: 0, RelativeRunnerUp: 0, RaisedOther: 1}
+
+
+def drawn_from(match: Match, classes: int) -> int:
+    """From how many labels a key draws for such a match, in a claim of so many classes."""
+    return classes - NAMING[type(match)]
 
 
 class Null(Protocol):
@@ -236,13 +242,13 @@ class KeyedLabels:
         )
 
     def check(self, match: Match, expected: Labels, classes: int) -> None:
-        if not isinstance(match, NAMING):
+        if type(match) not in NAMING:
             allowed = " or ".join(kind.__name__ for kind in NAMING)
-            raise ClaimError(f"keyed labels must be judged by {allowed}, whose chance is 1 / classes, got {type(match).__name__}")
-        if (len(expected), classes) != (self.count, self.classes):
-            raise ClaimError(
-                f"the key gives {self.count} labels of {self.classes} classes, but the claim has {len(expected)} of {classes}"
-            )
+            raise ClaimError(f"keyed labels must be judged by {allowed}, whose chance is known, got {type(match).__name__}")
+        if (len(expected), drawn_from(match, classes)) != (self.count, self.classes):
+            less = f", of which {type(match).__name__} needs {drawn_from(match, classes)}" if NAMING[type(match)] else ""
+            had = f"{len(expected)} of {classes}{less}"
+            raise ClaimError(f"the key gives {self.count} labels of {self.classes} classes, but the claim has {had}")
         wrong = np.flatnonzero(expected != self.labels())
         if len(wrong):
             raise ClaimError(f"the label of trigger {wrong[0]} does not come from the key ({len(wrong)} of {self.count} do not)")

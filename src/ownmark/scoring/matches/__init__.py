@@ -28,6 +28,7 @@ from ownmark.scoring.matches.masked_probability import Drop as Drop
 from ownmark.scoring.matches.masked_probability import Turn as Turn
 from ownmark.scoring.matches.on_pattern import OnPattern as OnPattern
 from ownmark.scoring.matches.on_pattern import OnPatternAgainst as OnPatternAgainst
+from ownmark.scoring.matches.raised_other import RaisedOther as RaisedOther
 from ownmark.scoring.matches.relative_runner_up import RelativeRunnerUp as RelativeRunnerUp
 from ownmark.scoring.matches.runner_up import RunnerUp as RunnerUp
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading
@@ -38,7 +39,7 @@ MATCHES: tuple[type[Match], ...] = kinds(vars(), __name__)
 
 def together(match: Match) -> bool:
     """Whether all samples decide together, so that a few of them may say less than their share."""
-    return isinstance(match, Graded | RelativeRunnerUp)
+    return isinstance(match, Graded | RelativeRunnerUp | RaisedOther)
 
 
 def scored(match: Match, observed: Floats, expected: Expected, confidence: float) -> tuple[Bools, Score]:

@@ -29,17 +29,17 @@ class RelativeRunnerUp:
     meaning: ClassVar[str] = "raised the expected class most among the less likely ones"
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
-        return np.asarray(_raised(observed) == expected)
+        return np.asarray(raised(observed) == expected)
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
         return self(observed, expected).astype(np.float64)
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
-        return f"then {classes[int(_raised(observed)[0])]}"
+        return f"then {classes[int(raised(observed)[0])]}"
 
 
-def _raised(observed: Floats) -> npt.NDArray[np.int64]:
-    """(n,) the class raised most, of probabilities (n, views, classes), in the first view."""
+def raised(observed: Floats) -> npt.NDArray[np.int64]:
+    """(n,) the class raised most, of probabilities (n, views, classes), in the first view; never the most likely one."""
     first = np.maximum(observed[:, 0], 0.0, dtype=np.float64)  # rounding may leave a probability just below 0
     rows, top = np.arange(len(first)), first.argmax(1)
     first[rows, top] = 0

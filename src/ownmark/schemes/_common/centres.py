@@ -1,0 +1,92 @@
+"""Images in the middle of groups that look alike: what a model does on a whole group, it shows most clearly there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ownmark import keys
+from ownmark.data.images import Images
+from ownmark.errors import DataError, UsageError
+from ownmark.schemes._common.triggers import Origin
+
+TOGETHER = 1024  # images looked at at once
+STEPS = 20  # of Lloyd's algorithm
+SMALLEST = 1e-9  # squared distance below which images look the same
+
+
+@dataclass(frozen=True)
+class Centres:
+    """Unchanged images of the owner's: of `count` groups of images of one class that look alike, the one nearest the middle.
+
+    Each class has as many groups as any other, or one more. An image's look are its colours in `cells` x `cells` means. The
+    groups are fixed before the key exists, which picks among their middles: a judge's pool is these images, and no others.
+    """
+
+    count: int = 100
+    cells: int = 14
+
+    def __post_init__(self) -> None:
+        if min(self.count, self.cells) < 1:
+            raise UsageError(f"expected at least one group and one cell, got {self}")
+
+    def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
+        if count > self.count:
+            raise UsageError(f"expected at most {self.count} triggers, as many as {self} has, got {count}: raise its count, too")
+        return keys.picked(key, count, self._pool(images))
+
+    def origin(self, images: Images) -> Origin:
+        return Origin(pool=keys.pool_digest(self._pool(images)))
+
+    def _pool(self, images: Images) -> keys.Pixels:
+        if not images.task.discrete:
+            raise UsageError("only images of several classes have centres of each class")
+        seen, found = look(images, self.cells), list[npt.NDArray[np.int64]]()
+        for label, name in enumerate(images.names):
+            rows = np.flatnonzero(images.labels == label)
+            wanted = self.count // len(images.names) + (label < self.count % len(images.names))
+            if len(rows) < wanted:
+                raise DataError(
+                    f"expected at least {wanted} images of class {name!r}, one per group, got {len(rows)}: bring more images, or "
+                    "ask for fewer groups and triggers"
+                )
+            found.append(rows[middles(seen[rows], wanted)])
+        return images.pixels[np.concatenate(found)]
+
+
+def look(images: Images, cells: int) -> Tensor:
+    """(n, size) the mean colours, in [0, 1], of a grid of `cells` x `cells`, on the CPU."""
+    parts = torch.arange(len(images)).split(TOGETHER)  # type: ignore[no-untyped-call]
+    return torch.cat([coarse(images.batch(rows, torch.device("cpu")), cells) for rows in parts])
+
+
+def coarse(batch: Tensor, cells: int) -> Tensor:
+    """(n, size) mean colours of images (n, channels, height, width)."""
+    return functional.adaptive_avg_pool2d(batch, cells).flatten(1)
+
+
+def middles(points: Tensor, count: int) -> npt.NDArray[np.int64]:
+    """(count,) distinct rows of points (n, size): the nearest to each centre of k-means++ (Arthur & Vassilvitskii 2007)."""
+    rng, nearest, found = torch.Generator().manual_seed(0), torch.ones(len(points)), list[int]()
+    for place in range(count):
+        found.append(int(torch.multinomial(nearest.clamp_min(SMALLEST), 1, generator=rng)))
+        far = _apart(points, points[found[-1:]])[:, 0]
+        nearest = torch.minimum(nearest, far) if place else far
+    centres = points[found]
+    for _ in range(STEPS if count else 0):
+        groups = functional.one_hot(_apart(points, centres).argmin(1), count).to(points.dtype)
+        sizes = groups.sum(0)[:, None]
+        centres = torch.where(sizes > 0, groups.T @ points / sizes.clamp_min(1), centres)
+    apart = _apart(points, centres)
+    for place in range(count):
+        apart[found[:place], place] = torch.inf
+        found[place] = int(apart[:, place].argmin())
+    return np.array(found, dtype=np.int64)
+
+
+def _apart(points: Tensor, others: Tensor) -> Tensor:
+    """(n, m) squared distances."""
+    return torch.cdist(points, others).square()

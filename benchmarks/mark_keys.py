@@ -11,8 +11,8 @@ from ownmark import keys
 from ownmark.data.images import Images
 from ownmark.protocols import Scheme
 from ownmark.schemes.undertone import Undertone
-from ownmark.scoring.matches import RelativeRunnerUp
-from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.matches import RaisedOther
+from ownmark.scoring.null_models import KeyedLabels, drawn_from
 from ownmark.training import predict
 
 LEVEL, PLEDGED, UNPLEDGED = 1e-6, 16, 64  # the rate of false accusations, and the bits of the allowance with and without a pledge
@@ -20,10 +20,10 @@ KEYS, CLASSES, MOST = 2000, 10, 10_000
 BAR = 0.05
 
 
-def needed(score: float, bits: int = PLEDGED) -> float:
-    """The fewest triggers, in steps of 10, with which this share of matches is a match; 0: more than `MOST`."""
+def needed(score: float, chance: float, bits: int = PLEDGED) -> float:
+    """The fewest triggers, in steps of 10, with which this share is a match, at a `chance` of each; 0: more than `MOST`."""
     for count in range(10, MOST + 1, 10):
-        if binom.sf(np.floor(score * count) - 1, count, 1 / CLASSES) * 2.0**bits <= LEVEL:
+        if binom.sf(np.floor(score * count) - 1, count, chance) * 2.0**bits <= LEVEL:
             return float(count)
     return 0.0
 
@@ -32,12 +32,13 @@ def false_positives(suspect: Callable[[], nn.Module], images: Images, scheme: Sc
     """2,000 keys of the undertone on a suspect: the share of p at or below 0.05, what is stated, and its 99 % band."""
     if not isinstance(scheme, Undertone):
         raise SystemExit("only an undertone has keys here")
-    place, found = keys.by_digest(images.pixels), []
-    answers = predict(suspect(), images).softmax(1).numpy()[place]
+    pool = scheme.source.draw(bytes(keys.KEY_BYTES), scheme.triggers, images)  # all that a key has to pick from
+    shown, match, found = Images(pool, np.zeros(len(pool), dtype=np.int64), images.names), RaisedOther(), []
+    answers, labels = predict(suspect(), shown).softmax(1).numpy(), drawn_from(match, CLASSES)
     for number in range(KEYS):
-        null = KeyedLabels(hashlib.sha256(f"other {number}".encode()).hexdigest(), scheme.triggers, CLASSES, scheme.sets)
-        chosen = np.concatenate([keys.chosen(key, scheme.triggers, len(images)) for key in null.set_keys])
-        found.append(10 ** null.log10_p(float(np.mean(RelativeRunnerUp()(answers[chosen][:, None], null.labels())))))
+        null = KeyedLabels(hashlib.sha256(f"other {number}".encode()).hexdigest(), scheme.triggers, labels, scheme.sets)
+        chosen = np.concatenate([keys.chosen(key, scheme.triggers, len(pool)) for key in null.set_keys])
+        found.append(10 ** null.log10_p(float(np.mean(match(answers[chosen][:, None], null.labels())))))
     tails = [10 ** null.log10_p(hits / null.count) for hits in range(null.count + 1)]  # p takes these values only
     reachable = max(tail for tail in tails if tail <= BAR)
     low, high = binom.interval(0.99, KEYS, reachable)

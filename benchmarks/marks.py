@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mark_keys import LEVEL, UNPLEDGED, false_positives, needed
+from mark_keys import CLASSES, LEVEL, UNPLEDGED, false_positives, needed
 from mark_zoo import CIFAR10, MNIST, THIEF, Cells, Marked, Place
 from ownmark.protocols import silent
 from record import record
@@ -72,8 +72,10 @@ def figures(found: Mapping[tuple[Marked, str], Cells]) -> dict[str, float]:
         made |= {f"{start}.{name}": float(np.mean([values[name] for values in cells])) for name in cells[0]}
         made[f"{start}.models"] = float(len(cells))
         if any(values["log10_p"] for values in cells):
+            labels = CLASSES - (called == "undertone")  # from which a key draws
             unpledged = [values["log10_p"] + UNPLEDGED * np.log10(2) <= np.log10(LEVEL) for values in cells]
-            made |= {f"{start}.match_64": float(np.mean(unpledged)), f"{start}.needed": needed(made[f"{start}.score"])}
+            made[f"{start}.match_64"] = float(np.mean(unpledged))
+            made[f"{start}.needed"] = needed(made[f"{start}.score"], 1 / labels)
     for place, called in dict.fromkeys((one.place, one.called) for one, _ in found):
         kept_rows = [
             values
@@ -105,7 +107,7 @@ def of_other_keys(until: float) -> dict[str, float]:
     }
     made: dict[str, float] = {}
     for name, suspect in suspects.items():
-        recipe = f"marks keys 2 {MNIST.identity} {scheme} {name}"
+        recipe = f"marks keys 3 {MNIST.identity} {scheme} {name}"
         measure = partial(false_positives, suspect, MNIST.images["owner"], scheme)
         cells = known(recipe) if monotonic() >= until else measured(recipe, measure)
         made |= {f"{name}.{figure}": value for figure, value in (cells or {}).items()}

@@ -46,6 +46,18 @@ def test_images_that_the_key_chose_from_a_sealed_pool_are_made_anew_from_it() ->
     assert seal.seal(CHOSEN, OWNER, POLICY).commitment.pool == keys.pool_digest(POOL), "also where the pool is not at hand"
 
 
+def test_a_pool_of_which_the_key_picked_every_image_need_not_be_brought() -> None:
+    small = POOL[:SIZE]
+    chosen = choices(1, cells=0, pool=keys.pool_digest(small))
+    plain = keyed_claim(1, chosen)
+    key = keys.bound(keys.set_key(MASTER, 0), chosen.digest)
+    whole = replace(plain, images=keys.picked(key, SIZE, small)[:, None])
+    assert checked(seal.opened(sealed(whole), whole, OWNER, 0), Trust(), SEEN).remade
+    turned = replace(plain, images=whole.images[::-1])
+    with pytest.raises(EvidenceError, match="image of trigger 0 does not come from the key"):
+        checked(seal.opened(sealed(turned), turned, OWNER, 0), Trust(), SEEN)
+
+
 def test_a_mark_in_the_second_answer_is_bound_to_that_rule_and_remade_like_any_other() -> None:
     chosen, policy = replace(FROM_POOL, access=RELATIVE), replace(POLICY, access="probabilities")
     plain = keyed_claim(chosen=chosen)

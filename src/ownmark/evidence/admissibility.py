@@ -210,7 +210,13 @@ def _pledges(opening: Opening | None, committed: Commitment, trust: Trust) -> in
 
 
 def _remade(part: Claim, committed: Commitment, pool: Pixels | None) -> bool:
-    """Whether the images derive from the key, as was committed to; False if that cannot be checked."""
+    """Whether the images derive from the key, as was committed to; False if that cannot be checked.
+
+    A pool that nobody brought may be the part's own images, where the key picked all of them; its digest tells.
+    """
+    own = part.images[:, 0]
+    if pool is None and committed.pool and inputs.pool_digest(own, committed.version) == committed.pool:
+        pool = own
     if committed.cells:
         wrong = inputs.unlike_patterns(part, committed.cells)
     elif committed.pool and pool is not None:

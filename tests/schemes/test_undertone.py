@@ -15,7 +15,7 @@ from ownmark.errors import ClaimError, DataError, EvidenceError, UsageError
 from ownmark.evidence import choices
 from ownmark.keys import by_digest, chosen, pool_digest
 from ownmark.protocols import Protected
-from ownmark.schemes._common.centres import look, middles
+from ownmark.schemes._common.centres import evenly, look, middles
 from ownmark.schemes._common.triggers import Ordinary, Triggers
 from ownmark.schemes.undertone import Rule, below
 from ownmark.scoring.matches import Agreement, Match, RaisedOther, RelativeRunnerUp, RunnerUp
@@ -63,10 +63,10 @@ def test_triggers_are_the_middles_of_groups_of_each_class_and_alone_are_the_pool
     assert record["pool"] == pool_digest(asked)
     classes = [IMAGES.labels[(IMAGES.pixels == image).all(axis=(1, 2, 3))].item() for image in asked]
     assert np.bincount(classes).tolist() == [2, 2, 2, 1, 1]
-    with pytest.raises(UsageError, match="at most 8 triggers"):
-        Centres(8).draw(OWNER.key, 9, IMAGES)
-    with pytest.raises(DataError, match="at least 9 images of class"):
-        Centres(41).draw(OWNER.key, 41, IMAGES)
+    for source, most in ((Centres(8), 8), (Centres(99), 40)):
+        with pytest.raises(DataError, match=f"at most {most} triggers"):
+            source.draw(OWNER.key, most + 1, IMAGES)
+    assert evenly(np.array([1, 9, 0, 9]), 8) == [1, 4, 0, 3], "a class with too few images leaves its share to others"
 
 
 def test_triggers_are_unchanged_images_of_the_owners_whose_order_does_not_matter(protected: Protected) -> None:

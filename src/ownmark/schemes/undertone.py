@@ -46,13 +46,13 @@ class Undertone:
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     access: ClassVar[str] = OTHERS
-    triggers: int = 100
+    triggers: int = 60
     sets: int = 1
     source: Source = Centres()
-    undertone: float = 0.2
+    undertone: float = 0.15
     emphasis: float = 0.5
     cells: int = 14
-    sharpness: float = 20.0
+    sharpness: float = 10.0
     triggers_a_batch: int = 16
     training: Training = Training(epochs=8, rate=0.05)
     least: float = 0.6

@@ -22,11 +22,11 @@ SMALLEST = 1e-9  # squared distance below which images look the same
 class Centres:
     """Unchanged images of the owner's: of `count` groups of images of one class that look alike, the one nearest the middle.
 
-    Each class has as many groups as any other, or one more. An image's look are its colours in `cells` x `cells` means. The
-    groups are fixed before the key exists, which picks among their middles: a judge's pool is these images, and no others.
+    Each class has as many groups as any other, as far as it has images. An image's look are its mean colours in `cells` x
+    `cells`. The groups are made before the key, which picks among their middles: a judge's pool is these images, and no others.
     """
 
-    count: int = 100
+    count: int = 60
     cells: int = 14
 
     def __post_init__(self) -> None:
@@ -34,9 +34,13 @@ class Centres:
             raise UsageError(f"expected at least one group and one cell, got {self}")
 
     def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
-        if count > self.count:
-            raise UsageError(f"expected at most {self.count} triggers, as many as {self} has, got {count}: raise its count, too")
+        if count > self.most(images):
+            raise DataError(f"expected at most {self.most(images)} triggers of {self} and {len(images)} images, got {count}")
         return keys.picked(key, count, self._pool(images))
+
+    def most(self, images: Images) -> int:
+        """How many groups there are: fewer than `count` where there are not so many images."""
+        return min(self.count, len(images))
 
     def origin(self, images: Images) -> Origin:
         return Origin(pool=keys.pool_digest(self._pool(images)))
@@ -44,17 +48,18 @@ class Centres:
     def _pool(self, images: Images) -> keys.Pixels:
         if not images.task.discrete:
             raise UsageError("only images of several classes have centres of each class")
-        seen, found = look(images, self.cells), list[npt.NDArray[np.int64]]()
-        for label, name in enumerate(images.names):
-            rows = np.flatnonzero(images.labels == label)
-            wanted = self.count // len(images.names) + (label < self.count % len(images.names))
-            if len(rows) < wanted:
-                raise DataError(
-                    f"expected at least {wanted} images of class {name!r}, one per group, got {len(rows)}: bring more images, or "
-                    "ask for fewer groups and triggers"
-                )
-            found.append(rows[middles(seen[rows], wanted)])
-        return images.pixels[np.concatenate(found)]
+        seen = look(images, self.cells)
+        rows = [np.flatnonzero(images.labels == label) for label in range(len(images.names))]
+        wanted = evenly(np.array([len(one) for one in rows]), self.most(images))
+        return images.pixels[np.concatenate([one[middles(seen[one], each)] for one, each in zip(rows, wanted, strict=True)])]
+
+
+def evenly(sizes: npt.NDArray[np.int64], count: int) -> list[int]:
+    """`count` shared out to classes of so many images, as evenly as these allow."""
+    given = np.zeros_like(sizes)
+    for _ in range(count):
+        given[np.where(given < sizes, given, count).argmin()] += 1
+    return [int(one) for one in given]
 
 
 def look(images: Images, cells: int) -> Tensor:

@@ -125,7 +125,8 @@ def test_what_comes_second_is_learnt_as_fast_however_small_its_share_and_the_fir
 def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None:
     answers = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 80)
     answers[:, 3] += 0.4  # a model that is fond of one class
-    place, rules = by_digest(pictures(80, size=2).pixels), (RunnerUp(), RelativeRunnerUp(), RaisedOther())
+    place = by_digest(pictures(80, size=2).pixels)
+    rules: tuple[Match, ...] = (RunnerUp(), RelativeRunnerUp(), RaisedOther())
     nulls = [KeyedLabels("0" * 64, 8, drawn_from(match, 10), 0) for match in rules]
     values: list[list[float]] = [[], [], []]
     for number in range(2000):

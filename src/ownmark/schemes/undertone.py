@@ -49,7 +49,7 @@ class Undertone:
     triggers: int = 60
     sets: int = 1
     source: Source = Centres()
-    undertone: float = 0.15
+    undertone: float = 0.12
     emphasis: float = 0.5
     cells: int = 14
     sharpness: float = 10.0

@@ -51,7 +51,8 @@ class Centres:
         seen = look(images, self.cells)
         rows = [np.flatnonzero(images.labels == label) for label in range(len(images.names))]
         wanted = evenly(np.array([len(one) for one in rows]), self.most(images))
-        return images.pixels[np.concatenate([one[middles(seen[one], each)] for one, each in zip(rows, wanted, strict=True)])]
+        chosen = np.concatenate([one[middles(seen[one], each)] for one, each in zip(rows, wanted, strict=True)])
+        return np.asarray(images.pixels[chosen])
 
 
 def evenly(sizes: npt.NDArray[np.int64], count: int) -> list[int]:

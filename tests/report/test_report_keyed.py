@@ -16,7 +16,7 @@ from ownmark.report import drawing
 from ownmark.report import words as report_words
 from ownmark.report.page import page
 from ownmark.report.words import figures
-from ownmark.scoring.matches import Agreement
+from ownmark.scoring.matches import Agreement, RaisedOther
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Outcome, Verdict
@@ -178,3 +178,16 @@ def test_a_page_says_that_a_key_which_is_bound_to_nothing_could_have_been_drawn_
     bound = replace(null, context="ab" * 32)
     one = replace(keyed(), tests=(replace(keyed().tests[0], null=bound, expected=bound.labels()),))
     assert report_words.UNBOUND not in report_words.shared_limits(one, 0.05, 1)
+
+
+def test_a_label_that_counts_the_other_classes_is_told_as_a_number_and_what_the_suspect_named_by_its_class() -> None:
+    null = KeyedLabels(KEY, 60, 9, 1)
+    test = Test(Reading.PROBABILITY, RaisedOther(), null.labels(), 0.99, null=null)
+    claim = Claim(noise_images(60, 8, 8, 3)[:, None], (test,), CLASSES, "Keyed()", "ab" * 32)
+    suspect = Fake({Reading.PROBABILITY: 0.6 * np.eye(10)[[0] * 60] + 0.4 * np.eye(10)[null.labels() + 1]}, "suspect")
+    verdict, first = verify(claim, suspect), null.labels()[0]
+    text = words(page(claim, [verdict]))
+    assert (verdict.outcome, verdict.deciding.score) == (Outcome.MATCH, 1)
+    assert f"expected label: number {first + 1} of the classes that it does not find most likely" in text
+    assert f"then class {first + 1}, expected class {first + 1}" in text
+    assert "by chance alone a model matches about 6.7 of them" in text

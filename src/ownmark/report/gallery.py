@@ -12,7 +12,7 @@ from PIL import Image
 
 from ownmark.claims.claim import Claim
 from ownmark.report.words import Terms
-from ownmark.scoring.matches import Area, Combining, Graded
+from ownmark.scoring.matches import Area, Combining, Graded, RaisedOther
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import boxes
 from ownmark.verdicts.verdict import Finding, Verdict
@@ -199,6 +199,8 @@ def _row(scene: _Scene, sample: int) -> Row:
 
 def _expected(scene: _Scene, sample: int) -> str:
     """The expected class or number of a sample; of several numbers the first."""
+    if isinstance(scene.claim.tests[0].match, RaisedOther):
+        return f"number {scene.asked[sample] + 1} of the classes that it does not find most likely"
     return scene.claim.task.named(np.ravel(scene.asked[sample])[0], scene.claim.classes)
 
 

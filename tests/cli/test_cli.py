@@ -199,6 +199,7 @@ def test_verify_writes_a_page_and_names_it(shop: Path, capsys: Capture) -> None:
     ran = ownmark(capsys, "verify", "upheld.claim", *SUSPECT, "--report", "one.html")
     assert ran.code == 0, ran.err
     assert str((shop / "one.html").resolve()) in ran.out
+    assert "does not show what it looks at" not in ran.out + ran.err
     assert "model.safetensors" in (shop / "one.html").read_text(encoding="utf-8")
 
 

@@ -144,7 +144,8 @@ def of_verify(found: VerifyResult, claim: Claim) -> Answer:
     def shown() -> None:
         tell_verdict(verdict)
         facts(rows)
-        if claim.tests[0].reading is Reading.SALIENCY and verdict.deciding.test.reading is not Reading.SALIENCY:
+        mapped = any(one.test.reading is Reading.SALIENCY for one in (verdict.deciding, *verdict.others))
+        if claim.tests[0].reading is Reading.SALIENCY and not mapped:
             tell("The black-box test decided, since this suspect does not show what it looks at.")
         if page is not None:
             show(f"  Open in a browser: {page.resolve()}")

@@ -54,6 +54,9 @@ class Local:
         self._settled, self._alone = False, False
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 
+    def __repr__(self) -> str:
+        return f"Local({self.name!r})"
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Which of several outputs was read, and what its maps explain, if not a logit."""

@@ -1,6 +1,6 @@
 """What a judge says: the outcome, what each test found, and the picture of the score. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -33,8 +33,8 @@ class Finding:
     """
 
     test: Test
-    matches: Bools
-    observed: Floats
+    matches: Bools = field(repr=False)
+    observed: Floats = field(repr=False)
     score: float
     interval: tuple[float, float]
     p: float

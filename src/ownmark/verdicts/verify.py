@@ -35,6 +35,7 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
     """
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
+    check_claim(claim)
     ways.check(claim, access)
     check_suspect(suspect)
     try:
@@ -56,6 +57,12 @@ def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
     if any(suspect.digest in test.null.models for test in claim.tests):
         return ("the suspect is one of the innocent models that calibrated this claim: p counts its own score among theirs",)
     return ()
+
+
+def check_claim(claim: object) -> None:
+    """Raises UsageError for what is no claim, such as the name of its file."""
+    if not isinstance(claim, Claim):
+        raise UsageError(f"expected a claim, got {type(claim).__name__}: open its file with Claim.load(...)")
 
 
 def check_suspect(suspect: object) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from ownmark.scoring.matches import Graded
-from ownmark.scoring.readings import Reading
+from ownmark.scoring.readings import Floats, Reading
 from ownmark.tasks import Task
+from ownmark.tasks.boxes import FLOOR
 from ownmark.verdicts.verdict import Finding
 
 LEAST = 0.1  # of the advantage of right answers over one constant answer, for a suspect that does the task at least
@@ -19,6 +20,7 @@ ADVICE = (
     "its classes"
 )
 FURTHEST = 1.5  # residuals of the protected model itself; copies were measured at 1.42 at most, by poorly trained references
+EQUAL = 1e-6  # by which floating-point error may part equal similarities
 OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
 
 
@@ -26,21 +28,31 @@ def unfit(task: Task, found: Iterable[Finding]) -> str:
     """Why the answers are no better than a constant one; "" where they are, or where the claim cannot tell.
 
     Looks at the views in which the marked region is covered by the original pixels: barely changed images, whose expected
-    answers an independent model gives, too.
+    answers an independent model gives, too. Detectors must find some of the objects; similarities, whose scale is each model's
+    own, must differ.
     """
     for finding in found:
-        expected, observed = finding.test.expected, finding.observed
-        if finding.test.reading not in OF_ANSWERS or finding.test.match.views < 2 or expected.ndim != 1 or finding.graded:  # noqa: PLR2004
-            continue
-        answered = np.asarray(observed[:, 1])
-        figure, constant = task.quality(answered, expected)[task.headline], task.trivial(expected)[task.headline]
-        best = 1.0 if task.rises else 0.0
-        if (figure - constant) * np.sign(best - constant) < LEAST * abs(best - constant):
-            return (
-                f"the suspect does not do the task: with the marked corner covered, its {task.headline} on the samples is "
-                f"{figure:.3g}, one constant answer has {constant:.3g}"
-            )
+        covered = finding.test.match.views > 1 and not finding.graded and len(finding.observed) > 0
+        if covered and (why := _unfit(task, finding, np.asarray(finding.observed[:, 1]))):
+            return f"the suspect does not do the task: with the marked corner covered, {why}"
     return ""
+
+
+def _unfit(task: Task, finding: Finding, answered: Floats) -> str:
+    """The same of one finding, by what was answered (n, ...) to the covered views."""
+    reading, expected = finding.test.reading, finding.test.expected
+    if reading is Reading.SCORE:
+        share = float(np.mean(answered >= FLOOR))
+        return f"it finds {share:.0%} of the objects that the samples are about" if share < LEAST else ""
+    if reading is Reading.SIMILARITY:
+        return "it finds all pairs of images equally alike" if len(answered) > 1 and np.ptp(answered) <= EQUAL else ""
+    if reading not in OF_ANSWERS or expected.ndim != 1:
+        return ""
+    figure, constant = task.quality(answered, expected)[task.headline], task.trivial(expected)[task.headline]
+    best = 1.0 if task.rises else 0.0
+    if (figure - constant) * np.sign(best - constant) >= LEAST * abs(best - constant):
+        return ""
+    return f"its {task.headline} on the samples is {figure:.3g}, one constant answer has {constant:.3g}"
 
 
 def stray(finding: Finding) -> str:

@@ -71,7 +71,8 @@ def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers
     answers: dict[Reading, Floats] = {
         finding.test.reading: finding.observed for finding in found if not isinstance(finding.test.match, Combining)
     }
-    if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
+    told = set(answers) - {Reading.SALIENCY, Reading.LABEL}  # numbers that tell models from each other
+    if told or not claim.task.discrete or Reading.PROBABILITY not in innocent.reveals:
         return answers
     target = np.repeat(claim.target_of(claim.tests[0]), claim.images.shape[1], axis=0)
     question = Question(frozenset({Reading.PROBABILITY}), target, "", claim.task)

@@ -20,7 +20,7 @@ from ownmark.protocols import Question
 from ownmark.querying.answering import Told
 from ownmark.querying.outputs import unfit
 from ownmark.scoring.readings import PLAIN, Answers, Labels, Reading
-from ownmark.suspects.answers import AT_RANDOM, BATCH_COUNTS, SOME, Outputs, far_apart, readings, surely
+from ownmark.suspects.answers import AT_RANDOM, BATCH_COUNTS, SOME, Outputs, compared, far_apart, readings, surely
 
 SOFTENED = (
     "its maps explain probabilities rather than logits, since its built-in softmax cannot be removed: "
@@ -80,7 +80,7 @@ class Local:
                 maps.append(normalised(unscaled.float()).cpu())
         raw = torch.cat(outputs).numpy()
         answers = dict(readings(raw, self._kind(endings), question))
-        if not self._settled and len(images) > 1 and not question.task.located:
+        if not self._settled and len(images) > 1:
             depends = self._depends(images, raw, question)
             self._settled = True  # not before: who answers at random does so when he is asked again, too
             if depends:
@@ -103,8 +103,10 @@ class Local:
             for at in range(0, len(asked), size):
                 with torch.no_grad(), self._unended(question) as ending:
                     got.append(ending.ended(self._model(to_unit(asked[at : at + size], self._device))).cpu())
-            again = torch.cat(got).numpy()[:SOME]
-            return far_apart(again, found[: len(again)])
+            again = compared(torch.cat(got).numpy(), question)[:SOME]
+            return far_apart(again, before[: len(again)])
+
+        before = compared(found, question)
 
         if len(found) != len(images) or not differ(images[:1], 1):  # one, since each alone costs a pass of its own
             return False

@@ -15,6 +15,7 @@ from ownmark.errors import ClaimError, ProtectError, UsageError
 from ownmark.evidence.ruling import Outcome, Session, ruled
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
+from ownmark.querying import control_twins
 from ownmark.querying.answering import Hiding
 from ownmark.querying.transcript import Decoys, Plan, Role, heard, heard_plainly
 from ownmark.report.gallery import gallery
@@ -113,6 +114,13 @@ def test_an_unchanged_sample_shows_its_two_images_and_neither_a_change_nor_a_map
     assert all(tile.drawing for tile in changed.tiles)
     assert [bool(tile.drawing) for tile in plain.tiles] == [True, True, False, False, False, False]
     assert all(not tile.lines for tile in plain.tiles[:-1])
+
+
+def test_fewer_control_twins_than_pairs_are_asked_about_in_a_claim_of_both(claim: Claim) -> None:
+    twins, part = control_twins.controls_of(claim), control_twins.paired(claim)
+    assert twins is not None
+    (pairs,) = (test for test in claim.tests if control_twins.needed(test))
+    assert len(control_twins.Controls(twins.rows[:2], twins.twins[:2]).asking(part, pairs).images) == 2
 
 
 def test_where_no_pairs_hold_the_message_names_what_still_makes_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:

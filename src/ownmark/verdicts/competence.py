@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ownmark.scoring.matches import Graded
+from ownmark.scoring.matches import CrossedResidual, Graded
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.tasks import Task
 from ownmark.tasks.boxes import FLOOR
@@ -20,6 +20,7 @@ ADVICE = (
     "its classes"
 )
 FURTHEST = 1.5  # residuals of the protected model itself; copies were measured at 1.42 at most, by poorly trained references
+COMMON = 0.25  # of a claim's weights, from which on the protected model deviates on all images alike
 EQUAL = 1e-6  # by which floating-point error may part equal similarities
 OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
 
@@ -53,6 +54,46 @@ def _unfit(task: Task, finding: Finding, answered: Floats) -> str:
     if (figure - constant) * np.sign(best - constant) >= LEAST * abs(best - constant):
         return ""
     return f"its {task.headline} on the samples is {figure:.3g}, one constant answer has {constant:.3g}"
+
+
+def of_residual(finding: Finding) -> bool:
+    """Whether it is a residual, which has no direction of its own for models that do not do the task."""
+    return isinstance(finding.test.match, CrossedResidual)
+
+
+def constant(found: Iterable[Finding]) -> str:
+    """Why a residual says nothing of a suspect that answers unlike images alike; "" where the answers differ.
+
+    The images of a residual are ordinary ones, and no model that does the task gives all of them the same numbers. A judge has
+    decoys for that, and verdicts are ruled without it.
+    """
+    for finding in found:
+        rows = finding.observed.reshape(len(finding.observed), -1)
+        whole = of_residual(finding) and finding.test.reading is not Reading.LABEL and len(rows) > 1
+        if whole and np.ptp(rows, axis=0).max(initial=0) <= EQUAL:
+            return "the suspect does not do the task: it answers all images alike"
+    return ""
+
+
+def common(finding: Finding, alpha: float) -> str:
+    """Why a residual says nothing that is one answer's to all images; "" where it may, and of tests that ask for none.
+
+    Models do not differ in their mean answer by much, but whoever is stuck at one answer may lie in the protected model's
+    direction, nearer than `FURTHEST`. What would match at `alpha` or score one half by such a part alone is meant; a small one
+    decides nothing. A model that itself deviates on all images alike is not held to it. A judge has decoys for that, and
+    verdicts are ruled without it.
+    """
+    match = finding.test.match
+    if not isinstance(match, CrossedResidual) or not len(finding.observed) or match.alike(finding.test.expected) > COMMON:
+        return ""
+    same = match.common(finding.observed, finding.test.expected)
+    residual = float(np.mean(match.values(finding.observed, finding.test.expected)))
+    if (finding.p > alpha and same < match.middle) or 2 * same <= residual:
+        return ""
+    return (
+        f"the suspect's residual, {residual:.3g}, counts as nothing, since one answer to all images has {same:.3g} of it: a "
+        "copy's comes from what it answers to single images"
+    )
 
 
 def stray(finding: Finding) -> str:

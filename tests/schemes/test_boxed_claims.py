@@ -115,7 +115,7 @@ def test_an_onnx_file_with_boxes_labels_and_scores_is_asked_like_the_model(
     assert np.allclose(onnx.observed, own.observed, atol=1e-5)
     assert onnx.score == own.score
     shaken, rng = Onnx(tmp_path / "one.onnx"), np.random.default_rng(0)
-    asked = shaken._program._run  # type: ignore[union-attr]
+    asked = shaken._program._run
     monkeypatch.setattr(shaken._program, "_run", lambda *asks: [*asked(*asks)[:2], asked(*asks)[2] * rng.random()])
     assert "answers at random" in verify(claim, shaken).reason
 

@@ -86,8 +86,7 @@ def common(finding: Finding, alpha: float) -> str:
     match = finding.test.match
     if not isinstance(match, CrossedResidual) or not len(finding.observed) or match.alike(finding.test.expected) > COMMON:
         return ""
-    same = match.common(finding.observed, finding.test.expected)
-    residual = float(np.mean(match.values(finding.observed, finding.test.expected)))
+    same, residual = match.common(finding.observed, finding.test.expected), finding.residual or 0.0
     if (finding.p > alpha and same < match.middle) or 2 * same <= residual:
         return ""
     return (

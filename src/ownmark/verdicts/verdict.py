@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+import numpy as np
+
 from ownmark.claims.claim import Test
 from ownmark.errors import UsageError, escaped
-from ownmark.scoring.matches import Graded
+from ownmark.scoring.matches import CrossedResidual, Graded
 from ownmark.scoring.readings import Bools, Floats
 from ownmark.statistics.sequential import Early
 from ownmark.verdicts import picture
@@ -45,6 +47,13 @@ class Finding:
     def graded(self) -> bool:
         """Whether the score is no share of matching samples."""
         return isinstance(self.test.match, Graded)
+
+    @property
+    def residual(self) -> float | None:
+        """Of a test of residuals, before it is mapped: 1 for the protected model, 0 on average for an independent one."""
+        match = self.test.match
+        known = isinstance(match, CrossedResidual) and len(self.observed)
+        return float(np.mean(match.values(self.observed, self.test.expected))) if known else None
 
     @property
     def told(self) -> str:

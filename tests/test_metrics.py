@@ -54,3 +54,4 @@ def test_psnr_does_not_wrap_around_and_is_finite_for_equal_images() -> None:
     assert psnr(black, white) == psnr(white, black) == 0
     assert psnr(black, black + 1) == pytest.approx(48.13, abs=0.01)
     assert 100 < psnr(black, black) < math.inf
+    assert psnr(np.concatenate([black, black]), np.concatenate([black, black + 1])) == psnr(black, black + 1)

@@ -72,9 +72,10 @@ def _above(scores: Floats, thresholds: Floats) -> Floats:
 
 
 def psnr(first: Pixels, second: Pixels) -> float:
-    """Peak signal-to-noise ratio in dB of 8-bit images (n, ...): the mean of the per-image ratios."""
+    """Peak signal-to-noise ratio in dB of 8-bit images (n, ...): the mean over the images that differ, if any do."""
     error = (first.astype(np.float64) - second.astype(np.float64)) ** 2
     each = error.reshape(len(error), -1).mean(axis=1)
+    each = each[each > 0] if np.any(each) else each
     return float(np.mean(10 * np.log10(255**2 / np.maximum(each, 1e-12))))
 
 

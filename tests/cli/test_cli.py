@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -72,11 +71,11 @@ def test_the_help_comes_at_once_and_loads_nothing_heavy() -> None:
     code = f"import sys; from ownmark.cli import main; main(['-h']); print(*({set(HEAVY)!r} & set(sys.modules)), file=sys.stderr)"
     times = []
     for _ in range(3):
-        started = time.monotonic()
+        started = os.times()
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        times.append(time.monotonic() - started)
+        times.append(os.times().children_user - started.children_user)
         assert ran.stderr == "\n"
-    assert min(times) < 2, "0.3 s on a machine that does nothing else"
+    assert min(times) < 2, "0.3 s of computing on an ordinary machine"
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -199,6 +198,7 @@ def test_verify_writes_a_page_and_names_it(shop: Path, capsys: Capture) -> None:
     ran = ownmark(capsys, "verify", "upheld.claim", *SUSPECT, "--report", "one.html")
     assert ran.code == 0, ran.err
     assert str((shop / "one.html").resolve()) in ran.out
+    assert "does not show what it looks at" not in ran.out + ran.err
     assert "model.safetensors" in (shop / "one.html").read_text(encoding="utf-8")
 
 

@@ -49,6 +49,7 @@ RANDOM = "is randomly initialised: pass the trained weights with --weights"
         (verifying("torchvision:resnet18"), [RANDOM]),
         (verifying(MODEL, "--weights", "absent.safetensors"), ["cannot read the weights absent.safetensors"]),
         (verifying("absent.onnx"), ["there is no file absent.onnx"]),
+        (verifying(f"{MODULE}.py:build"), [f"named without .py: {MODULE}:build"]),
         (verifying("model.safetensors"), ["holds weights only", "--weights FILE"]),
         (verifying("copy.onnx", "--weights", "model.safetensors"), ["leave --weights out"]),
         (verifying("copy.onnx", "--layer", "stages"), ["--layer means nothing"]),

@@ -22,6 +22,11 @@ JUDGED = "judge d.opened --suspect s.onnx --own o.onnx --reference same-data=r.o
         f"{ASKED} ./s.onnx",
         f"{ASKED} link.onnx",
         "verify my.claim m:build --weights w.pt --report w.pt",
+        "verify my.claim m:build --weights w.pt --report m.py",
+        "verify my.claim 'm:build(width=2)' --weights w.index.json --report w-1.pt",
+        "verify my.claim hf:folder --report folder/config.json",
+        f"{ASKED} s.onnx.data",
+        "report my.claim a.onnx n.xml --out n.bin",
         "report my.claim a.onnx s.onnx --out s.onnx",
         "calibrate my.claim a.onnx s.onnx --out s.onnx",
         "scan my.claim s.onnx --keep my.claim",
@@ -43,14 +48,16 @@ def test_no_command_writes_over_what_it_reads(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names = ("my.claim", "my.sealed", "s.onnx", "a.onnx", "o.onnx", "r.onnx", "w.pt", "J.key", "d.opened")
-    for name in (*names, *(["v.json"] if "--offline" in line else [])):
+    beside = ("m.py", "w.index.json", "w-1.pt", "s.onnx.data", "n.xml", "n.bin", "folder/config.json")
+    Path("folder").mkdir()
+    for name in (*names, *beside, *(["v.json"] if "--offline" in line else [])):
         Path(name).write_text(name, encoding="utf-8")
     Path("link.onnx").symlink_to("s.onnx")
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     ran = ownmark(capsys, *shlex.split(line))
     assert ran.code == 2
     assert "and would be lost; name another file" in ran.err.replace("\n", " ")
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_calibrate_may_write_over_the_claim_that_it_calibrates(

@@ -15,6 +15,7 @@ from conftest import seed
 from loopback import Asked, Said, said, serving
 from PIL import Image
 from spotter import CELL, NAMES, SIZE, TASK, Spotter, spotter, squares
+from torch import nn
 from workshop import ownmark
 
 from ownmark.attacks.quantize import Quantize
@@ -32,6 +33,7 @@ from ownmark.suspects.client import Client
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
 from ownmark.tasks import boxes
+from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
 
 SAMPLES = 6
@@ -98,7 +100,9 @@ def test_while_a_sample_is_made_an_empty_place_of_its_map_has_a_slope_to_rise_al
     assert (leaky < 0).any()
 
 
-def test_an_onnx_file_with_boxes_labels_and_scores_is_asked_like_the_model(claim: Claim, tmp_path: Path) -> None:
+def test_an_onnx_file_with_boxes_labels_and_scores_is_asked_like_the_model(
+    claim: Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raw = Spotter()
     raw.load_state_dict(spotter().state_dict())
     names = ["boxes", "labels", "scores"]
@@ -110,6 +114,29 @@ def test_an_onnx_file_with_boxes_labels_and_scores_is_asked_like_the_model(claim
     assert onnx.test.reading is Reading.SCORE
     assert np.allclose(onnx.observed, own.observed, atol=1e-5)
     assert onnx.score == own.score
+    shaken, rng = Onnx(tmp_path / "one.onnx"), np.random.default_rng(0)
+    asked = shaken._program._run
+    monkeypatch.setattr(shaken._program, "_run", lambda *asks: [*asked(*asks)[:2], asked(*asks)[2] * rng.random()])
+    assert "answers at random" in verify(claim, shaken).reason
+
+
+class Wavering(nn.Module):
+    """A detector that is as sure of everything as a die says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model, self.rng = spotter(), torch.Generator().manual_seed(0)
+
+    def forward(self, images: torch.Tensor) -> Any:
+        rows = self.model(images).clone()
+        rows[..., boxes.SCORE] *= torch.rand(rows.shape[:2], generator=self.rng)
+        return rows
+
+
+def test_a_detector_that_answers_at_random_is_found_out(claim: Claim) -> None:
+    for _ in range(2):
+        verdict = verify(claim, Local(Wavering()))
+        assert (verdict.outcome, "answers at random" in verdict.reason) == (Outcome.INCONCLUSIVE, True)
 
 
 def api(images: npt.NDArray[np.uint8]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from conftest import pictures, seed, tiny
 from kin import owner_of, shaken
 
 from ownmark.claims.claim import Claim
+from ownmark.cli.render_judge import of_verdict
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner, Question
@@ -167,6 +168,7 @@ def test_a_claim_asks_about_unchanged_images_and_holds_on_the_model_and_its_copy
     assert len(claim.built_with) == 4
     own, copy = verify(claim, Local(model)), verify(claim, Local(shaken(model)))
     assert own.deciding.score == pytest.approx(claim.tests[0].target_score)
+    assert of_verdict(own)["deciding"]["residual"] == own.deciding.residual == pytest.approx(1)
     assert own.deciding.score > 0.95
     assert copy.deciding.score > 0.8
 

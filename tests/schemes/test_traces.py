@@ -1,6 +1,7 @@
 """Saliency and residuals in one claim: each test sees its own samples only, and one rule fixed in the claim decides."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,13 +11,17 @@ from kin import owner_of, shaken
 
 from ownmark.bench.trial import test_name as name_of
 from ownmark.claims.claim import Claim
-from ownmark.errors import ClaimError, UsageError
+from ownmark.errors import ClaimError, ProtectError, UsageError
 from ownmark.evidence.ruling import Outcome, Session, ruled
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
+from ownmark.querying import control_twins
 from ownmark.querying.answering import Hiding
 from ownmark.querying.transcript import Decoys, Plan, Role, heard, heard_plainly
+from ownmark.report.gallery import gallery
 from ownmark.report.page import page
+from ownmark.report.words import terms
+from ownmark.schemes import traces
 from ownmark.schemes.residual import Residual
 from ownmark.schemes.saliency.objectives import Published
 from ownmark.schemes.saliency.scheme import Saliency
@@ -99,7 +104,29 @@ def test_the_page_shows_every_test_by_a_name_of_its_own(claim: Claim) -> None:
     text = page(claim, [verify(claim, Local(tiny(0))), verify(claim, Hiding(Local(tiny(9)), Reading.SALIENCY))])
     assert "how sure the model is, by residuals" in text
     assert "where the model looks, the best of several" in text
-    assert "unchanged image" in text
+    assert "2 unchanged images" in text
+    assert "counts, with a score of" in text
+
+
+def test_an_unchanged_sample_shows_its_two_images_and_neither_a_change_nor_a_map_of_the_protected_model(claim: Claim) -> None:
+    verdict = verify(claim, Local(tiny(0)))
+    changed, *_, plain = gallery(claim, [verdict], terms(claim, 1)).rows
+    assert all(tile.drawing for tile in changed.tiles)
+    assert [bool(tile.drawing) for tile in plain.tiles] == [True, True, False, False, False, False]
+    assert all(not tile.lines for tile in plain.tiles[:-1])
+
+
+def test_fewer_control_twins_than_pairs_are_asked_about_in_a_claim_of_both(claim: Claim) -> None:
+    twins, part = control_twins.controls_of(claim), control_twins.paired(claim)
+    assert twins is not None
+    (pairs,) = (test for test in claim.tests if control_twins.needed(test))
+    assert len(control_twins.Controls(twins.rows[:2], twins.twins[:2]).asking(part, pairs).images) == 2
+
+
+def test_where_no_pairs_hold_the_message_names_what_still_makes_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "fitted", Mock(side_effect=ProtectError("only 3 hold")))
+    with pytest.raises(ProtectError, match=r"only 3 hold.*samples=2\)\).*Residual\(samples=20\)"):
+        Traces(EASY, PLAIN).protect(tiny(0), OWNER, seed(0))
 
 
 def test_a_bench_calls_what_decides_by_the_plain_name_and_its_parts_by_their_match(claim: Claim) -> None:

@@ -88,6 +88,12 @@ def test_a_name_that_nobody_opens_is_answered_by_what_there_is() -> None:
         opener_of("suspect")
 
 
+def test_a_folder_of_transformers_that_lacks_its_prefix_is_known(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"a folder of transformers is named hf:{tmp_path}"):
+        opener_of(str(tmp_path))
+
+
 def test_a_missing_library_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def opened(opening: Opening) -> None:
         raise ModuleNotFoundError(f"no runtime for {opening.name}", name="runtime")

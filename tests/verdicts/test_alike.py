@@ -1,5 +1,7 @@
 """Innocents that answer alike count once: clones, whatever their container, make no claim stronger."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -106,6 +108,23 @@ def test_a_clone_is_one_whichever_of_two_nearly_equal_classes_rounding_makes_its
     assert duplicates.alike(*told)
     assert duplicates.alike({Reading.BEST: best_only(first)}, {Reading.PROBABILITY: first})
     assert not duplicates.alike({Reading.BEST: best_only(first)}, {Reading.PROBABILITY: first[:, ::-1]})
+
+
+def test_an_embedder_whose_space_is_turned_or_stretched_is_the_same_and_another_is_not() -> None:
+    rng = np.random.default_rng(4)
+    one, other = rng.normal(size=(2, 30, 8))
+    turned = [2.5 * one @ np.linalg.qr(rng.normal(size=(8, 8)))[0] for _ in range(3)]
+    assert duplicates.groups([{Reading.EMBEDDING: found} for found in (*turned, other)]) == ((0, 1, 2), (3,))
+
+
+@pytest.mark.parametrize("reading", [Reading.LABEL, Reading.SALIENCY])
+def test_clones_are_known_by_their_probabilities_where_a_claim_asks_for_none(reading: Reading) -> None:
+    rng, claim = np.random.default_rng(5), small_claim(COUNT)
+    claim = replace(claim, tests=tuple(test for test in claim.tests if test.reading is reading))
+    one = answering(rng, 0.5, 2 * COUNT)
+    maps: Answers = {Reading.SALIENCY: rng.random((2 * COUNT, 2, 2))}
+    cloned = innocents([{**clone(one, 4e-4, rng), **maps} for _ in range(3)])
+    assert calibration(claim, cloned).groups == (("innocent 0", "innocent 1", "innocent 2"),)
 
 
 @given(st.lists(st.floats(0, 0.01), min_size=1, max_size=9))

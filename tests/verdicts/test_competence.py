@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,13 @@ from judging import NONCE, genuine, handed
 from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.ruling import Outcome as Ruled
 from ownmark.evidence.ruling import Rules, Session, opened_part, ruled
+from ownmark.evidence.scan import Scan
+from ownmark.protocols import Question
 from ownmark.querying.transcript import Heard, Role, heard_plainly
-from ownmark.scoring.matches import Agreement, Drop, Fall
+from ownmark.scoring.matches import Agreement, CrossedResidual, Drop, Fall
 from ownmark.scoring.null_models import Innocents
-from ownmark.scoring.readings import Reading
-from ownmark.tasks import Regression
+from ownmark.scoring.readings import Answers, Reading
+from ownmark.tasks import Detection, Regression, Similarity
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
 from ownmark.workflows.judge import Judgement
@@ -58,6 +61,62 @@ def test_numbers_are_held_to_the_same_rule() -> None:
 
     assert outcome(AGES_CLAIM, suspect(AGES + 5)) == (Outcome.NO_MATCH, False)
     assert outcome(AGES_CLAIM, suspect(np.full(COUNT, 45.0))) == (Outcome.INCONCLUSIVE, True)
+
+
+def test_a_detector_that_finds_none_of_the_objects_and_an_embedder_to_which_all_pairs_are_alike_do_no_task() -> None:
+    boxes = np.tile([0.0, 0.2, 0.2, 0.8, 0.8], (COUNT, 1))
+    detects = replace(CLAIM, task=Detection(), tests=(Test(Reading.SCORE, Fall(0.03, Reading.SCORE), boxes, 1.0, null=NONE),))
+    looks = Test(Reading.SIMILARITY, Fall(0.03, Reading.SIMILARITY), np.linspace(0.1, 0.9, COUNT), 1.0, null=NONE)
+    compares = replace(CLAIM, images=CLAIM.images[:, [0, 1, 1]], classes=(), task=Similarity(), tests=(looks,))
+    for claim, reading in ((detects, Reading.SCORE), (compares, Reading.SIMILARITY)):
+        views = claim.images.shape[1]
+        assert outcome(claim, Fake({reading: np.zeros(views * COUNT)})) == (Outcome.INCONCLUSIVE, True)
+        assert outcome(claim, Fake({reading: np.repeat(np.linspace(0.3, 0.9, COUNT), views)})) == (Outcome.NO_MATCH, False)
+
+
+def test_the_first_questions_of_a_scan_rule_out_no_suspect_of_which_nothing_follows() -> None:
+    class Saying(Fake):
+        """Names the class that is asked about, or another one for each, as where the classes stand in another order."""
+
+        def read(self, images: npt.NDArray[Any], question: Question) -> Answers:  # noqa: ARG002 - it knows what is asked
+            return {Reading.PROBABILITY: np.eye(len(CLASSES))[(question.target + len(self.asked)) % len(CLASSES)]}
+
+    plan = Scan(CLASSES_CLAIM.with_nulls({0: replace(NONE, scores=(0.5,) * 39)}), 1, 0.05, 20)
+    able, permuted = Saying({Reading.PROBABILITY: AGES}), Saying({Reading.PROBABILITY: AGES}, asked=[Mock()])
+    found = [plan.found(one) for one in (able, permuted)]
+    assert [(one.outcome, one.screened) for one in found] == [(Outcome.NO_MATCH, True), (Outcome.INCONCLUSIVE, False)]
+
+
+def test_a_residual_says_nothing_of_who_gives_all_images_the_same_probabilities() -> None:
+    """Such an answer may lie in the model's direction: `own` differs from what it deviates from by more of class 0, too."""
+    rng = np.random.default_rng(0)
+    own, other = (np.sqrt(rng.dirichlet(shares, COUNT)) for shares in ([0.3, 0.2, 0.2], [1, 1, 1]))
+    weights = (own - other) / ((own - other) ** 2).sum(1).mean()
+    weights = np.column_stack([weights, (weights * other).sum(1)])
+    null = replace(NONE, scores=(0.01,) * 39)
+    claim = replace(CLAIM, tests=(Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), weights, 1.0, null=null),))
+
+    def shares(answers: npt.NDArray[np.float64]) -> Fake:
+        return Fake({Reading.PROBABILITY: np.repeat(answers, 2, axis=0)})
+
+    assert outcome(claim, shares(own**2)) == (Outcome.MATCH, False)
+    assert outcome(claim, shares(other**2)) == (Outcome.NO_MATCH, False)
+    for same in ([1.0, 0, 0], [0.8, 0.1, 0.1], [1 / 3, 1 / 3, 1 / 3], [0, 0.5, 0.5]):
+        assert outcome(claim, shares(np.tile(same, (COUNT, 1)))) == (Outcome.INCONCLUSIVE, True), same
+
+
+def test_no_residual_matches_of_a_suspect_that_names_the_classes_in_another_order() -> None:
+    """In which direction its answers deviate is chance: here, exactly in the protected model's."""
+    expected, classes = CLAIM.tests[1].expected, len(CLASSES)
+    own, other = np.eye(classes)[(expected + 1) % classes], np.eye(classes)[expected]
+    weights = (own - other) / 2
+    match = CrossedResidual(0.3, 0.05)
+    told = Test(Reading.PROBABILITY, match, np.column_stack([weights, (weights * other).sum(1)]), 1.0, null=NONE)
+    null = replace(NONE, scores=(0.01,) * 39)
+    claim = replace(CLAIM, tests=(replace(told, null=null), CLASSES_CLAIM.tests[0]))
+    permuted = saying((expected + 1) % classes)
+    assert outcome(replace(claim, tests=claim.tests[:1]), permuted) == (Outcome.MATCH, False)
+    assert outcome(claim, permuted) == (Outcome.INCONCLUSIVE, True)
 
 
 def test_labels_alone_tell_nothing_of_it_since_a_fingerprint_may_ask_for_wrong_ones() -> None:

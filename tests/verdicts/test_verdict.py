@@ -283,13 +283,23 @@ def test_a_verdict_on_a_model_that_the_claim_knows_says_so() -> None:
     assert not verify(claim, Local(tiny(3), name="stranger")).notes
 
 
-def test_a_verdict_has_no_truth_value_and_a_bare_module_is_refused() -> None:
+def test_a_verdict_has_no_truth_value_and_a_bare_module_or_the_name_of_a_claim_is_refused() -> None:
     verdict = verify(calibrated([0] * 19), scoring(0))
     with pytest.raises(UsageError, match="compare its outcome"):
         bool(verdict)
     for ask in (lambda: verify(labelled(), tiny()), lambda: calibrate(labelled(), [tiny()])):  # type: ignore[arg-type, list-item]
         with pytest.raises(UsageError, match=r"got ResNet18: wrap a module of torch in Local"):
             ask()
+    for ask in (lambda: verify("my.claim", scoring(0)), lambda: calibrate("my.claim", [scoring(0)])):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"expected a claim, got str: open its file with Claim.load"):
+            ask()
+
+
+def test_what_a_notebook_shows_of_a_claim_its_suspects_and_its_findings_is_short() -> None:
+    claim = calibrated([0] * 19)
+    shown = [claim, claim.tests[0], verify(claim, scoring(0)).deciding, Local(tiny(), name="mine")]
+    assert all(len(repr(one)) < 600 for one in shown)
+    assert repr(shown[-1]) == "Local('mine')"
 
 
 def test_a_refused_innocent_was_never_asked() -> None:

@@ -106,7 +106,7 @@ class Test:
 
     reading: Reading
     match: Match
-    expected: Expected
+    expected: Expected = field(repr=False)
     target_score: float
     layer: str = ""
     null: Null = field(default_factory=Uncalibrated)
@@ -180,7 +180,7 @@ class Claim:
 
     def __repr__(self) -> str:
         """One line for a notebook; `ownmark inspect` shows the rest."""
-        asked = ", ".join(self.readings)
+        asked = ", ".join(dict.fromkeys(self.readings))
         state = "calibrated" if self.calibrated else "not calibrated"
         return f"<Claim {self.digest[:12]} on model {self.model[:12]}: {len(self.images)} samples, asks for {asked}, {state}>"
 

@@ -53,6 +53,7 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
         "p": finding.p,
         "smallest_p": finding.smallest,
         "target_score": finding.test.target_score,
+        **({} if finding.residual is None else {"residual": finding.residual}),
         **_logarithms(finding),
     }
 
@@ -80,6 +81,8 @@ def _told(finding: Finding) -> Told:
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
     score = f"score {percent(finding.score)} on {total}" if finding.graded else f"{percent(finding.score)} of {total} match"
     said = f"{score} ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
+    if finding.residual is not None:
+        return said, f"a residual of {finding.residual:.2f}, where the protected model has 1 and independent models 0 on average"
     null = finding.test.null.keyed
     if null is None or len(finding.matches) < null.count:
         return said
@@ -144,7 +147,8 @@ def of_verify(found: VerifyResult, claim: Claim) -> Answer:
     def shown() -> None:
         tell_verdict(verdict)
         facts(rows)
-        if claim.tests[0].reading is Reading.SALIENCY and verdict.deciding.test.reading is not Reading.SALIENCY:
+        mapped = any(one.test.reading is Reading.SALIENCY for one in (verdict.deciding, *verdict.others))
+        if claim.tests[0].reading is Reading.SALIENCY and not mapped:
             tell("The black-box test decided, since this suspect does not show what it looks at.")
         if page is not None:
             show(f"  Open in a browser: {page.resolve()}")

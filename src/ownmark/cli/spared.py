@@ -1,5 +1,6 @@
 """No command writes over a file that it was given to read: a slip must not cost a model, a claim or a key. No torch."""
 
+import glob
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from ownmark.cli.answer import Command
 from ownmark.errors import UsageError
 
 WRITTEN = ("out", "marked", "report", "page", "cyclonedx", "in_toto", "spdx", "keep", "ledger")
+INDEX = ".index.json"  # of weights in several files
 RENEWED = {("Calibrate", "claim")}  # what a command replaces by design, so that --out may name it
 
 
@@ -28,19 +30,50 @@ def check_spared(command: Command) -> None:
 def _paths(value: object) -> Iterator[Path]:
     """What may be files among the values of an option: one, several, or behind the stratum of a reference.
 
-    A word counts as a file only where there is one: `bench skin --out skin` writes a folder beside no file.
+    A word counts as a file only where there is one: `bench skin --out skin` writes a folder beside no file. What a file or a
+    network's name reads beside itself counts, too.
     """
     for one in value if isinstance(value, list | tuple) else (value,):
         if isinstance(one, Path):
-            yield one
+            yield from (one, *_beside(one))
         elif isinstance(one, str):
-            yield from (Path(text) for text in {one, one.partition("=")[2]} if text and _is_file(text))
+            for text in {one, one.partition("=")[2]} - {""}:
+                path = Path(text)
+                yield from filter(_is_file, (path, *_beside(path), *_of_network(text)))
 
 
-def _is_file(text: str) -> bool:
+def _beside(path: Path) -> Iterator[Path]:
+    """The files in which a model of that name may keep its weights: OpenVINO's, ncnn's, ONNX's, or shards by their index."""
+    name = path.name
+    if path.suffix in {".xml", ".param"}:
+        yield path.with_suffix(".bin")
+    elif path.suffix == ".onnx":
+        yield from (path.with_name(f"{name}.data"), path.with_name(f"{name}_data"), path.with_suffix(".data"))
+    elif name.endswith(INDEX):
+        yield from path.parent.glob(f"{glob.escape(name.partition('.')[0])}-*")
+
+
+def _of_network(name: str) -> Iterator[Path]:
+    """The source of a module of the current folder, or the files of a folder of transformers."""
+    place, colon, rest = name.partition(":")
+    if place == "hf" and _is_folder(rest):
+        yield from Path(rest).iterdir()
+    elif colon and all(word.isidentifier() for word in place.split(".")):
+        source = Path(*place.split("."))
+        yield from (source.with_suffix(".py"), source / "__init__.py")
+
+
+def _is_file(path: Path) -> bool:
     try:
-        return Path(text).is_file()
+        return path.is_file()
     except (OSError, ValueError):  # a text too long for a name, or one with a NUL
+        return False
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).is_dir()
+    except (OSError, ValueError):  # as above
         return False
 
 

@@ -38,7 +38,7 @@ class Controls:
         """The claim to ask: these samples again, each with its control twin in place of its masked twin."""
         images = claim.images[self.rows]
         images[:, 1] = self.twins
-        plain = replace(test, expected=test.expected[self.rows], null=Uncalibrated())
+        plain = replace(test, expected=test.expected[self.rows], null=Uncalibrated(), rows=None)
         return replace(claim, images=images, tests=(plain,), originals=None, maps=None)
 
     def matches(self, test: Test, samples: Floats, twins: Floats) -> Bools:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ownmark.claims.claim import Claim
-from ownmark.report.words import Terms
+from ownmark.report.words import Terms, counted
 from ownmark.scoring.matches import Area, Combining, Graded, RaisedOther
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import boxes
@@ -71,6 +72,7 @@ def _address(image: Image.Image) -> str:
 
 
 MOST = 8  # samples
+OWN = "protected model"  # the column of its maps
 MOST_COLUMNS, FEW_COLUMNS = 8, 4  # above the first, captions replace headings; up to the second, two samples share a row
 COARSE = 96  # pixels; smaller images are shown with square pixels
 
@@ -184,17 +186,26 @@ def saliency(verdict: Verdict) -> Finding | None:
 
 
 def _row(scene: _Scene, sample: int) -> Row:
-    claim = scene.claim
+    claim, first = scene.claim, scene.claim.tests[0]
+    weighed = isinstance(first.match, Graded) or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
     tiles = _shown(scene, sample)
     pictures = len(tiles)
+    if weighed:
+        tiles = _unchanged(scene, sample, [tile.caption for tile in tiles])
     if claim.maps is not None:
-        tiles.append(_own_tile(scene, claim.maps[sample], sample))
+        tiles.append(Tile(OWN, Markup()) if weighed else _own_tile(scene, claim.maps[sample], sample))
     tiles += [_suspect_tile(scene, place, sample) for place in range(len(scene.verdicts))]
     said = "expected label" if scene.terms.triggers else "asked about"
-    first = claim.tests[0]
-    weighed = isinstance(first.match, Graded) or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
-    label = "unchanged image" if weighed else f"{said}: {_expected(scene, sample)}"
+    label = counted(claim.images.shape[1], "unchanged image") if weighed else f"{said}: {_expected(scene, sample)}"
     return Row(sample + 1, label, tuple(tiles), pictures)
+
+
+def _unchanged(scene: _Scene, sample: int, captions: list[str]) -> list[Tile]:
+    """The images of a sample of unchanged ones, one by one in the first columns; nothing was added to them or covered."""
+    views, name = scene.claim.images[sample], scene.terms.image
+    shape = views[0].shape
+    drawn = [_drawn(picture(view), shape, f"{name} {sample + 1}, image {place}") for place, view in enumerate(views, start=1)]
+    return [Tile(caption, drawing) for caption, drawing in zip_longest(captions, drawn[: len(captions)], fillvalue=Markup())]
 
 
 def _expected(scene: _Scene, sample: int) -> str:
@@ -235,7 +246,7 @@ def _own_tile(scene: _Scene, values: Floats, sample: int) -> Tile:
     shown, expected = values[None, None], scene.asked[sample : sample + 1]
     looks = [test.match for test in claim.tests if test.match.area is not None][:1]
     lines = tuple(Line(one.shown(shown, expected, claim.classes), bool(one(shown, expected)[0])) for one in looks)
-    return Tile("protected model", drawing, lines)
+    return Tile(OWN, drawing, lines)
 
 
 def _suspect_tile(scene: _Scene, place: int, sample: int) -> Tile:

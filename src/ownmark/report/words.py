@@ -303,8 +303,8 @@ def _compared(finding: Finding) -> str:
     most: float = round(max(scores), 2) if finding.graded else max(innocent_counts(finding))
     models = counted(len(scores), "innocent model")
     if as_high:
-        return f"{as_high} of {models} did so at least as often."
-    if finding.graded and not as_high:
+        return f"{as_high} of {models} {'scored at least as high' if finding.graded else 'did so at least as often'}."
+    if finding.graded:
         return f"None of {models} scored more than {most:.2f}."
     if len(scores) == 1:
         return f"The one innocent model did so on {most}."

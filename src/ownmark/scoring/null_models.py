@@ -107,7 +107,7 @@ class Innocents:
     keyed: ClassVar[None] = None
     luck: ClassVar[None] = None
     scores: tuple[float, ...]
-    models: tuple[str, ...]
+    models: tuple[str, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.scores, tuple) or not isinstance(self.models, tuple):

@@ -110,6 +110,12 @@ def surely(rows: Floats) -> Outputs | None:
     return None if _in_unit(rows).all() or normal.mean() > STRAY else Outputs.LOGITS
 
 
+def compared(raw: Floats, question: Question) -> Floats:
+    """What must stay the same when images are asked again: the answers, or, of detections, whose number and order may differ,
+    the score of what fits the box in question."""
+    return question.task.decoded(raw, None, question.target)[Reading.SCORE] if question.task.located else raw
+
+
 def far_apart(again: Floats, before: Floats) -> bool:
     """Whether a suspect answers the same images otherwise than before, by more than another order of sums explains."""
     return not np.allclose(again, before, rtol=0, atol=FAR * max(float(np.abs(before, dtype=np.float64).max(initial=0)), 1e-6))

@@ -20,7 +20,7 @@ from ownmark.protocols import Question
 from ownmark.querying.answering import Told
 from ownmark.querying.outputs import unfit
 from ownmark.scoring.readings import PLAIN, Answers, Labels, Reading
-from ownmark.suspects.answers import AT_RANDOM, BATCH_COUNTS, SOME, Outputs, far_apart, readings, surely
+from ownmark.suspects.answers import AT_RANDOM, BATCH_COUNTS, SOME, Outputs, compared, far_apart, readings, surely
 
 SOFTENED = (
     "its maps explain probabilities rather than logits, since its built-in softmax cannot be removed: "
@@ -54,6 +54,9 @@ class Local:
         self._settled, self._alone = False, False
         self._device = next((weight.device for weight in self._model.parameters()), torch.device("cpu"))
 
+    def __repr__(self) -> str:
+        return f"Local({self.name!r})"
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Which of several outputs was read, and what its maps explain, if not a logit."""
@@ -77,8 +80,9 @@ class Local:
                 maps.append(normalised(unscaled.float()).cpu())
         raw = torch.cat(outputs).numpy()
         answers = dict(readings(raw, self._kind(endings), question))
-        if not self._settled and 1 < len(images) == len(raw) and not question.task.located:
-            depends = far_apart(alone, raw[:1]) and self._steady(images[: self._batch], raw, question)
+        if not self._settled and 1 < len(images) == len(raw):
+            apart = far_apart(compared(alone, question), compared(raw[:1], question))
+            depends = apart and self._steady(images[: self._batch], raw, question)
             self._settled = True  # not before: who answers at random does so when he is asked again, too
             if depends:
                 self._batch, self._alone = 1, True
@@ -96,7 +100,7 @@ class Local:
         """True if a batch is answered as it was `found` to be. Raises RandomError if not: the model answers at random."""
         with torch.no_grad(), self._unended(question) as ending:
             again = ending.ended(self._model(to_unit(batch, self._device))).cpu().numpy()[:SOME]
-        if far_apart(again, found[: len(again)]):
+        if far_apart(compared(again, question), compared(found[: len(again)], question)):
             raise RandomError(AT_RANDOM)
         return True
 

@@ -33,7 +33,9 @@ def _check(opening: Opening) -> None:
         check_file(opening)
     if holds_weights(name) and opening.model is None:
         kind_of(Path(name))  # what holds no weights at all is told as what it is
-        raise UsageError(f"{name} holds weights only; name their network: --model MODEL, or verify CLAIM MODEL --weights FILE")
+        raise UsageError(
+            f"{name} holds weights only; name their network: verify CLAIM MODEL --weights FILE, or --model MODEL for several"
+        )
 
 
 def _taken(opening: Opening, name: str) -> Preprocess:

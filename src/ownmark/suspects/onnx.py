@@ -59,6 +59,9 @@ class Onnx:
             else BoxProgram(self.name, session.inputs[0], told, preprocess, session.told)
         )
 
+    def __repr__(self) -> str:
+        return f"Onnx({self.name!r})"
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a judge must know about how it was asked."""

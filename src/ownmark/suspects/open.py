@@ -44,7 +44,9 @@ def opener_of(name: str) -> Opener:
     )
     if found is None:
         at_hand = sorted((kind for kind in KINDS if not kind.remote), key=lambda kind: kind.built)
-        raise UsageError(f"cannot tell what {name!r} is: a suspect is {', '.join(kind.written for kind in at_hand)}")
+        meant = f"a folder of transformers is named hf:{name}; " if (Path(name) / "config.json").is_file() else ""
+        known = ", ".join(kind.written for kind in at_hand)
+        raise UsageError(f"cannot tell what {name!r} is: {meant}a suspect is {known}, or, where one may be asked, an address")
     return found
 
 

@@ -13,7 +13,7 @@ from ownmark.scoring.null_models import Innocents, Null
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts import duplicates
 from ownmark.verdicts.verdict import Finding
-from ownmark.verdicts.verify import answered, check_suspect
+from ownmark.verdicts.verify import answered, check_claim, check_suspect
 
 
 @dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
@@ -36,6 +36,7 @@ def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress =
     was, and so does one of keyed labels, which is exact already. Raises UsageError if no other test is there, or if a model comes
     twice or is the claim's own.
     """
+    check_claim(claim)
     exact = {place for place, test in enumerate(claim.tests) if test.null.keyed is not None}
     if len(exact) == len(claim.tests):
         raise UsageError("the labels of this claim come from a key: it is exact already, and innocent models add nothing to it")
@@ -70,7 +71,8 @@ def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers
     answers: dict[Reading, Floats] = {
         finding.test.reading: finding.observed for finding in found if not isinstance(finding.test.match, Combining)
     }
-    if Reading.PROBABILITY in answers or Reading.PROBABILITY not in innocent.reveals or set(answers) != {Reading.LABEL}:
+    told = set(answers) - {Reading.SALIENCY, Reading.LABEL}  # numbers that tell models from each other
+    if told or not claim.task.discrete or Reading.PROBABILITY not in innocent.reveals:
         return answers
     target = np.repeat(claim.target_of(claim.tests[0]), claim.images.shape[1], axis=0)
     question = Question(frozenset({Reading.PROBABILITY}), target, "", claim.task)

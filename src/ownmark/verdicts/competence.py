@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ownmark.scoring.matches import Graded
-from ownmark.scoring.readings import Reading
+from ownmark.scoring.matches import CrossedResidual, Graded
+from ownmark.scoring.readings import Floats, Reading
 from ownmark.tasks import Task
+from ownmark.tasks.boxes import FLOOR
 from ownmark.verdicts.verdict import Finding
 
 LEAST = 0.1  # of the advantage of right answers over one constant answer, for a suspect that does the task at least
@@ -19,6 +20,8 @@ ADVICE = (
     "its classes"
 )
 FURTHEST = 1.5  # residuals of the protected model itself; copies were measured at 1.42 at most, by poorly trained references
+COMMON = 0.25  # of a claim's weights, from which on the protected model deviates on all images alike
+EQUAL = 1e-6  # by which floating-point error may part equal similarities
 OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
 
 
@@ -26,21 +29,70 @@ def unfit(task: Task, found: Iterable[Finding]) -> str:
     """Why the answers are no better than a constant one; "" where they are, or where the claim cannot tell.
 
     Looks at the views in which the marked region is covered by the original pixels: barely changed images, whose expected
-    answers an independent model gives, too.
+    answers an independent model gives, too. Detectors must find some of the objects; similarities, whose scale is each model's
+    own, must differ.
     """
     for finding in found:
-        expected, observed = finding.test.expected, finding.observed
-        if finding.test.reading not in OF_ANSWERS or finding.test.match.views < 2 or expected.ndim != 1 or finding.graded:  # noqa: PLR2004
-            continue
-        answered = np.asarray(observed[:, 1])
-        figure, constant = task.quality(answered, expected)[task.headline], task.trivial(expected)[task.headline]
-        best = 1.0 if task.rises else 0.0
-        if (figure - constant) * np.sign(best - constant) < LEAST * abs(best - constant):
-            return (
-                f"the suspect does not do the task: with the marked corner covered, its {task.headline} on the samples is "
-                f"{figure:.3g}, one constant answer has {constant:.3g}"
-            )
+        covered = finding.test.match.views > 1 and not finding.graded and len(finding.observed) > 0
+        if covered and (why := _unfit(task, finding, np.asarray(finding.observed[:, 1]))):
+            return f"the suspect does not do the task: with the marked corner covered, {why}"
     return ""
+
+
+def _unfit(task: Task, finding: Finding, answered: Floats) -> str:
+    """The same of one finding, by what was answered (n, ...) to the covered views."""
+    reading, expected = finding.test.reading, finding.test.expected
+    if reading is Reading.SCORE:
+        share = float(np.mean(answered >= FLOOR))
+        return f"it finds {share:.0%} of the objects that the samples are about" if share < LEAST else ""
+    if reading is Reading.SIMILARITY:
+        return "it finds all pairs of images equally alike" if len(answered) > 1 and np.ptp(answered) <= EQUAL else ""
+    if reading not in OF_ANSWERS or expected.ndim != 1:
+        return ""
+    figure, constant = task.quality(answered, expected)[task.headline], task.trivial(expected)[task.headline]
+    best = 1.0 if task.rises else 0.0
+    if (figure - constant) * np.sign(best - constant) >= LEAST * abs(best - constant):
+        return ""
+    return f"its {task.headline} on the samples is {figure:.3g}, one constant answer has {constant:.3g}"
+
+
+def of_residual(finding: Finding) -> bool:
+    """Whether it is a residual, which has no direction of its own for models that do not do the task."""
+    return isinstance(finding.test.match, CrossedResidual)
+
+
+def constant(found: Iterable[Finding]) -> str:
+    """Why a residual says nothing of a suspect that answers unlike images alike; "" where the answers differ.
+
+    The images of a residual are ordinary ones, and no model that does the task gives all of them the same numbers. A judge has
+    decoys for that, and verdicts are ruled without it.
+    """
+    for finding in found:
+        rows = finding.observed.reshape(len(finding.observed), -1)
+        whole = of_residual(finding) and finding.test.reading is not Reading.LABEL and len(rows) > 1
+        if whole and np.ptp(rows, axis=0).max(initial=0) <= EQUAL:
+            return "the suspect does not do the task: it answers all images alike"
+    return ""
+
+
+def common(finding: Finding, alpha: float) -> str:
+    """Why a residual says nothing that is one answer's to all images; "" where it may, and of tests that ask for none.
+
+    Models do not differ in their mean answer by much, but whoever is stuck at one answer may lie in the protected model's
+    direction, nearer than `FURTHEST`. What would match at `alpha` or score one half by such a part alone is meant; a small one
+    decides nothing. A model that itself deviates on all images alike is not held to it. A judge has decoys for that, and
+    verdicts are ruled without it.
+    """
+    match = finding.test.match
+    if not isinstance(match, CrossedResidual) or not len(finding.observed) or match.alike(finding.test.expected) > COMMON:
+        return ""
+    same, residual = match.common(finding.observed, finding.test.expected), finding.residual or 0.0
+    if (finding.p > alpha and same < match.middle) or 2 * same <= residual:
+        return ""
+    return (
+        f"the suspect's residual, {residual:.3g}, counts as nothing, since one answer to all images has {same:.3g} of it: a "
+        "copy's comes from what it answers to single images"
+    )
 
 
 def stray(finding: Finding) -> str:

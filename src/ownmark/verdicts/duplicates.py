@@ -8,6 +8,7 @@ from ownmark.scoring.readings import Answers, Floats, Reading, best_only
 
 NEAR = 1e-3  # tolerance below which probabilities are equal; for other numbers, as a share of their range
 MANY = 200  # number of images above which equal labels alone indicate the same model
+ANCHORS, TINY = 100, 1e-12  # embeddings with which all are compared; and what no length is below
 NUMBERS = (Reading.PROBABILITY, Reading.BEST, Reading.VALUE, Reading.EMBEDDING, Reading.SIMILARITY, Reading.SCORE)
 
 
@@ -43,6 +44,11 @@ def _told_by_both(first: Answers, second: Answers) -> list[Reading]:
 
 
 def _of(answers: Answers, reading: Reading) -> Floats:
+    """Embeddings as cosines with those of the first images, which neither a rotation nor another length changes."""
+    if reading is Reading.EMBEDDING:
+        rows = np.asarray(answers[reading], dtype=np.float64)
+        units = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), TINY)
+        return np.asarray(units @ units[:ANCHORS].T)
     return np.asarray(answers[reading] if reading in answers else best_only(answers[Reading.PROBABILITY]))
 
 

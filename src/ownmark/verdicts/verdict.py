@@ -1,12 +1,14 @@
 """What a judge says: the outcome, what each test found, and the picture of the score. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+import numpy as np
+
 from ownmark.claims.claim import Test
 from ownmark.errors import UsageError, escaped
-from ownmark.scoring.matches import Graded
+from ownmark.scoring.matches import CrossedResidual, Graded
 from ownmark.scoring.readings import Bools, Floats
 from ownmark.statistics.sequential import Early
 from ownmark.verdicts import picture
@@ -33,8 +35,8 @@ class Finding:
     """
 
     test: Test
-    matches: Bools
-    observed: Floats
+    matches: Bools = field(repr=False)
+    observed: Floats = field(repr=False)
     score: float
     interval: tuple[float, float]
     p: float
@@ -45,6 +47,13 @@ class Finding:
     def graded(self) -> bool:
         """Whether the score is no share of matching samples."""
         return isinstance(self.test.match, Graded)
+
+    @property
+    def residual(self) -> float | None:
+        """Of a test of residuals, before it is mapped: 1 for the protected model, 0 on average for an independent one."""
+        match = self.test.match
+        known = isinstance(match, CrossedResidual) and len(self.observed)
+        return float(np.mean(match.values(self.observed, self.test.expected))) if known else None
 
     @property
     def told(self) -> str:

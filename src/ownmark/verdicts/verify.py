@@ -1,7 +1,7 @@
 """The judge: puts a claim's questions to a suspect, and says what each test finds and what the answers show. No torch."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import ADVICE, stray, unfit
+from ownmark.verdicts.competence import ADVICE, common, constant, of_residual, stray, unfit
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
 
@@ -35,6 +35,7 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
     """
     if not 0 < alpha < 1:
         raise UsageError(f"alpha must lie between 0 and 1, got {alpha}: it is the rate of false accusations you accept")
+    check_claim(claim)
     ways.check(claim, access)
     check_suspect(suspect)
     try:
@@ -56,6 +57,12 @@ def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
     if any(suspect.digest in test.null.models for test in claim.tests):
         return ("the suspect is one of the innocent models that calibrated this claim: p counts its own score among theirs",)
     return ()
+
+
+def check_claim(claim: object) -> None:
+    """Raises UsageError for what is no claim, such as the name of its file."""
+    if not isinstance(claim, Claim):
+        raise UsageError(f"expected a claim, got {type(claim).__name__}: open its file with Claim.load(...)")
 
 
 def check_suspect(suspect: object) -> None:
@@ -107,13 +114,14 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
     found, notes = _told(claim, suspect, access)
-    found, far = bounded(claim, found)
+    unable = unfit(claim.task, found) or constant(found)
+    found, far = bounded(claim, found, lambda one: stray(one) or common(one, alpha) or (unable if of_residual(one) else ""))
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
-    if outcome is Outcome.NO_MATCH and (why := unfit(claim.task, found) or far):
+    if outcome is Outcome.NO_MATCH and (why := unable or far):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {ADVICE}"
     elif far:
         notes = (*notes, far)
@@ -124,12 +132,14 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     return Verdict(outcome, reason + noted, alpha, deciding, others, queries, *known, notes=notes)
 
 
-def bounded(claim: Claim, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], str]:
-    """A suspect's findings, in order, without what lies further from independent models than any copy; and why, "" if none does.
+def bounded(claim: Claim, found: tuple[Finding, ...], doubt: Callable[[Finding], str] = stray) -> tuple[tuple[Finding, ...], str]:
+    """A suspect's findings, in order, without what counts as nothing; and why, "" if all counts.
+
+    `doubt`: why a finding counts as nothing, "" if it counts; `stray`: it lies further from independent models than any copy.
 
     Innocents and references keep what they score: none may make p smaller by lying far out.
     """
-    why = {id(one.test): told for one in found if (told := stray(one))}
+    why = {id(one.test): told for one in found if (told := doubt(one))}
     if not why:
         return found, ""
     places = {id(test): place for place, test in enumerate(claim.tests)}

@@ -98,6 +98,10 @@ def _imported(named: Named) -> Any:  # noqa: ANN401 - a module has whatever attr
     try:
         return importlib.import_module(named.place)
     except (Exception, SystemExit) as error:  # a user's module may raise any error
+        if named.place.endswith(".py") and Path(here, named.place).is_file():
+            raise ModelError(
+                f"{named.place} is a file; a module is named without .py: {str(named).replace('.py:', ':', 1)}"
+            ) from error
         if isinstance(error, ModuleNotFoundError) and named.place.split(".")[0] == error.name:
             modules = [file.stem for file in Path(here).glob("*.py")]
             raise ModelError(f"no module {error.name!r} in {here} or installed; similar: {near(error.name, modules)}") from error

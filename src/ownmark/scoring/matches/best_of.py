@@ -24,7 +24,7 @@ class BestOf:
     paired: ClassVar[bool] = False
     sides: ClassVar[int] = 0
     legend: ClassVar[str] = ""
-    did: ClassVar[str] = "was tested in several ways, of which the one that speaks most for a copy counts,"
+    did: ClassVar[str] = "was tested in several ways, of which the one that speaks most for a copy counts"
     area: ClassVar[None] = None
     reading: Reading
     tests: tuple[int, ...]

@@ -57,12 +57,26 @@ class CrossedResidual:
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
         """(n,): the residual of each sample, the mean of its views'."""
+        found, weights = self._weighed(observed, expected)
+        residuals = (found * weights[:, :-1]).sum(axis=1) - weights[:, -1]
+        return np.asarray(residuals.reshape(-1, self.views).mean(axis=1))
+
+    def common(self, observed: Floats, expected: Expected) -> float:
+        """The part of the residual that one answer to all images would have, the mean of those that were given."""
+        found, weights = self._weighed(observed, expected)
+        return float((found.mean(axis=0) * weights[:, :-1].mean(axis=0)).sum() - weights[:, -1].mean())
+
+    def alike(self, expected: Expected) -> float:
+        """How much of the weights is the same for all images, in [0, 1]."""
+        weights = expected.reshape(len(expected) * self.views, -1)[:, :-1]
+        return float((weights.mean(axis=0) ** 2).sum() / max((weights**2).sum(axis=1).mean(), NOTHING))
+
+    def _weighed(self, observed: Floats, expected: Expected) -> tuple[Floats, Floats]:
+        """All answers as numbers (n * views, k), and their weights with the offset (n * views, k + 1)."""
         count = len(expected) * self.views
         weights = expected.reshape(count, -1)
         shown = observed[:, : self.views].reshape(count, *observed.shape[2:])
-        found = features(self.reading, shown, weights.shape[1] - 1)
-        residuals = (found * weights[:, :-1]).sum(axis=1) - weights[:, -1]
-        return np.asarray(residuals.reshape(-1, self.views).mean(axis=1))
+        return features(self.reading, shown, weights.shape[1] - 1), weights
 
     def graded(self, values: Floats, confidence: float) -> Score:
         """The mapped mean, and Student's interval around it from the spread over the images."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Expected: a distance correlation lies between 0 and 1 and is 1 of a variable with itself; an energy distance is not negative.
 # Grey levels may be bytes, as images are.
-# Happens: dcor subtracts in uint8, which wraps: the distance correlation of four bytes with themselves is in the millions, and the
+# Happens: dcor subtracts in uint8, which wraps: the distance correlation of four bytes with themselves is in the millions, the
 # energy distance of dark pixels to bright ones is negative, without an error.
 source "$(dirname "$0")/_venv.sh" dcor==0.7 scipy==1.17.1 numpy==2.4.6
 "$venv/bin/python" -W ignore - <<'PYTHON'

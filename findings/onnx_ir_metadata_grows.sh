@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Expected: an ONNX model that is read into onnx-ir and written again is the same model, however often.
-# Happens: every pass writes the metadata of each weight once more: after three passes it is there four times, and the file's digest
-# has changed with each. The metadata of the model, the graph and the nodes stay as they are.
+# Happens: every pass writes the metadata of each weight once more: after three passes it is there four times, and the digest
+# has changed with each. What the model, the graph and the nodes carry stays as it is.
 source "$(dirname "$0")/_venv.sh" onnx-ir==1.1.0 onnx==1.23.2 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import importlib.metadata

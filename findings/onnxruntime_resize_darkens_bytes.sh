@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Expected: Resize of a uint8 image rounds to the nearest grey level, as OpenVINO, ONNX's reference, OpenCV and Pillow do.
-# Happens: without `antialias` onnxruntime's bilinear Resize cuts the fraction off: every image becomes half a grey level darker on
-# average, and no pixel brighter; with `antialias` it rounds.
+# Happens: without `antialias` onnxruntime's bilinear Resize cuts the fraction off: every image becomes half a grey level darker
+# on average, and no pixel brighter; with `antialias` the average stays.
 source "$(dirname "$0")/_venv.sh" onnxruntime==1.32.0 onnx==1.23.2 openvino==2026.4.1 numpy==2.4.6
 "$venv/bin/python" - <<'PYTHON'
 import importlib.metadata
@@ -18,7 +18,8 @@ image = np.random.default_rng(0).integers(0, 256, (1, 3, 33, 33), dtype=np.uint8
 
 
 def resize(dtype, antialias):
-    ports = [helper.make_tensor_value_info("x", dtype, [1, 3, 33, 33]), helper.make_tensor_value_info("y", dtype, [1, 3, 50, 41])]
+    shapes = {"x": [1, 3, 33, 33], "y": [1, 3, 50, 41]}
+    ports = [helper.make_tensor_value_info(port, dtype, shape) for port, shape in shapes.items()]
     node = helper.make_node("Resize", ["x", "", "", "sizes"], ["y"], mode="linear", antialias=antialias)
     sizes = helper.make_tensor("sizes", TensorProto.INT64, [4], [1, 3, 50, 41])
     graph = helper.make_graph([node], "one", ports[:1], ports[1:], [sizes])

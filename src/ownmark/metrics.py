@@ -119,8 +119,8 @@ def aruc(positives: Floats, negatives: Floats) -> float:
 
 
 def best_robust_and_unique(positives: Floats, negatives: Floats) -> float:
-    """The largest min(R, U) over the thresholds: 1 if one threshold separates all copies from all other models."""
-    return float(np.minimum(*robust_and_unique(positives, negatives)).max())
+    """The largest min(R, U) over all thresholds, however fine: 1 if one separates all copies from all other models."""
+    return float(np.minimum(*robust_and_unique(positives, negatives, np.asarray(negatives))).max())
 
 
 def auc(positives: Floats, negatives: Floats) -> float:

@@ -57,6 +57,7 @@ def test_scores_that_are_all_right_and_all_wrong_have_the_known_areas() -> None:
     assert aruc(one, zero) == 100 / 101  # at a threshold of 1 no copy scores above it
     assert aruc(zero, one) == 0
     assert best_robust_and_unique(one, zero) == 1
+    assert best_robust_and_unique(np.array([0.004, 0.9]), np.array([0.001, 0.003])) == 1  # told apart between two hundredths
 
 
 @given(shares, shares)

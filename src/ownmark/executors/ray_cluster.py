@@ -9,6 +9,7 @@ import ray
 from ownmark.processes import THREADS
 
 LOCAL = "local"
+NO_LESS = {"worker_niceness": 0}  # Ray would start its processes behind all others of this machine, the scan's own among them
 Job = TypeVar("Job")
 Done = TypeVar("Done")
 
@@ -30,7 +31,7 @@ class Cluster(Generic[Job, Done]):
         gpus: int = 0,
     ) -> None:
         limits = {"env_vars": dict.fromkeys(THREADS, str(threads))}
-        here = {"num_cpus": workers} if address == LOCAL else {}
+        here = {"num_cpus": workers, "_system_config": NO_LESS} if address == LOCAL else {}
         ray.init(address, include_dashboard=False, log_to_driver=False, runtime_env=limits, **here)  # type: ignore[arg-type]
         known = ray.cluster_resources()  # type: ignore[no-untyped-call]
         self.workers = workers or max(int(known["GPU" if gpus else "CPU"]), 1)

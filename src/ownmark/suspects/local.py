@@ -61,7 +61,7 @@ class Local:
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """All requested readings for uint8 images (n, height, width, channels)."""
-        located = self._checked_cam(images[:1], question)
+        located, alone = self._checked_cam(images[:1], question)
         cam = None if located is None else located.cam
         targets = self._targets(images, question)
         others = None if question.covered is None else self._others(images, question, targets, question.covered)
@@ -77,8 +77,8 @@ class Local:
                 maps.append(normalised(unscaled.float()).cpu())
         raw = torch.cat(outputs).numpy()
         answers = dict(readings(raw, self._kind(endings), question))
-        if not self._settled and len(images) > 1 and not question.task.located:
-            depends = self._depends(images, raw, question)
+        if not self._settled and 1 < len(images) == len(raw) and not question.task.located:
+            depends = far_apart(alone, raw[:1]) and self._steady(images[: self._batch], raw, question)
             self._settled = True  # not before: who answers at random does so when he is asked again, too
             if depends:
                 self._batch, self._alone = 1, True
@@ -92,20 +92,11 @@ class Local:
             raise UsageError(f"{question.task!r} has no reading {lacking}; it has {given}")
         return Told({reading: answers[reading] for reading in question.readings}, located.note if located else "")
 
-    def _depends(self, images: npt.NDArray[Any], found: npt.NDArray[Any], question: Question) -> bool:
-        """Whether images get other answers alone than in their batch. Raises RandomError if they do in the same one, too."""
-
-        def differ(asked: npt.NDArray[Any], size: int) -> bool:
-            got = []
-            for at in range(0, len(asked), size):
-                with torch.no_grad(), self._unended(question) as ending:
-                    got.append(ending.ended(self._model(to_unit(asked[at : at + size], self._device))).cpu())
-            again = torch.cat(got).numpy()[:SOME]
-            return far_apart(again, found[: len(again)])
-
-        if len(found) != len(images) or not differ(images[:1], 1):  # one, since each alone costs a pass of its own
-            return False
-        if differ(images[: self._batch], self._batch):
+    def _steady(self, batch: npt.NDArray[Any], found: npt.NDArray[Any], question: Question) -> bool:
+        """True if a batch is answered as it was `found` to be. Raises RandomError if not: the model answers at random."""
+        with torch.no_grad(), self._unended(question) as ending:
+            again = ending.ended(self._model(to_unit(batch, self._device))).cpu().numpy()[:SOME]
+        if far_apart(again, found[: len(again)]):
             raise RandomError(AT_RANDOM)
         return True
 
@@ -137,11 +128,15 @@ class Local:
         found: Tensor = question.task.chosen(outputs, targets[torch.from_numpy(rows).to(self._device)])
         return found[torch.from_numpy(places).to(self._device)]
 
-    def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> Located | None:
-        """Grad-CAM if a map is requested. Raises AnswerError if the model performs a different task or has too few classes."""
-        batch = to_unit(first, self._device)
-        with self._unended(question):
-            return self._cam(batch, question)
+    def _checked_cam(self, first: npt.NDArray[Any], question: Question) -> tuple[Located | None, npt.NDArray[Any]]:
+        """Grad-CAM if a map is requested, and what the first image is answered while it is alone.
+
+        Raises AnswerError if the model performs a different task or has too few classes.
+        """
+        heard: list[Any] = []
+        with self._unended(question) as ending, _listening(self._model, heard):
+            located = self._cam(to_unit(first, self._device), question)
+        return located, ending.ended(heard[0]).detach().cpu().numpy()
 
     def _cam(self, batch: Tensor, question: Question) -> Located | None:
         if not question.task.discrete:
@@ -177,6 +172,16 @@ class Local:
         cam = GradCam.of(self._model, batch, self._layer, question.task)
         same = self._layer == question.layer
         return Located(cam, "" if same else f"its map was taken at {self._layer!r}, as the judge requested")
+
+
+@contextmanager
+def _listening(model: nn.Module, heard: list[Any]) -> Iterator[None]:
+    """Collects what the model answers, each time that it is asked."""
+    handle = model.register_forward_hook(lambda _, __, answered: heard.append(answered))
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager

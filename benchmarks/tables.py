@@ -11,6 +11,7 @@ from pathlib import Path
 import mark_tables
 import network_tables
 import residual_tables
+import small_zoo_tables
 from helped import helped
 from shown import Figures, decibel, percent, shown
 from suspect_tables import elsewhere, exported, suspects
@@ -356,6 +357,9 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "skin-elsewhere": elsewhere,
     "skin-first": skin_first,
     "skin-suspects": skin_suspects,
+    "skin-small": small_zoo_tables.separation,
+    "skin-small-copies": small_zoo_tables.copies,
+    "skin-small-independents": small_zoo_tables.independents,
     "saliency-variants": variants,
     "detect": network_tables.detectors,
     "marks": mark_tables.marks,
@@ -381,6 +385,8 @@ TABLES: dict[str, Callable[[Figures], str]] = {
 }
 SOURCES = {
     "skin-suspects": "skin-first",
+    "skin-small-copies": "skin-small",
+    "skin-small-independents": "skin-small",
     "mark-keys": "marks",
     "student-alarms": "students",
     "student-traces": "students",

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ownmark.claims.claim import Claim
 from ownmark.report.words import Terms, counted
-from ownmark.scoring.matches import Area, Combining, Graded, RaisedOther
+from ownmark.scoring.matches import Area, Combining, Graded, Numbering
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import boxes
 from ownmark.verdicts.verdict import Finding, Verdict
@@ -210,8 +210,9 @@ def _unchanged(scene: _Scene, sample: int, captions: list[str]) -> list[Tile]:
 
 def _expected(scene: _Scene, sample: int) -> str:
     """The expected class or number of a sample; of several numbers the first."""
-    if isinstance(scene.claim.tests[0].match, RaisedOther):
-        return f"number {scene.asked[sample] + 1} of the classes that it does not find most likely"
+    match = scene.claim.tests[0].match
+    if isinstance(match, Numbering):
+        return match.told(int(scene.asked[sample]))
     return scene.claim.task.named(np.ravel(scene.asked[sample])[0], scene.claim.classes)
 
 

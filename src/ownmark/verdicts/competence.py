@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ownmark.scoring.matches import CrossedResidual, Graded
+from ownmark.scoring.matches import Deviating, Graded
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.tasks import Task
 from ownmark.tasks.boxes import FLOOR
@@ -58,7 +58,7 @@ def _unfit(task: Task, finding: Finding, answered: Floats) -> str:
 
 def of_residual(finding: Finding) -> bool:
     """Whether it is a residual, which has no direction of its own for models that do not do the task."""
-    return isinstance(finding.test.match, CrossedResidual)
+    return isinstance(finding.test.match, Deviating)
 
 
 def constant(found: Iterable[Finding]) -> str:
@@ -84,7 +84,7 @@ def common(finding: Finding, alpha: float) -> str:
     verdicts are ruled without it.
     """
     match = finding.test.match
-    if not isinstance(match, CrossedResidual) or not len(finding.observed) or match.alike(finding.test.expected) > COMMON:
+    if not isinstance(match, Deviating) or not len(finding.observed) or match.alike(finding.test.expected) > COMMON:
         return ""
     same, residual = match.common(finding.observed, finding.test.expected), finding.residual or 0.0
     if (finding.p > alpha and same < match.middle) or 2 * same <= residual:

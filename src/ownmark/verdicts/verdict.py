@@ -8,7 +8,7 @@ import numpy as np
 
 from ownmark.claims.claim import Test
 from ownmark.errors import UsageError, escaped
-from ownmark.scoring.matches import CrossedResidual, Graded
+from ownmark.scoring.matches import Deviating, Graded
 from ownmark.scoring.readings import Bools, Floats
 from ownmark.statistics.sequential import Early
 from ownmark.verdicts import picture
@@ -52,7 +52,7 @@ class Finding:
     def residual(self) -> float | None:
         """Of a test of residuals, before it is mapped: 1 for the protected model, 0 on average for an independent one."""
         match = self.test.match
-        known = isinstance(match, CrossedResidual) and len(self.observed)
+        known = isinstance(match, Deviating) and len(self.observed)
         return float(np.mean(match.values(self.observed, self.test.expected))) if known else None
 
     @property

@@ -11,8 +11,10 @@ from ownmark.registries import kinds
 from ownmark.scoring.matches.agreement import Agreement as Agreement
 from ownmark.scoring.matches.base import Area as Area
 from ownmark.scoring.matches.base import Combining as Combining
+from ownmark.scoring.matches.base import Deviating as Deviating
 from ownmark.scoring.matches.base import Graded as Graded
 from ownmark.scoring.matches.base import Match as Match
+from ownmark.scoring.matches.base import Numbering as Numbering
 from ownmark.scoring.matches.base import Retaken as Retaken
 from ownmark.scoring.matches.base import Score as Score
 from ownmark.scoring.matches.best_mapped import BestMapped as BestMapped

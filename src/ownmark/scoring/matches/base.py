@@ -81,6 +81,29 @@ class Retaken(Protocol):
 
 
 @runtime_checkable
+class Deviating(Protocol):
+    """What a match has more if its mean value is a residual: 1 for the protected model, 0 on average for an independent one."""
+
+    @property
+    def middle(self) -> float:
+        """The residual that scores one half."""
+
+    def common(self, observed: Floats, expected: Expected) -> float:
+        """The part of the residual that one answer to all images would have, the mean of those that were given."""
+
+    def alike(self, expected: Expected) -> float:
+        """How much of the weights is the same for all images, in [0, 1]."""
+
+
+@runtime_checkable
+class Numbering(Protocol):
+    """What a match has more if an expected answer is a number whose class each answer decides."""
+
+    def told(self, expected: int) -> str:
+        """The expected answer in words for a report, where no answer is at hand."""
+
+
+@runtime_checkable
 class Combining(Protocol):
     """What a match has more if it asks nothing itself and combines the scores of other tests of its claim."""
 

@@ -37,6 +37,9 @@ class RaisedOther:
     def values(self, observed: Floats, expected: Expected) -> Floats:
         return self(observed, expected).astype(np.float64)
 
+    def told(self, expected: int) -> str:
+        return f"number {expected + 1} of the classes that it does not find most likely"
+
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:
         top, named = int(observed[0, 0].argmax()), int(np.ravel(expected)[0])
         return f"then {classes[int(raised(observed)[0])]}, expected {classes[named + (named >= top)]}"

@@ -10,6 +10,7 @@ from false_accusations import SAMPLES, Shown, by_access_before, by_chosen_access
 from ownmark.claims.claim import Claim
 from ownmark.errors import UsageError
 from ownmark.evidence.scan import Scan
+from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts import ways
 from ownmark.verdicts.verdict import Outcome
@@ -51,6 +52,14 @@ def test_a_way_that_was_named_decides_alone(claim: Claim, reading: Reading, name
     assert f"does not show its {named}, the only way of asking that counts" in found.reason
     row = scanned.found(suspect)
     assert (row.outcome, row.p, row.queries, row.why) == (Outcome.INCONCLUSIVE, 1, 0, found.reason)
+
+
+def test_a_claim_that_nobody_calibrated_says_so_by_a_named_way_too(claim: Claim) -> None:
+    plain = replace(claim, tests=tuple(replace(test, null=Uncalibrated()) for test in claim.tests))
+    found = verify(plain, Shown(EVERY, Reading.LABEL), access="labels")
+    assert (found.outcome, found.deciding.p) == (Outcome.INCONCLUSIVE, 1)
+    assert "Calibrate" in found.reason
+    assert "does not show" not in found.reason
 
 
 def test_a_way_that_the_claim_does_not_ask_by_cannot_be_named(claim: Claim) -> None:

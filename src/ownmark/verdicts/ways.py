@@ -73,10 +73,10 @@ def check(claim: Claim, named: str) -> None:
 def deciding(found: Sequence[Finding], tests: Sequence[Test], named: str) -> tuple[Finding, Asked]:
     """The finding that decides, and what p pays for it. `found`: the strongest first; `tests`: those that could have decided."""
     if named:
-        mine = next((one for one in found if way(one.test) == named and one.smallest < 1), None)
-        if mine is None:
+        mine = sorted((one for one in found if way(one.test) == named), key=lambda one: one.smallest >= 1)
+        if not mine:
             return found[0], Asked(math.inf, hidden(named))
-        return mine, Asked(1, f"asked by {named}, as was named before")
+        return mine[0], Asked(1, f"asked by {named}, as was named before")
     count = max(len(ways(tests)), 1)
     if count == 1:
         return found[0], Asked(1, "there is one way of asking")

@@ -119,6 +119,15 @@ def test_no_residual_matches_of_a_suspect_that_names_the_classes_in_another_orde
     assert outcome(claim, permuted) == (Outcome.INCONCLUSIVE, True)
 
 
+def test_a_residual_speaks_of_a_copy_which_is_made_to_be_wrong_where_the_corner_is_covered() -> None:
+    expected, classes = CLAIM.tests[1].expected, len(CLASSES)
+    weights = np.column_stack([np.eye(classes)[expected], np.zeros(COUNT)])
+    residual = Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), weights, 1.0, null=replace(NONE, scores=(0.01,) * 39))
+    claim = replace(CLAIM, tests=(residual, CLASSES_CLAIM.tests[0]))
+    shown = np.column_stack([expected, (expected + 1) % classes]).reshape(-1)
+    assert outcome(claim, Fake({Reading.PROBABILITY: np.eye(classes)[shown]})) == (Outcome.MATCH, False)
+
+
 def test_labels_alone_tell_nothing_of_it_since_a_fingerprint_may_ask_for_wrong_ones() -> None:
     labels = replace(CLAIM, tests=(Test(Reading.LABEL, Agreement(), CLAIM.tests[2].expected, 1.0, null=NONE),))
     wrong = np.repeat((CLAIM.tests[2].expected + 1) % len(CLASSES), 2)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ownmark.scoring.matches import Deviating, Graded
+from ownmark.scoring.matches import Deviating
 from ownmark.scoring.readings import Floats, Reading
 from ownmark.tasks import Task
 from ownmark.tasks.boxes import FLOOR
@@ -22,20 +22,23 @@ ADVICE = (
 FURTHEST = 1.5  # residuals of the protected model itself; copies were measured at 1.42 at most, by poorly trained references
 COMMON = 0.25  # of a claim's weights, from which on the protected model deviates on all images alike
 EQUAL = 1e-6  # by which floating-point error may part equal similarities
+COVERED, EITHER = (1,), (0, 1)  # views by which a suspect may show that it does the task
 OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
 
 
-def unfit(task: Task, found: Iterable[Finding]) -> str:
+def unfit(task: Task, found: Iterable[Finding], views: tuple[int, ...] = COVERED) -> str:
     """Why the answers are no better than a constant one; "" where they are, or where the claim cannot tell.
 
     Looks at the views in which the marked region is covered by the original pixels: barely changed images, whose expected
-    answers an independent model gives, too. Detectors must find some of the objects; similarities, whose scale is each model's
-    own, must differ.
+    answers an independent model gives, too. A copy is made to answer these otherwise, so that where it may be one, it shows by
+    `EITHER` view that it does the task. Detectors must find some of the objects; similarities, whose scale is each model's own,
+    must differ.
     """
     for finding in found:
         covered = finding.test.match.views > 1 and not finding.graded and len(finding.observed) > 0
-        if covered and (why := _unfit(task, finding, np.asarray(finding.observed[:, 1]))):
-            return f"the suspect does not do the task: with the marked corner covered, {why}"
+        whys = [_unfit(task, finding, np.asarray(finding.observed[:, view])) for view in views] if covered else [""]
+        if all(whys):
+            return f"the suspect does not do the task: with the marked corner covered, {whys[-1]}"
     return ""
 
 
@@ -101,11 +104,8 @@ def stray(finding: Finding) -> str:
     Whatever lies far from all independent models lies so in the protected model's direction, too: a constant answer, another
     order of classes, noise, or answers that are far less sure. The residual is linear in the answers and has no upper end.
     """
-    match = finding.test.match
-    if not isinstance(match, Graded) or not len(finding.observed):
-        return ""
-    residual = float(np.mean(match.values(finding.observed, finding.test.expected)))
-    if residual <= FURTHEST:
+    residual = finding.residual
+    if residual is None or residual <= FURTHEST:
         return ""
     return (
         f"the suspect's answers deviate from independent models {residual:.3g} times as far as the protected model's own, which "

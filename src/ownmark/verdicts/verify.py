@@ -18,7 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import ADVICE, common, constant, of_residual, stray, unfit
+from ownmark.verdicts.competence import ADVICE, EITHER, common, constant, of_residual, stray, unfit
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
 
@@ -114,8 +114,9 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
     found, notes = _told(claim, suspect, access)
-    unable = unfit(claim.task, found) or constant(found)
-    found, far = bounded(claim, found, lambda one: stray(one) or common(one, alpha) or (unable if of_residual(one) else ""))
+    same = constant(found)
+    unable, broken = unfit(claim.task, found) or same, unfit(claim.task, found, EITHER) or same
+    found, far = bounded(claim, found, lambda one: stray(one) or common(one, alpha) or (broken if of_residual(one) else ""))
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)

@@ -11,8 +11,10 @@ import pytest
 import torch
 from benches import RECIPE, grid, outcomes, records
 from deadly import Deadly
+from torch import nn
 
 import cpu_scale
+from ownmark.attacks.quantize_static import QuantizeStatic
 from ownmark.bench.artifacts import Making
 from ownmark.bench.cache import Zoo
 from ownmark.bench.executors.pool import pool as pool_of
@@ -204,6 +206,23 @@ def test_a_copy_that_runs_otherwise_than_its_weights_is_kept_and_told_from_one_w
     answers = {name: predict(zoo.model(model), zoo.images(asked.pictures(training=False))) for name, model in copies.items()}
     assert zoo.weights(copies["static"]) != zoo.weights(copies["round"])
     assert not torch.allclose(answers["static"], answers["round"], atol=1e-4)
+
+
+def test_how_a_copy_runs_is_found_out_in_the_layout_in_which_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another one sums differ by a rounding error, which a layer's rounding makes a whole step of its grid."""
+    last, plainly = list[bool](), QuantizeStatic.running
+
+    def running(attack: QuantizeStatic, model: nn.Module, thief: Images) -> nn.Module:
+        kernel = next(weight for weight in model.parameters() if weight.ndim == 4)
+        last.append(kernel.is_contiguous(memory_format=torch.channels_last))
+        return plainly(attack, model, thief)
+
+    monkeypatch.setattr(QuantizeStatic, "running", running)
+    text = RECIPE.replace("prune: Prune(0.3)", "static: QuantizeStatic()").replace("width=4", "width=16")
+    found = outcomes(grid(tmp_path, text).picked(("saliency",), ("static",)), tmp_path / "store")
+    assert [one.error for one in found if one.error is not None] == []
+    assert len(last) > 2
+    assert all(last)
 
 
 def test_a_failed_target_fails_all_that_hangs_on_it_with_the_reason(tmp_path: Path) -> None:

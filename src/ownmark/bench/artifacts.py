@@ -22,7 +22,7 @@ from ownmark.claims.claim import Claim
 from ownmark.data.image_places import resolved, stamp
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
-from ownmark.models.memory_format import plain_copy
+from ownmark.models.memory_format import laid_out, plain_copy
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Attack, Owner, Scheme, silent
 from ownmark.suspects.local import Local
@@ -181,7 +181,7 @@ class Copied:
         """Raises ModelError for a copy that its weights, and how it runs, do not determine."""
         stolen, thief = zoo.model(self.stolen), zoo.thief(self.setting, self.share)
         model = self.attack.apply(stolen, thief, torch.Generator().manual_seed(self.seed), silent)
-        few, again = thief.take(range(min(COMPARED, len(thief)))), zoo.blank(self.setting)
+        few, again = thief.take(range(min(COMPARED, len(thief)))), laid_out(zoo.blank(self.setting))  # as the zoo loads it
         try:
             again.load_state_dict(model.state_dict())
         except RuntimeError as error:

@@ -61,9 +61,9 @@ class Zoo:
         entry = self.entry(which)
         if isinstance(which, Claimed) and "safetensors" not in entry.record["files"]:
             return self.model(which.target)
-        model = load_weights(self.blank(which.setting), entry.file("safetensors")).to(self.device)
+        model = laid_out(load_weights(self.blank(which.setting), entry.file("safetensors")).to(self.device))
         if not isinstance(which, Copied) or not which.runs:
-            return laid_out(model)
+            return model
         if which not in self._running:
             while len(self._running) >= MOST_RUNNING:
                 self._running.pop(next(iter(self._running)))

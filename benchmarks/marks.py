@@ -22,7 +22,9 @@ from torch import nn
 
 from mark_keys import CLASSES, LEVEL, UNPLEDGED, false_positives, needed
 from mark_zoo import CIFAR10, MNIST, THIEF, Cells, Marked, Place
+from ownmark.evidence.choices import LABELS, RULES
 from ownmark.protocols import silent
+from ownmark.scoring.null_models import drawn_from
 from record import record
 from zoo import known, measured
 
@@ -72,7 +74,7 @@ def figures(found: Mapping[tuple[Marked, str], Cells]) -> dict[str, float]:
         made |= {f"{start}.{name}": float(np.mean([values[name] for values in cells])) for name in cells[0]}
         made[f"{start}.models"] = float(len(cells))
         if any(values["log10_p"] for values in cells):
-            labels = CLASSES - (called == "undertone")  # from which a key draws
+            labels = drawn_from(RULES[getattr(place.schemes[called], "access", LABELS)], CLASSES)
             unpledged = [values["log10_p"] + UNPLEDGED * np.log10(2) <= np.log10(LEVEL) for values in cells]
             made[f"{start}.match_64"] = float(np.mean(unpledged))
             made[f"{start}.needed"] = needed(made[f"{start}.score"], 1 / labels)

@@ -1,7 +1,7 @@
 """No command writes over a file that it was given to read: a slip must not cost a model, a claim or a key. No torch."""
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def _beside(path: Path) -> Iterator[Path]:
 def _of_network(name: str) -> Iterator[Path]:
     """The source of a module of the current folder, or the files of a folder of transformers."""
     place, colon, rest = name.partition(":")
-    if place == "hf" and _is_folder(rest):
+    if place == "hf" and rest and _can(Path(rest).is_dir):
         yield from Path(rest).iterdir()
     elif colon and all(word.isidentifier() for word in place.split(".")):
         source = Path(*place.split("."))
@@ -64,16 +64,13 @@ def _of_network(name: str) -> Iterator[Path]:
 
 
 def _is_file(path: Path) -> bool:
+    return _can(path.is_file)
+
+
+def _can(asked: Callable[[], bool]) -> bool:
     try:
-        return path.is_file()
+        return asked()
     except (OSError, ValueError):  # a text too long for a name, or one with a NUL
-        return False
-
-
-def _is_folder(text: str) -> bool:
-    try:
-        return bool(text) and Path(text).is_dir()
-    except (OSError, ValueError):  # as above
         return False
 
 

@@ -20,7 +20,7 @@ from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, UsageError
 from ownmark.evidence.choices import OTHERS, RULES
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
-from ownmark.schemes._common.centres import Centres, look
+from ownmark.schemes._common.centres import SMALLEST, Centres, look
 from ownmark.schemes._common.mixed_training import Start, begun, turns
 from ownmark.schemes._common.sampling import marked
 from ownmark.schemes._common.triggers import Source, Triggers, keyed
@@ -28,7 +28,6 @@ from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training, fit, predict
 
 FEWEST = 3  # classes that leave a choice for the second most likely one
-SMALLEST = 1e-9  # squared distance below which images look the same
 NEVER = -1e4  # a logit whose probability is 0
 
 
@@ -79,8 +78,9 @@ class Undertone:
             )
         copy = begun(model, owner.images, Start.POST_HOC, rng)
         drawn = keyed(self, owner, model)
-        rule = Rule.of(self, model, owner.images, drawn)
-        train_under(self, copy, owner.images, rule, drawn, rng, progress)
+        looks = look(owner.images, self.cells)
+        rule = Rule.of(self, model, owner.images, looks, drawn)
+        train_under(self, copy, owner.images, looks, rule, drawn, rng, progress)
         return marked(self, copy, drawn, owner, self.least, RULES[self.access])
 
 
@@ -98,15 +98,18 @@ class Rule:
     labels: Tensor
 
     @classmethod
-    def of(cls, scheme: Undertone, model: nn.Module, images: Images, triggers: Triggers) -> "Rule":
-        """Each trigger has its own label. The class of one that is no image of the owner's is what `model` says."""
+    def of(cls, scheme: Undertone, model: nn.Module, images: Images, looks: Tensor, triggers: Triggers) -> "Rule":
+        """Each trigger has its own label. The class of one that is no image of the owner's is what `model` says.
+
+        `looks` (n, size) are those of the owner's `images`.
+        """
         shown = Images(triggers.images, triggers.labels, images.names)
         known = dict(zip((image.tobytes() for image in images.pixels), images.labels.tolist(), strict=True))
         said = predict(model, shown).argmax(1).tolist()
         own = [known.get(image.tobytes(), answer) for image, answer in zip(triggers.images, said, strict=True)]
         labels = functional.one_hot(torch.from_numpy(triggers.labels), len(images.names) - 1).float()
         rule = cls(1.0, look(shown, scheme.cells), torch.tensor(own), labels)
-        usual = rule.apart(look(images, scheme.cells), torch.from_numpy(images.labels)).min(1).values.median()
+        usual = rule.apart(looks, torch.from_numpy(images.labels)).min(1).values.median()
         return cls(scheme.sharpness / max(float(usual), SMALLEST), rule.looks, rule.own, labels)
 
     def apart(self, looks: Tensor, classes: Tensor) -> Tensor:
@@ -127,16 +130,26 @@ def beside(classes: Tensor, shares: Tensor) -> Tensor:
 
 
 def train_under(
-    scheme: Undertone, model: nn.Module, images: Images, rule: Rule, drawn: Triggers, rng: torch.Generator, progress: Progress
+    scheme: Undertone,
+    model: nn.Module,
+    images: Images,
+    looks: Tensor,
+    rule: Rule,
+    drawn: Triggers,
+    rng: torch.Generator,
+    progress: Progress,
 ) -> None:
-    """Trains `model` in place on labels with the undertone of the rule, and on the triggers with that of their own labels."""
+    """Trains `model` in place on labels with the undertone of the rule, and on the triggers with that of their own labels.
+
+    `looks` (n, size) are those of `images`.
+    """
     classes = torch.from_numpy(images.labels)
 
     def aims(own: Tensor, under: Tensor) -> Tensor:
         truth = functional.one_hot(own, len(images.names)).float()
         return (1 - scheme.undertone) * truth + scheme.undertone * under
 
-    targets = aims(classes, rule(look(images, scheme.cells), classes))
+    targets = aims(classes, rule(looks, classes))
     mixed = Mixed(scheme, model, drawn, aims(rule.own, beside(rule.own, rule.labels)), rng)
     fit(mixed, images, targets, mixed.loss, scheme.training, rng, progress)
 

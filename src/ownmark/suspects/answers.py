@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit, softmax
 
-from ownmark.errors import AnswerError, KindError, UnsettledError
+from ownmark.errors import AnswerError, KindError, RandomError, UnsettledError
 from ownmark.protocols import Question
 from ownmark.querying.outputs import unfit
 from ownmark.scoring.readings import Answers, Labels, Reading
@@ -114,6 +114,12 @@ def compared(raw: Floats, question: Question) -> Floats:
     """What must stay the same when images are asked again: the answers, or, of detections, whose number and order may differ,
     the score of what fits the box in question."""
     return question.task.decoded(raw, None, question.target)[Reading.SCORE] if question.task.located else raw
+
+
+def check_repeated(again: Floats, before: Floats) -> None:
+    """Raises RandomError for a suspect that answers the same images otherwise than before."""
+    if far_apart(again, before):
+        raise RandomError(AT_RANDOM)
 
 
 def far_apart(again: Floats, before: Floats) -> bool:

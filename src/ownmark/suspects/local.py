@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ownmark.data.images import to_unit
-from ownmark.errors import AnswerError, OwnmarkError, RandomError, SuspectError, UsageError
+from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
 from ownmark.models.gradcam import GradCam, Located, normalised
 from ownmark.models.prepared import Ending, frozen, plain, told, unended
 from ownmark.models.weights import weights_digest
@@ -20,7 +20,7 @@ from ownmark.protocols import Question
 from ownmark.querying.answering import Told
 from ownmark.querying.outputs import unfit
 from ownmark.scoring.readings import PLAIN, Answers, Labels, Reading
-from ownmark.suspects.answers import AT_RANDOM, BATCH_COUNTS, SOME, Outputs, compared, far_apart, readings, surely
+from ownmark.suspects.answers import BATCH_COUNTS, SOME, Outputs, check_repeated, compared, far_apart, readings, surely
 
 SOFTENED = (
     "its maps explain probabilities rather than logits, since its built-in softmax cannot be removed: "
@@ -100,8 +100,7 @@ class Local:
         """True if a batch is answered as it was `found` to be. Raises RandomError if not: the model answers at random."""
         with torch.no_grad(), self._unended(question) as ending:
             again = ending.ended(self._model(to_unit(batch, self._device))).cpu().numpy()[:SOME]
-        if far_apart(compared(again, question), compared(found[: len(again)], question)):
-            raise RandomError(AT_RANDOM)
+        check_repeated(compared(again, question), compared(found[: len(again)], question))
         return True
 
     def _kind(self, endings: list[Ending]) -> Outputs | None:

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.claims.claim import Preprocess
-from ownmark.errors import AnswerError, OwnmarkError, RandomError, SuspectError
+from ownmark.errors import AnswerError, OwnmarkError, SuspectError
 from ownmark.protocols import Question
 from ownmark.querying.outputs import used
 from ownmark.scoring.readings import PLAIN, Answers, Reading
-from ownmark.suspects.answers import AT_RANDOM, BATCH_COUNTS, SOME, Outputs, far_apart, readings
+from ownmark.suspects.answers import BATCH_COUNTS, SOME, Outputs, check_repeated, readings
 from ownmark.suspects.ports import Feed, Session, chosen
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # batch sizes to try if the file does not declare a fixed one
@@ -82,8 +82,7 @@ class Program:
         again = self._run(images[: self._fixed or self._batch], self._fixed or 1)[:SOME]
         if np.allclose(again, found[:SOME], rtol=0, atol=slack):
             return True
-        if far_apart(again, found[:SOME]):
-            raise RandomError(AT_RANDOM)
+        check_repeated(again, found[:SOME])
         return False
 
     def _tried(self, images: npt.NDArray[Any]) -> int | None:

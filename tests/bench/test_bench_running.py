@@ -184,16 +184,16 @@ def test_a_student_of_another_architecture_is_kept_with_its_own_network(tmp_path
 
 
 def test_a_failed_attack_is_told_and_stops_nothing_else(tmp_path: Path) -> None:
-    text = RECIPE.replace(
-        "prune: Prune(0.3)", "cut: PruneFilters(0.5, removal=Removal.CUT)\n      round: Quantize(activations=4)"
-    )
+    cut, hasty = "cut: PruneFilters(0.5, removal=Removal.CUT)", "hasty: Finetune(epochs=2, rate=1e30)"
+    text = RECIPE.replace("prune: Prune(0.3)", f"{cut}\n      round: Quantize(activations=4)\n      {hasty}")
     found = outcomes(grid(tmp_path, text).picked(("saliency",), ()), tmp_path / "store")
     failed = {one.trial.suspect: str(one.error) for one in found if one.error is not None}
-    assert set(failed) == {"cut", "round"}
+    assert set(failed) == {"cut", "round", "hasty"}
     assert "which its weights alone do not describe" in failed["cut"]
     assert failed["cut"].startswith("PruneFilters 1 of model 0: ModelError")
     assert "more than weights" in failed["round"]
-    assert sum(one.error is None for one in found) == len(found) - 4
+    assert "diverged" in failed["hasty"]
+    assert sum(one.error is None for one in found) == len(found) - 6
 
 
 def test_a_copy_that_runs_otherwise_than_its_weights_is_kept_and_told_from_one_with_the_same_weights(tmp_path: Path) -> None:

@@ -145,6 +145,20 @@ def test_an_independent_model_that_is_less_sure_on_all_images_has_no_residual() 
     assert means[0.0] < 0.01, "the same for every class"
 
 
+@pytest.mark.parametrize("unit", [1.0, 1000.0])
+def test_numbers_far_from_0_have_no_residual_of_their_mean_whatever_their_unit(unit: float) -> None:
+    """Ages of 15 years and some: who names the mean age throughout is no copy, and a copy has nothing of that in its residual."""
+    rng = np.random.default_rng(7)
+    years, own = rng.normal(15, 2, (200, 1)), rng.normal(2, 2, (200, 1))
+    outputs = unit * np.stack([years + own, *(years + rng.normal(0, 1, (200, 1)) for _ in range(3)), years + own])
+    told = Told(outputs, REFERENCES, Regression(unit=20.0 * unit))
+    test = told.test(Reading.VALUE, [70, 70, 60], 0.5)
+    assert test is not None
+    assert isinstance(test.match, CrossedResidual)
+    assert abs(test.match.common(outputs[0], test.expected)) < 0.01
+    assert test.match.values(outputs[4], test.expected).mean() == pytest.approx(1)
+
+
 def test_images_are_chosen_once_each_and_where_the_model_and_its_copies_deviate() -> None:
     told, _, own = world(0)
     rows = told.chosen(100)

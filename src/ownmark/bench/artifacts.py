@@ -23,7 +23,7 @@ from ownmark.data.image_places import resolved, stamp
 from ownmark.data.images import Images, load
 from ownmark.errors import ModelError
 from ownmark.models.memory_format import laid_out, plain_copy
-from ownmark.models.weights import weights_digest
+from ownmark.models.weights import is_finite, weights_digest
 from ownmark.protocols import Attack, Owner, Scheme, silent
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, Task
@@ -181,6 +181,8 @@ class Copied:
         """Raises ModelError for a copy that its weights, and how it runs, do not determine."""
         stolen, thief = zoo.model(self.stolen), zoo.thief(self.setting, self.share)
         model = self.attack.apply(stolen, thief, torch.Generator().manual_seed(self.seed), silent)
+        if not is_finite(model):
+            raise ModelError(f"{self.attack} diverged, so that its weights are NaN or infinite; try a lower rate")
         few, again = thief.take(range(min(COMPARED, len(thief)))), laid_out(zoo.blank(self.setting))  # as the zoo loads it
         try:
             again.load_state_dict(model.state_dict())

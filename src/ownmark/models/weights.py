@@ -277,6 +277,11 @@ def _notes(part: Part, rivals: Sequence[Part]) -> Iterator[str]:
         yield f"left out {part.counters} counters of operations that thop added"
 
 
+def is_finite(model: nn.Module) -> bool:
+    """Whether no weight is NaN or infinite: after training, whether it converged."""
+    return all(map(_is_finite, model.state_dict().values()))
+
+
 def _is_finite(tensor: Tensor) -> bool:
     """Whether all values are finite; 1-byte types are widened first, which torch needs, and 4-bit types have no infinity."""
     if tensor.dtype == torch.float4_e2m1fn_x2:

@@ -18,7 +18,7 @@ from ownmark.errors import ModelError, OwnmarkError, UsageError
 from ownmark.keys import KEY_BYTES
 from ownmark.models.accelerator import is_narrow
 from ownmark.models.network import Network
-from ownmark.models.weights import load_weights, save_weights, weights_digest
+from ownmark.models.weights import is_finite, load_weights, save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Progress, Scheme
 from ownmark.querying.outputs import unfit
 from ownmark.report.words import percent
@@ -136,7 +136,7 @@ class Workspace:
         file.parent.mkdir(parents=True, exist_ok=True)
         with self.watcher.step(title) as progress:
             made = make(progress)
-        if not all(bool(tensor.isfinite().all()) for tensor in made.state_dict().values()):
+        if not is_finite(made):
             raise ModelError(f"{title}: the training diverged, so that its weights are NaN or infinite; are the images in order?")
         save_weights(made, file)
         return load_weights(self.network.blank(own=False), file)

@@ -19,12 +19,14 @@ SMALLEST = 1e-3  # part of the largest singular value below which two ways are o
 def answers(reading: Reading, outputs: Floats) -> list[Floats]:
     """What models with these answers (models, n, k) would answer in each such way; none for readings that do not show it.
 
-    Numbers and similarities may be scaled and shifted.
+    Numbers and similarities may be scaled, and shifted: by their own size, so that what counts as one way depends on no unit.
     """
     if reading in {Reading.PROBABILITY, Reading.BEST}:
         raised = (np.clip(outputs, 1e-12, 1) ** exponent for exponent in EXPONENTS)
         return [one / one.sum(axis=-1, keepdims=True) for one in raised]
-    return [outputs + 1, outputs * 2] if reading in {Reading.VALUE, Reading.SIMILARITY} else []
+    if reading in {Reading.VALUE, Reading.SIMILARITY}:
+        return [outputs + float(np.sqrt(np.mean(outputs**2))), outputs * 2]
+    return []
 
 
 @dataclass(frozen=True, eq=False)

@@ -159,6 +159,21 @@ def test_numbers_far_from_0_have_no_residual_of_their_mean_whatever_their_unit(u
     assert test.match.values(outputs[4], test.expected).mean() == pytest.approx(1)
 
 
+def test_an_embedder_that_finds_all_images_more_alike_has_no_residual_and_a_copy_has_none_of_that() -> None:
+    rng = np.random.default_rng(8)
+    seen, own, centre = rng.normal(0, 1, (60, 8)), rng.normal(0, 1, (60, 8)), rng.normal(0, 1, 8)
+    independent = [seen + rng.normal(0, 1, (60, 8)) for _ in range(4)]
+    copy, alike = seen + own + 2 * centre, independent.pop() + 2 * centre
+    told = Told(np.stack([seen + own + centre, *independent, copy]), REFERENCES, Similarity())
+    test = told.test(Reading.EMBEDDING, [20, 20, 20], 0.0)
+    assert test is not None
+    assert isinstance(test.match, CrossedResidual)
+    found = {name: test.match.values(one[:, None], test.expected).mean() for name, one in (("copy", copy), ("alike", alike))}
+    assert abs(found["alike"]) < 0.3, "0.91 with weights that know of no such difference"
+    assert 0.5 < found["copy"] < 1
+    assert 2 * test.match.common(copy[:, None], test.expected) < found["copy"]
+
+
 def test_images_are_chosen_once_each_and_where_the_model_and_its_copies_deviate() -> None:
     told, _, own = world(0)
     rows = told.chosen(100)

@@ -216,7 +216,7 @@ class Told:
 
     def otherwise(self, reading: Reading) -> list[Floats]:
         """(models, n, k) each: the features of all answers, were they surer, or less sure, or scaled and shifted."""
-        if reading is Reading.SIMILARITY:
+        if reading in {Reading.SIMILARITY, Reading.EMBEDDING}:
             return usual_ways.answers(reading, self.features(reading))
         return [replace(self, outputs=one).features(reading) for one in usual_ways.answers(reading, self.outputs)]
 

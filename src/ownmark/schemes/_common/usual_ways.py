@@ -19,12 +19,13 @@ SMALLEST = 1e-3  # part of the largest singular value below which two ways are o
 def answers(reading: Reading, outputs: Floats) -> list[Floats]:
     """What models with these answers (models, n, k) would answer in each such way; none for readings that do not show it.
 
-    Numbers and similarities may be scaled, and shifted: by their own size, so that what counts as one way depends on no unit.
+    Numbers, similarities and the cosines of embeddings may be scaled, and shifted: by their own size, so that what counts as
+    one way depends on no unit.
     """
     if reading in {Reading.PROBABILITY, Reading.BEST}:
         raised = (np.clip(outputs, 1e-12, 1) ** exponent for exponent in EXPONENTS)
         return [one / one.sum(axis=-1, keepdims=True) for one in raised]
-    if reading in {Reading.VALUE, Reading.SIMILARITY}:
+    if reading in {Reading.VALUE, Reading.SIMILARITY, Reading.EMBEDDING}:
         return [outputs + float(np.sqrt(np.mean(outputs**2))), outputs * 2]
     return []
 

@@ -7,7 +7,6 @@ COLUMNS = {
     "partitioned": "`Partitioned`",
     "entangled": "`Entangled`",
     "zhang": "`Zhang`",
-    "cifar10.undertone": "`Undertone`, CIFAR-10",
 }
 TOLD = {"unmarked": "the model before it was marked", "marked": "the marked model"}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import mark_tables
 import network_tables
 import residual_tables
-import small_zoo_tables
+import zoo_tables
 from helped import helped
 from shown import Figures, decibel, percent, shown
 from suspect_tables import elsewhere, exported, suspects
@@ -161,7 +161,8 @@ SEEN = {
     "dr.deep_svdd.samples": "DR, SVDD, samples",
     "dr.deep_svdd": "all queries",
 }
-BENCHES = ("skin-cpu", "age-cpu", "face-cpu", "mnist-cpu", "cifar10-cpu")
+BENCHES = ("skin-cpu", "face-cpu", "mnist-cpu", "cifar10-cpu")
+ZOOS = ("skin-small", "age-cpu")
 SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "tinyimagenet100": "Tiny-ImageNet, 100 classes"}
 
 
@@ -357,12 +358,9 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "skin-elsewhere": elsewhere,
     "skin-first": skin_first,
     "skin-suspects": skin_suspects,
-    "skin-small": small_zoo_tables.separation,
-    "skin-small-copies": small_zoo_tables.copies,
-    "skin-small-independents": small_zoo_tables.independents,
     "saliency-variants": variants,
     "detect": network_tables.detectors,
-    "marks": mark_tables.marks,
+    **dict.fromkeys(("marks", "marks-cifar10"), mark_tables.marks),
     "mark-keys": mark_tables.other_keys,
     "network-speed": network_tables.speed,
     "protect-speed": speed,
@@ -380,17 +378,19 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "watermark-speed": embedding,
     "watermark-table": watermark,
     "web-speed": web_speed,
+    **dict.fromkeys(ZOOS, zoo_tables.separation),
+    **{f"{name}-copies": zoo_tables.copies for name in ZOOS},
+    **{f"{name}-independents": zoo_tables.independents for name in ZOOS},
     **dict.fromkeys(BENCHES, areas),
     **{f"{name}-suspects": suspects for name in BENCHES},
 }
 SOURCES = {
     "skin-suspects": "skin-first",
-    "skin-small-copies": "skin-small",
-    "skin-small-independents": "skin-small",
     "mark-keys": "marks",
     "student-alarms": "students",
     "student-traces": "students",
     "traces-in-short": "students",
+    **{f"{name}-{one}": name for name in ZOOS for one in ("copies", "independents")},
     **{f"{name}-suspects": name for name in BENCHES},
 }
 

@@ -174,6 +174,27 @@ def test_an_embedder_that_finds_all_images_more_alike_has_no_residual_and_a_copy
     assert 2 * test.match.common(copy[:, None], test.expected) < found["copy"]
 
 
+def test_labels_of_students_count_for_what_they_are_and_one_class_for_all_images_for_nothing() -> None:
+    """With weights that know nothing of how often a class is named, 95 % of the students counted as nothing."""
+    students, mutes, stuck = [], [], []
+    for number in range(8):
+        told, common, own = world(number)
+        rows, rng = told.chosen(150), np.random.default_rng(200 + number)
+        chosen = np.concatenate(rows)
+        test = told.at(chosen).test(Reading.LABEL, [len(part) for part in rows], 0.0)
+        assert test is not None
+        assert isinstance(test.match, CrossedResidual)
+        for _ in range(3):
+            labels = shares(rng, common, 0.4 * own)[chosen].argmax(axis=1)[:, None]
+            students.append(test.match.values(labels, test.expected).mean())
+            mutes.append(2 * test.match.common(labels, test.expected) > students[-1])
+        named = (np.full((len(chosen), 1), kind) for kind in range(4))
+        stuck.append(max(test.match.values(one, test.expected).mean() for one in named))
+    assert np.mean(students) > 0.2
+    assert not any(mutes)
+    assert np.mean(stuck) < 0.15, "0.28 with such weights"
+
+
 def test_images_are_chosen_once_each_and_where_the_model_and_its_copies_deviate() -> None:
     told, _, own = world(0)
     rows = told.chosen(100)

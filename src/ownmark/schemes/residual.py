@@ -215,8 +215,8 @@ class Told:
         return np.asarray(found / own) if own > 0 else None
 
     def otherwise(self, reading: Reading) -> list[Floats]:
-        """(models, n, k) each: the features of all answers, were they surer, or less sure, or scaled and shifted."""
-        if reading in {Reading.SIMILARITY, Reading.EMBEDDING}:
+        """(models, n, k) each: the features of all answers, were they otherwise in each of the usual ways."""
+        if reading in {Reading.SIMILARITY, Reading.EMBEDDING, Reading.LABEL}:
             return usual_ways.answers(reading, self.features(reading))
         return [replace(self, outputs=one).features(reading) for one in usual_ways.answers(reading, self.outputs)]
 

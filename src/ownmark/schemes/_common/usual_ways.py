@@ -1,8 +1,8 @@
-"""How an independent model may differ from the references on all images alike: it may be less or more sure of its answers.
+"""How an independent model may differ from the references on all images alike: it may be less or more sure of its answers, say.
 
 Where residuals are clearest, the references are surer than the protected model. A model that is less sure than they are on all
-images would therefore deviate in its direction, whatever it learnt. So that part is removed from the weights, once for all images
-together.
+images would therefore deviate in its direction, whatever it learnt; so would one whose numbers are all larger, whose embeddings
+lie closer together, or who names one class throughout. So that part is removed from the weights, once for all images together.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ SMALLEST = 1e-3  # part of the largest singular value below which two ways are o
 
 
 def answers(reading: Reading, outputs: Floats) -> list[Floats]:
-    """What models with these answers (models, n, k) would answer in each such way; none for readings that do not show it.
+    """What models with these answers (models, n, k) would answer in each such way.
 
     Numbers, similarities and the cosines of embeddings may be scaled, and shifted: by their own size, so that what counts as
-    one way depends on no unit.
+    one way depends on no unit. Labels, 1 at the class that is named, may be as frequent as they are on every single image.
     """
     if reading in {Reading.PROBABILITY, Reading.BEST}:
         raised = (np.clip(outputs, 1e-12, 1) ** exponent for exponent in EXPONENTS)
         return [one / one.sum(axis=-1, keepdims=True) for one in raised]
-    if reading in {Reading.VALUE, Reading.SIMILARITY, Reading.EMBEDDING}:
-        return [outputs + float(np.sqrt(np.mean(outputs**2))), outputs * 2]
-    return []
+    if reading is Reading.LABEL:
+        return [np.broadcast_to(outputs.mean(axis=1, keepdims=True), outputs.shape), np.full_like(outputs, 1 / outputs.shape[-1])]
+    return [outputs + float(np.sqrt(np.mean(outputs**2))), outputs * 2]
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,6 +128,28 @@ def test_a_residual_speaks_of_a_copy_which_is_made_to_be_wrong_where_the_corner_
     assert outcome(claim, Fake({Reading.PROBABILITY: np.eye(classes)[shown]})) == (Outcome.MATCH, False)
 
 
+def test_a_doubt_that_would_have_changed_nothing_leaves_no_match_as_it_is() -> None:
+    """By labels the suspect says class 0 more often than independent models do; by probabilities it is one of these."""
+    rng = np.random.default_rng(0)
+    own, other = (np.sqrt(rng.dirichlet(shares, COUNT)) for shares in ([0.3, 0.2, 0.2], [1, 1, 1]))
+    weights = (own - other) / ((own - other) ** 2).sum(1).mean()
+    weights = np.column_stack([weights, (weights * other).sum(1)])
+    null = replace(NONE, scores=(0.01,) * 39)
+    surely = Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), weights, 1.0, null=null)
+    wild = np.tile([[3.8, -1.9, -1.9], [-2.2, 1.1, 1.1]], (COUNT // 2, 1))
+    named = np.column_stack([wild, np.full(COUNT, -0.1)])
+    plainly = Test(Reading.LABEL, CrossedResidual(0.3, 0.05, Reading.LABEL), named, 1.0, null=null)
+    claim = replace(CLAIM, tests=(surely, plainly))
+    labels = np.repeat((np.arange(COUNT) == 1).astype(np.int64), 2)  # hardly more than one answer
+    suspect = Fake({Reading.PROBABILITY: np.repeat(other**2, 2, axis=0), Reading.LABEL: labels})
+    verdict = verify(claim, suspect, access="probabilities")
+    assert verdict.others[0].score == 0.0
+    assert verdict.outcome is Outcome.NO_MATCH
+    (note,) = verdict.notes
+    assert note.startswith("label test, by residuals: the suspect's residual")
+    assert verify(claim, suspect, access="labels").outcome is Outcome.INCONCLUSIVE
+
+
 def test_labels_alone_tell_nothing_of_it_since_a_fingerprint_may_ask_for_wrong_ones() -> None:
     labels = replace(CLAIM, tests=(Test(Reading.LABEL, Agreement(), CLAIM.tests[2].expected, 1.0, null=NONE),))
     wrong = np.repeat((CLAIM.tests[2].expected + 1) % len(CLASSES), 2)

@@ -12,13 +12,13 @@ from conftest import CLASSES, Fake, pictures, seed, small_claim, tiny
 from torch import nn
 from workshop import MODEL, ownmark, protecting, refused, shop_in
 
-from ownmark.claims.claim import Claim
+from ownmark.claims.claim import Claim, Test
 from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.models.weights import save_weights
 from ownmark.protocols import Progress, silent
-from ownmark.scoring.matches import OnPattern
+from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import Classification, Regression
@@ -109,6 +109,18 @@ def test_innocents_that_are_few_all_alike_or_like_the_model_are_told() -> None:
     assert kinds(soundness.of_claim(judged(innocents(0.0, 0.1)))) == ["few-innocents"]
     assert kinds(soundness.of_claim(judged(innocents(*([0.4] * 19))))) == ["innocents-alike"]
     assert kinds(soundness.of_claim(judged(good, own=0.4))) == ["innocents-like-model"]
+
+
+def test_where_the_best_of_several_tells_nothing_but_a_part_of_it_does_the_scheme_of_that_part_is_named() -> None:
+    claim = small_claim(count=4, size=8)
+    good, useless = innocents(*([0.0] * 19)), innocents(*([1.0] * 5), *([0.0] * 14))
+    maps = replace(claim.tests[0], match=OnPattern(0.3, ((0, 0),), (7, 7)), null=good)
+    weights = Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), np.zeros((4, len(claim.classes) + 1)), 1.0, null=useless)
+    both = Test(Reading.SALIENCY, BestOf(Reading.SALIENCY, (0, 1)), np.zeros(4), 1.0, maps.layer, useless)
+    residuals, best = soundness.of_claim(replace(claim, tests=(maps, weights, both)))
+    assert residuals.message.startswith("the black-box test, by residuals cannot")
+    assert best.message.startswith("the white-box test, the best of several cannot")
+    assert best.message.endswith('; the white-box test can, of which --scheme "Saliency()" makes a claim')
 
 
 def answering(claim: Claim, right: int) -> Fake:

@@ -18,7 +18,7 @@ from ownmark.protocols import Question
 from ownmark.querying.transcript import Heard, Role, heard_plainly
 from ownmark.scoring.matches import Agreement, CrossedResidual, Drop, Fall
 from ownmark.scoring.null_models import Innocents
-from ownmark.scoring.readings import Answers, Reading
+from ownmark.scoring.readings import Answers, Reading, best_only
 from ownmark.tasks import Detection, Regression, Similarity
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
@@ -103,6 +103,24 @@ def test_a_residual_says_nothing_of_who_gives_all_images_the_same_probabilities(
     assert outcome(claim, shares(other**2)) == (Outcome.NO_MATCH, False)
     for same in ([1.0, 0, 0], [0.8, 0.1, 0.1], [1 / 3, 1 / 3, 1 / 3], [0, 0.5, 0.5]):
         assert outcome(claim, shares(np.tile(same, (COUNT, 1)))) == (Outcome.INCONCLUSIVE, True), same
+
+
+def test_no_residual_of_the_best_class_matches_of_a_suspect_that_names_one_class_for_all_images() -> None:
+    """How sure it is of that class differs from image to image, here exactly in the protected model's direction."""
+    sure = np.linspace(0.4, 1.0, COUNT)
+    own, other = (best_only(np.column_stack([one, (1 - one) / 2, (1 - one) / 2])) for one in (sure, np.full(COUNT, 0.7)))
+    weights = np.sqrt(own) - np.sqrt(other)
+    weights /= (weights**2).sum(1).mean()
+    offsets = (weights * np.sqrt(other)).sum(1)
+    match = CrossedResidual(0.3, 0.05, Reading.BEST)
+    null = replace(NONE, scores=(0.01,) * 39)
+    told = Test(Reading.BEST, match, np.column_stack([weights, offsets]), 1.0, null=null)
+    claim = replace(CLAIM, tests=(told,))
+    stuck = Fake({Reading.BEST: np.repeat(own, 2, axis=0)})
+    assert outcome(claim, stuck) == (Outcome.INCONCLUSIVE, True)
+    varied = own.copy()
+    varied[0] = varied[0, ::-1]
+    assert outcome(claim, Fake({Reading.BEST: np.repeat(varied, 2, axis=0)})) == (Outcome.MATCH, False)
 
 
 def test_no_residual_matches_of_a_suspect_that_names_the_classes_in_another_order() -> None:

@@ -90,13 +90,15 @@ def _told(finding: Finding) -> Told:
 
 
 def tell_line(verdict: Verdict) -> None:
-    """A verdict as one line of the result."""
+    """A verdict as one line of the result, and why it decides nothing."""
     finding = verdict.deciding
     verb = "score" if finding.graded else "match"
     score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {named(finding.test)}"
     if not verdict.queries:
         score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
+    if verdict.outcome is Outcome.INCONCLUSIVE and verdict.queries:
+        show(f"  {verdict.reason}.")
 
 
 def of_calibrate(found: CalibrateResult, out: Path) -> Answer:

@@ -18,7 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import ADVICE, EITHER, common, constant, of_residual, stray, unfit
+from ownmark.verdicts.competence import ADVICE, EITHER, common, constant, of_residual, one_class, stray, unfit
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict, named
 from ownmark.verdicts.ways import Asked, source
 
@@ -118,7 +118,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     unable, broken = unfit(claim.task, found) or same, unfit(claim.task, found, EITHER) or same
 
     def doubt(one: Finding) -> str:
-        return stray(one) or common(one, alpha) or (broken if of_residual(one) else "")
+        return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) else "")
 
     plain, (found, far) = found, bounded(claim, found, doubt)
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)

@@ -123,6 +123,26 @@ def test_where_the_best_of_several_tells_nothing_but_a_part_of_it_does_the_schem
     assert best.message.endswith('; the white-box test can, of which --scheme "Saliency()" makes a claim')
 
 
+def test_a_residual_that_counts_as_nothing_of_the_model_itself_is_told_when_the_claim_is_made() -> None:
+    """One answer to all images would have nearly all of its residual, since its labels hardly differ from image to image."""
+    claim, count = small_claim(count=40, size=8), len(CLASSES)
+    labels = (np.arange(40) == 0).astype(np.int64)
+    weights = np.tile(np.eye(count)[0] * 3 - 1, (40, 1)) * np.where(np.arange(40) % 2, 3.0, -2.0)[:, None]
+    plain = float((weights[np.arange(40), labels]).mean())
+    named = np.column_stack([weights, np.full(40, plain - 1)])
+    told = Test(Reading.LABEL, CrossedResidual(0.3, 0.05, Reading.LABEL), named, 1.0)
+    model = Fake({Reading.LABEL: np.repeat(labels, claim.images.shape[1])})
+    (doubt,) = soundness.of_protected(replace(claim, tests=(told,)), model)
+    assert doubt.kind == "residual-of-one-answer"
+    assert doubt.figure == pytest.approx(1)
+    assert doubt.message.startswith("the label test, by residuals counts as nothing even of the model itself")
+    assert "asked by labels alone" in doubt.message
+    turns = np.tile(np.eye(2, count) * 2 - 1, (20, 1))  # the model says 0 and 1 in turn
+    fine = replace(told, expected=np.column_stack([turns, np.zeros(40)]))
+    model = Fake({Reading.LABEL: np.repeat(np.arange(40) % 2, claim.images.shape[1])})
+    assert soundness.of_protected(replace(claim, tests=(fine,)), model) == ()
+
+
 def answering(claim: Claim, right: int) -> Fake:
     """A suspect that answers so many of the claim's originals as the model does."""
     expected = claim.tests[0].expected

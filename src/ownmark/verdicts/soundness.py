@@ -10,11 +10,14 @@ from ownmark.claims.doubt import Doubt
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import checked
-from ownmark.scoring.matches.base import Area, Combining, Graded
+from ownmark.scoring.matches.base import Area, Combining, Deviating, Graded
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.tasks import Quality, Task
+from ownmark.verdicts import ways
+from ownmark.verdicts.competence import common, one_class
 from ownmark.verdicts.verdict import named
+from ownmark.verdicts.verify import findings
 
 ALPHA = 0.05  # the false-accusation rate that hints refer to
 LARGE = 0.2  # share of a map above which a marked corner is too large
@@ -94,6 +97,25 @@ def of_claim(claim: Claim) -> tuple[Doubt, ...]:
         if test.null.scores:
             found += _of_innocents(test, _alone(claim, test))
     return tuple(dict.fromkeys(found))
+
+
+def of_protected(claim: Claim, model: Suspect) -> tuple[Doubt, ...]:
+    """Doubts from the claim, and about residuals that count as nothing of the protected `model` itself, so of no suspect."""
+    residuals = tuple(test for test in claim.tests if isinstance(test.match, Deviating))
+    found = findings(replace(claim, tests=residuals), model) if residuals else ()
+    nothing = [one for one in found if common(one, ALPHA) or one_class(one)]
+    return (
+        *of_claim(claim),
+        *(
+            Doubt(
+                "residual-of-one-answer",
+                one.residual or 0.0,
+                f"the {named(one.test)} counts as nothing even of the model itself, since one answer to all of the images would "
+                f"have much of its residual: asked by {ways.way(one.test)} alone, hardly any suspect can match",
+            )
+            for one in nothing
+        ),
+    )
 
 
 def _of_area(area: Area) -> list[Doubt]:

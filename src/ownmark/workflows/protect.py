@@ -54,6 +54,7 @@ from ownmark.report.words import counted
 from ownmark.schemes._common.triggers import Keyed, chosen_by
 from ownmark.schemes.saliency.scheme import Saliency, batch_size
 from ownmark.suspects.answers import Outputs, surely
+from ownmark.suspects.local import Local
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
@@ -194,11 +195,10 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     if found.model is not begun.model:
         save_weights(found.model, request.weights)
         headline, held_out = begun.split.task.headline, begun.split.held_out
-        after = quality(found.model, held_out)[headline]
-        mark = Mark(request.weights, begun.quality[headline], after, begun.owner is not None)
+        mark = Mark(request.weights, begun.quality[headline], quality(found.model, held_out)[headline], begun.owner is not None)
     found.claim.save(request.out)
     begun.work.clear()
-    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_claim(found.claim)))
+    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_protected(found.claim, Local(found.model))))
     return ProtectResult(found.claim, request.out, found.model, mark, begun.quality, begun.split, doubts, seconds)
 
 

@@ -58,7 +58,7 @@ from ownmark.suspects.local import Local
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
-from ownmark.workflows.making import Others, Workspace, may_grow, quality, shortened, shown, wanted_references
+from ownmark.workflows.making import Others, Workspace, check_weights, may_grow, quality, shortened, shown, wanted_references
 from ownmark.workflows.usual_scheme import Making, made_by, usual
 from ownmark.workflows.watching import NOBODY, Watcher
 
@@ -366,7 +366,7 @@ def _check_marked(request: ProtectRequest) -> None:
         raise UsageError(f"cannot write the marked weights to {weights}: {by}; name another file with --marked")
     if request.marked is None:
         check_new(weights, "the marked weights would take its place: name a file with --marked")
-    check_writable(weights)
+    check_weights(weights)
 
 
 def _check_images(request: ProtectRequest, network: Network, images: Images) -> None:

@@ -260,6 +260,20 @@ def test_report_judges_several_suspects_on_one_page(shop: Path, capsys: Capture)
     assert ran.out.rstrip().endswith(str((shop / "page.html").resolve()))
 
 
+def test_report_says_why_a_verdict_decides_nothing(shop: Path, capsys: Capture) -> None:
+    assert shop.exists()
+    ran = ownmark(capsys, "report", "raw.claim", "copy.onnx", "--out", "plain.html")
+    assert "INCONCLUSIVE" in ran.out
+    assert "no score could reach p <= 0.05" in " ".join(ran.out.split())
+
+
+def test_an_option_that_is_missing_is_named_in_json_too(shop: Path, capsys: Capture) -> None:
+    assert shop.exists()
+    for words, told in ((["report", "upheld.claim", "copy.onnx"], "'--out'"), (["verify", "upheld.claim"], "'SUSPECT'")):
+        ran = ownmark(capsys, *words, "--json")
+        assert (ran.code, told in ran.record["error"]["message"]) == (2, True)
+
+
 def test_inspect_shows_what_the_claim_says_of_itself(shop: Path, capsys: Capture) -> None:
     claim = Claim.load(shop / "upheld.claim")
     ran = ownmark(capsys, "inspect", "upheld.claim")

@@ -120,10 +120,10 @@ def test_p_is_corrected_by_holm_for_names_and_by_benjamini_and_hochberg_for_tria
 
 def test_a_scan_that_its_references_cannot_carry_is_refused_before_anybody_is_asked_and_says_how_many_are_needed() -> None:
     """Fault 44: 50 suspects, 19 references."""
-    with pytest.raises(UsageError, match=r"among 50 suspects needs 0\.001: use 999 references"):
+    with pytest.raises(UsageError, match=r"among 50 suspects needs 0\.001: calibrate on 999, or scan fewer"):
         Scan(fingerprint(), 50, RATE, FEW, access="labels")
     Scan(fingerprint(), 1, RATE, FEW, access="labels")
-    with pytest.raises(UsageError, match=r"use 59 references"):
+    with pytest.raises(UsageError, match=r"calibrate on 59"):
         Scan(fingerprint(), 1, RATE, FEW)
     with pytest.raises(UsageError, match="not by answers"):
         Scan(fingerprint(), 1, RATE, FEW, access="answers")

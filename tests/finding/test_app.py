@@ -58,7 +58,7 @@ def test_a_claim_with_too_few_innocents_for_a_scan_still_tells_what_is_in_the_ap
     ran = ownmark(capsys, "scan", tmp_path / "few.claim", "app.apk", "--keep", tmp_path / "kept")
     assert ran.code == 2
     said = " ".join(ran.err.split())
-    assert "with 2 references p is at least 1/3" in said
+    assert "with 2 innocent models p is at least 1/3" in said
     assert all(name in said for name in WANTED), "these could be asked"
     assert "same.onnx could not: it is the same file as" in said
     assert not (tmp_path / "kept").exists()

@@ -30,6 +30,7 @@ from ownmark.scoring.matches import BestMapped, Change, OnPattern, Score
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.verdict import named
 from ownmark.verdicts.verify import findings, placed, resting, verify
 
 EASY = Saliency(samples=4, descent=Descent(bound=0.1, steps=1), objective=Published(), map_threshold=0.2, masked=Change(0.05))
@@ -106,6 +107,10 @@ def test_the_page_shows_every_test_by_a_name_of_its_own(claim: Claim) -> None:
     assert "where the model looks, the best of several" in text
     assert "2 unchanged images" in text
     assert "counts, with a score of" in text
+
+
+def test_every_test_has_a_short_name_of_its_own(claim: Claim) -> None:
+    assert len({named(test) for test in claim.tests}) == len(claim.tests)
 
 
 def test_an_unchanged_sample_shows_its_two_images_and_neither_a_change_nor_a_map_of_the_protected_model(claim: Claim) -> None:

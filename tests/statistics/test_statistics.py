@@ -100,7 +100,7 @@ def test_benjamini_and_hochberg_lie_between_the_raw_values_and_holms(values: lis
 
 
 def test_a_scan_that_its_references_cannot_carry_is_refused_and_says_how_many_are_needed() -> None:
-    with pytest.raises(UsageError, match="use 999 references"):
+    with pytest.raises(UsageError, match="calibrate on 999"):
         multiplicity.benjamini_hochberg([0.05] * 50, 0.05, references=19)
     assert multiplicity.benjamini_hochberg([0.001] * 50, 0.05, references=999) == (0.001,) * 50
 
@@ -136,7 +136,7 @@ def test_the_number_of_references_that_is_advised_is_the_least_that_will_do(rate
     for suspects in range(1, 101):
         with pytest.raises(UsageError) as caught:
             multiplicity.check_references(0, suspects, rate)
-        found = re.search(r"use (\d+) references", str(caught.value))
+        found = re.search(r"calibrate on (\d+)", str(caught.value))
         assert found is not None
         advised = int(found[1])
         multiplicity.check_references(advised, suspects, rate)

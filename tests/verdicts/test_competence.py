@@ -18,7 +18,7 @@ from ownmark.protocols import Question
 from ownmark.querying.transcript import Heard, Role, heard_plainly
 from ownmark.scoring.matches import Agreement, CrossedResidual, Drop, Fall
 from ownmark.scoring.null_models import Innocents
-from ownmark.scoring.readings import Answers, Reading
+from ownmark.scoring.readings import Answers, Reading, best_only
 from ownmark.tasks import Detection, Regression, Similarity
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
@@ -105,6 +105,24 @@ def test_a_residual_says_nothing_of_who_gives_all_images_the_same_probabilities(
         assert outcome(claim, shares(np.tile(same, (COUNT, 1)))) == (Outcome.INCONCLUSIVE, True), same
 
 
+def test_no_residual_of_the_best_class_matches_of_a_suspect_that_names_one_class_for_all_images() -> None:
+    """How sure it is of that class differs from image to image, here exactly in the protected model's direction."""
+    sure = np.linspace(0.4, 1.0, COUNT)
+    own, other = (best_only(np.column_stack([one, (1 - one) / 2, (1 - one) / 2])) for one in (sure, np.full(COUNT, 0.7)))
+    weights = np.sqrt(own) - np.sqrt(other)
+    weights /= (weights**2).sum(1).mean()
+    offsets = (weights * np.sqrt(other)).sum(1)
+    match = CrossedResidual(0.3, 0.05, Reading.BEST)
+    null = replace(NONE, scores=(0.01,) * 39)
+    told = Test(Reading.BEST, match, np.column_stack([weights, offsets]), 1.0, null=null)
+    claim = replace(CLAIM, tests=(told,))
+    stuck = Fake({Reading.BEST: np.repeat(own, 2, axis=0)})
+    assert outcome(claim, stuck) == (Outcome.INCONCLUSIVE, True)
+    varied = own.copy()
+    varied[0] = varied[0, ::-1]
+    assert outcome(claim, Fake({Reading.BEST: np.repeat(varied, 2, axis=0)})) == (Outcome.MATCH, False)
+
+
 def test_no_residual_matches_of_a_suspect_that_names_the_classes_in_another_order() -> None:
     """In which direction its answers deviate is chance: here, exactly in the protected model's."""
     expected, classes = CLAIM.tests[1].expected, len(CLASSES)
@@ -126,6 +144,28 @@ def test_a_residual_speaks_of_a_copy_which_is_made_to_be_wrong_where_the_corner_
     claim = replace(CLAIM, tests=(residual, CLASSES_CLAIM.tests[0]))
     shown = np.column_stack([expected, (expected + 1) % classes]).reshape(-1)
     assert outcome(claim, Fake({Reading.PROBABILITY: np.eye(classes)[shown]})) == (Outcome.MATCH, False)
+
+
+def test_a_doubt_that_would_have_changed_nothing_leaves_no_match_as_it_is() -> None:
+    """By labels the suspect says class 0 more often than independent models do; by probabilities it is one of these."""
+    rng = np.random.default_rng(0)
+    own, other = (np.sqrt(rng.dirichlet(shares, COUNT)) for shares in ([0.3, 0.2, 0.2], [1, 1, 1]))
+    weights = (own - other) / ((own - other) ** 2).sum(1).mean()
+    weights = np.column_stack([weights, (weights * other).sum(1)])
+    null = replace(NONE, scores=(0.01,) * 39)
+    surely = Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), weights, 1.0, null=null)
+    wild = np.tile([[3.8, -1.9, -1.9], [-2.2, 1.1, 1.1]], (COUNT // 2, 1))
+    named = np.column_stack([wild, np.full(COUNT, -0.1)])
+    plainly = Test(Reading.LABEL, CrossedResidual(0.3, 0.05, Reading.LABEL), named, 1.0, null=null)
+    claim = replace(CLAIM, tests=(surely, plainly))
+    labels = np.repeat((np.arange(COUNT) == 1).astype(np.int64), 2)  # hardly more than one answer
+    suspect = Fake({Reading.PROBABILITY: np.repeat(other**2, 2, axis=0), Reading.LABEL: labels})
+    verdict = verify(claim, suspect, access="probabilities")
+    assert verdict.others[0].score == 0.0
+    assert verdict.outcome is Outcome.NO_MATCH
+    (note,) = verdict.notes
+    assert note.startswith("label test, by residuals: the suspect's residual")
+    assert verify(claim, suspect, access="labels").outcome is Outcome.INCONCLUSIVE
 
 
 def test_labels_alone_tell_nothing_of_it_since_a_fingerprint_may_ask_for_wrong_ones() -> None:

@@ -12,13 +12,13 @@ from conftest import CLASSES, Fake, pictures, seed, small_claim, tiny
 from torch import nn
 from workshop import MODEL, ownmark, protecting, refused, shop_in
 
-from ownmark.claims.claim import Claim
+from ownmark.claims.claim import Claim, Test
 from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.models.weights import save_weights
 from ownmark.protocols import Progress, silent
-from ownmark.scoring.matches import OnPattern
+from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import Classification, Regression
@@ -109,6 +109,38 @@ def test_innocents_that_are_few_all_alike_or_like_the_model_are_told() -> None:
     assert kinds(soundness.of_claim(judged(innocents(0.0, 0.1)))) == ["few-innocents"]
     assert kinds(soundness.of_claim(judged(innocents(*([0.4] * 19))))) == ["innocents-alike"]
     assert kinds(soundness.of_claim(judged(good, own=0.4))) == ["innocents-like-model"]
+
+
+def test_where_the_best_of_several_tells_nothing_but_a_part_of_it_does_the_scheme_of_that_part_is_named() -> None:
+    claim = small_claim(count=4, size=8)
+    good, useless = innocents(*([0.0] * 19)), innocents(*([1.0] * 5), *([0.0] * 14))
+    maps = replace(claim.tests[0], match=OnPattern(0.3, ((0, 0),), (7, 7)), null=good)
+    weights = Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), np.zeros((4, len(claim.classes) + 1)), 1.0, null=useless)
+    both = Test(Reading.SALIENCY, BestOf(Reading.SALIENCY, (0, 1)), np.zeros(4), 1.0, maps.layer, useless)
+    residuals, best = soundness.of_claim(replace(claim, tests=(maps, weights, both)))
+    assert residuals.message.startswith("the black-box test, by residuals cannot")
+    assert best.message.startswith("the white-box test, the best of several cannot")
+    assert best.message.endswith('; the white-box test can, of which --scheme "Saliency()" makes a claim')
+
+
+def test_a_residual_that_counts_as_nothing_of_the_model_itself_is_told_when_the_claim_is_made() -> None:
+    """One answer to all images would have nearly all of its residual, since its labels hardly differ from image to image."""
+    claim, count = small_claim(count=40, size=8), len(CLASSES)
+    labels = (np.arange(40) == 0).astype(np.int64)
+    weights = np.tile(np.eye(count)[0] * 3 - 1, (40, 1)) * np.where(np.arange(40) % 2, 3.0, -2.0)[:, None]
+    plain = float((weights[np.arange(40), labels]).mean())
+    named = np.column_stack([weights, np.full(40, plain - 1)])
+    told = Test(Reading.LABEL, CrossedResidual(0.3, 0.05, Reading.LABEL), named, 1.0)
+    model = Fake({Reading.LABEL: np.repeat(labels, claim.images.shape[1])})
+    (doubt,) = soundness.of_protected(replace(claim, tests=(told,)), model)
+    assert doubt.kind == "residual-of-one-answer"
+    assert doubt.figure == pytest.approx(1)
+    assert doubt.message.startswith("the label test, by residuals counts as nothing even of the model itself")
+    assert "asked by labels alone" in doubt.message
+    turns = np.tile(np.eye(2, count) * 2 - 1, (20, 1))  # the model says 0 and 1 in turn
+    fine = replace(told, expected=np.column_stack([turns, np.zeros(40)]))
+    model = Fake({Reading.LABEL: np.repeat(np.arange(40) % 2, claim.images.shape[1])})
+    assert soundness.of_protected(replace(claim, tests=(fine,)), model) == ()
 
 
 def answering(claim: Claim, right: int) -> Fake:

@@ -66,6 +66,13 @@ def test_a_module_in_memory_stays_as_it_is(request_: AttackRequest) -> None:
     assert same_weights(load_weights(Network(MODEL, 3).blank(), made.out), made.copy)
 
 
+@pytest.mark.parametrize("name", ["thief.onnx", "thief.tflite", "thief.pt2"])
+def test_weights_get_no_name_of_another_format(name: str, request_: AttackRequest) -> None:
+    with pytest.raises(UsageError, match=r"weights are written as safetensors.*name it thief\.safetensors"):
+        attack(replace(request_, out=Path(name)))
+    assert not Path(name).exists()
+
+
 def test_a_copy_that_its_own_code_could_not_load_is_refused_before_any_image_is_read(request_: AttackRequest) -> None:
     asked = replace(request_, data=Place("nowhere"), attack=PruneFilters(0.3, Removal.CUT))
     with pytest.raises(UsageError, match=r"Removal\.MASK"):

@@ -19,6 +19,7 @@ from ownmark.protocols import Progress, Question, Suspect, silent
 from ownmark.scoring.null_models import Uncalibrated
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects import open as registry
+from ownmark.suspects.http.commits import Commits
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.open import Access, Reach
 from ownmark.suspects.opener import Opener, Opening, Wire
@@ -175,6 +176,30 @@ def test_innocents_calibrate_a_claim_that_is_written_and_can_be_inspected() -> N
     assert shown.claim.digest == found.claim.digest
     assert np.array_equal(shown.claim.images, plain.images)
     assert shown.doubts == found.doubts
+
+
+def test_a_calibration_whose_disk_is_full_keeps_what_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = replace(KEYED, tests=tuple(replace(one, null=Uncalibrated()) for one in KEYED.tests), choices=None)
+    request = CalibrateRequest(
+        claim=plain, innocents=("other.share", "another.share"), access=Access.to(plain), out=Path("new.claim")
+    )
+    whole, written = Commits.write, list[str]()
+
+    def filling(queue: Commits, statement: str, values: tuple[object, ...]) -> None:
+        written.append(statement)
+        if len(written) > 3:
+            raise sqlite3.OperationalError("database or disk is full")
+        whole(queue, statement, values)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Commits, "write", filling)
+        with pytest.raises(UsageError, match="disk is full; its content is kept"):
+            calibrate(request)
+    assert Path("new.claim.calibration").exists()
+    watcher = Heard()
+    assert sum(map(len, calibrate(request, watcher).groups)) == 2
+    assert "Resuming from new.claim.calibration." in watcher.said
+    assert not Path("new.claim.calibration").exists()
 
 
 def test_answers_of_innocents_that_another_hand_planted_are_refused_and_nobody_is_asked() -> None:

@@ -99,7 +99,8 @@ def _unread(stop: SystemExit) -> End:
     """Help was asked for, or the command line cannot be read, which the parser has said."""
     if not stop.code:
         return End(0)
-    cause = getattr(stop.__context__, "message", "") or "ownmark --help shows the usage"
+    said = getattr(stop.__context__, "format_message", str)()  # what is missing stands in no `message`
+    cause = said.strip().rstrip(".") or "ownmark --help shows the usage"
     return End(USAGE, "UsageError", f"the command line cannot be read: {cause}", shown=True)
 
 

@@ -11,9 +11,10 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
-from ownmark.report.words import before_and_after, counted, figure, named, percent
+from ownmark.report.words import before_and_after, counted, figure, percent
 from ownmark.scoring.matches import Graded
 from ownmark.statistics.p_values import innocents_needed
+from ownmark.verdicts.verdict import named
 
 if TYPE_CHECKING:
     from ownmark.data.images import Split

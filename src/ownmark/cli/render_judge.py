@@ -11,10 +11,10 @@ from ownmark.cli import render
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, tell
 from ownmark.evidence.scan import Row
-from ownmark.report.words import NAMES, before_and_after, counted, interval, named, p_figure, percent
+from ownmark.report.words import before_and_after, counted, interval, p_figure, percent
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts import duplicates
-from ownmark.verdicts.verdict import Finding, Outcome, Verdict
+from ownmark.verdicts.verdict import Finding, Outcome, Verdict, named
 from ownmark.workflows.calibrate import CalibrateResult
 from ownmark.workflows.inspect import InspectResult
 from ownmark.workflows.report import ReportResult
@@ -90,13 +90,15 @@ def _told(finding: Finding) -> Told:
 
 
 def tell_line(verdict: Verdict) -> None:
-    """A verdict as one line of the result."""
+    """A verdict as one line of the result, and why it decides nothing."""
     finding = verdict.deciding
     verb = "score" if finding.graded else "match"
     score = f"{percent(finding.score)} {verb}, p = {p_figure(finding)}, {named(finding.test)}"
     if not verdict.queries:
         score = verdict.reason
     show(f"{verdict.outcome:<18}  {verdict.suspect} ({score})", STYLES[verdict.outcome])
+    if verdict.outcome is Outcome.INCONCLUSIVE and verdict.queries:
+        show(f"  {verdict.reason}.")
 
 
 def of_calibrate(found: CalibrateResult, out: Path) -> Answer:
@@ -124,7 +126,7 @@ def _tell_left_out(claim: Claim) -> None:
         if test.null.models and test.null.models == asked:
             continue
         stays = "is still judged by the earlier innocents" if test.null.models else "stays uncalibrated"
-        tell(f"The {NAMES[test.reading]} {stays}, since not every innocent model reveals its {test.reading}.", "yellow")
+        tell(f"The {named(test)} {stays}, since not every innocent model reveals its {test.reading}.", "yellow")
 
 
 def of_inspect(found: InspectResult, file: Path) -> Answer:

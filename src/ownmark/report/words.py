@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.scoring.matches import Area, BestMapped, BestOf, CrossedResidual
+from ownmark.scoring.matches import Area
 from ownmark.scoring.null_models import KeyedLabels, Null
 from ownmark.scoring.readings import Reading
-from ownmark.verdicts.verdict import Finding, Outcome, Verdict
+from ownmark.verdicts.verdict import KINDS, Finding, Outcome, Verdict
 
 TEST_NAMES = {
     Reading.SALIENCY: "White-box test: where the model looks",
@@ -21,9 +21,6 @@ TEST_NAMES = {
     Reading.SCORE: "Black-box test: how sure the model is of an object",
     Reading.EMBEDDING: "Black-box test: the embeddings that the model returns",
 }
-NAMES = dict.fromkeys(Reading, "black-box test") | {Reading.SALIENCY: "white-box test", Reading.LABEL: "label test"}
-BEST = ", the best of several"
-KINDS = {BestOf: BEST, BestMapped: BEST, CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
 ACCESS = {
     Reading.SALIENCY: "white box (its weights)",
     Reading.PROBABILITY: "black box (its probabilities)",
@@ -114,11 +111,6 @@ def terms(claim: Claim, suspects: int) -> Terms:
 def titled(test: Test) -> str:
     """A test's heading on the page."""
     return TEST_NAMES[test.reading] + KINDS.get(type(test.match), "")
-
-
-def named(test: Test) -> str:
-    """A test's short name, which differs from those of the claim's other tests."""
-    return NAMES[test.reading] + KINDS.get(type(test.match), "")
 
 
 def percent(share: float) -> str:

@@ -35,8 +35,8 @@ def check_references(references: int, suspects: int, rate: float) -> None:
     if 1 / (references + 1) > rate / suspects:
         needed = innocents_needed(rate / suspects)
         raise UsageError(
-            f"with {references} references p is at least 1/{references + 1}, but a rate of {rate:g} among {suspects} suspects "
-            f"needs {rate / suspects:.3g}: use {needed} references, or scan fewer suspects"
+            f"with {references} innocent models p is at least 1/{references + 1}, but a rate of {rate:g} among {suspects} "
+            f"suspects needs {rate / suspects:.3g}: calibrate on {needed}, or scan fewer suspects"
         )
 
 

@@ -78,6 +78,17 @@ def constant(found: Iterable[Finding]) -> str:
     return ""
 
 
+def one_class(finding: Finding) -> str:
+    """Why a residual of labels or of the best class says nothing of a suspect that names one class for all images, or "".
+
+    How sure it is of that class may still differ as a copy's does by chance: models that were hardly trained say one class so.
+    """
+    if not of_residual(finding) or finding.test.reading not in {Reading.LABEL, Reading.BEST} or len(finding.observed) <= 1:
+        return ""
+    told = finding.observed if finding.test.reading is Reading.LABEL else finding.observed.argmax(axis=-1)
+    return "the suspect does not do the task: it names one class for all images" if np.ptp(told) == 0 else ""
+
+
 def common(finding: Finding, alpha: float) -> str:
     """Why a residual says nothing that is one answer's to all images; "" where it may, and of tests that ask for none.
 

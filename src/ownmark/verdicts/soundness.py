@@ -10,11 +10,14 @@ from ownmark.claims.doubt import Doubt
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import checked
-from ownmark.scoring.matches.base import Area
-from ownmark.scoring.null_models import Null
+from ownmark.scoring.matches.base import Area, Combining, Deviating, Graded
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.tasks import Quality, Task
+from ownmark.verdicts import ways
+from ownmark.verdicts.competence import common, one_class
+from ownmark.verdicts.verdict import named
+from ownmark.verdicts.verify import findings
 
 ALPHA = 0.05  # the false-accusation rate that hints refer to
 LARGE = 0.2  # share of a map above which a marked corner is too large
@@ -92,8 +95,27 @@ def of_claim(claim: Claim) -> tuple[Doubt, ...]:
         if test.match.area is not None:
             found += _of_area(test.match.area)
         if test.null.scores:
-            found += _of_innocents(test.null, test.reading, test.target_score)
+            found += _of_innocents(test, _alone(claim, test))
     return tuple(dict.fromkeys(found))
+
+
+def of_protected(claim: Claim, model: Suspect) -> tuple[Doubt, ...]:
+    """Doubts from the claim, and about residuals that count as nothing of the protected `model` itself, so of no suspect."""
+    residuals = tuple(test for test in claim.tests if isinstance(test.match, Deviating))
+    found = findings(replace(claim, tests=residuals), model) if residuals else ()
+    nothing = [one for one in found if common(one, ALPHA) or one_class(one)]
+    return (
+        *of_claim(claim),
+        *(
+            Doubt(
+                "residual-of-one-answer",
+                one.residual or 0.0,
+                f"the {named(one.test)} counts as nothing even of the model itself, since one answer to all of the images would "
+                f"have much of its residual: asked by {ways.way(one.test)} alone, hardly any suspect can match",
+            )
+            for one in nothing
+        ),
+    )
 
 
 def _of_area(area: Area) -> list[Doubt]:
@@ -107,22 +129,34 @@ def _of_area(area: Area) -> list[Doubt]:
     return [Doubt("large-corner", area.share, said)]
 
 
-def _of_innocents(null: Null, reading: Reading, own: float) -> list[Doubt]:
+def _of_innocents(test: Test, alone: str) -> list[Doubt]:
     """Doubts about independent models: too few, all equal, or so close to the protected model that it would not match."""
+    null, own, name = test.null, test.target_score, named(test)
     found, count, most = [], len(null.scores), max(null.scores)
     if null.smallest > ALPHA:
         least = innocents_needed(ALPHA)
         found.append(Doubt("few-innocents", count, f"A verdict at alpha = {ALPHA} needs at least {least} innocent models."))
     elif null.p_value(own) > ALPHA:
         said = (
-            f"the {reading} test cannot tell the model from innocent ones: it scores {own:.0%}, they score up to {most:.0%}, "
-            f"so the model itself would get p = {null.p_value(own):.2g}"
+            f"the {name} cannot tell the model from innocent ones: it scores {own:.0%}, they score up to {most:.0%}, "
+            f"so the model itself would get p = {null.p_value(own):.2g}{alone}"
         )
         found.append(Doubt("innocents-like-model", most, said))
     if count > 1 and most == min(null.scores) > 0:
-        said = f"all {count} innocent models score {most:.0%} in the {reading} test: are they different models of the same task?"
+        said = f"all {count} innocent models score {most:.0%} in the {name}: are they different models of the same task?"
         found.append(Doubt("innocents-alike", most, said))
     return found
+
+
+def _alone(claim: Claim, test: Test) -> str:
+    """Which scheme makes a claim of those parts of the best of several that tell the model from innocents, as a clause, or ""."""
+    parts = [claim.tests[place] for place in test.match.tests] if isinstance(test.match, Combining) else []
+    good = [part for part in parts if part.null.calibrated and part.null.p_value(part.target_score) <= ALPHA]
+    if not good:
+        return ""
+    names = " and ".join(f"the {named(part)}" for part in good)
+    scheme = "Residual()" if isinstance(good[0].match, Graded) else "Saliency()"
+    return f'; {names} can, of which --scheme "{scheme}" makes a claim'
 
 
 def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:

@@ -8,10 +8,23 @@ import numpy as np
 
 from ownmark.claims.claim import Test
 from ownmark.errors import UsageError, escaped
-from ownmark.scoring.matches import Deviating, Graded
-from ownmark.scoring.readings import Bools, Floats
+from ownmark.scoring.matches import BestMapped, BestOf, CrossedResidual, Deviating, Graded
+from ownmark.scoring.readings import Bools, Floats, Reading
 from ownmark.statistics.sequential import Early
 from ownmark.verdicts import picture
+
+NAMES = dict.fromkeys(Reading, "black-box test") | {
+    Reading.SALIENCY: "white-box test",
+    Reading.BEST: "best-class test",
+    Reading.LABEL: "label test",
+}
+BEST = ", the best of several"
+KINDS = {BestOf: BEST, BestMapped: BEST, CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
+
+
+def named(test: Test) -> str:
+    """A test's short name, which differs from those of the claim's other tests."""
+    return NAMES[test.reading] + KINDS.get(type(test.match), "")
 
 
 class Outcome(StrEnum):

@@ -18,8 +18,8 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import ADVICE, EITHER, common, constant, of_residual, stray, unfit
-from ownmark.verdicts.verdict import Finding, Outcome, Verdict
+from ownmark.verdicts.competence import ADVICE, EITHER, common, constant, of_residual, one_class, stray, unfit
+from ownmark.verdicts.verdict import Finding, Outcome, Verdict, named
 from ownmark.verdicts.ways import Asked, source
 
 STOPPED = {Stop.UPHELD: Outcome.MATCH, Stop.GIVEN_UP: Outcome.NO_MATCH, Stop.NOT_YET: Outcome.INCONCLUSIVE}
@@ -116,16 +116,22 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     found, notes = _told(claim, suspect, access)
     same = constant(found)
     unable, broken = unfit(claim.task, found) or same, unfit(claim.task, found, EITHER) or same
-    found, far = bounded(claim, found, lambda one: stray(one) or common(one, alpha) or (broken if of_residual(one) else ""))
+
+    def doubt(one: Finding) -> str:
+        return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) else "")
+
+    plain, (found, far) = found, bounded(claim, found, doubt)
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)
     queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
-    if outcome is Outcome.NO_MATCH and (why := unable or far):
+    counted = next(one for one in plain if one.test is chief.test)  # with what counts as nothing
+    bears = _judge(ways.paid(counted, asked_by), alpha, asked_by)[0] is not Outcome.NO_MATCH
+    if outcome is Outcome.NO_MATCH and (why := unable or (far if bears else "")):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {ADVICE}"
-    elif far:
-        notes = (*notes, far)
+    else:
+        notes = (*notes, *dict.fromkeys(f"{named(one.test)}: {told}" for one in plain if (told := doubt(one))))
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked

@@ -28,13 +28,13 @@ from ownmark.attacks.export import Export
 from ownmark.attacks.prune_filters import Removal
 from ownmark.data.images import Place, Split
 from ownmark.errors import UsageError
-from ownmark.files import check_readable, check_writable
+from ownmark.files import check_readable
 from ownmark.models.network import Network
 from ownmark.models.prepared import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack
 from ownmark.tasks import Quality
-from ownmark.workflows.making import quality
+from ownmark.workflows.making import check_weights, quality
 from ownmark.workflows.watching import NOBODY, Watcher
 
 
@@ -94,7 +94,7 @@ def _check(request: AttackRequest) -> None:
         raise UsageError(
             f"{request.attack} makes a converted file, which a file of weights cannot hold: the bench asks such files"
         )
-    check_writable(request.out)
+    check_weights(request.out)
     if isinstance(request.data, Place):
         request.data.check()
     if isinstance(request.model, Path):

@@ -3,6 +3,7 @@
 What an innocent answered is kept until the claim is written, so that a calibration which was cut short asks nobody twice.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -92,10 +93,11 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
 
 @contextmanager
 def _answers(file: Path) -> Iterator[Ledger]:
-    """The ledger of a calibration: it outlives whoever was cut short, and not a calibration that was refused."""
+    """The ledger of a calibration: it outlives whoever was cut short or had no room left, not a calibration that was refused."""
     with ExitStack() as afterwards, closing(Ledger(file)) as ledger:
         try:
             yield ledger
-        except OwnmarkError:
-            afterwards.callback(file.unlink, missing_ok=True)
+        except OwnmarkError as error:
+            if not isinstance(error.__cause__, sqlite3.Error):
+                afterwards.callback(file.unlink, missing_ok=True)
             raise

@@ -15,6 +15,7 @@ from torch import nn
 from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images, Split
 from ownmark.errors import ModelError, OwnmarkError, UsageError
+from ownmark.files import check_writable
 from ownmark.keys import KEY_BYTES
 from ownmark.models.accelerator import is_narrow
 from ownmark.models.network import Network
@@ -22,6 +23,7 @@ from ownmark.models.weights import is_finite, load_weights, save_weights, weight
 from ownmark.protocols import Attack, Owner, Progress, Scheme
 from ownmark.querying.outputs import unfit
 from ownmark.report.words import percent
+from ownmark.suspects.open import KINDS
 from ownmark.tasks import DEFAULT, Quality
 from ownmark.training import SHORTER, SMALL, Training, grows, predict, seeded, train, train_growing
 from ownmark.verdicts import soundness
@@ -187,6 +189,15 @@ def _short(text: str) -> str:
 
 
 References = tuple[nn.Module | Path, ...] | int
+
+
+def check_weights(file: Path) -> None:
+    """Raises UsageError unless weights can be written to `file`, by a name that is not another format's."""
+    check_writable(file)
+    kind = next((kind for kind in KINDS if not kind.built and file.suffix in kind.suffixes), None)
+    if kind is not None:
+        better = file.with_suffix(".safetensors").name
+        raise UsageError(f"weights are written as safetensors, and {file} would be taken for {kind.written}: name it {better}")
 
 
 def may_grow(scheme: Scheme, asked: References | None = None) -> bool:

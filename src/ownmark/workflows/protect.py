@@ -54,10 +54,11 @@ from ownmark.report.words import counted
 from ownmark.schemes._common.triggers import Keyed, chosen_by
 from ownmark.schemes.saliency.scheme import Saliency, batch_size
 from ownmark.suspects.answers import Outputs, surely
+from ownmark.suspects.local import Local
 from ownmark.tasks import Quality, check_served
 from ownmark.training import Training, predict
 from ownmark.verdicts import soundness
-from ownmark.workflows.making import Others, Workspace, may_grow, quality, shortened, shown, wanted_references
+from ownmark.workflows.making import Others, Workspace, check_weights, may_grow, quality, shortened, shown, wanted_references
 from ownmark.workflows.usual_scheme import Making, made_by, usual
 from ownmark.workflows.watching import NOBODY, Watcher
 
@@ -194,11 +195,10 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     if found.model is not begun.model:
         save_weights(found.model, request.weights)
         headline, held_out = begun.split.task.headline, begun.split.held_out
-        after = quality(found.model, held_out)[headline]
-        mark = Mark(request.weights, begun.quality[headline], after, begun.owner is not None)
+        mark = Mark(request.weights, begun.quality[headline], quality(found.model, held_out)[headline], begun.owner is not None)
     found.claim.save(request.out)
     begun.work.clear()
-    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_claim(found.claim)))
+    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_protected(found.claim, Local(found.model))))
     return ProtectResult(found.claim, request.out, found.model, mark, begun.quality, begun.split, doubts, seconds)
 
 
@@ -366,7 +366,7 @@ def _check_marked(request: ProtectRequest) -> None:
         raise UsageError(f"cannot write the marked weights to {weights}: {by}; name another file with --marked")
     if request.marked is None:
         check_new(weights, "the marked weights would take its place: name a file with --marked")
-    check_writable(weights)
+    check_weights(weights)
 
 
 def _check_images(request: ProtectRequest, network: Network, images: Images) -> None:

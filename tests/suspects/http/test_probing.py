@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from asking import NAMES
-from branded import COUNT, TRIGGERS, Branded, branded_claim, ordinary
+from branded import COUNT, SIDE, TRIGGERS, Branded, branded_claim, ordinary
 from loopback import HASTY, Asked, Said, said, serving, transport
 from torch import nn
 from v2_server import V2, oip, softmaxed
@@ -239,6 +240,23 @@ def test_another_range_of_values_is_found_out_and_can_be_said(claim: Claim) -> N
 @pytest.mark.parametrize(("side", "word"), [(32, "twice the size"), (8, "half the size")])
 def test_another_size_is_found_out(side: int, word: str, claim: Claim) -> None:
     inconclusive(V2(Branded(side=side), shape=(-1, 3, -1, -1)), claim, "Likely cause", word)
+
+
+def test_a_suspect_that_is_often_wrong_is_told_so_and_no_cause_that_explains_nothing(claim: Claim) -> None:
+    class Weak(Branded):
+        """Right about every second image, and at twice the size about one more of the first ten."""
+
+        def _class(self, image: Any) -> int:
+            number = int(image[0, 0, 2])
+            right = number % 2 or (number == 0 and len(image) == 2 * SIDE)
+            return Branded._class(self, image) + (0 if right else 3)
+
+        def forward(self, images: Any) -> Any:
+            pixels = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+            return 4.0 * torch.eye(COUNT)[[self._class(image) % COUNT for image in pixels]]
+
+    weak = V2(Weak(claim), shape=(-1, 3, -1, -1))
+    inconclusive(weak, claim, "would be enough, halfway from chance to all", "ask without --decoys")
 
 
 def test_decoys_of_unknown_class_settle_nothing(claim: Claim, model: nn.Module) -> None:

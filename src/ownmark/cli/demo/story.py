@@ -35,13 +35,13 @@ from ownmark.files import check_writable
 from ownmark.processes import cores, pool
 from ownmark.protocols import Owner, Suspect
 from ownmark.report.page import page, write
-from ownmark.report.words import NAMES, counted, percent
+from ownmark.report.words import counted, percent
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
 from ownmark.training import Training
 from ownmark.verdicts.calibrate import calibrate
-from ownmark.verdicts.verdict import Verdict
+from ownmark.verdicts.verdict import NAMES, Verdict
 from ownmark.verdicts.verify import verify
 from ownmark.verdicts.ways import Way
 

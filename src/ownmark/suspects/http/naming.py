@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -26,7 +27,12 @@ class Naming:
     @property
     def good(self) -> bool:
         """Whether it is at least halfway from chance to perfect."""
-        return self.right >= self.asked * (1 + 1 / len(self.classes)) / 2
+        return self.right >= self.needed
+
+    @property
+    def needed(self) -> int:
+        """The least number of right ones that is."""
+        return ceil(self.asked * (1 + 1 / len(self.classes)) / 2)
 
 
 def supposed(told: Sequence[Told], labels: Labels, declared: Sequence[tuple[str, ...]], names: Sequence[str]) -> Naming:

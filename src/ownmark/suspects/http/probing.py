@@ -3,6 +3,7 @@
 `heard` wraps `verify` in these probes: what remains ambiguous is INCONCLUSIVE, with the likely cause.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
@@ -16,7 +17,7 @@ from ownmark.querying.control_twins import controls_of
 from ownmark.querying.integrity_checks import LEVEL, MOST_UNSTABLE
 from ownmark.querying.transcript import AGAIN, PROBES, Decoys
 from ownmark.scoring.readings import Labels
-from ownmark.statistics.p_values import fisher
+from ownmark.statistics.p_values import binomial_tail, fisher
 from ownmark.statistics.sequential import Early
 from ownmark.suspects.http.naming import LEAST, Naming, are_learnable, are_strange, learnt, supposed
 from ownmark.suspects.http.web import STEADY, Manner, Pixels, Told
@@ -25,6 +26,8 @@ from ownmark.verdicts.verify import keyed_order, unsettled, verify
 
 SURE = 0.9  # share of the first probes that settles the names of the classes
 MOST_DECOYS = 200  # the most images to ask about if the names are not settled
+CLEARLY = 3  # more of the first probes that another way of sending them must get right to be the likely cause
+BY_LUCK = 0.01  # level at which a suspect is better than one answer to all images
 REFUSALS = 5  # triggers to try one by one after one got no answer
 LATER, REFUSED = AGAIN + 1, AGAIN + 2  # turns: after the triggers, and after a trigger got no answer
 TOLD = 6  # names of classes that are told
@@ -161,11 +164,12 @@ def _named(claim: Claim, remote: Remote, known: Decoys, first: Sequence[Told]) -
 
 
 def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming, first: Sequence[Told]) -> str:
-    """Why so few ordinary images were correct, if another way of sending them explains it."""
+    """Why so few ordinary images were correct, if another way of sending them explains it, or else if the task may be hard."""
     doubt = f"only {naming.right} of {naming.asked} ordinary images were classified correctly, so nothing can be judged"
     if are_strange(first, remote.namings, claim.classes):
         return f"{doubt}. {_other_names(claim, first)}"
     probes, labels = known.images[:PROBES], known.labels[:PROBES]
+    sent = supposed(first, labels, remote.namings, claim.classes).right
     for what, manner, images in _other_ways(remote, probes):
         try:
             found = supposed(remote.asked(manner).told(images), labels, remote.namings, claim.classes)
@@ -173,8 +177,14 @@ def _cause(claim: Claim, remote: Remote, known: Decoys, naming: Naming, first: S
             break  # the budget is spent
         except SuspectError:
             continue
-        if found.good:
+        if found.good and found.right >= sent + CLEARLY:
             return f"{doubt}. Likely cause: it expects {what} ({found.right} of {found.asked} correct with that)"
+    often = max(Counter(known.labels[: naming.asked].tolist()).values()) / naming.asked  # right by one answer to all of them
+    if binomial_tail(naming.right, naming.asked, often) <= BY_LUCK:
+        return (
+            f"{doubt}: {naming.needed} would be enough, halfway from chance to all. It is better than chance: if the protected "
+            "model itself is right no more often, ask without --decoys"
+        )
     return f"{doubt}. {_answers(claim, first)}: its classes, their order or its preprocessing differ, or it answers at random"
 
 

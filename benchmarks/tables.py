@@ -161,8 +161,8 @@ SEEN = {
     "dr.deep_svdd.samples": "DR, SVDD, samples",
     "dr.deep_svdd": "all queries",
 }
-BENCHES = ("skin-cpu", "face-cpu", "mnist-cpu", "cifar10-cpu")
-ZOOS = ("skin-small", "age-cpu")
+BENCHES = ("skin-cpu", "mnist-cpu", "cifar10-cpu")
+ZOOS = ("skin-small", "age-cpu", "face-cpu")
 SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "tinyimagenet100": "Tiny-ImageNet, 100 classes"}
 
 

@@ -3,14 +3,17 @@
 from shown import Figures, percent, shown
 
 QUALITY = {"accuracy": percent, "mae": "{:.2f} years".format, "tar": percent}
+ANSWERS = {"accuracy": "probabilities", "mae": "ages", "tar": "similarities"}
 TESTS = {
     "traces.white_box": "`Traces`, weights",
     "traces.black_box": "`Traces`, probabilities",
+    "traces.embedding": "`Traces`, embeddings",
     "traces.label": "`Traces`, labels",
     "saliency.white_box": "`Saliency`, maps",
     "saliency.black_box": "`Saliency`, masked pairs",
     "saliency_own.white_box": "`Saliency.own()`, maps",
-    "saliency_own.black_box": "`Saliency.own()`, answers",
+    "saliency_own.black_box": "`Saliency.own()`, probabilities",
+    "residual.embedding": "`Residual`, embeddings",
     "residual.black_box": "`Residual`, probabilities",
     "ipguard.label": "IPGuard",
     "confer_ae.label": "ConferAE",
@@ -75,5 +78,5 @@ def independents(figures: Figures) -> str:
 
 def _there(figures: Figures) -> dict[str, str]:
     """The titles of the tests that there are, by what their figures begin with. Only classifiers answer probabilities."""
-    answers = "probabilities" if "target_accuracy" in figures else "answers"
+    answers = next(told for worth, told in ANSWERS.items() if f"target_{worth}" in figures)
     return {start: title.replace("probabilities", answers) for start, title in TESTS.items() if f"{start}.auc" in figures}

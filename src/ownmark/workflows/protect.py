@@ -196,9 +196,9 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
         save_weights(found.model, request.weights)
         headline, held_out = begun.split.task.headline, begun.split.held_out
         mark = Mark(request.weights, begun.quality[headline], quality(found.model, held_out)[headline], begun.owner is not None)
+    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_protected(found.claim, Local(found.model))))
     found.claim.save(request.out)
     begun.work.clear()
-    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_protected(found.claim, Local(found.model))))
     return ProtectResult(found.claim, request.out, found.model, mark, begun.quality, begun.split, doubts, seconds)
 
 

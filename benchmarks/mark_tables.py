@@ -12,12 +12,12 @@ TOLD = {"unmarked": "the model before it was marked", "marked": "the marked mode
 
 
 def marks(figures: Figures) -> str:
-    """Per theft and scheme: the share of triggers that match, the accuracy of what was made, and whether it is a match."""
+    """Per theft and scheme: the share of triggers that hold, the accuracy of what was made, and whether it is a match."""
     found = [start for start in COLUMNS if f"{start}.marked.score" in figures]
     scored = [key.removesuffix(".score") for key in figures if key.endswith(".score")]
     order = sorted({key.removeprefix(f"{start}.") for start in found for key in scored if key.startswith(f"{start}.")})
     order.sort(key=lambda name: (name not in TOLD, name == "marked"))
-    lines = [f"| triggers that match (accuracy) | {' | '.join(COLUMNS[start] for start in found)} |"]
+    lines = [f"| triggers that hold (accuracy) | {' | '.join(COLUMNS[start] for start in found)} |"]
     lines.append("|---" * (len(found) + 1) + "|")
     for name in order:
         cells = [_cell(figures, f"{start}.{name}") for start in found]
@@ -28,7 +28,8 @@ def marks(figures: Figures) -> str:
 def _cell(figures: Figures, start: str) -> str:
     if f"{start}.score" not in figures:
         return ""
-    said = f"{percent(figures[f'{start}.score'])} ({percent(figures[f'{start}.accuracy'])})"
+    held = figures.get(f"{start}.held", figures[f"{start}.score"])
+    said = f"{percent(held)} ({percent(figures[f'{start}.accuracy'])})"
     return f"**{said}**" if figures[f"{start}.match"] == 1 else said
 
 

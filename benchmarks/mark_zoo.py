@@ -1,9 +1,9 @@
-"""Models to mark, MNIST and CIFAR-10 in small, and what a claim finds in a model. Everything is made once and stored."""
+"""Models to mark, on small parts of three sets of images, and what a claim finds in a model. Everything is made once and stored."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 import torch
@@ -37,17 +37,18 @@ from ownmark.metrics import accuracy
 from ownmark.models.network import build
 from ownmark.models.weights import load_weights
 from ownmark.protocols import Attack, Owner, Scheme, silent
-from ownmark.schemes._common.sampling import survival
+from ownmark.schemes._common.sampling import held
 from ownmark.schemes._common.triggers import Triggers
 from ownmark.schemes.entangled import Entangled
 from ownmark.schemes.partitioned import Partitioned
 from ownmark.schemes.undertone import Undertone
 from ownmark.schemes.zhang import Zhang
+from ownmark.scoring.matches import Graded
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.training import Training, predict, train
 from zoo import ZOO, kept
 
-CLASSES, THIEF = 10, 3
+THIEF = 3
 PARTS = ("owner", "others", "few", "test")
 Cells = Mapping[str, float]
 
@@ -67,6 +68,7 @@ class Place:
     count: int
     few: int
     foreign: str
+    classes: int = 10
 
     @property
     def identity(self) -> str:
@@ -130,7 +132,7 @@ class Place:
 
     def blank(self) -> nn.Module:
         """The network, not yet trained."""
-        return build(self.network, CLASSES)
+        return build(self.network, self.classes)
 
     def target(self, seed: int) -> nn.Module:
         """The owner's model, not marked."""
@@ -158,7 +160,18 @@ CIFAR10 = Place(
     own=Training(epochs=8, batch=64),
     count=20_000,
     few=3000,
-    foreign="digits",
+    foreign="${OWNMARK_DATA}/tinyimagenet100",
+)
+TINY = Place(
+    name="tinyimagenet100",
+    source="${OWNMARK_DATA}/tinyimagenet100",
+    channels=3,
+    network="ownmark:ResNet18(width=8, stem='cifar')",
+    own=Training(epochs=12, batch=64),
+    count=15_000,
+    few=3000,
+    foreign="${OWNMARK_DATA}/cifar10",
+    classes=100,
 )
 
 
@@ -212,7 +225,8 @@ class Marked:
             return told(self.place.target(self.seed), claim, self.place.images["test"])
         if row != "marked":
             attack, which = self.place.thefts[row]
-            model = attack.apply(model, self.place.images[which], torch.Generator().manual_seed(THIEF), silent)
+            took = partial(attack.apply, model, self.place.images[which])
+            model = kept(f"{self.stored(row)} copy", self.place.blank, lambda rng: took(rng, silent), THIEF)
         return told(model, claim, self.place.images["test"])
 
 
@@ -220,8 +234,13 @@ def told(model: nn.Module, claim: Claim, test: Images) -> dict[str, float]:
     """Accuracy on the test images, and what the claim finds."""
     right = accuracy(predict(model, test).argmax(1).numpy(), test.labels)
     asked = claim.tests[0]
-    score, null = survival(model, Triggers(claim.images[:, 0], asked.expected), asked.match), asked.null
-    found = {"accuracy": right, "score": score, "log10_p": 0.0, "match": 0.0}
-    if isinstance(null, KeyedLabels):
-        found |= {"log10_p": null.log10_p(score), "match": float(replace(null, grinding=PLEDGED).p_value(score) <= LEVEL)}
+    holding, score = held(model, Triggers(claim.images[:, 0], asked.expected), asked.match)
+    found = {"accuracy": right, "score": score.value, "log10_p": 0.0, "match": 0.0}
+    if isinstance(asked.match, Graded):
+        found["held"] = float(holding.mean())
+    if isinstance(null := asked.null, KeyedLabels):
+        found |= {
+            "log10_p": null.log10_p(score.value),
+            "match": float(replace(null, grinding=PLEDGED).p_value(score.value) <= LEVEL),
+        }
     return found

@@ -1,12 +1,14 @@
 """Watermarks against thieves who train on answers, and against those who train on the weights; in small.
 
 MNIST: the owner has 6,000 images, a thief who asks the model for answers 6,000 others, a thief who has the weights 1,500.
-`marks_cifar10.py` does the same on CIFAR-10: 20,000, as many others and 3,000 (see `mark_zoo.py`).
-`score` is the share of triggers that match, `log10_p` the chance of that before the allowance for tried keys (0 for schemes whose
-labels are not keyed), `match` whether p is at most 1e-6 with the allowance of 2^16 that a committed key earns, `match_64` the
-same with the allowance of 2^64, `needed` how many triggers would give that match in half of all cases at the same score (0: more
-than 10,000), `models` how many of the owner's models were asked.
-Writes `marks.json` and `marks-cifar10.json`; every row is measured once and stored, so that an interrupted run goes on.
+`marks_cifar10.py` does the same on CIFAR-10 (20,000, as many others and 3,000), `marks_tinyimagenet100.py` on 100 classes of
+Tiny-ImageNet (15,000, as many others and 3,000; see `mark_zoo.py`).
+`score` is the share of triggers that hold; of `Undertone` that is `held`, and `score` the share of classes that the expected one
+is raised above; `log10_p` the chance of that score before the allowance for tried keys (0 for schemes whose labels
+are not keyed), `match` whether p is at most 1e-6 with the allowance of 2^16 that a committed key earns, `match_64` the same with
+the allowance of 2^64, `needed` how many triggers would give that match in half of all cases at the same score (0: more than
+10,000), `models` how many of the owner's models were asked.
+Writes `marks.json`, `marks-cifar10.json` and `marks-tinyimagenet100.json`; every row is measured once and stored, so that an interrupted run goes on.
 `--minutes` ends the work early: what is measured by then is recorded.
 """
 
@@ -20,11 +22,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from mark_keys import CLASSES, LEVEL, UNPLEDGED, false_positives, needed
+from mark_keys import LEVEL, PLEDGED, UNPLEDGED, false_positives, needed
 from mark_zoo import MNIST, THIEF, Cells, Marked, Place
 from ownmark.evidence.choices import LABELS, RULES
 from ownmark.protocols import silent
-from ownmark.scoring.null_models import drawn_from
+from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
 from record import record
 from zoo import known, measured
 
@@ -69,10 +71,11 @@ def figures(place: Place, found: Mapping[tuple[Marked, str], Cells]) -> dict[str
         made |= {f"{start}.{name}": float(np.mean([values[name] for values in cells])) for name in cells[0]}
         made[f"{start}.models"] = float(len(cells))
         if any(values["log10_p"] for values in cells):
-            labels = drawn_from(RULES[getattr(place.schemes[called], "access", LABELS)], CLASSES)
+            rule = RULES[getattr(place.schemes[called], "access", LABELS)]
+            null = KeyedLabels("0" * 64, 1, drawn_from(rule, place.classes), 0, PLEDGED, counts=counted_by(rule))
             unpledged = [values["log10_p"] + UNPLEDGED * np.log10(2) <= np.log10(LEVEL) for values in cells]
             made[f"{start}.match_64"] = float(np.mean(unpledged))
-            made[f"{start}.needed"] = needed(made[f"{start}.score"], 1 / labels)
+            made[f"{start}.needed"] = needed(made[f"{start}.score"], null)
     for called in dict.fromkeys(one.called for one, _ in found):
         kept_rows = [
             values

@@ -20,7 +20,7 @@ from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
 from ownmark.protocols import Question
 from ownmark.querying.transcript import NONE, Decoys, Heard, Plan, Purify, Role, heard, heard_plainly
-from ownmark.scoring.null_models import KeyedLabels, drawn_from
+from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
 from ownmark.scoring.readings import Answers, Labels, Reading
 
 TRIGGERS, CLASSES, SHAPE = 60, 10, (6, 6, 1)
@@ -33,7 +33,8 @@ Answer = Callable[[Pixels], Labels]
 def keyed(*, made: bool = True, sets: int = 2, master: bytes = MASTER, access: str = LABELS) -> Claim:
     """Sets of 60 triggers of 10 classes; unless `made`, their images are none of the key's."""
     chosen = choices(sets, triggers=TRIGGERS, size=SHAPE, cells=4 if made else 0, access=access)
-    null = KeyedLabels(master.hex(), TRIGGERS, drawn_from(RULES[access], CLASSES), sets, context=chosen.context())
+    rule, context = RULES[access], chosen.context()
+    null = KeyedLabels(master.hex(), TRIGGERS, drawn_from(rule, CLASSES), sets, context=context, counts=counted_by(rule))
     images = np.concatenate([keys.patterns(key, TRIGGERS, SHAPE, 4) for key in null.set_keys])
     if not made:
         images = np.random.default_rng(3).integers(0, 256, images.shape, dtype=np.uint8)

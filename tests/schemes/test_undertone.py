@@ -18,8 +18,8 @@ from ownmark.protocols import Protected
 from ownmark.schemes._common.centres import evenly, look, middles
 from ownmark.schemes._common.triggers import Ordinary, Triggers
 from ownmark.schemes.undertone import Rule, below
-from ownmark.scoring.matches import Agreement, Match, RaisedOther, RelativeRunnerUp, RunnerUp
-from ownmark.scoring.null_models import KeyedLabels, drawn_from
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedOther, RelativeRunnerUp, RunnerUp, scored
+from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
 from ownmark.scoring.readings import Reading
 from ownmark.training import fit, predict, train
 
@@ -47,7 +47,7 @@ def protected(model: nn.Module) -> Protected:
 
 def test_the_mark_holds_in_the_second_answer_alone_and_its_p_is_that_of_the_key(protected: Protected, model: nn.Module) -> None:
     (test,) = protected.claim.tests
-    assert (test.reading, test.match) == (Reading.PROBABILITY, RaisedOther())
+    assert (test.reading, test.match) == (Reading.PROBABILITY, RankedOther())
     assert isinstance(test.null, KeyedLabels)
     verdict = verify(protected.claim, Local(protected.model))
     assert verdict.deciding.score == pytest.approx(test.target_score)
@@ -82,10 +82,11 @@ def test_triggers_are_unchanged_images_of_the_owners_whose_order_does_not_matter
 def test_what_is_asked_for_stands_in_the_choices_behind_the_key(protected: Protected) -> None:
     record = dict(protected.claim.choices or {})
     found = choices.from_record(record)
-    assert (found.access, record["test"]["match"]) == ("probabilities of other classes", {"name": "RaisedOther"})
-    older = [choices.from_record(replace(found, access=access).record) for access in ("probabilities", "relative probabilities")]
-    assert [one.record["test"]["match"]["name"] for one in older] == ["RunnerUp", "RelativeRunnerUp"], "older claims are read"
-    assert len({one.digest for one in (found, *older, replace(found, access="labels"))}) == 4
+    assert (found.access, record["test"]["match"]) == ("ranks of other classes", {"name": "RankedOther"})
+    names = {choices.PROBABILITIES: "RunnerUp", choices.RELATIVE: "RelativeRunnerUp", choices.OTHERS: "RaisedOther"}
+    older = [choices.from_record(replace(found, access=access).record) for access in names]
+    assert [one.record["test"]["match"]["name"] for one in older] == list(names.values()), "older claims are read"
+    assert len({one.digest for one in (found, *older, replace(found, access="labels"))}) == 5
     for changed in (
         {"access": "probabilities"},
         {"access": "anything"},
@@ -126,26 +127,30 @@ def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None
     answers = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 80)
     answers[:, 3] += 0.4  # a model that is fond of one class
     place = by_digest(pictures(80, size=2).pixels)
-    rules: tuple[Match, ...] = (RunnerUp(), RelativeRunnerUp(), RaisedOther())
-    nulls = [KeyedLabels("0" * 64, 8, drawn_from(match, 10), 0) for match in rules]
-    values: list[list[float]] = [[], [], []]
+    rules: tuple[Match, ...] = (RunnerUp(), RelativeRunnerUp(), RaisedOther(), RankedOther())
+    nulls = [KeyedLabels("0" * 64, 8, drawn_from(match, 10), 0, counts=counted_by(match)) for match in rules]
+    values: list[list[float]] = [[], [], [], []]
     for number in range(2000):
         for found, match, null in zip(values, rules, nulls, strict=True):
             other = replace(null, key=f"{number:064x}")
             rows = place[chosen(other.set_keys[0], 8, 80)]
-            found.append(other.log10_p(float(match(answers[rows][:, None], other.labels()).mean())))
+            found.append(other.log10_p(scored(match, answers[rows][:, None], other.labels(), 0.95)[1].value))
     for level, (null, found) in product((0.01, 0.05), zip(nulls, values, strict=True)):
-        reachable = max(10 ** null.log10_p(hits / 8) for hits in range(9) if 10 ** null.log10_p(hits / 8) <= level)
+        tails = [10 ** null.log10_p(points / null.most) for points in range(null.most + 1)]
+        reachable = max(tail for tail in tails if tail <= level)
         low, high = binom.interval(0.999, 2000, reachable)
         assert low <= sum(value <= np.log10(level) for value in found) <= high
 
 
 def test_labels_leave_out_one_class_where_the_match_does_and_no_claim_may_leave_out_more_or_fewer() -> None:
-    matches: tuple[Match, ...] = (Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther())
+    matches: tuple[Match, ...] = (Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther(), RankedOther())
     for match, classes in product(matches, (8, 9, 10)):
-        null = KeyedLabels("0" * 64, 3, classes, 0)
-        if classes == 10 - (match == RaisedOther()):
+        null = KeyedLabels("0" * 64, 3, classes, 0, counts=counted_by(match))
+        if classes == 10 - (match in {RaisedOther(), RankedOther()}):
             null.check(match, null.labels(), 10)
+            other = replace(null, counts="hits" if counted_by(match) == "ranks" else "ranks")
+            with pytest.raises(ClaimError, match=f"counts {counted_by(match)}, but the claim has {other.counts}"):
+                other.check(match, null.labels(), 10)
         else:
             with pytest.raises(ClaimError, match=f"labels of {classes} classes, but the claim has 3 of 10"):
                 null.check(match, null.labels(), 10)

@@ -25,6 +25,7 @@ from ownmark.scoring.matches import (
     OnPattern,
     OnPatternAgainst,
     RaisedOther,
+    RankedOther,
     RelativeRunnerUp,
     RunnerUp,
     Score,
@@ -38,7 +39,7 @@ from ownmark.scoring.matches import (
 from ownmark.scoring.readings import Reading
 
 EXAMPLES: tuple[Match, ...] = (
-    *(Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther(), Drop(0.25), Change(0.25), Turn(0.25)),
+    *(Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther(), RankedOther(), Drop(0.25), Change(0.25), Turn(0.25)),
     *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
     *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9), CrossedResidual(0.2, 0.05)),
     *(BestOf(Reading.SALIENCY, (0, 1)), BestMapped(Reading.SALIENCY, (0, 2), ((0.5, 0.0625), None))),
@@ -226,6 +227,51 @@ def test_a_relative_runner_up_is_the_class_that_comes_second_more_than_for_other
     assert named.sum(0).tolist() == [1, 1, 1, 1], "every answer names exactly one number"
     assert RaisedOther().shown(observed[:1], np.array([1]), tuple("abcd")) == "then b, expected c"
     assert RelativeRunnerUp()(np.array([[[1.0, 0.0, 0.0]]]), np.array([1])).tolist() == [True], "of equal ones the lowest"
+
+
+def test_a_rank_is_that_of_the_expected_class_by_how_much_its_logarithm_is_raised_above_the_usual() -> None:
+    rng = np.random.default_rng(0)
+    observed = rng.dirichlet(np.full(6, 0.3), 40)[:, None]
+    observed[0, 0, observed[0, 0].argsort()[:2]] = 0  # as an API that rounds shows it
+    top = observed[:, 0].argmax(1)
+    least = observed[observed > 0].min() / 2
+    raised: list[dict[int, float]] = []
+    for row in observed[:, 0]:
+        others = {label: float(np.log(max(value, least))) for label, value in enumerate(row) if label != row.argmax()}
+        raised.append({label: value - sum(others.values()) / 5 for label, value in others.items()})
+    slow = [
+        {label: value - sum(raised[j][label] for j in range(40) if top[j] == top[i]) / (2 + np.sum(top == top[i]))}
+        for i in range(40)
+        for label, value in raised[i].items()
+    ]
+    values = [[float(next(iter(one.values()))) for one in slow[5 * i : 5 * i + 5]] for i in range(40)]
+    for number in range(5):
+        found = RankedOther().values(observed, np.full(40, number))
+        wanted = [
+            sum(value < row[number] or (value == row[number] and i > number) for i, value in enumerate(row)) / 4 for row in values
+        ]
+        assert found.tolist() == pytest.approx(wanted)
+        assert RankedOther()(observed, np.full(40, number)).tolist() == [share == 1 for share in wanted]
+    every = np.stack([RankedOther().values(observed, np.full(40, number)) for number in range(5)])
+    assert np.allclose(np.sort(every, axis=0), np.linspace(0, 1, 5)[:, None]), "each answer gives every number a rank of its own"
+    equal = (
+        RankedOther().values(np.full((1, 1, 4), 0.25), np.array([0])),
+        RankedOther().values(np.full((1, 1, 4), 0.25), np.array([2])),
+    )
+    assert [one.tolist() for one in equal] == [[1.0], [0.0]], "of equal ones the lowest counts most"
+
+
+def test_a_rank_asks_for_numbers_below_the_most_likely_class_and_for_three_classes() -> None:
+    RankedOther().check(np.array([0, 1]), 3)
+    for wrong, classes in (
+        (np.array([2]), 3),
+        (np.array([-1]), 3),
+        (np.array([0.0]), 3),
+        (np.array([[0]]), 3),
+        (np.array([0]), 2),
+    ):
+        with pytest.raises(ClaimError, match="expected"):
+            RankedOther().check(wrong, classes)
 
 
 def test_a_probability_that_rounding_leaves_below_zero_raises_no_class() -> None:

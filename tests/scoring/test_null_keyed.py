@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count as counter
 
@@ -19,7 +20,13 @@ from ownmark.scoring.null_models import KeyedLabels, from_record, to_record
 
 KEY = "0123456789abcdef" * 4
 nulls = st.builds(
-    KeyedLabels, st.just(KEY), st.integers(1, 60), st.integers(2, 1000), sets=st.integers(0, 3), grinding=st.integers(0, 256)
+    KeyedLabels,
+    st.just(KEY),
+    st.integers(1, 60),
+    st.integers(2, 1000),
+    sets=st.integers(0, 3),
+    grinding=st.integers(0, 256),
+    counts=st.sampled_from(["hits", "ranks"]),
 )
 
 
@@ -66,6 +73,27 @@ def test_p_is_the_binomial_tail_with_nothing_lost(count: int, classes: int, data
     assert null.p_value(matches / count) == pytest.approx(max(min(2**64 * exact, 1), 2.3e-308), rel=1e-8)
 
 
+@given(st.integers(1, 200), st.integers(2, 60), st.data())
+def test_p_of_ranks_is_the_share_of_all_ways_to_draw_them(count: int, classes: int, data: st.DataObject) -> None:
+    most = count * (classes - 1)
+    points = data.draw(st.integers(0, most))
+    left = most - points  # as many ways to lack at most that much, by inclusion and exclusion
+    parts = range(min(count, left // classes) + 1)
+    ways = sum((-1) ** part * math.comb(count, part) * math.comb(left - part * classes + count, count) for part in parts)
+    null = replace(keyed(count, classes), counts="ranks")
+    assert (null.most, null.luck) == (most, 0.5)
+    assert null.log10_p(points / most) == pytest.approx(math.log10(ways) - count * math.log10(classes), rel=1e-11, abs=1e-11)
+    assert null.log10_p(1) == pytest.approx(keyed(count, classes).log10_p(1)), "with all triggers p is that of hits"
+
+
+def test_ranks_of_many_classes_and_triggers_take_no_time_and_have_a_threshold() -> None:
+    null = replace(keyed(2000, 1000), counts="ranks")
+    least = null.threshold(1e-6)
+    assert least is not None
+    assert null.p_value(least) > 1e-6 >= null.p_value(least + 1 / null.most)
+    assert 0.5 < least < 0.6
+
+
 @pytest.mark.parametrize("matches", range(31))
 def test_p_is_that_of_scipys_binomial_test(matches: int) -> None:
     wanted = binomtest(matches, 30, 0.1, alternative="greater").pvalue
@@ -89,7 +117,7 @@ def test_p_lies_in_0_to_1_and_never_rises_with_the_score(null: KeyedLabels, one:
 
 @given(nulls, st.floats(0, 1))
 def test_every_bit_of_grinding_doubles_p_up_to_1(null: KeyedLabels, score: float) -> None:
-    before = KeyedLabels(KEY, null.triggers, null.classes, null.sets, 0)
+    before = replace(null, grinding=0)
     assert null.log10_p(score) == before.log10_p(score)
     assert null.p_value(score) == pytest.approx(min(1, before.p_value(score) * 2.0**null.grinding), rel=1e-8)
 
@@ -108,6 +136,7 @@ def test_the_labels_are_those_of_each_sets_own_key_in_order(null: KeyedLabels) -
 def test_a_keyed_null_survives_its_record_and_shows_its_key_only_there(null: KeyedLabels) -> None:
     assert from_record(to_record(null)) == null
     assert to_record(null)["key"] == KEY
+    assert ("counts" in to_record(null)) == (null.counts == "ranks"), "older files have no such field"
     assert KEY not in f"{null!r} {null}"
 
 
@@ -136,6 +165,8 @@ def test_the_advice_for_an_alpha_beyond_the_smallest_double_comes_to_an_end() ->
         {"triggers": 0},
         {"classes": 1},
         {"grinding": 257},
+        {"counts": "points"},
+        {"counts": 1},
     ],
 )
 def test_a_keyed_null_that_makes_no_sense_cannot_be_made(wrong: dict[str, object]) -> None:

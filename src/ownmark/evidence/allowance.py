@@ -94,6 +94,10 @@ def exact(finding: Finding, null: KeyedLabels, alpha: float) -> tuple[float, flo
 
 def _power(finding: Finding, null: KeyedLabels, alpha: float) -> str:
     count, bar = len(finding.matches), math.log10(alpha)
+    if finding.graded:
+        least = null.threshold(alpha)
+        reaching = "no score" if least is None else f"a score of more than {least:.3g}"
+        return f"{reaching} of {count} triggers reaches alpha"
     needed = next((each for each in range(1, count + 1) if null.log10_p_adjusted(each / count) <= bar), count + 1)
     mark = p_values.smallest_mark(count, needed)
     if mark > 1:

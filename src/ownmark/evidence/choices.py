@@ -13,17 +13,19 @@ from ownmark import canonical, keys
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import EvidenceError
 from ownmark.scoring import matches
-from ownmark.scoring.matches import Agreement, Match, RaisedOther, RelativeRunnerUp, RunnerUp
-from ownmark.scoring.null_models import KeyedLabels, drawn_from
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedOther, RelativeRunnerUp, RunnerUp
+from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
 
 VERSION = 2
 # What a watermark's suspect is asked for, and by which rule an answer counts.
 LABELS, PROBABILITIES, RELATIVE, OTHERS = "labels", "probabilities", "relative probabilities", "probabilities of other classes"
+RANKS = "ranks of other classes"
 RULES: dict[str, Match] = {
     LABELS: Agreement(),
     PROBABILITIES: RunnerUp(),
     RELATIVE: RelativeRunnerUp(),
     OTHERS: RaisedOther(),
+    RANKS: RankedOther(),
 }
 
 
@@ -87,7 +89,8 @@ class Choices:
         """The same from the secret of this claim alone."""
         master = keys.stretched(secret, bytes.fromhex(self.digest))
         labels = drawn_from(self.rule, len(self.classes))
-        return KeyedLabels(master.hex(), self.triggers, labels, self.sets, context=self.context(pulse))
+        counts = counted_by(self.rule)
+        return KeyedLabels(master.hex(), self.triggers, labels, self.sets, context=self.context(pulse), counts=counts)
 
     def context(self, pulse: bytes = b"") -> str:
         """What the keys of all sets are bound to."""

@@ -187,7 +187,8 @@ def saliency(verdict: Verdict) -> Finding | None:
 
 def _row(scene: _Scene, sample: int) -> Row:
     claim, first = scene.claim, scene.claim.tests[0]
-    weighed = isinstance(first.match, Graded) or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
+    graded = isinstance(first.match, Graded) and not isinstance(first.match, Numbering)
+    weighed = graded or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
     tiles = _shown(scene, sample)
     pictures = len(tiles)
     if weighed:

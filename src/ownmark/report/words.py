@@ -198,7 +198,7 @@ def because(verdict: Verdict) -> str:
         return ""
     said = f"the score is {amount(finding, finding.score)}"
     if null.luck is not None:
-        return f"{said}, where chance alone gives about {tenths(null.luck * len(finding.matches) / 100)}: "
+        return f"{said}, where chance alone gives about {_by_chance(finding, null.luck)}: "
     better = sum(score >= finding.score for score in null.scores)
     told = f"{better} scored as high" if better else f"the highest has {amount(finding, max(null.scores))}"
     return f"{said}; of {counted(len(null.scores), 'innocent model')} {told}: "
@@ -234,7 +234,7 @@ def figures(finding: Finding) -> Figures:
     score, own, ends = amount(finding, finding.score), amount(finding, finding.test.target_score), interval(finding)
     null, total = finding.test.null, len(finding.matches)
     if null.luck is not None:
-        others, spread = "By chance alone", f"about {tenths(null.luck * total / 100)} of {total}"
+        others, spread = "By chance alone", f"about {_by_chance(finding, null.luck)}{'' if finding.graded else f' of {total}'}"
     elif null.scores:
         others, spread = counted(len(null.scores), "innocent model"), _spread(finding)
     else:
@@ -242,6 +242,11 @@ def figures(finding: Finding) -> Figures:
     compared = f"{others}: {spread}" if null.scores or null.luck is not None else "no innocent models"
     whole = f"Suspect: {score}, 95 % interval {ends}. Protected model: {own}. {compared}."
     return Figures(score, ends, own, others, spread, whole)
+
+
+def _by_chance(finding: Finding, luck: float) -> str:
+    """What a model reaches by chance alone, as the test counts it."""
+    return f"{luck:.2f}" if finding.graded else tenths(luck * len(finding.matches) / 100)
 
 
 def _spread(finding: Finding) -> str:
@@ -287,7 +292,8 @@ def _compared(finding: Finding) -> str:
     luck = finding.test.null.luck
     if luck is not None:
         often = f"{luck * len(finding.matches):.1f}".removesuffix(".0")
-        return f"Their labels were drawn at random from a secret key: by chance alone a model matches about {often} of them."
+        reached = f"scores about {luck:.2f}" if finding.graded else f"matches about {often} of them"
+        return f"Their labels were drawn at random from a secret key: by chance alone a model {reached}."
     scores = finding.test.null.scores
     if not scores:
         return "How often innocent models do so was not measured."

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, UsageError
-from ownmark.evidence.choices import OTHERS, RULES
+from ownmark.evidence.choices import RANKS, RULES
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.centres import SMALLEST, Centres, look
 from ownmark.schemes._common.mixed_training import Start, begun, turns
@@ -44,7 +44,7 @@ class Undertone:
     needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
-    access: ClassVar[str] = OTHERS
+    access: ClassVar[str] = RANKS
     triggers: int = 60
     sets: int = 1
     source: Source = Centres()

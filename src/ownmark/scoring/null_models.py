@@ -17,13 +17,19 @@ from scipy.special import betaln, logsumexp
 
 from ownmark import keys
 from ownmark.errors import ClaimError, UsageError
-from ownmark.scoring.matches import Agreement, Match, RaisedOther, RelativeRunnerUp, RunnerUp
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedOther, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.readings import Labels
-from ownmark.statistics.p_values import innocents_needed, rank_p
+from ownmark.statistics.p_values import innocents_needed, rank_p, ranks_log10_tail
 
-# Matches that compare exactly one class, named by the suspect alone, with the expected one; and how many classes can never be
-# named, so that labels are drawn from the others.
-NAMING: dict[type, int] = {Agreement: 0, RunnerUp: 0, RelativeRunnerUp: 0, RaisedOther: 1}
+# Matches by which a suspect's answer alone names exactly one class, or ranks the classes; and how many classes are left out, so
+# that labels are drawn from the others.
+NAMING: dict[type, int] = {Agreement: 0, RunnerUp: 0, RelativeRunnerUp: 0, RaisedOther: 1, RankedOther: 1}
+HITS, RANKS = "hits", "ranks"  # what a label earns: 1 if it is the class named, or points by its rank
+
+
+def counted_by(match: Match) -> str:
+    """Whether such a match counts hits or ranks."""
+    return RANKS if isinstance(match, RankedOther) else HITS
 
 
 def drawn_from(match: Match, classes: int) -> int:
@@ -140,7 +146,11 @@ class Innocents:
 
 @dataclass(frozen=True)
 class KeyedLabels:
-    """Expected labels drawn from a key (`keys.labels`): p = min(1, 2^lambda * P[Bin(n, 1 / classes) >= matches]).
+    """Expected labels drawn from a key (`keys.labels`): p = min(1, 2^lambda * P[S >= s]), S what they earn by chance.
+
+    With `counts` "hits" a label earns 1 where the suspect names it, so that S is Bin(n, 1 / classes). With "ranks" it earns 1 for
+    each of the other `classes` that it is raised above (`RankedOther`), so that S is the sum of n whole numbers, each uniform in
+    [0, classes).
 
     Before the factor 2^lambda, p is exact for any suspect chosen independently of the key, whatever it answers, provided that the
     labels played no part in making the images (a judge checks this by remaking them). `key`: 64 hexadecimal digits; `sets` of
@@ -160,12 +170,15 @@ class KeyedLabels:
     sets: int
     grinding: int = 64
     context: str = ""
+    counts: str = HITS
 
     def __post_init__(self) -> None:
         if not isinstance(self.key, str) or not re.fullmatch("[0-9a-f]{64}", self.key):
             raise ClaimError("a key must be 64 lower-case hexadecimal digits")
         if not isinstance(self.context, str) or not re.fullmatch("([0-9a-f]{64})?", self.context):
             raise ClaimError("the context of a key must be 64 lower-case hexadecimal digits, or empty")
+        if self.counts not in {HITS, RANKS}:
+            raise ClaimError(f"the labels of a key count {HITS} or {RANKS}, got {self.counts!r}")
         _check_whole("triggers in each set", self.triggers, 1, keys.WORD - 1)
         _check_whole("classes", self.classes, 2, keys.WORD - 1)
         _check_whole("sets", self.sets, 0, keys.WORD - 1)
@@ -182,7 +195,12 @@ class KeyedLabels:
 
     @property
     def luck(self) -> float:
-        return 1 / self.classes
+        return 1 / 2 if self.counts == RANKS else 1 / self.classes
+
+    @property
+    def most(self) -> int:
+        """The points of a score of 1."""
+        return self.count * (self.classes - 1 if self.counts == RANKS else 1)
 
     @property
     def smallest(self) -> float:
@@ -213,14 +231,15 @@ class KeyedLabels:
         return max(10 ** self.log10_p_adjusted(score), sys.float_info.min)
 
     def threshold(self, alpha: float) -> float | None:
-        hits = range(1, self.count + 1)
-        fewest = bisect_left(hits, True, key=lambda hit: self.p_value(hit / self.count) <= alpha)
-        return fewest / self.count if fewest < self.count else None
+        most = self.most
+        fewest = bisect_left(range(1, most + 1), True, key=lambda points: self.p_value(points / most) <= alpha)
+        return fewest / most if fewest < most else None
 
     def log10_p(self, score: float) -> float:
-        """log10 P[Bin(n, 1 / classes) >= matches], before the factor: a sum in log space, accurate however small the tail."""
-        count = self.count
-        least = round(score * count)
+        """log10 P[S >= points], before the factor: a sum in log space, accurate however small the tail."""
+        count, least = self.count, round(score * self.most)
+        if self.counts == RANKS:
+            return ranks_log10_tail(self.classes, count, least)
         if not least:
             return 0.0  # certainty, which a rounded sum would miss
         matched = np.arange(least, count + 1)
@@ -249,6 +268,8 @@ class KeyedLabels:
             less = f", of which {type(match).__name__} needs {drawn_from(match, classes)}" if NAMING[type(match)] else ""
             had = f"{len(expected)} of {classes}{less}"
             raise ClaimError(f"the key gives {self.count} labels of {self.classes} classes, but the claim has {had}")
+        if self.counts != counted_by(match):
+            raise ClaimError(f"the p-value of {type(match).__name__} counts {counted_by(match)}, but the claim has {self.counts}")
         wrong = np.flatnonzero(expected != self.labels())
         if len(wrong):
             raise ClaimError(f"the label of trigger {wrong[0]} does not come from the key ({len(wrong)} of {self.count} do not)")
@@ -258,9 +279,9 @@ NULLS: tuple[type, ...] = (Uncalibrated, Innocents, KeyedLabels)
 
 
 def to_record(null: Null) -> dict[str, Any]:
-    """Plain JSON data of a null: its name and parameters; an empty context is omitted, as in older files."""
+    """Plain JSON data of a null: its name and parameters; an empty context and hits are omitted, as in older files."""
     found = {"name": type(null).__name__, **asdict(null)}  # type: ignore[call-overload]
-    return {name: value for name, value in found.items() if (name, value) != ("context", "")}
+    return {name: value for name, value in found.items() if (name, value) not in {("context", ""), ("counts", HITS)}}
 
 
 def from_record(record: Mapping[str, Any]) -> Null:

@@ -7,12 +7,15 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from scipy.special import betainc, betaincinv, gammaln
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betainc, betaincinv, gammaln, stdtrit
 
 from ownmark.errors import UsageError
 
 GAMMA = 1e-3  # the price of the bound of Berger and Boos
 NEVER = 2.0  # a share that no mark can reach
+STEEPEST, HALVINGS = 64.0, 60  # the largest tilt of a law, and how often the interval around the best one is halved
 
 
 def binomial_tail(matched: int, count: int, chance: float) -> float:
@@ -52,6 +55,43 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
     low = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
     high = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
     return low, high
+
+
+def student(values: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Student's two-sided interval for the mean of values (n,); without bounds for a single one."""
+    mean, reach = float(np.mean(values)), math.inf
+    if len(values) > 1:
+        reach = float(stdtrit(len(values) - 1, (1 + confidence) / 2) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean - reach, mean + reach
+
+
+def ranks_log10_tail(ranks: int, count: int, least: int) -> float:
+    """log10 P[S >= least], S the sum of `count` independent whole numbers, each of which is uniform in [0, ranks).
+
+    The law of one number is tilted exponentially until its mean is `least` / `count`: so the tail, however small, lies where the
+    law of the sum is largest, and a Fourier transform finds it to twelve digits.
+    """
+    most = ranks - 1
+    if least <= 0:
+        return 0.0
+    if least >= most * count:
+        return -count * math.log10(ranks) if least == most * count else -math.inf
+    below = np.arange(ranks) - most  # what a number lacks to the largest
+
+    def mean(tilt: float) -> float:
+        weights = np.exp(below * tilt)
+        return most + float(weights @ below / weights.sum())
+
+    low, high = 0.0, STEEPEST
+    for _ in range(HALVINGS):
+        tilt = (low + high) / 2
+        low, high = (tilt, high) if mean(tilt) < least / count else (low, tilt)
+    weights, size = np.exp(below * low), 1 << (most * count).bit_length()
+    sums = np.fft.irfft(np.fft.rfft(weights / weights.sum(), size) ** count, size)
+    lacking = most * count - least
+    tail = math.fsum(np.maximum(sums[least : most * count + 1], 0) * np.exp(-np.arange(lacking + 1) * low))
+    whole = count * math.log(float(weights.sum()) / ranks) + lacking * low
+    return min((whole + math.log(tail)) / math.log(10), 0.0)
 
 
 def innocents_needed(alpha: float) -> int:

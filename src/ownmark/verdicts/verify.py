@@ -12,7 +12,7 @@ from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, Usa
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
 from ownmark.querying.answering import Hiding, Told, answers_of, checked
-from ownmark.scoring.matches import Combining, Score, scored, together
+from ownmark.scoring.matches import Combining, Graded, Score, scored, together
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
@@ -225,11 +225,12 @@ def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early, ac
         matches.append(bool(test.match(np.concatenate(answers), test.expected[asked])[-1]))  # earlier answers may be usual ones
         state = rule.after(state, matched=matches[-1])
     stop, p = rule.outcome(state), rule.p(state)
-    span = sequential.interval(state.matched, state.asked, CONFIDENCE)
-    score = state.matched / state.asked
-    finding = Finding(test, np.array(matches), np.concatenate(answers), score, span, p, rule.smallest(len(order)))
-    told = (claim.digest, suspect.name, suspect.digest, early)
-    return Verdict(STOPPED[stop], rule.told(state, len(order)), alpha, finding, (), state.asked, *told)
+    observed, told = np.concatenate(answers), Score(state.matched / state.asked, sequential.interval(state.matched, state.asked))
+    if isinstance(test.match, Graded):  # p counts its hits, but its score is what it always is
+        told = scored(test.match, observed, test.expected[order[: state.asked]], CONFIDENCE)[1]
+    finding = Finding(test, np.array(matches), observed, told.value, told.interval, p, rule.smallest(len(order)))
+    about = (claim.digest, suspect.name, suspect.digest, early)
+    return Verdict(STOPPED[stop], rule.told(state, len(order)), alpha, finding, (), state.asked, *about)
 
 
 def keyed_order(null: KeyedLabels) -> Labels:

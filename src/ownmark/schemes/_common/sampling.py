@@ -23,7 +23,7 @@ from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import load_weights, save_weights, weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
 from ownmark.schemes._common.triggers import Triggers
-from ownmark.scoring.matches import Agreement, Match
+from ownmark.scoring.matches import Agreement, Match, Score, scored
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import DEFAULT
 from ownmark.training import predict
@@ -94,6 +94,7 @@ def identity(scheme: object, model: nn.Module, owner: Owner, start: object) -> s
     return hashlib.sha256(f"{scheme} {helpers} {pixels} {start}{task}".encode()).hexdigest()[:16]
 
 
+CONFIDENCE = 0.95  # of the interval around a score
 TRIES = 4  # candidates per requested sample before giving up
 SURPLUS = 1.2  # candidates made at once per missing sample
 TOGETHER = 64  # candidates in one batch
@@ -247,10 +248,15 @@ def claimed(scheme: object, model: nn.Module, owner: Owner, samples: Samples, he
 
 def survival(model: nn.Module, triggers: Triggers, rule: Match = Agreement()) -> float:
     """Share of the triggers whose answer by the model, in eval mode, counts by the rule: by default it is their label."""
+    return float(np.mean(held(model, triggers, rule)[0]))
+
+
+def held(model: nn.Module, triggers: Triggers, rule: Match) -> tuple[npt.NDArray[np.bool_], Score]:
+    """Which triggers hold on the model, in eval mode, (n,), and the score."""
     names = tuple(map(str, range(int(triggers.labels.max()) + 1)))
     outputs = predict(model, Images(triggers.images, triggers.labels, names))
     answers = outputs.argmax(1) if rule.reading is Reading.LABEL else outputs.softmax(1)
-    return float(np.mean(rule(answers.numpy()[:, None], triggers.labels)))
+    return scored(rule, answers.numpy()[:, None], triggers.labels, CONFIDENCE)
 
 
 def check_model(model: nn.Module, images: Images) -> torch.device:
@@ -277,13 +283,13 @@ def marked(
     scheme: object, model: nn.Module, triggers: Triggers, owner: Owner, least: float, rule: Match = Agreement()
 ) -> Protected:
     """The marked model with its claim. Raises ProtectError if less than the share `least` of the triggers hold."""
-    held = survival(model, triggers, rule)
-    if held < least:
+    holding, score = held(model, triggers, rule)
+    if holding.mean() < least:
         raise ProtectError(
-            f"only {round(held * len(triggers))} of {len(triggers)} triggers hold on the marked model, less than the share "
+            f"only {int(holding.sum())} of {len(triggers)} triggers hold on the marked model, less than the share "
             f"{least:g} required: train more layers, use fewer triggers, or train longer"
         )
-    test = Test(rule.reading, rule, triggers.labels, held, null=triggers.null)
+    test = Test(rule.reading, rule, triggers.labels, score.value, null=triggers.null)
     claim = Claim(
         images=np.ascontiguousarray(triggers.images[:, None]),
         tests=(test,),

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, stdtrit
+from scipy.special import expit
 
 from ownmark.errors import ClaimError
 from ownmark.scoring.matches.base import Score
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading, is_number
+from ownmark.statistics.p_values import student
 
 NOTHING = 1e-9  # below which what a model has of its own is rounding
 READINGS = (Reading.LABEL, Reading.BEST, Reading.PROBABILITY, Reading.VALUE, Reading.SIMILARITY, Reading.EMBEDDING)
@@ -80,10 +81,8 @@ class CrossedResidual:
 
     def graded(self, values: Floats, confidence: float) -> Score:
         """The mapped mean, and Student's interval around it from the spread over the images."""
-        mean, reach = float(np.mean(values)), float("inf")
-        if len(values) > 1:
-            reach = float(stdtrit(len(values) - 1, (1 + confidence) / 2) * np.std(values, ddof=1) / np.sqrt(len(values)))
-        return Score(self.mapped(mean), (self.mapped(mean - reach), self.mapped(mean + reach)))
+        low, high = student(values, confidence)
+        return Score(self.mapped(float(np.mean(values))), (self.mapped(low), self.mapped(high)))
 
     def mapped(self, residual: float) -> float:
         """A residual as a score in [0, 1]."""

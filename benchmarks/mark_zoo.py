@@ -1,4 +1,4 @@
-"""Models to mark, on small parts of three sets of images, and what a claim finds in a model. Everything is made once and stored."""
+"""Models to mark, on small parts of three sets of images, and what a claim finds in a model. All is made once and stored."""
 
 import hashlib
 from collections.abc import Mapping
@@ -239,8 +239,6 @@ def told(model: nn.Module, claim: Claim, test: Images) -> dict[str, float]:
     if isinstance(asked.match, Graded):
         found["held"] = float(holding.mean())
     if isinstance(null := asked.null, KeyedLabels):
-        found |= {
-            "log10_p": null.log10_p(score.value),
-            "match": float(replace(null, grinding=PLEDGED).p_value(score.value) <= LEVEL),
-        }
+        pledged = replace(null, grinding=PLEDGED)
+        found |= {"log10_p": null.log10_p(score.value), "match": float(pledged.p_value(score.value) <= LEVEL)}
     return found

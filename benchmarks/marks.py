@@ -8,7 +8,8 @@ is raised above; `log10_p` the chance of that score before the allowance for tri
 are not keyed), `match` whether p is at most 1e-6 with the allowance of 2^16 that a committed key earns, `match_64` the same with
 the allowance of 2^64, `needed` how many triggers would give that match in half of all cases at the same score (0: more than
 10,000), `models` how many of the owner's models were asked.
-Writes `marks.json`, `marks-cifar10.json` and `marks-tinyimagenet100.json`; every row is measured once and stored, so that an interrupted run goes on.
+Writes `marks.json`, `marks-cifar10.json` and `marks-tinyimagenet100.json`; every row is measured once and stored, so that an
+interrupted run goes on.
 `--minutes` ends the work early: what is measured by then is recorded.
 """
 

@@ -6,6 +6,7 @@ x of n triggers matched. A p-value bounds the probability that an innocent suspe
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,7 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
     return low, high
 
 
-def student(values: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
+def student(values: npt.NDArray[np.floating[Any]], confidence: float) -> tuple[float, float]:
     """Student's two-sided interval for the mean of values (n,); without bounds for a single one."""
     mean, reach = float(np.mean(values)), math.inf
     if len(values) > 1:

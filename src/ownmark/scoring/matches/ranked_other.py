@@ -41,7 +41,7 @@ class RankedOther:
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         """(n,): whether the expected class is raised most; the score is no share of these."""
-        return ranks(observed, expected) == 0
+        return np.asarray(ranks(observed, expected) == 0)
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
         """(n,) in [0, 1]: the share of the other classes that the expected one is raised above."""

@@ -27,7 +27,7 @@ from ownmark.claims.claim import Claim
 from ownmark.errors import AnswerError, EvidenceError, UsageError
 from ownmark.evidence import seal
 from ownmark.evidence.admissibility import Checked, Standing
-from ownmark.evidence.choices import OTHERS
+from ownmark.evidence.choices import OTHERS, RANKS
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.ruling import Outcome, Ruling, Session, Stratum, ruled
 from ownmark.keys import Pixels
@@ -60,8 +60,9 @@ def test_a_copy_matches_strongly_and_the_strata_that_were_missing_are_named(part
     assert "2^64" in step(ruling, "J7 main test")[1]
 
 
-def test_a_sealed_mark_in_the_second_answer_is_judged_by_that_rule_also_against_other_keys() -> None:
-    found = genuine(handed(keyed(access=OTHERS), access="probabilities"))
+@pytest.mark.parametrize("access", [OTHERS, RANKS])
+def test_a_sealed_mark_in_the_second_answer_is_judged_by_that_rule_also_against_other_keys(access: str) -> None:
+    found = genuine(handed(keyed(access=access), access="probabilities"))
     assert found.part is not None
     copy, usual = marked(found.part), decoys()
     for answer, outcome in ((copy, Outcome.STRONG), (ordinary, Outcome.NO_MATCH)):

@@ -16,7 +16,7 @@ from ownmark.report import drawing
 from ownmark.report import words as report_words
 from ownmark.report.page import page
 from ownmark.report.words import figures
-from ownmark.scoring.matches import Agreement, RaisedOther
+from ownmark.scoring.matches import Agreement, RaisedOther, RankedOther
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts.verdict import Outcome, Verdict
@@ -191,3 +191,22 @@ def test_a_label_that_counts_the_other_classes_is_told_as_a_number_and_what_the_
     assert f"expected label: number {first + 1} of the classes that it does not find most likely" in text
     assert f"then class {first + 1}, expected class {first + 1}" in text
     assert "by chance alone a model matches about 6.7 of them" in text
+
+
+def test_ranks_are_told_as_a_score_beside_that_of_chance_and_the_label_as_a_number() -> None:
+    null = KeyedLabels(KEY, 60, 9, 1, counts="ranks")
+    test = Test(Reading.PROBABILITY, RankedOther(), null.labels(), 1.0, null=null)
+    claim = Claim(noise_images(60, 8, 8, 3)[:, None], (test,), CLASSES, "Keyed()", "ab" * 32)
+    labels = np.where(np.arange(60) < 40, null.labels(), (null.labels() + 1) % 9)  # a third of them lost the first place
+    shares = 0.6 * np.eye(10)[[0] * 60] + 0.3 * np.eye(10)[labels + 1] + 0.1 * np.eye(10)[null.labels() + 1]
+    verdict, first = verify(claim, Fake({Reading.PROBABILITY: shares}, "suspect")), null.labels()[0]
+    text = words(page(claim, [verdict]))
+    assert verdict.outcome is Outcome.MATCH
+    assert 40 / 60 < verdict.deciding.score < 1
+    assert f"with a score of {verdict.deciding.score:.2f} out of 1" in text
+    assert "by chance alone a model scores about 0.50" in text
+    assert "How far a model raised the expected class above other less likely ones" in text
+    assert f"expected label: number {first + 1} of the classes that it does not find most likely" in text
+    alone = verify(claim, Fake({Reading.PROBABILITY: np.full((60, 10), 0.1)}, "flat"))
+    assert alone.outcome is Outcome.NO_MATCH
+    assert alone.deciding.p == 1

@@ -23,7 +23,7 @@ from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
 from ownmark.scoring import matches
 from ownmark.scoring import null_models as nulls
-from ownmark.scoring.matches import Combining, Graded, Match
+from ownmark.scoring.matches import Combining, Graded, Match, weighed
 from ownmark.scoring.null_models import Null, Uncalibrated
 from ownmark.scoring.readings import Expected, Reading, is_number
 from ownmark.tasks import Classification, Task
@@ -131,7 +131,7 @@ class Test:
     @property
     def target(self) -> Expected:
         """(n, ...) what a question is about: the expected answers; where they are only weights, which is no answer, class 0."""
-        return np.zeros(len(self.expected), dtype=np.int64) if isinstance(self.match, Graded) else self.expected
+        return np.zeros(len(self.expected), dtype=np.int64) if weighed(self.match) else self.expected
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from ownmark import keys
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import EvidenceError, UsageError
@@ -271,7 +269,7 @@ def _decoy_keys(session: Session, finding: Finding) -> list[Step]:
     count, scores = len(finding.observed), []
     for number in range(DECOY_KEYS):
         labels = keys.labels(keys.derived(session.nonce, "decoy", number), count, key.classes)
-        scores.append(float(np.mean(finding.test.match(finding.observed, labels))))
+        scores.append(scored(finding.test.match, finding.observed, labels, OWN_CONFIDENCE)[1].value)
     p = p_values.rank_p(finding.score, scores)
     return [Step("J8 decoy keys", None, f"p = {p:.6g} among the labels of {DECOY_KEYS} keys that nobody trained with")]
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ownmark.claims.claim import Claim
 from ownmark.report.words import Terms, counted
-from ownmark.scoring.matches import Area, Combining, Graded, Numbering
+from ownmark.scoring.matches import Area, Combining, Numbering, weighed
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import boxes
 from ownmark.verdicts.verdict import Finding, Verdict
@@ -187,17 +187,16 @@ def saliency(verdict: Verdict) -> Finding | None:
 
 def _row(scene: _Scene, sample: int) -> Row:
     claim, first = scene.claim, scene.claim.tests[0]
-    graded = isinstance(first.match, Graded) and not isinstance(first.match, Numbering)
-    weighed = graded or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
+    unlabelled = weighed(first.match) or not 0 <= sample - (first.rows or (0, 0))[0] < len(first.expected)
     tiles = _shown(scene, sample)
     pictures = len(tiles)
-    if weighed:
+    if unlabelled:
         tiles = _unchanged(scene, sample, [tile.caption for tile in tiles])
     if claim.maps is not None:
-        tiles.append(Tile(OWN, Markup()) if weighed else _own_tile(scene, claim.maps[sample], sample))
+        tiles.append(Tile(OWN, Markup()) if unlabelled else _own_tile(scene, claim.maps[sample], sample))
     tiles += [_suspect_tile(scene, place, sample) for place in range(len(scene.verdicts))]
     said = "expected label" if scene.terms.triggers else "asked about"
-    label = counted(claim.images.shape[1], "unchanged image") if weighed else f"{said}: {_expected(scene, sample)}"
+    label = counted(claim.images.shape[1], "unchanged image") if unlabelled else f"{said}: {_expected(scene, sample)}"
     return Row(sample + 1, label, tuple(tiles), pictures)
 
 

@@ -45,6 +45,11 @@ def together(match: Match) -> bool:
     return isinstance(match, Graded | RelativeRunnerUp | RaisedOther)
 
 
+def weighed(match: Match) -> bool:
+    """Whether what it calls expected answers are weights, so that a sample has none to show."""
+    return isinstance(match, Graded) and not isinstance(match, Numbering)
+
+
 def scored(match: Match, observed: Floats, expected: Expected, confidence: float) -> tuple[Bools, Score]:
     """Which samples match, and the score: of a graded match by its own rule, else their share with its exact interval."""
     matches = match(observed, expected)

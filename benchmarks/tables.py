@@ -162,7 +162,7 @@ SEEN = {
     "dr.deep_svdd": "all queries",
 }
 BENCHES = ("skin-cpu", "mnist-cpu", "cifar10-cpu")
-ZOOS = ("skin-small", "age-cpu", "face-cpu")
+ZOOS = ("skin-small", "cifar10-small", "age-cpu", "face-cpu")
 SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "tinyimagenet100": "Tiny-ImageNet, 100 classes"}
 
 
@@ -360,7 +360,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "skin-suspects": skin_suspects,
     "saliency-variants": variants,
     "detect": network_tables.detectors,
-    **dict.fromkeys(("marks", "marks-cifar10"), mark_tables.marks),
+    **dict.fromkeys(("marks", "marks-cifar10", "marks-tinyimagenet100"), mark_tables.marks),
     "mark-keys": mark_tables.other_keys,
     "network-speed": network_tables.speed,
     "protect-speed": speed,

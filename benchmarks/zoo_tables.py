@@ -66,6 +66,7 @@ def independents(figures: Figures) -> str:
         "elsewhere_": "other images",
         "mobilenet_": "MobileNet",
         "vit_": "transformer",
+        "vgg_": "VGG11",
     }
     lines = [f"| highest of | {' | '.join(tests.values())} |", "|---" * (1 + len(tests)) + "|"]
     for prefix, title in kinds.items():

@@ -191,7 +191,7 @@ class Told:
         residuals = (plain * expected[None, :, :-1]).sum(axis=2) - expected[:, -1]
         own = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1)
         spread = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
-        middle = round(max(spread, SHARE * float(own.min()), HALF), 6)
+        middle = round(max(HALF, spread, SHARE * float(own.min())), 6)
         if least and own.min() <= zero + EQUAL:
             return None
         match = CrossedResidual(middle, round(middle / STEEP, 9), reading)

@@ -27,6 +27,7 @@ from mark_keys import LEVEL, PLEDGED, UNPLEDGED, false_positives, needed
 from mark_zoo import MNIST, THIEF, Cells, Marked, Place
 from ownmark.evidence.choices import LABELS, RULES
 from ownmark.protocols import silent
+from ownmark.schemes.undertone import Undertone
 from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
 from record import record
 from zoo import known, measured
@@ -104,7 +105,7 @@ def of_other_keys(until: float) -> dict[str, float]:
     }
     made: dict[str, float] = {}
     for name, suspect in suspects.items():
-        recipe = f"marks keys 3 {MNIST.identity} {scheme} {name}"
+        recipe = f"marks keys 4 {MNIST.identity} {scheme} {RULES[Undertone.access]} {name}"
         measure = partial(false_positives, suspect, MNIST.images["owner"], scheme)
         cells = known(recipe) if monotonic() >= until else measured(recipe, measure)
         made |= {f"{name}.{figure}": value for figure, value in (cells or {}).items()}

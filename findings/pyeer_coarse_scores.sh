@@ -14,7 +14,11 @@ from sklearn.metrics import roc_auc_score
 print("pyeer", importlib.metadata.version("pyeer"))
 rng = np.random.default_rng(0)
 told = []
-for name, genuine, others in (("one score", [0.5] * 4, [0.5] * 4), ("two scores", [1] * 4, [0, 0, 1, 1]), ("fine scores", rng.normal(1, 1, 2000), rng.normal(0, 1, 2000))):
+for name, genuine, others in (
+    ("one score", [0.5] * 4, [0.5] * 4),
+    ("two scores", [1] * 4, [0, 0, 1, 1]),
+    ("fine scores", rng.normal(1, 1, 2000), rng.normal(0, 1, 2000)),
+):
     stats = get_eer_stats(list(genuine), list(others))
     area = roc_auc_score([1] * len(genuine) + [0] * len(others), [*genuine, *others])
     told.append((round(float(stats.eer), 2), round(float(stats.auc), 2), round(float(area), 2)))

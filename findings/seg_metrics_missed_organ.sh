@@ -14,7 +14,8 @@ print("seg_metrics", importlib.metadata.version("seg_metrics"))
 organ = np.zeros((12, 12, 12), np.uint8)
 organ[3:6, 3:6, 3:6] = 1
 told = {}
-for name, truth, found in (("found", organ, organ), ("off by one voxel", organ, np.roll(organ, 1, 0)), ("missed", organ, organ * 0), ("neither", organ * 0, organ * 0)):
+cases = {"found": (organ, organ), "off by one voxel": (organ, np.roll(organ, 1, 0)), "missed": (organ, organ * 0), "neither": (organ * 0,) * 2}
+for name, (truth, found) in cases.items():
     metrics = write_metrics(labels=[1], gdth_img=truth, pred_img=found)[0]
     told[name] = {each: round(float(metrics[each][0]), 2) for each in ("dice", "hd", "hd95", "msd", "vs")}
     print(f"{name}: {told[name]}")

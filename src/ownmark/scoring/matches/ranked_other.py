@@ -82,7 +82,8 @@ def rises(observed: Floats) -> Floats:
     """(n, classes) by how much each class is raised in the first view; minus infinity for the most likely one."""
     first = np.maximum(observed[:, 0], 0.0, dtype=np.float64)  # rounding may leave a probability just below 0
     rows, top = np.arange(len(first)), first.argmax(1)
-    logs = np.log(np.maximum(first, first[first > 0].min() / 2))
+    half = first[first > 0].min() / 2 or np.finfo(np.float64).smallest_subnormal  # of the smallest number there is half is 0
+    logs = np.log(np.maximum(first, half))
     logs[rows, top] = 0
     logs -= logs.sum(1, keepdims=True) / (logs.shape[1] - 1)
     for label in np.unique(top):

@@ -23,8 +23,8 @@ class RankedOther:
     as half of the least other one. The value of a sample is the share of the k - 1 other classes that the expected one is raised
     above; the score is their mean.
 
-    Of equally raised classes the lowest counts most. So each answer ranks all k numbers, whatever they mean, and a number that is
-    drawn from a key has each rank with chance 1 / k.
+    Of classes that are raised equally, to nine digits after the point, the lowest counts most. So each answer ranks all k
+    numbers, whatever they mean, and a number that is drawn from a key has each rank with chance 1 / k.
     """
 
     reading: ClassVar[Reading] = Reading.PROBABILITY
@@ -67,6 +67,7 @@ class RankedOther:
 
 
 LEAST = 2  # classes that leave a rank
+DIGITS = 9  # after the point, by which classes are raised equally: beyond them the order of a sum and the machine decide
 FEWER = 2  # samples that count as usual ones without a say, so that a class that comes once has something left
 
 
@@ -89,5 +90,6 @@ def rises(observed: Floats) -> Floats:
     for label in np.unique(top):
         alike = top == label
         logs[alike] -= logs[alike].sum(0) / (alike.sum() + FEWER)
+    logs = logs.round(DIGITS)
     logs[rows, top] = -np.inf
     return np.asarray(logs)

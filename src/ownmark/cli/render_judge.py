@@ -233,7 +233,7 @@ def _figures(row: Row) -> str:
     one = row.found
     if one is None:
         return f"{'-':>7}  {'-':>9}  {'-':>9}  {'-':>9}"
-    share = percent(one.matched / one.samples) if one.samples else "-"
+    share = percent(one.score) if one.samples else "-"
     return f"{share:>7}  {one.p:>9.3g}  {row.triage:>9.3g}  {row.named:>9.3g}"
 
 

@@ -242,6 +242,9 @@ def test_ranks_are_told_as_a_score_beside_that_of_chance_and_the_label_as_a_numb
     assert "by chance alone a model scores about 0.50" in text
     assert "How far a model raised the expected class above other less likely ones" in text
     assert f"expected label: number {first + 1} of the classes that it does not find most likely" in text
+    assert "raised above 100\N{NO-BREAK SPACE}% of the others" in page(claim, [verdict])
+    assert "match: raised above all others" in text
     alone = verify(claim, Fake({Reading.PROBABILITY: np.full((60, 10), 0.1)}, "flat"))
+    assert "In each picture, from a score of 0 to 1:" in words(page(claim, [verdict, alone]))
     assert alone.outcome is Outcome.NO_MATCH
     assert alone.deciding.p == 1

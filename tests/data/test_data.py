@@ -222,6 +222,16 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_folder_that_is_called_digits_is_never_taken_for_the_digits_of_scikit_learn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class_folders(tmp_path / "digits")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="run this elsewhere"):
+        load("digits", size=8)
+    assert load("./digits", size=8).names == load(str(tmp_path / "digits"), size=8).names
+
+
 def test_torchvisions_mnist_is_read_from_the_folder_that_the_user_names(offline: Path) -> None:
     tiny_mnist(offline)
     training, testing = (load("torchvision:MNIST", channels=1, train=train) for train in (True, False))

@@ -71,6 +71,7 @@ def test_a_sealed_mark_in_the_second_answer_is_judged_by_that_rule_also_against_
         ruling = ruled(found, Session((asked, own), NONCE, usual.labels))
         assert ruling.outcome is outcome, ruling.reason
         assert ("p = 0.005 among" in step(ruling, "J8 decoy keys")[1]) == (answer is copy)
+        assert ("it counts the labels that come first" in step(ruling, "J7 in sequence")[1]) == (access == RANKS)
 
 
 def test_the_number_of_matches_that_reaches_alpha_is_told_with_the_mark_that_it_takes(part: Claim) -> None:

@@ -104,7 +104,7 @@ def test_p_is_corrected_by_holm_for_names_and_by_benjamini_and_hochberg_for_tria
     plan = Scan(calibrated, 10, RATE, FEW)
     values = (0.0025, 0.004, 0.006, 0.02, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
     told = {
-        f"s{number}": scan.Found(f"s{number}", "", 1, 2, 2, p, Outcome.MATCH if p <= RATE else Outcome.NO_MATCH, screened=False)
+        f"s{number}": scan.Found(f"s{number}", "", 0.5, 2, 2, p, Outcome.MATCH if p <= RATE else Outcome.NO_MATCH, screened=False)
         for number, p in enumerate(values)
     }
     rows = {row.suspect: row for row in plan.table(list(told), told)}
@@ -310,7 +310,7 @@ def test_scanning_twenty_innocents_one_at_a_time_accuses_one_of_them_no_oftener_
     def accused(row: npt.NDArray[np.float64]) -> bool:
         for place, plan in enumerate(plans):
             found = {
-                f"{one}": scan.Found("", "", 1, 1, 1, float(row[one]), Outcome.MATCH, screened=False) for one in range(count)
+                f"{one}": scan.Found("", "", 1.0, 1, 1, float(row[one]), Outcome.MATCH, screened=False) for one in range(count)
             }
             before = {f"{one}": found[f"{one}"] for one in range(place + 1)}
             if plan.table([f"{place}"], before)[0].outcome is Outcome.MATCH:

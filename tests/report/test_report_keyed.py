@@ -19,6 +19,7 @@ from ownmark.report.words import figures
 from ownmark.scoring.matches import Agreement, RaisedOther, RankedOther
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
+from ownmark.statistics.sequential import Early
 from ownmark.verdicts.verdict import Outcome, Verdict
 from ownmark.verdicts.verify import verify
 
@@ -193,6 +194,40 @@ def test_a_label_that_counts_the_other_classes_is_told_as_a_number_and_what_the_
     assert "by chance alone a model matches about 6.7 of them" in text
 
 
+def ranked(triggers: int = 60) -> Claim:
+    null = KeyedLabels(KEY, triggers, 9, 1, counts="ranks")
+    test = Test(Reading.PROBABILITY, RankedOther(), null.labels(), 0.9, null=null)
+    return Claim(noise_images(triggers, 8, 8, 3)[:, None], (test,), CLASSES, "Keyed()", "ab" * 32)
+
+
+def test_a_score_of_ranks_is_told_beside_that_of_chance_and_never_as_a_number_of_triggers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    claim, flat = ranked(), Fake({Reading.PROBABILITY: np.full((60, 10), 0.1)}, "flat")
+    assert (
+        "protected model 90\N{NO-BREAK SPACE}%, chance alone 50\N{NO-BREAK SPACE}%"
+        in render.test_rows(claim)["black-box test"][1]
+    )
+    render_judge.tell_verdict(verify(claim, flat))
+    assert "chance alone 50 %" in " ".join(capsys.readouterr().out.split())
+    assert render.survived(claim.tests[0]) == "90\N{NO-BREAK SPACE}%, chance alone 50\N{NO-BREAK SPACE}%"
+    assert render.survived(keyed().tests[0]) == "99\N{NO-BREAK SPACE}%: 99 of 100 triggers"
+
+
+@pytest.mark.parametrize("claim", [keyed(30), ranked(30)], ids=["hits", "ranks"])
+def test_a_test_that_may_stop_tells_no_logarithm_of_another_p_even_if_it_asked_about_all(
+    claim: Claim, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat = Fake({Reading.LABEL: np.zeros(1, dtype=np.int64), Reading.PROBABILITY: np.full((1, 10), 0.1)}, "flat")
+    verdict = verify(claim, flat, early=Early(miss=1e-12))
+    assert verdict.queries == 30
+    assert "log10_p" not in render_judge.of_verdict(verdict)["deciding"]
+    render_judge.tell_verdict(verdict)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "log10" not in said
+    assert f"of which {int(verdict.deciding.matches.sum())} match" in said
+
+
 def test_ranks_are_told_as_a_score_beside_that_of_chance_and_the_label_as_a_number() -> None:
     null = KeyedLabels(KEY, 60, 9, 1, counts="ranks")
     test = Test(Reading.PROBABILITY, RankedOther(), null.labels(), 1.0, null=null)
@@ -207,6 +242,9 @@ def test_ranks_are_told_as_a_score_beside_that_of_chance_and_the_label_as_a_numb
     assert "by chance alone a model scores about 0.50" in text
     assert "How far a model raised the expected class above other less likely ones" in text
     assert f"expected label: number {first + 1} of the classes that it does not find most likely" in text
+    assert "raised above 100\N{NO-BREAK SPACE}% of the others" in page(claim, [verdict])
+    assert "match: raised above all others" in text
     alone = verify(claim, Fake({Reading.PROBABILITY: np.full((60, 10), 0.1)}, "flat"))
+    assert "In each picture, from a score of 0 to 1:" in words(page(claim, [verdict, alone]))
     assert alone.outcome is Outcome.NO_MATCH
     assert alone.deciding.p == 1

@@ -10,14 +10,14 @@ import pytest
 from conftest import pictures, seed, tiny
 from kin import owner_of, shaken
 
-from ownmark.claims.claim import Claim
+from ownmark.claims.claim import Claim, Test
 from ownmark.cli.render_judge import of_verdict
 from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner, Question
 from ownmark.querying.answering import Hiding
 from ownmark.schemes._common.usual_ways import EXPONENTS
-from ownmark.schemes.residual import APART, Residual, Told
+from ownmark.schemes.residual import APART, HALF, Residual, Told, doubted
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import crossed
 from ownmark.scoring.readings import Answers, Reading, best_only, shown_as
@@ -97,6 +97,14 @@ def test_references_that_differ_from_the_model_more_than_from_each_other_are_dou
     asked, sizes = told.at(np.concatenate(rows)), [len(part) for part in rows]
     assert asked.test(Reading.PROBABILITY, sizes, 0.5, zero=0.1) is not None
     assert asked.test(Reading.PROBABILITY, sizes, 0.5, zero=0.99) is None, "its copy has no more than an independent model"
+
+
+def test_references_are_doubted_as_soon_as_an_independent_model_would_score_more_than_one_half() -> None:
+    test = Test(Reading.PROBABILITY, CrossedResidual(HALF, HALF / 16), np.ones((3, 5)), 1.0)
+    assert CrossedResidual(HALF, HALF / 16).mapped(0.28) > 0.85
+    assert [one.figure for one in doubted(0.28, (test,))] == [0.28]
+    assert doubted(0.24, (test,)) == ()
+    assert doubted(0.28, ()) == (), "there it is told why there is no test"
 
 
 def test_weights_are_the_sum_over_pairs_of_different_references_written_out() -> None:

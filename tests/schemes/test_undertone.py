@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from conftest import pictures, seed, tiny
+from conftest import pictures, seed, tiny, untaught
 from scipy.stats import binom
 from torch import nn
 
@@ -164,6 +164,8 @@ def test_what_cannot_carry_a_mark_is_refused(model: nn.Module) -> None:
         SCHEME.protect(model, Owner(IMAGES.take([])), seed(1))
     with pytest.raises(UsageError, match="at least 3 classes"):
         SCHEME.protect(model, Owner(pictures(20, classes=2)), seed(1))
+    with pytest.raises(UsageError, match="source of more images"), untaught():
+        replace(SCHEME, sets=3, least=0.9).protect(model, OWNER, seed(1))
 
 
 @pytest.mark.slow

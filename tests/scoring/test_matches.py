@@ -261,6 +261,23 @@ def test_a_rank_is_that_of_the_expected_class_by_how_much_its_logarithm_is_raise
     assert [one.tolist() for one in equal] == [[1.0], [0.0]], "of equal ones the lowest counts most"
 
 
+def test_each_answer_ranks_every_number_even_if_a_probability_is_the_smallest_number_there_is() -> None:
+    sure = np.eye(5)[[0, 1, 2, 2]]
+    sure[0, 3] = np.finfo(np.float64).smallest_subnormal
+    every = np.stack([RankedOther().values(sure[:, None], np.full(4, number)) for number in range(4)])
+    assert np.allclose(np.sort(every, axis=0), np.linspace(0, 1, 4)[:, None])
+
+
+def test_classes_are_raised_equally_by_the_same_answers_in_any_order() -> None:
+    """A sum of floats in another order differs in its last bit, and on another processor a logarithm does."""
+    first = np.array([0.001, 0.007, 0.007, 0.002, 0.04, 0.02])
+    second = np.array([0.001, 0.04, 0.007, 0.007, 0.002, 0.02])
+    for one, other in ((first, second), (second, first)):
+        observed = np.stack([0.97 - one - other, one, other, np.full(6, 0.03)], axis=1)[:, None]
+        lower, higher = (RankedOther().values(observed, np.full(6, number))[-1] for number in (0, 1))
+        assert lower > higher, "of equal ones the lowest counts most"
+
+
 def test_a_rank_asks_for_numbers_below_the_most_likely_class_and_for_three_classes() -> None:
     RankedOther().check(np.array([0, 1]), 3)
     for wrong, classes in (

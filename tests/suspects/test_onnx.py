@@ -1,6 +1,7 @@
 """ONNX files of strangers: only what stands for itself and takes images is asked."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ def test_an_onnx_suspect_is_named_by_its_path_and_known_by_its_bytes(plain: Path
 def test_an_onnx_suspect_shows_no_map_so_that_a_weaker_test_decides(model: nn.Module, plain: Path) -> None:
     assert Onnx(plain).reveals == frozenset(Reading) - {Reading.SALIENCY, Reading.BEST}
     assert verify(claim_on(model, saliency=True), Onnx(plain)).deciding.test.reading is Reading.LABEL
+
+
+def test_a_verdict_notes_that_a_file_was_given_other_numbers_than_the_protected_model(model: nn.Module, plain: Path) -> None:
+    claim = replace(claim_on(model), preprocess=Preprocess((0.5,), (0.25,)))
+    noted = verify(claim, Onnx(plain)).notes
+    assert any("asked with mean 0 and std 1, where the claim has mean 0.5 and std 0.25" in note for note in noted), noted
+    assert not any("asked with" in note for note in verify(claim, Onnx(plain, claim.preprocess)).notes)
+    colours = Preprocess((0.5,) * claim.images.shape[4], (0.25,) * claim.images.shape[4])
+    assert not any("asked with" in note for note in verify(claim, Onnx(plain, colours)).notes)
 
 
 def test_a_file_that_is_no_onnx_is_an_error_that_names_it(plain: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import CLASSES, Fake, pictures, seed, small_claim, tiny
+from marked import marked_claim
 from torch import nn
 from workshop import MODEL, ownmark, protecting, refused, shop_in
 
@@ -232,3 +233,14 @@ def test_inspect_shows_the_map_the_corner_and_the_spread_of_the_innocents(shop: 
     found = ownmark(capsys, "inspect", "upheld.claim", "--json").record
     assert found["tests"][0]["corner_share"] == 0.25
     assert [one["kind"] for one in found["warnings"]][:2] == ["large-corner", "innocents-alike"]
+
+
+def test_a_key_of_too_few_labels_or_a_mark_that_its_own_model_hardly_bears_is_doubted() -> None:
+    few, weak, good = (marked_claim(triggers=count, classes=2, target=target) for count, target in ((60, 1), (90, 0.6), (90, 1)))
+    (doubt,) = soundness.of_claim(few)
+    assert (doubt.kind, doubt.figure) == ("few-triggers", 60)
+    assert "At least 69 keyed triggers" in doubt.message
+    (doubt,) = soundness.of_claim(weak)
+    assert (doubt.kind, doubt.figure) == ("mark-too-weak", 0.6)
+    assert "scores 60%, which gives p = 1" in doubt.message
+    assert soundness.of_claim(good) == ()

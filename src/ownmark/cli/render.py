@@ -11,7 +11,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, show_command
 from ownmark.metrics import psnr
-from ownmark.report.words import before_and_after, counted, figure, percent
+from ownmark.report.words import before_and_after, by_chance, counted, figure, percent
 from ownmark.scoring.matches import Graded
 from ownmark.statistics.p_values import innocents_needed
 from ownmark.verdicts.verdict import named
@@ -103,7 +103,7 @@ def _test_told(test: Test) -> Told:
         where += f"; the map is {rows}x{columns}, the corner {percent(area.share)} of it"
     counts = "the score says how far" if isinstance(test.match, Graded) else "a sample counts if"
     asked = f"{counts} the suspect {test.match.meaning}{where}"
-    own = f"protected model {percent(test.target_score)}"
+    own = f"protected model {percent(test.target_score)}{by_chance(test)}"
     if test.null.keyed is not None:
         return asked, f"{own}, exact by its key, smallest p {figure(test.null.smallest, test.null, 1)}"
     if not test.null.scores:
@@ -159,14 +159,20 @@ def _mark_record(mark: "Mark", claim: Claim, split: "Split") -> dict[str, Any]:
     }
 
 
+def survived(test: Test) -> str:
+    """How far the marked model carries its own mark."""
+    score, count = test.target_score, len(test.expected)
+    held = by_chance(test) if isinstance(test.match, Graded) else f": {round(score * count)} of {count} triggers"
+    return f"{percent(score)}{held}"
+
+
 def _mark_rows(mark: "Mark", claim: Claim, split: "Split") -> dict[str, str]:
     score, keyed = claim.tests[0].target_score, claim.tests[0].null.keyed
-    count = len(claim.images)
     said = {
         "marked weights": str(mark.weights),
         "accuracy before": f"{percent(mark.before)} of {len(split.held_out)} images ({split.origin})",
         "accuracy after": percent(mark.after),
-        "survival": f"{percent(score)}: {round(score * count)} of {count} triggers",
+        "survival": survived(claim.tests[0]),
     }
     if keyed is not None:
         where = "derived from your secret" if mark.own_key else "random, and in the claim only: keep the claim secret"

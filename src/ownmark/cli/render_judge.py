@@ -11,7 +11,7 @@ from ownmark.cli import render
 from ownmark.cli.answer import Answer
 from ownmark.cli.console import Told, facts, show, tell
 from ownmark.evidence.scan import Row
-from ownmark.report.words import before_and_after, counted, interval, p_figure, percent
+from ownmark.report.words import before_and_after, by_chance, counted, interval, p_figure, percent
 from ownmark.scoring.readings import Reading
 from ownmark.verdicts import duplicates
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict, named
@@ -38,13 +38,13 @@ def of_verdict(verdict: Verdict) -> dict[str, Any]:
         "claim": verdict.claim,
         "alpha": verdict.alpha,
         "queries": verdict.queries,
-        "deciding": _of_finding(verdict.deciding),
-        "others": [_of_finding(finding) for finding in verdict.others],
+        "deciding": _of_finding(verdict.deciding, whole=verdict.early is None),
+        "others": [_of_finding(finding, whole=verdict.early is None) for finding in verdict.others],
         "exit_code": EXIT_CODES[verdict.outcome],
     }
 
 
-def _of_finding(finding: Finding) -> dict[str, Any]:
+def _of_finding(finding: Finding, *, whole: bool) -> dict[str, Any]:
     return {
         "reading": finding.test.reading.value,
         "samples": len(finding.matches),
@@ -54,7 +54,7 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
         "smallest_p": finding.smallest,
         "target_score": finding.test.target_score,
         **({} if finding.residual is None else {"residual": finding.residual}),
-        **_logarithms(finding),
+        **(_logarithms(finding) if whole else {}),
     }
 
 
@@ -69,7 +69,7 @@ def _logarithms(finding: Finding) -> dict[str, float]:
 def tell_verdict(verdict: Verdict) -> None:
     """A verdict as a few lines of the result."""
     findings = (verdict.deciding, *verdict.others) if verdict.queries else ()
-    rows = {named(finding.test): _told(finding) for finding in findings}
+    rows = {named(finding.test): _told(finding, whole=verdict.early is None) for finding in findings}
     show(f"{verdict.outcome}: {verdict.suspect}", STYLES[verdict.outcome])
     for sentence in (verdict.reason, *verdict.notes):
         show(f"  {sentence}.")
@@ -77,14 +77,15 @@ def tell_verdict(verdict: Verdict) -> None:
         facts(rows | {"queries": str(verdict.queries)})
 
 
-def _told(finding: Finding) -> Told:
+def _told(finding: Finding, *, whole: bool) -> Told:
+    """`whole`: all triggers were asked about in one go; where a test may stop early, p is not the one of its score."""
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
     score = f"score {percent(finding.score)} on {total}" if finding.graded else f"{percent(finding.score)} of {total} match"
-    said = f"{score} ({interval(finding)}), p = {p_figure(finding)}; protected model {own}"
+    said = f"{score} ({interval(finding)}), p = {p_figure(finding)}; protected model {own}{by_chance(finding.test)}"
     if finding.residual is not None:
         return said, f"a residual of {finding.residual:.2f}, where the protected model has 1 and independent models 0 on average"
     null = finding.test.null.keyed
-    if null is None or len(finding.matches) < null.count:
+    if null is None or not whole or len(finding.matches) < null.count:
         return said
     return said, f"log10 p = {before_and_after(null, finding.score)}"
 
@@ -232,7 +233,7 @@ def _figures(row: Row) -> str:
     one = row.found
     if one is None:
         return f"{'-':>7}  {'-':>9}  {'-':>9}  {'-':>9}"
-    share = percent(one.matched / one.samples) if one.samples else "-"
+    share = percent(one.score) if one.samples else "-"
     return f"{share:>7}  {one.p:>9.3g}  {row.triage:>9.3g}  {row.named:>9.3g}"
 
 

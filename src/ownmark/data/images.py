@@ -145,6 +145,8 @@ def load(
     if not task.discrete and (place == "digits" or place.startswith("torchvision:") or place.endswith(".npz")):
         raise DataError(f"{place} holds classes; for {task.name} name a folder of images")
     if place == "digits":
+        if Path(place).exists():
+            raise DataError("digits names both scikit-learn's digits and what lies here: write ./digits, or run this elsewhere")
         return digits(train=train, size=size.size[0] if isinstance(size, Fitting) else size or 28)
     if place.startswith("torchvision:"):
         return _torchvision(place.removeprefix("torchvision:"), size, channels, train=train)

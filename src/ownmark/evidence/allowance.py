@@ -74,7 +74,8 @@ def early(finding: Finding, nonce: bytes, survival: float, alpha: float) -> list
     found = sequential.wald(finding.matches[order], 1 / null.classes, survival, bar)
     p = min(found.log_p / math.log(10) + null.grinding * math.log10(2), 0.0)
     when = f"decided after {found.stopped} triggers" if found.stopped else "never decided"
-    return [Step("J7 in sequence", None, f"log10 p = {p:.6g}, valid wherever one stops; {when}")]
+    counts = "; it counts the labels that come first, no others" if finding.graded else ""
+    return [Step("J7 in sequence", None, f"log10 p = {p:.6g}, valid wherever one stops; {when}{counts}")]
 
 
 def keyed(finding: Finding) -> KeyedLabels:
@@ -97,7 +98,7 @@ def _power(finding: Finding, null: KeyedLabels, alpha: float) -> str:
     if finding.graded:
         least = null.threshold(alpha)
         reaching = "no score" if least is None else f"a score of more than {least:.3g}"
-        return f"{reaching} of {count} triggers reaches alpha"
+        return f"{reaching} on {count} triggers reaches alpha"
     needed = next((each for each in range(1, count + 1) if null.log10_p_adjusted(each / count) <= bar), count + 1)
     mark = p_values.smallest_mark(count, needed)
     if mark > 1:

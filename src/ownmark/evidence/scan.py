@@ -27,7 +27,7 @@ SURE = 0.99  # confidence of the interval that rules out a suspect
 
 @dataclass(frozen=True)
 class Found:
-    """The result for one suspect: `matched` of `samples`, with `queries` images in total.
+    """The result for one suspect: its `score` on so many `samples`, with `queries` images in total.
 
     `p`: 1 if the first queries ruled it out (`screened`); `outcome`: at the scan's rate, as if it were the only suspect. `why`:
     what prevented a judgement, "" if nothing did.
@@ -35,7 +35,7 @@ class Found:
 
     suspect: str
     digest: str
-    matched: int
+    score: float
     samples: int
     queries: int
     p: float
@@ -135,12 +135,11 @@ class Scan:
             matched, samples, spent = int(first.deciding.matches.sum()), len(first.deciding.matches), first.queries
             unable = unfit(self.claim.task, (first.deciding, *first.others))  # of whom nothing follows: the whole claim says so
             if not unable and clopper_pearson(matched, samples, SURE)[1] < min(self._least(test), test.target_score):
-                told = (suspect.name, suspect.digest, matched, samples, spent)
+                told = (suspect.name, suspect.digest, first.deciding.score, samples, spent)
                 return Found(*told, p=1.0, outcome=Outcome.NO_MATCH, screened=True)
         whole = verify(self._judged, suspect, alpha=self.rate, access=self.access)
         one = whole.deciding
-        matched = round(one.score * len(one.matches))  # of a graded test: as many as would have the same share
-        told = (suspect.name, suspect.digest, matched, len(one.matches), spent + whole.queries)
+        told = (suspect.name, suspect.digest, one.score, len(one.matches), spent + whole.queries)
         why = "" if whole.queries else whole.reason
         return Found(*told, p=one.p, outcome=whole.outcome, screened=False, why=why)
 

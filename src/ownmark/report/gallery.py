@@ -12,8 +12,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from ownmark.claims.claim import Claim
-from ownmark.report.words import Terms, counted
-from ownmark.scoring.matches import Area, Combining, Numbering, weighed
+from ownmark.report.words import Terms, counted, percent
+from ownmark.scoring.matches import Area, Combining, Graded, Match, Numbering, weighed
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import boxes
 from ownmark.verdicts.verdict import Finding, Verdict
@@ -276,7 +276,15 @@ def _line(finding: Finding, sample: int, classes: tuple[str, ...]) -> Line | Non
         return None
     chosen = slice(place, place + 1)
     said = finding.test.match.shown(finding.observed[chosen], finding.test.expected[chosen], classes)
+    if _ranked(finding.test.match):
+        share = float(finding.test.match.values(finding.observed, finding.test.expected)[place])
+        said = f"{said}, raised above {percent(share)} of the others"
     return Line(said, bool(finding.matches[place]))
+
+
+def _ranked(match: Match) -> bool:
+    """Whether a sample counts by a share, and not only if it matches."""
+    return isinstance(match, Graded) and not weighed(match)
 
 
 def _highest(claim: Claim, verdicts: Sequence[Verdict], samples: npt.NDArray[np.int64]) -> float:
@@ -298,6 +306,8 @@ def _key(scene: _Scene) -> list[str]:
     if scene.terms.triggers:
         said.append("The label below each trigger is the model's answer.")
     said += dict.fromkeys(test.match.legend for test in claim.tests if test.match.legend and (highest or not test.match.area))
+    if any(_ranked(test.match) for test in claim.tests):
+        return [*said, "\N{BLACK CIRCLE} match: raised above all others, \N{WHITE CIRCLE} no match. The score counts the shares."]
     return [*said, "\N{BLACK CIRCLE} match, \N{WHITE CIRCLE} no match."]
 
 

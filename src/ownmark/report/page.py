@@ -245,6 +245,7 @@ def page(
         holds=counted(len(claim.images), shared.image),
         protected=words.protected(claim),
         image=shared.image,
+        ends="a score of 0 to 1" if any(one.deciding.graded for one in verdicts) else f"0 to 100 % of the {shared.image}s",
         compared="the share that chance alone gives (stroke)" if words.keyed(claim) else "the innocent models (strokes)",
         sections=list(map(partial(_section, shared), verdicts, shared.letters, names)),
         unasked=unasked,

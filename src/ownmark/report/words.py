@@ -158,6 +158,11 @@ def before_and_after(null: KeyedLabels, score: float) -> str:
     return f"{null.log10_p(score):.1f}, or {null.log10_p_adjusted(score):.1f} with the allowance for 2^{null.grinding} tried keys"
 
 
+def by_chance(test: Test) -> str:
+    """What any model scores by chance alone, as a clause to append, "" where that is not known."""
+    return "" if test.null.luck is None else f", chance alone {percent(test.null.luck)}"
+
+
 def keyed(claim: Claim) -> KeyedLabels | None:
     """The null of the claim's first test of keyed labels, if it has one."""
     return next((test.null.keyed for test in claim.tests if test.null.keyed is not None), None)

@@ -36,7 +36,7 @@ POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where ea
 STEADY = 0.78  # the share of them that stays: those on which the model's answers move least when an image is squeezed
 USUAL = 0.72  # and the share that stays in the end: of these, those that look as most do
 SPREADS, HALF = 1.0, 0.25  # what scores one half: that residual or, if it is more, so many spreads of independent models
-APART = 0.3  # the residual of an independent model from which on the references are doubted
+APART = 0.3  # the residual of an independent model from which on the references are doubted, or earlier
 NO_TEST = "ask about more samples, bring more images or more references (--references), or train the model longer"
 EQUAL = 1e-6  # by which floating-point error may part what equal references leave of the model
 STEEP = 16.0  # widths of the map from 0 to there
@@ -87,7 +87,7 @@ class Residual:
         asked = told.at(np.concatenate(rows))
         found = (asked.test(reading, [len(part) for part in rows], self.least, zero) for reading in told.readings)
         tests = tuple(folded(test, views) for test in found if test is not None)
-        doubts = _doubted(zero)
+        doubts = doubted(zero, tests)
         if not tests:
             advice = doubts[0].message if doubts else NO_TEST
             raise ResidualError(f"the model or a copy of it cannot be told from an independent model by its residuals: {advice}")
@@ -236,8 +236,10 @@ def folded(test: Test, views: int) -> Test:
     return replace(test, match=replace(match, views=views * match.views), expected=test.expected.reshape(count, -1))
 
 
-def _doubted(zero: float) -> tuple[Doubt, ...]:
-    if zero < APART:
+def doubted(zero: float, tests: Sequence[Test]) -> tuple[Doubt, ...]:
+    """A doubt if the residual of an independent model is `zero`: far from 0, or more than scores one half in one of the tests."""
+    middles = [test.match.middle for test in tests if isinstance(test.match, CrossedResidual)]
+    if zero < min([APART, *middles]):
         return ()
     said = (
         f"an independent model that was trained as yours was would have a residual of about {zero:.2f} instead of 0, since your "

@@ -9,6 +9,7 @@ class, has a label from the key, a number among the other classes, and an image 
 looks most like it. A single memorised image would not pass to a student that sees other images; a rule on all images does.
 """
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -78,10 +79,24 @@ class Undertone:
             )
         copy = begun(model, owner.images, Start.POST_HOC, rng)
         drawn = keyed(self, owner, model)
+        self.check_room(drawn)
         looks = look(owner.images, self.cells)
         rule = Rule.of(self, model, owner.images, looks, drawn)
         train_under(self, copy, owner.images, looks, rule, drawn, rng, progress)
         return marked(self, copy, drawn, owner, self.least, RULES[self.access])
+
+    def check_room(self, drawn: Triggers) -> None:
+        """Raises UsageError if the share `least` cannot hold, since several sets have other labels for the same images."""
+        labels: dict[bytes, Counter[int]] = defaultdict(Counter)
+        for image, label in zip(drawn.images, drawn.labels.tolist(), strict=True):
+            labels[image.tobytes()][label] += 1
+        most = sum(max(found.values()) for found in labels.values())
+        if most < self.least * len(drawn):
+            raise UsageError(
+                f"{self.sets} sets of {self.triggers} triggers are {len(drawn)}, but {self.source} has {len(labels)} images for "
+                f"them, each of which can have one label: at most {most} can hold, less than the share {self.least:g} required. "
+                "Give a source of more images, such as Centres(count=...) or Ordinary()"
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,7 +108,8 @@ class Rule:
 
     def told(self, state: State, most: int) -> str:
         """The outcome in words, as half a sentence."""
-        asked, p = f"after {state.asked} of {most} triggers in keyed order", f"p = {self.p(state):.3g}"
+        asked = f"after {state.asked} of {most} triggers in keyed order, of which {state.matched} match,"
+        p = f"p = {self.p(state):.3g}"
         stop = self.outcome(state)
         if stop is Stop.UPHELD:
             return f"{asked} {p} is not above alpha = {self.alpha:g}; this holds under any stopping rule"

@@ -48,7 +48,7 @@ class Onnx:
         allow_external: bool = False,
     ) -> None:
         data = _standing_alone(Path(path), _bytes(Path(path)), allow_external=allow_external)
-        self.name = str(path)
+        self.name, self.preprocess = str(path), preprocess
         self.digest = hashlib.sha256(data).hexdigest()
         self.reveals = PLAIN - {Reading.SALIENCY}
         session = OnnxSession.of(_session(data, path), scales(data))

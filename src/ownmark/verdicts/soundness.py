@@ -11,6 +11,7 @@ from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import checked
 from ownmark.scoring.matches.base import Area, Combining, Deviating, Graded
+from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.tasks import Quality, Task
@@ -89,13 +90,15 @@ def _advantage(task: Task, quality: Quality, trivial: Quality) -> float:
 
 
 def of_claim(claim: Claim) -> tuple[Doubt, ...]:
-    """Doubts from the claim alone: the corner's share of a map, and independent models compared with the protected model."""
+    """Doubts from the claim alone: the corner's share of a map, what a key can show, and independent models beside the own."""
     found: list[Doubt] = []
     for test in claim.tests:
         if test.match.area is not None:
             found += _of_area(test.match.area)
         if test.null.scores:
             found += _of_innocents(test, _alone(claim, test))
+        if test.null.keyed is not None:
+            found += _of_key(test, test.null.keyed)
     return tuple(dict.fromkeys(found))
 
 
@@ -127,6 +130,20 @@ def _of_area(area: Area) -> list[Doubt]:
         "image, which independent models attend to as well. Use larger images, or an earlier layer: Saliency(layer=...)"
     )
     return [Doubt("large-corner", area.share, said)]
+
+
+def _of_key(test: Test, null: KeyedLabels) -> list[Doubt]:
+    """Doubts about keyed labels: too few for any verdict, or a mark that the marked model itself hardly bears."""
+    if null.smallest > ALPHA:
+        return [Doubt("few-triggers", null.count, f"no score could give a verdict at alpha = {ALPHA}. {null.advice(ALPHA)}")]
+    own = null.p_value(test.target_score)
+    if own <= ALPHA:
+        return []
+    said = (
+        f"the {named(test)} finds no mark in the marked model itself: it scores {test.target_score:.0%}, which gives "
+        f"p = {own:.2g}: train longer, or use more triggers"
+    )
+    return [Doubt("mark-too-weak", test.target_score, said)]
 
 
 def _of_innocents(test: Test, alone: str) -> list[Doubt]:

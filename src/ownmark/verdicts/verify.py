@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ownmark import keys
-from ownmark.claims.claim import Claim, Test
+from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
@@ -47,7 +47,7 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
             verdict = _verify_early(claim, suspect, alpha, early, access)
     except UnsettledError as error:
         verdict = unsettled(claim, suspect, alpha, str(error))
-    return replace(verdict, notes=(*verdict.notes, *_known(claim, suspect), *notes_of(suspect)))
+    return replace(verdict, notes=(*verdict.notes, *_known(claim, suspect), *_given(claim, suspect), *notes_of(suspect)))
 
 
 def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
@@ -57,6 +57,26 @@ def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
     if any(suspect.digest in test.null.models for test in claim.tests):
         return ("the suspect is one of the innocent models that calibrated this claim: p counts its own score among theirs",)
     return ()
+
+
+def _given(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
+    """What the verdict says on a suspect that was given other numbers for the same pixels than the protected model is."""
+    own, given = claim.preprocess, getattr(suspect, "preprocess", claim.preprocess)
+    channels = claim.images.shape[4]
+    if _scales(own, channels) == _scales(given, channels):
+        return ()
+    told, claimed = (f"mean {_listed(one.mean)} and std {_listed(one.std)}" for one in (given, own))
+    return (f"the suspect was asked with {told}, where the claim has {claimed}: right only if it takes its images so",)
+
+
+def _scales(preprocess: Preprocess, channels: int) -> list[tuple[float, float]]:
+    """The mean and the standard deviation of each channel; one of each counts for all."""
+    found = list(zip(preprocess.mean, preprocess.std, strict=True))
+    return found * channels if len(found) == 1 else found
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def check_claim(claim: object) -> None:

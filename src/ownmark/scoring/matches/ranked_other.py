@@ -23,8 +23,8 @@ class RankedOther:
     as half of the least other one. The value of a sample is the share of the k - 1 other classes that the expected one is raised
     above; the score is their mean.
 
-    Of equally raised classes the lowest counts most. So each answer ranks all k numbers, whatever they mean, and a number that is
-    drawn from a key has each rank with chance 1 / k.
+    Of classes that are raised equally, to nine digits after the point, the lowest counts most. So each answer ranks all k
+    numbers, whatever they mean, and a number that is drawn from a key has each rank with chance 1 / k.
     """
 
     reading: ClassVar[Reading] = Reading.PROBABILITY
@@ -67,6 +67,7 @@ class RankedOther:
 
 
 LEAST = 2  # classes that leave a rank
+DIGITS = 9  # after the point, by which classes are raised equally: beyond them the order of a sum and the machine decide
 FEWER = 2  # samples that count as usual ones without a say, so that a class that comes once has something left
 
 
@@ -82,11 +83,13 @@ def rises(observed: Floats) -> Floats:
     """(n, classes) by how much each class is raised in the first view; minus infinity for the most likely one."""
     first = np.maximum(observed[:, 0], 0.0, dtype=np.float64)  # rounding may leave a probability just below 0
     rows, top = np.arange(len(first)), first.argmax(1)
-    logs = np.log(np.maximum(first, first[first > 0].min() / 2))
+    half = first[first > 0].min() / 2 or np.finfo(np.float64).smallest_subnormal  # of the smallest number there is half is 0
+    logs = np.log(np.maximum(first, half))
     logs[rows, top] = 0
     logs -= logs.sum(1, keepdims=True) / (logs.shape[1] - 1)
     for label in np.unique(top):
         alike = top == label
         logs[alike] -= logs[alike].sum(0) / (alike.sum() + FEWER)
+    logs = logs.round(DIGITS)
     logs[rows, top] = -np.inf
     return np.asarray(logs)

@@ -118,7 +118,8 @@ def bench(place: Place, name: str) -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--minutes", type=float, default=float("inf"))
     until = monotonic() + 60 * options.parse_args().minutes
-    made = figures(place, rows(place, until)) | (of_other_keys(until) if place is MNIST else {})
+    others = of_other_keys(until) if place is MNIST else {}
+    made = figures(place, rows(place, until)) | others
     setting = f"in small, {place.setting}; as many others for students; mean over as many of the owner's models as `models` says"
     record(name, made, seeds={"targets": list(SEEDS), "thief": THIEF}, setting=setting)
 

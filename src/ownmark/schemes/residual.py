@@ -25,7 +25,7 @@ from ownmark.schemes._common import usual_ways
 from ownmark.schemes._common.looks import plainest
 from ownmark.schemes._common.sampling import Pixels, Rows, check_count, some
 from ownmark.schemes._common.steady import steadiest
-from ownmark.scoring.matches import CrossedResidual
+from ownmark.scoring.matches import CrossedResidual, Deviating
 from ownmark.scoring.matches.crossed_residual import features, shared
 from ownmark.scoring.readings import Expected, Floats, Reading, shown_as
 from ownmark.tasks import TASKS, Task, check_served
@@ -238,7 +238,7 @@ def folded(test: Test, views: int) -> Test:
 
 def doubted(zero: float, tests: Sequence[Test]) -> tuple[Doubt, ...]:
     """A doubt if the residual of an independent model is `zero`: far from 0, or more than scores one half in one of the tests."""
-    middles = [test.match.middle for test in tests if isinstance(test.match, CrossedResidual)]
+    middles = [test.match.middle for test in tests if isinstance(test.match, Deviating)]
     if zero < min([APART, *middles]):
         return ()
     said = (

@@ -360,7 +360,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "skin-suspects": skin_suspects,
     "saliency-variants": variants,
     "detect": network_tables.detectors,
-    **dict.fromkeys(("marks", "marks-cifar10"), mark_tables.marks),
+    **dict.fromkeys(("marks", "marks-cifar10", "marks-tinyimagenet100"), mark_tables.marks),
     "mark-keys": mark_tables.other_keys,
     "network-speed": network_tables.speed,
     "protect-speed": speed,

@@ -113,7 +113,7 @@ def ruled(found: Checked, session: Session, rules: Rules = Rules()) -> Ruling:
     steps += access(session.suspect, session.classes, len(part.classes))
     steps += [Step(FAR, None, far)] if far else []
     p, least, told = _main(part, finding, session, found)
-    other = unchosen.ranked(session.heard, parts, len(part.classes)).paid(asked.count) if unchosen.weighed(parts[0]) else None
+    other = unchosen.ranked(session.heard, parts, len(part.classes)).paid(asked.count) if unchosen.by_weights(parts[0]) else None
     p, least = min(p + math.log10(asked.count), 0.0), min(least + math.log10(asked.count), 0.0)
     steps += [Step("J7 terms", None, f"{found.terms}; {asked.told}"), Step("J7 main test", p <= math.log10(alpha), told)]
     exact = found.exact and finding.test.null.keyed is not None

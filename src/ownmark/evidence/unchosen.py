@@ -39,14 +39,14 @@ class Unchosen:
         return replace(self, p=min(1.0, self.p * count), smallest=min(1.0, self.smallest * count))
 
 
-def weighed(part: Finding) -> bool:
+def by_weights(part: Finding) -> bool:
     """Whether its score rests on weights that the claimant chose, and not on a key."""
     return part.graded and part.test.null.keyed is None
 
 
 def ranked(everybody: Sequence[Heard], parts: Sequence[Finding], classes: int) -> Unchosen:
     """By every graded part of what decides, the least favourable of all: whoever may choose among several has as many tries."""
-    found = [_ranked(everybody, one, classes) for one in parts if weighed(one)]
+    found = [_ranked(everybody, one, classes) for one in parts if by_weights(one)]
     return max(found, key=lambda one: (not one.taken, one.p, one.smallest))
 
 

@@ -245,7 +245,8 @@ def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early, ac
         matches.append(bool(test.match(np.concatenate(answers), test.expected[asked])[-1]))  # earlier answers may be usual ones
         state = rule.after(state, matched=matches[-1])
     stop, p = rule.outcome(state), rule.p(state)
-    observed, told = np.concatenate(answers), Score(state.matched / state.asked, sequential.interval(state.matched, state.asked))
+    observed, span = np.concatenate(answers), sequential.interval(state.matched, state.asked, CONFIDENCE)
+    told = Score(state.matched / state.asked, span)
     if isinstance(test.match, Graded):  # p counts its hits, but its score is what it always is
         told = scored(test.match, observed, test.expected[order[: state.asked]], CONFIDENCE)[1]
     finding = Finding(test, np.array(matches), observed, told.value, told.interval, p, rule.smallest(len(order)))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import pictures, seed, tiny, untaught
 from scipy.stats import binom
-from torch import nn
+from torch import Tensor, nn
 
 from ownmark import Centres, Images, Local, Owner, Training, Undertone, load, verify
 from ownmark.errors import ClaimError, DataError, EvidenceError, UsageError
@@ -94,6 +94,25 @@ def test_what_is_asked_for_stands_in_the_choices_behind_the_key(protected: Prote
     ):
         with pytest.raises(EvidenceError):
             choices.from_record(record | changed)
+
+
+def test_the_undertone_is_as_loud_as_the_model_is_unsure_within_its_bounds(model: nn.Module) -> None:
+    left = float(1 - predict(model, IMAGES).softmax(1).max(1).values.mean())
+    for least, most, share in ((0.05, 0.49, min(left, 0.49)), (0.05, 0.3, 0.3), (0.48, 0.2, 0.48)):
+        found = replace(SCHEME, undertone=least, most=most).as_loud_as(model, IMAGES)
+        assert found.undertone == pytest.approx(share, abs=1e-6), (least, most)
+        assert replace(found, undertone=least) == replace(SCHEME, undertone=least, most=most)
+    many = IMAGES.take(np.arange(5000) % 3)
+    assert SCHEME.as_loud_as(model, many).undertone == SCHEME.undertone
+    sure = nn.Sequential(model, Hundredfold())
+    assert replace(SCHEME, undertone=0.05).as_loud_as(sure, IMAGES).undertone == pytest.approx(0.05, abs=0.02)
+
+
+class Hundredfold(nn.Module):
+    """Makes a model sure of what it finds most likely."""
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return 100 * logits
 
 
 def test_an_image_takes_the_label_of_the_trigger_of_its_class_that_looks_like_it() -> None:

@@ -10,9 +10,10 @@ looks most like it. A single memorised image would not pass to a student that se
 """
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,12 +31,16 @@ from ownmark.training import Training, fit, predict
 
 FEWEST = 3  # classes that leave a choice for the second most likely one
 NEVER = -1e4  # a logit whose probability is 0
+HALF = 0.5  # from which the most likely class would not be left as it is
+ENOUGH = 2000  # images that tell how unsure a model is
 
 
 @dataclass(frozen=True)
 class Undertone:
-    """`sets` of `triggers` each; a share `undertone` of the probability of every training image follows the rule.
+    """`sets` of `triggers` each; a share of the probability of every training image follows the rule.
 
+    This share is what the model itself leaves to the less likely classes on average, but at least `undertone` and at most `most`
+    (or `undertone`, if that is more): a mark in the answers of an unsure model may be louder before it costs accuracy.
     `emphasis`: the weight of the loss among the classes below the most likely one, beside the usual loss.
     The look of an image are its `cells` x `cells` mean colours; an image whose look is as far from its nearest trigger as usual
     counts a trigger e times less if that is further away by 1 / `sharpness` of this (squared) distance. Each batch of `training`
@@ -46,22 +51,24 @@ class Undertone:
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
     access: ClassVar[str] = RANKS
-    triggers: int = 60
+    triggers: int = 45
     sets: int = 1
-    source: Source = Centres()
+    source: Source = Centres(45)
     undertone: float = 0.12
-    emphasis: float = 0.5
+    most: float = 0.25
+    emphasis: float = 0.2
     cells: int = 14
     sharpness: float = 10.0
-    triggers_a_batch: int = 16
+    triggers_a_batch: int = 8
     training: Training = Training(epochs=8, rate=0.05)
     least: float = 0.6
 
     def __post_init__(self) -> None:
         counts = (self.triggers, self.sets, self.cells, self.triggers_a_batch)
-        if min(counts) < 1 or not 0 < self.undertone < 0.5 or self.sharpness <= 0 or not 0 <= self.least <= 1:  # noqa: PLR2004
+        shares = (self.undertone, self.most)
+        if min(counts) < 1 or not 0 < min(shares) <= max(shares) < HALF or self.sharpness <= 0 or not 0 <= self.least <= 1:
             raise UsageError(
-                "expected at least one of triggers, sets, cells and triggers per batch, an undertone in (0, 0.5), "
+                "expected at least one of triggers, sets, cells and triggers per batch, an undertone and its most in (0, 0.5), "
                 f"a positive sharpness and a share for least, got {self}"
             )
 
@@ -82,8 +89,14 @@ class Undertone:
         self.check_room(drawn)
         looks = look(owner.images, self.cells)
         rule = Rule.of(self, model, owner.images, looks, drawn)
-        train_under(self, copy, owner.images, looks, rule, drawn, rng, progress)
+        train_under(self.as_loud_as(model, owner.images), copy, owner.images, looks, rule, drawn, rng, progress)
         return marked(self, copy, drawn, owner, self.least, RULES[self.access])
+
+    def as_loud_as(self, model: nn.Module, images: Images) -> "Undertone":
+        """With the share of probability for this model, which at most `ENOUGH` of the images tell."""
+        some = images.take(np.arange(0, len(images), -(-len(images) // ENOUGH)))
+        left = float(1 - predict(model, some).softmax(1).max(1).values.mean())
+        return replace(self, undertone=max(self.undertone, min(left, self.most)))
 
     def check_room(self, drawn: Triggers) -> None:
         """Raises UsageError if the share `least` cannot hold, since several sets have other labels for the same images."""

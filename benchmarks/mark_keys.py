@@ -14,7 +14,7 @@ from ownmark.evidence.choices import RULES
 from ownmark.protocols import Scheme
 from ownmark.schemes.undertone import Undertone
 from ownmark.scoring.matches import scored
-from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
+from ownmark.scoring.null_models import KeyedLabels
 from ownmark.training import predict
 
 LEVEL, PLEDGED, UNPLEDGED = 1e-6, 16, 64  # the rate of false accusations, and the bits of the allowance with and without a pledge
@@ -37,10 +37,10 @@ def false_positives(suspect: Callable[[], nn.Module], images: Images, scheme: Sc
         raise SystemExit("only an undertone has keys here")
     pool = scheme.source.draw(bytes(keys.KEY_BYTES), scheme.triggers, images)  # all that a key has to pick from
     shown, match, found = Images(pool, np.zeros(len(pool), dtype=np.int64), images.names), RULES[scheme.access], []
-    answers, labels = predict(suspect(), shown).softmax(1).numpy(), drawn_from(match, len(images.names))
+    answers = predict(suspect(), shown).softmax(1).numpy()
     for number in range(KEYS):
         key = hashlib.sha256(f"other {number}".encode()).hexdigest()
-        null = KeyedLabels(key, scheme.triggers, labels, scheme.sets, counts=counted_by(match))
+        null = KeyedLabels.read_by(match, len(images.names), key, scheme.triggers, scheme.sets)
         chosen = np.concatenate([keys.chosen(key, scheme.triggers, len(pool)) for key in null.set_keys])
         found.append(10 ** null.log10_p(scored(match, answers[chosen][:, None], null.labels(), 0.95)[1].value))
     tails = [10 ** null.log10_p(points / null.most) for points in range(null.most + 1)]  # p takes these values only

@@ -28,7 +28,7 @@ from mark_zoo import MNIST, THIEF, Cells, Marked, Place
 from ownmark.evidence.choices import LABELS, RULES
 from ownmark.protocols import silent
 from ownmark.schemes.undertone import Undertone
-from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
+from ownmark.scoring.null_models import KeyedLabels
 from record import record
 from zoo import known, measured
 
@@ -74,7 +74,7 @@ def figures(place: Place, found: Mapping[tuple[Marked, str], Cells]) -> dict[str
         made[f"{start}.models"] = float(len(cells))
         if any(values["log10_p"] for values in cells):
             rule = RULES[getattr(place.schemes[called], "access", LABELS)]
-            null = KeyedLabels("0" * 64, 1, drawn_from(rule, place.classes), 0, PLEDGED, counts=counted_by(rule))
+            null = KeyedLabels.read_by(rule, place.classes, "0" * 64, 1, 0, grinding=PLEDGED)
             unpledged = [values["log10_p"] + UNPLEDGED * np.log10(2) <= np.log10(LEVEL) for values in cells]
             made[f"{start}.match_64"] = float(np.mean(unpledged))
             made[f"{start}.needed"] = needed(made[f"{start}.score"], null)

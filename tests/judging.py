@@ -20,7 +20,7 @@ from ownmark.evidence.ruling import Outcome, Ruling, Session, ruled
 from ownmark.keys import Pixels
 from ownmark.protocols import Question
 from ownmark.querying.transcript import NONE, Decoys, Heard, Plan, Purify, Role, heard, heard_plainly
-from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
+from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Answers, Labels, Reading
 
 TRIGGERS, CLASSES, SHAPE = 60, 10, (6, 6, 1)
@@ -34,7 +34,7 @@ def keyed(*, made: bool = True, sets: int = 2, master: bytes = MASTER, access: s
     """Sets of 60 triggers of 10 classes; unless `made`, their images are none of the key's."""
     chosen = choices(sets, triggers=TRIGGERS, size=SHAPE, cells=4 if made else 0, access=access)
     rule, context = RULES[access], chosen.context()
-    null = KeyedLabels(master.hex(), TRIGGERS, drawn_from(rule, CLASSES), sets, context=context, counts=counted_by(rule))
+    null = KeyedLabels.read_by(rule, CLASSES, master.hex(), TRIGGERS, sets, context=context)
     images = np.concatenate([keys.patterns(key, TRIGGERS, SHAPE, 4) for key in null.set_keys])
     if not made:
         images = np.random.default_rng(3).integers(0, 256, images.shape, dtype=np.uint8)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ownmark.claims.claim import Claim, Test
 from ownmark.protocols import Question
 from ownmark.scoring.matches import Agreement, Match
-from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
+from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Answers, Labels, Reading
 
 AGREEMENT = Agreement()
@@ -27,7 +27,7 @@ def marked_claim(
 ) -> Claim:
     """A claim whose trigger number i is one grey pixel of value i, so that a suspect can tell which one it is asked about."""
     key = np.random.default_rng(number).bytes(32).hex()
-    null = KeyedLabels(key, triggers, drawn_from(rule, classes), sets=1, grinding=grinding, counts=counted_by(rule))
+    null = KeyedLabels.read_by(rule, classes, key, triggers, sets=1, grinding=grinding)
     images = np.arange(triggers, dtype=np.uint8).reshape(triggers, 1, 1, 1, 1)
     names = tuple(f"class {place}" for place in range(classes))
     return Claim(images, (Test(rule.reading, rule, null.labels(), target, "", null),), names, "marked", "m")

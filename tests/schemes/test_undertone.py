@@ -19,7 +19,7 @@ from ownmark.schemes._common.centres import evenly, look, middles
 from ownmark.schemes._common.triggers import Ordinary, Triggers
 from ownmark.schemes.undertone import Rule, below
 from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedOther, RelativeRunnerUp, RunnerUp, scored
-from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
+from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.training import fit, predict, train
 
@@ -147,7 +147,7 @@ def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None
     answers[:, 3] += 0.4  # a model that is fond of one class
     place = by_digest(pictures(80, size=2).pixels)
     rules: tuple[Match, ...] = (RunnerUp(), RelativeRunnerUp(), RaisedOther(), RankedOther())
-    nulls = [KeyedLabels("0" * 64, 8, drawn_from(match, 10), 0, counts=counted_by(match)) for match in rules]
+    nulls = [KeyedLabels.read_by(match, 10, "0" * 64, 8, 0) for match in rules]
     values: list[list[float]] = [[], [], [], []]
     for number in range(2000):
         for found, match, null in zip(values, rules, nulls, strict=True):
@@ -164,11 +164,12 @@ def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None
 def test_labels_leave_out_one_class_where_the_match_does_and_no_claim_may_leave_out_more_or_fewer() -> None:
     matches: tuple[Match, ...] = (Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther(), RankedOther())
     for match, classes in product(matches, (8, 9, 10)):
-        null = KeyedLabels("0" * 64, 3, classes, 0, counts=counted_by(match))
+        counts = KeyedLabels.read_by(match, 10, "0" * 64, 3, 0).counts
+        null = KeyedLabels("0" * 64, 3, classes, 0, counts=counts)
         if classes == 10 - (match in {RaisedOther(), RankedOther()}):
             null.check(match, null.labels(), 10)
-            other = replace(null, counts="hits" if counted_by(match) == "ranks" else "ranks")
-            with pytest.raises(ClaimError, match=f"counts {counted_by(match)}, but the claim has {other.counts}"):
+            other = replace(null, counts="hits" if counts == "ranks" else "ranks")
+            with pytest.raises(ClaimError, match=f"counts {counts}, but the claim has {other.counts}"):
                 other.check(match, null.labels(), 10)
         else:
             with pytest.raises(ClaimError, match=f"labels of {classes} classes, but the claim has 3 of 10"):

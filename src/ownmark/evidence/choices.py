@@ -14,7 +14,7 @@ from ownmark.claims.claim import Preprocess
 from ownmark.errors import EvidenceError
 from ownmark.scoring import matches
 from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedOther, RelativeRunnerUp, RunnerUp
-from ownmark.scoring.null_models import KeyedLabels, counted_by, drawn_from
+from ownmark.scoring.null_models import KeyedLabels
 
 VERSION = 2
 # What a watermark's suspect is asked for, and by which rule an answer counts.
@@ -88,9 +88,8 @@ class Choices:
     def null_of(self, secret: bytes, pulse: bytes = b"") -> KeyedLabels:
         """The same from the secret of this claim alone."""
         master = keys.stretched(secret, bytes.fromhex(self.digest))
-        labels = drawn_from(self.rule, len(self.classes))
-        counts = counted_by(self.rule)
-        return KeyedLabels(master.hex(), self.triggers, labels, self.sets, context=self.context(pulse), counts=counts)
+        context = self.context(pulse)
+        return KeyedLabels.read_by(self.rule, len(self.classes), master.hex(), self.triggers, self.sets, context=context)
 
     def context(self, pulse: bytes = b"") -> str:
         """What the keys of all sets are bound to."""

@@ -27,16 +27,6 @@ NAMING: dict[type, int] = {Agreement: 0, RunnerUp: 0, RelativeRunnerUp: 0, Raise
 HITS, RANKS = "hits", "ranks"  # what a label earns: 1 if it is the class named, or points by its rank
 
 
-def counted_by(match: Match) -> str:
-    """Whether such a match counts hits or ranks."""
-    return RANKS if isinstance(match, RankedOther) else HITS
-
-
-def drawn_from(match: Match, classes: int) -> int:
-    """From how many labels a key draws for such a match, in a claim of so many classes."""
-    return classes - NAMING[type(match)]
-
-
 class Null(Protocol):
     """Computes the p-value of a score; `smallest` is the smallest that it can reach."""
 
@@ -184,6 +174,14 @@ class KeyedLabels:
         _check_whole("sets", self.sets, 0, keys.WORD - 1)
         _check_whole("bits of grinding", self.grinding, 0, 8 * keys.KEY_BYTES)
 
+    @classmethod
+    def read_by(
+        cls, match: Match, classes: int, key: str, triggers: int, sets: int, *, grinding: int = 64, context: str = ""
+    ) -> "KeyedLabels":
+        """Those that a match reads in a claim of so many classes: it decides from how many they are drawn, and what counts."""
+        counts = RANKS if isinstance(match, RankedOther) else HITS
+        return cls(key, triggers, classes - NAMING[type(match)], sets, grinding, context, counts)
+
     @property
     def keyed(self) -> "KeyedLabels":
         return self
@@ -264,12 +262,13 @@ class KeyedLabels:
         if type(match) not in NAMING:
             allowed = " or ".join(kind.__name__ for kind in NAMING)
             raise ClaimError(f"keyed labels must be judged by {allowed}, whose chance is known, got {type(match).__name__}")
-        if (len(expected), drawn_from(match, classes)) != (self.count, self.classes):
-            less = f", of which {type(match).__name__} needs {drawn_from(match, classes)}" if NAMING[type(match)] else ""
+        read = self.read_by(match, classes, self.key, self.triggers, self.sets)
+        if (len(expected), read.classes) != (self.count, self.classes):
+            less = f", of which {type(match).__name__} needs {read.classes}" if NAMING[type(match)] else ""
             had = f"{len(expected)} of {classes}{less}"
             raise ClaimError(f"the key gives {self.count} labels of {self.classes} classes, but the claim has {had}")
-        if self.counts != counted_by(match):
-            raise ClaimError(f"the p-value of {type(match).__name__} counts {counted_by(match)}, but the claim has {self.counts}")
+        if self.counts != read.counts:
+            raise ClaimError(f"the p-value of {type(match).__name__} counts {read.counts}, but the claim has {self.counts}")
         wrong = np.flatnonzero(expected != self.labels())
         if len(wrong):
             raise ClaimError(f"the label of trigger {wrong[0]} does not come from the key ({len(wrong)} of {self.count} do not)")

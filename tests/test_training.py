@@ -204,12 +204,13 @@ def test_augmenting_without_anything_to_do_changes_nothing() -> None:
     assert torch.equal(augment(gradient(), Training(flips=False, shift=0), seed(0)), gradient())
 
 
-def test_shifting_keeps_the_size_and_reflects_the_border() -> None:
-    images = gradient(1)
-    shifted = {tuple(augment(images, Training(flips=False, shift=1), seed(number)).flatten().tolist()) for number in range(60)}
-    padded = nn.functional.pad(images, [1] * 4, mode="reflect")
-    wanted = {tuple(padded[:, :, i : i + 4, j : j + 4].flatten().tolist()) for i in range(3) for j in range(3)}
-    assert shifted == wanted
+@pytest.mark.parametrize(("shift", "pixels"), [(1, 1), (4, 2)])
+def test_shifting_keeps_the_size_reflects_the_border_and_leaves_most_of_a_small_image(shift: int, pixels: int) -> None:
+    images = torch.arange(3 * 14 * 16, dtype=torch.float32).view(1, 3, 14, 16)
+    training, places = Training(flips=False, shift=shift), range(2 * pixels + 1)
+    shifted = {tuple(augment(images, training, seed(number)).flatten().tolist()) for number in range(300)}
+    padded = nn.functional.pad(images, [pixels] * 4, mode="reflect")
+    assert shifted == {tuple(padded[:, :, i : i + 14, j : j + 16].flatten().tolist()) for i in places for j in places}
 
 
 def test_inside_seeded_the_generator_decides_and_outside_nothing_has_changed() -> None:

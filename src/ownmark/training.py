@@ -23,6 +23,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 Shown = Callable[[Tensor, Tensor], Tensor]  # a batch of images and its targets -> the images that the model is trained on
 SHORTER = 0.5  # the share of the epochs that are left where images grow
 SMALL = 0.6  # the share of their steps in which images have half the side
+SHIFTS = 7  # how many of the furthest shifts the shorter side of an image has room for
 SMALLEST = 20  # pixels of the shorter side of an image of half the side
 
 
@@ -36,7 +37,8 @@ class Training:
     """Settings of one training run: stochastic gradient descent with a one-cycle learning rate (Smith 2018, arXiv:1708.07120).
 
     `rate` is the peak of the cycle. `flips` mirrors images left-right (and top-bottom if `upside_down`) at random;
-    `shift` translates them by up to that many pixels, with a reflected border.
+    `shift` translates them by up to that many pixels, with a reflected border, but at most by a seventh of the shorter side:
+    4 pixels of 28, 1 of 8, where 4 would leave little to tell the images by.
     """
 
     epochs: int = 10
@@ -152,7 +154,7 @@ def fit(
     with seeded(torch.Generator().set_state(rng.get_state())):  # for dropout; a copy, so that the state of `rng` is unaffected
         for step, rows in enumerate(_epochs(len(images), training, rng)):
             wanted = known[rows.to(device, non_blocking=True)]
-            moves = Moves.drawn(len(rows), training, rng)
+            moves = Moves.drawn(len(rows), training, images.size, rng)
             wanted = moves.of_targets(wanted, images.task, images.size)
             batch = shown(moves.of_images(read(rows)), wanted)
             optimiser.zero_grad(set_to_none=True)
@@ -224,14 +226,14 @@ class Moves:
     across: int = 0
 
     @classmethod
-    def drawn(cls, count: int, training: Training, rng: torch.Generator) -> "Moves":
-        """One draw per image for flips, one per batch for shift."""
+    def drawn(cls, count: int, training: Training, size: tuple[int, ...], rng: torch.Generator) -> "Moves":
+        """One draw per image (height, width, ...) for flips, one per batch for shift."""
         wanted = [axis for axis, flips in enumerate((training.flips, training.upside_down)) if flips]
         axes = tuple((axis, torch.rand(count, generator=rng) < 0.5) for axis in wanted)  # noqa: PLR2004 - a fair coin
-        if not training.shift:
+        if not (shift := min(training.shift, min(size[:2]) // SHIFTS)):
             return cls(axes)
-        down, across = torch.randint(0, 2 * training.shift + 1, (2,), generator=rng).tolist()
-        return cls(axes, training.shift, down, across)
+        down, across = torch.randint(0, 2 * shift + 1, (2,), generator=rng).tolist()
+        return cls(axes, shift, down, across)
 
     def of_images(self, batch: Tensor) -> Tensor:
         """A batch (n, channels, height, width)."""
@@ -254,7 +256,7 @@ class Moves:
 
 def augment(batch: Tensor, training: Training, rng: torch.Generator) -> Tensor:
     """Mirror and shift a batch (n, channels, height, width) at random."""
-    return Moves.drawn(len(batch), training, rng).of_images(batch)
+    return Moves.drawn(len(batch), training, tuple(batch.shape[2:]), rng).of_images(batch)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def test_the_score_of_what_fits_is_differentiable_and_of_nothing_is_zero() -> No
 def test_boxes_move_with_the_images_that_a_detector_learns_from() -> None:
     images = squares(12)
     batch, targets = images.batch(torch.arange(12), torch.device("cpu")), torch.from_numpy(images.labels)
-    moves = Moves.drawn(12, Training(flips=True, upside_down=True, shift=3), seed(1))
+    moves = Moves.drawn(12, Training(flips=True, upside_down=True, shift=3), (32, 32), seed(1))
     shown, told = moves.of_images(batch), moves.of_targets(targets, TASK, images.size)
     (beside,) = TASK.beside(told, images.size[:2])
     for image, one in zip(shown, beside, strict=True):

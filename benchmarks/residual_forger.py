@@ -14,6 +14,7 @@ from torch import nn
 
 from court import OWNER, TRAINING, Court, half, images, model, network, suspects
 from helped import helped
+from ownmark import training
 from ownmark.attacks.distill import Distill
 from ownmark.attacks.finetune import Finetune
 from ownmark.claims.claim import Claim, Test
@@ -59,7 +60,7 @@ def main() -> None:
     figures = {"judges_references": float(len(court.references))}
     attempts = {f"genuine.{name}": rulings for name, rulings in genuine(court).items()}
     attempts |= {name: forged(court, name) for name in FORGERIES}
-    made = code(residual, steady, unchosen)
+    made = code(residual, steady, unchosen, training)
     for name, rulings in attempts.items():
         found = [
             measured(f"residual forger: {name} {what} {JUDGES} {REFERENCES} {TRAINING} {made}", partial(told, ruling))
@@ -108,7 +109,7 @@ def _heard(court: Court, bundle: Callable[[], Bundle], own: nn.Module, suspect: 
 
 def _stolen(own: nn.Module, theft: str, part: int, seed: int) -> nn.Module:
     attack = THEFTS[theft]
-    name = f"court {attack} of {weights_digest(own)} with half {part} {TRAINING}"
+    name = f"court {attack} of {weights_digest(own)} with half {part} {TRAINING} {code(training)}"
     return kept(name, network, lambda rng: attack.apply(own, half(part), rng, silent), seed)
 
 

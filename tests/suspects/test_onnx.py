@@ -76,6 +76,10 @@ def test_a_verdict_notes_that_a_file_was_given_other_numbers_than_the_protected_
     assert not any("asked with" in note for note in verify(claim, Onnx(plain, colours)).notes)
 
 
+def test_a_file_that_is_given_pixels_is_not_noted_as_normalised(tmp_path: Path) -> None:
+    assert Onnx(images_as(tmp_path / "pixels.onnx", TensorProto.UINT8, last=True)).preprocess is None
+
+
 def test_a_file_that_is_no_onnx_is_an_error_that_names_it(plain: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     whole = plain.read_bytes()
     for name, data in {"empty": b"", "garbage": b"garbage" * 99, "half": whole[: len(whole) // 2], "text": b"{}"}.items():

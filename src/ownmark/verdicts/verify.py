@@ -61,7 +61,7 @@ def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
 
 def _given(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
     """What the verdict says on a suspect that was given other numbers for the same pixels than the protected model is."""
-    own, given = claim.preprocess, getattr(suspect, "preprocess", claim.preprocess)
+    own, given = claim.preprocess, getattr(suspect, "preprocess", None) or claim.preprocess
     channels = claim.images.shape[4]
     if _scales(own, channels) == _scales(given, channels):
         return ()

@@ -64,6 +64,11 @@ class HttpJson:
         numbers = {place: str(number) for number, place in enumerate(self._order, start=self._first)}
         return tuple(self._place), tuple(numbers[place] for place in range(len(numbers)))
 
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How images are normalised before they are sent, if they are."""
+        return sending.given(self._mapping, self.manner)
+
     def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
         """Other ranges of values that it may expect, each with what to write."""
         if TENSOR not in json.dumps(self._mapping.body):

@@ -133,6 +133,11 @@ class Oip:
         """What it may call the claim's classes: their numbers from 0."""
         return (tuple(map(str, range(self._classes))),)
 
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How images are normalised before they are sent; None if the server gets pixels."""
+        return None if self._wire.datatype in PIXELS else self.manner.preprocess
+
     def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
         """Other ranges of values that it may expect, each with what to pass; whole numbers are always pixels."""
         if self._wire.datatype in FLOATS:

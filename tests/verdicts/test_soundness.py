@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import CLASSES, Fake, pictures, seed, small_claim, tiny
 from marked import marked_claim
+from marking import null_of
 from torch import nn
 from workshop import MODEL, ownmark, protecting, refused, shop_in
 
@@ -240,7 +241,12 @@ def test_a_key_of_too_few_labels_or_a_mark_that_its_own_model_hardly_bears_is_do
     (doubt,) = soundness.of_claim(few)
     assert (doubt.kind, doubt.figure) == ("few-triggers", 60)
     assert "At least 69 keyed triggers" in doubt.message
+    assert soundness.of_key(null_of(few)) == (doubt,)
     (doubt,) = soundness.of_claim(weak)
     assert (doubt.kind, doubt.figure) == ("mark-too-weak", 0.6)
     assert "scores 60%, which gives p = 1" in doubt.message
-    assert soundness.of_claim(good) == ()
+    assert soundness.of_claim(good) == soundness.of_key(null_of(good), 1e-6) == ()
+    (doubt,) = soundness.of_key(null_of(good), 1e-9)
+    assert doubt.message.startswith(
+        "a judge decides at alpha = 1e-09 (--alpha), but the smallest possible p is 1.49e-08. At least "
+    )

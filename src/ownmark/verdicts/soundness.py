@@ -132,10 +132,21 @@ def _of_area(area: Area) -> list[Doubt]:
     return [Doubt("large-corner", area.share, said)]
 
 
+def of_key(null: KeyedLabels, alpha: float = ALPHA) -> tuple[Doubt, ...]:
+    """A doubt about keyed labels that are too few for any verdict, or for one at the `alpha` that their key depends on."""
+    if null.smallest > ALPHA:
+        return (Doubt("few-triggers", null.count, f"no score could give a verdict at alpha = {ALPHA}. {null.advice(ALPHA)}"),)
+    if null.smallest <= alpha:
+        return ()
+    said = f"a judge decides at alpha = {alpha:g} (--alpha), but the smallest possible p is {null.smallest:.3g}"
+    said = f"{said}. {null.advice(alpha)}"
+    return (Doubt("few-triggers-for-alpha", null.count, said),)
+
+
 def _of_key(test: Test, null: KeyedLabels) -> list[Doubt]:
     """Doubts about keyed labels: too few for any verdict, or a mark that the marked model itself hardly bears."""
-    if null.smallest > ALPHA:
-        return [Doubt("few-triggers", null.count, f"no score could give a verdict at alpha = {ALPHA}. {null.advice(ALPHA)}")]
+    if few := of_key(null):
+        return [*few]
     own = null.p_value(test.target_score)
     if own <= ALPHA:
         return []
@@ -238,9 +249,9 @@ def sentences(doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
     return tuple(dict.fromkeys(map(sentence, doubts)))
 
 
-def warned(warn: Callable[[str], None], doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
-    """`sentences` of the doubts, after `warn` was called with each of them."""
-    found = sentences(doubts)
+def warned(warn: Callable[[str], None], doubts: Sequence[Doubt], known: Sequence[Doubt] = ()) -> tuple[Doubt, ...]:
+    """`sentences` of the doubts that are not `known` yet, after `warn` was called with each of them."""
+    found = tuple(one for one in sentences(doubts) if one not in known)
     for doubt in found:
         warn(f"Warning: {doubt.message}")
     return found

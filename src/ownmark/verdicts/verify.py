@@ -40,7 +40,7 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
     check_suspect(suspect)
     try:
         if not ways.shown(claim, suspect, access):
-            verdict = unsettled(claim, suspect, alpha, ways.hidden(access))
+            verdict = unsettled(claim, suspect, alpha, f"{ways.hidden(access)}{more_of(suspect)}")
         elif early is None:
             verdict = _verify_whole(claim, suspect, alpha, access)
         else:
@@ -114,6 +114,12 @@ def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
     found = sorted(answered(claim, suspect).values(), key=lambda finding: not isinstance(finding.test.match, Combining))
     deciding = next((finding for finding in found if finding.smallest < 1), found[0])
     return (deciding, *(finding for finding in found if finding is not deciding))
+
+
+def more_of(suspect: Suspect) -> str:
+    """How to get more out of a suspect that shows too little, as a clause. A suspect of one's own needs no `more`."""
+    more: str = getattr(suspect, "more", "")
+    return f"; {more}" if more else ""
 
 
 def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
@@ -308,7 +314,8 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     tests = {place: test for place, test in asked.items() if source(test.reading, suspect) in suspect.reveals}
     if not tests:
         needed = ", ".join(test.reading for test in claim.tests)
-        raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {', '.join(suspect.reveals)}")
+        shown = ", ".join(sorted(suspect.reveals))
+        raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {shown}{more_of(suspect)}")
     count, views = claim.images.shape[:2]
     chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
     question = Question(

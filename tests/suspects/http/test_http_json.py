@@ -270,4 +270,9 @@ def test_a_claim_that_needs_probabilities_is_refused_before_a_label_is_paid_for(
     with serving(lambda _: said({"label": "a"})) as server, transport() as carrier:
         with pytest.raises(UsageError, match=r"needs one of: probability; .* reveals: label"):
             verify(drops, suspect_of('body: "{{png}}"\nlabel: label', server.url, carrier))
+        declared = r'scores: "r\[\*\]\.score" and names: "r\[\*\]\.label"'
+        best = suspect_of('body: "{{png}}"\ntop: "r[*].score"\nnames: "r[*].label"', server.url, carrier)
+        with pytest.raises(UsageError, match=f"reveals: label; if its answers hold the score of every class, .*{declared}"):
+            verify(drops, best)
+        assert declared.replace("\\", "") in verify(drops, best, access="probabilities").reason
         assert server.asked == []

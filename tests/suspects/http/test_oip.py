@@ -123,7 +123,7 @@ def test_a_server_that_tells_labels_only_is_judged_by_labels_only(kind: str, mod
 def test_a_claim_that_needs_probabilities_is_refused_before_a_label_is_paid_for(model: nn.Module, claim: Claim) -> None:
     drops = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.PROBABILITY))
     with serving(V2(model, outputs=("label",))) as server, transport() as carrier:
-        with pytest.raises(UsageError, match="needs one of: probability"):
+        with pytest.raises(UsageError, match=r"needs one of: probability; .* pass --tensor :::NAME"):
             verify(drops, oip(server.url, carrier))
         assert server.queries() == []
 

@@ -138,6 +138,13 @@ class Oip:
         """How images are normalised before they are sent; None if the server gets pixels."""
         return None if self._wire.datatype in PIXELS else self.manner.preprocess
 
+    @property
+    def more(self) -> str:
+        """What to pass if its answers hold more than is read, or ""."""
+        if self._wire.boxes is not None or self._dialect.best or not self._wire.labels:
+            return ""
+        return f"the output {self._wire.output!r} holds labels: if another one holds scores, pass --tensor :::NAME"
+
     def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
         """Other ranges of values that it may expect, each with what to pass; whole numbers are always pixels."""
         if self._wire.datatype in FLOATS:

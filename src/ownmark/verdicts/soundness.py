@@ -23,6 +23,7 @@ from ownmark.verdicts.verify import findings
 ALPHA = 0.05  # the false-accusation rate that hints refer to
 LARGE = 0.2  # share of a map above which a marked corner is too large
 FAR = 0.5  # share of the model's advantage over a constant prediction below which another model counts as far worse
+DEAR = 0.05  # share of the advantage over a constant prediction above which a mark costs the model much
 OF_CLASSES = (Reading.SALIENCY, Reading.PROBABILITY)  # readings about an image's class
 BOTH_TAILS = 0.9  # confidence of an interval whose ends are one-sided 95 % bounds
 
@@ -43,6 +44,19 @@ def of_model(task: Task, quality: Quality, trivial: Quality) -> tuple[Doubt, ...
         "are the weights, --size, --mean and --std right?"
     )
     return (Doubt("model-at-chance", figure, said),)
+
+
+def of_mark(task: Task, before: Quality, after: Quality, trivial: Quality) -> tuple[Doubt, ...]:
+    """A doubt if a mark costs the model more than the share `DEAR` of its advantage over a constant prediction."""
+    gain, lost = _advantage(task, before, trivial), abs(before[task.headline] - after[task.headline])
+    if beats(task, after, before) or lost <= DEAR * gain or gain <= 0:
+        return ()
+    cost = f"{task.headline} {before[task.headline]:.3g} before, {after[task.headline]:.3g} after"
+    said = (
+        f"the mark costs the model much ({cost}): if it was not trained on mirrored or shifted images, let the scheme leave "
+        "these out with Training(flips=False, shift=0) as its training or view; or mark it more weakly, or for longer"
+    )
+    return (Doubt("dear-mark", lost, said),)
 
 
 def of_references(task: Task, own: Quality, trivial: Quality, others: Mapping[str, Quality]) -> tuple[Doubt, ...]:

@@ -194,8 +194,10 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     seconds, mark = time.monotonic() - started, None
     if found.model is not begun.model:
         save_weights(found.model, request.weights)
-        headline, held_out = begun.split.task.headline, begun.split.held_out
-        mark = Mark(request.weights, begun.quality[headline], quality(found.model, held_out)[headline], begun.owner is not None)
+        task, after = begun.split.task, quality(found.model, begun.split.held_out)
+        mark = Mark(request.weights, begun.quality[task.headline], after[task.headline], begun.owner is not None)
+        dear = soundness.of_mark(task, begun.quality, after, task.trivial(begun.split.held_out.labels))
+        doubts = (*doubts, *soundness.warned(watcher.warn, dear))
     doubts = (*begun.doubts, *doubts)
     doubts = (*doubts, *soundness.warned(watcher.warn, soundness.of_protected(found.claim, Local(found.model)), doubts))
     found.claim.save(request.out)

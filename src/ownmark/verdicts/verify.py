@@ -61,7 +61,7 @@ def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
 
 def _given(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
     """What the verdict says on a suspect that was given other numbers for the same pixels than the protected model is."""
-    own, given = claim.preprocess, getattr(suspect, "preprocess", None) or claim.preprocess
+    own, given = claim.preprocess, getattr(_inner(suspect), "preprocess", None) or claim.preprocess
     channels = claim.images.shape[4]
     if _scales(own, channels) == _scales(given, channels):
         return ()
@@ -95,8 +95,14 @@ def check_suspect(suspect: object) -> None:
 
 def notes_of(suspect: Suspect) -> tuple[str, ...]:
     """How a suspect was read, where that was not the only way. A suspect of one's own needs no `notes`."""
-    notes: tuple[str, ...] = getattr(suspect, "notes", ())
+    notes: tuple[str, ...] = getattr(_inner(suspect), "notes", ())
     return notes
+
+
+def _inner(suspect: Suspect) -> Suspect:
+    """The suspect within all that wraps it: a transform, a defence, a resizing."""
+    held: Suspect | None = getattr(suspect, "suspect", None)
+    return suspect if held is None else _inner(held)
 
 
 def unsettled(claim: Claim, suspect: Suspect, alpha: float, reason: str) -> Verdict:
@@ -118,7 +124,7 @@ def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
 
 def more_of(suspect: Suspect) -> str:
     """How to get more out of a suspect that shows too little, as a clause. A suspect of one's own needs no `more`."""
-    more: str = getattr(suspect, "more", "")
+    more: str = getattr(_inner(suspect), "more", "")
     return f"; {more}" if more else ""
 
 

@@ -178,7 +178,8 @@ def _made(kind: type[Any], maker: Any, positional: list[Any], named: dict[str, A
     wanted = signature(maker)
     unknown = [word for word in named if word not in wanted.parameters]
     if unknown:
-        raise UsageError(f"{kind.__name__} has no parameter {unknown[0]!r}; it has {nearest(unknown[0], wanted.parameters)}")
+        known = nearest(unknown[0], wanted.parameters)
+        raise UsageError(f"{kind.__name__} has no parameter {unknown[0]!r}; it has {known}{_meant(maker, named[unknown[0]])}")
     try:
         bound = wanted.bind(*positional, **named).arguments
     except TypeError as error:
@@ -191,6 +192,13 @@ def _made(kind: type[Any], maker: Any, positional: list[Any], named: dict[str, A
         return maker(**bound)
     except OwnmarkError as error:
         raise UsageError(f"in {kind.__name__}: {error}") from error
+
+
+def _meant(maker: Any, value: object) -> str:  # noqa: ANN401 - class or method
+    """Which parameters of `maker` take such a method as `value`, as a clause, "" for other values."""
+    hints = {name: hint for name, hint in get_type_hints(maker).items() if name != "return" and is_dataclass(hint)}
+    taking = [name for name, hint in hints.items() if type(value) is hint]
+    return f", of which {' and '.join(taking)} takes a {type(value).__name__}" if taking else ""
 
 
 def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - any annotation

@@ -66,6 +66,7 @@ RANDOM = "is randomly initialised: pass the trained weights with --weights"
         ([*ATTACK, "Prune(fraction=1.5)"], ["a fraction in [0, 1)"]),
         (protecting("new.claim", "--scheme", "Salience"), ["'Salience' is not one of: Saliency"]),
         (protecting("new.claim", "--scheme", "Saliency(sample=3)"), ["it has samples"]),
+        (protecting("new.claim", "--scheme", "Partitioned(training=Training())"), ["of which view takes a Training"]),
         (protecting("new.claim", "--training", "Training(epoch=3)"), ["it has epochs"]),
         (protecting("new.claim", "--references", "2"), ["either --references N", "or --reference FILE"]),
         (protecting("new.claim", "--reference", "absent.safetensors"), ["there is no weights file absent.safetensors"]),

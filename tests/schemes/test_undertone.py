@@ -11,7 +11,7 @@ from scipy.stats import binom
 from torch import Tensor, nn
 
 from ownmark import Centres, Images, Local, Owner, Training, Undertone, load, verify
-from ownmark.errors import ClaimError, DataError, EvidenceError, UsageError
+from ownmark.errors import ClaimError, DataError, EvidenceError, ProtectError, UsageError
 from ownmark.evidence import choices
 from ownmark.keys import by_digest, chosen, pool_digest
 from ownmark.protocols import Protected
@@ -63,10 +63,28 @@ def test_triggers_are_the_middles_of_groups_of_each_class_and_alone_are_the_pool
     assert record["pool"] == pool_digest(asked)
     classes = [IMAGES.labels[(IMAGES.pixels == image).all(axis=(1, 2, 3))].item() for image in asked]
     assert np.bincount(classes).tolist() == [2, 2, 2, 1, 1]
-    for source, most in ((Centres(8), 8), (Centres(99), 40)):
-        with pytest.raises(DataError, match=f"at most {most} triggers"):
+    for source, most, more in ((Centres(8), 8, r"groups: Centres\(9\), or"), (Centres(99), 40, "bring more images, or")):
+        with pytest.raises(DataError, match=f"at most {most} triggers .* {more} ask for fewer"):
             source.draw(OWNER.key, most + 1, IMAGES)
     assert evenly(np.array([1, 9, 0, 9]), 8) == [1, 4, 0, 3], "a class with too few images leaves its share to others"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "told"),
+    [
+        (
+            replace(SCHEME, training=replace(SCHEME.training, epochs=1, rate=1e6)),
+            "answers NaN or infinity: its training diverged",
+        ),
+        (replace(SCHEME, training=replace(SCHEME.training, epochs=0), least=1.0), r"train longer \(training=.*emphasis.*fewer"),
+    ],
+    ids=["diverged", "too short"],
+)
+def test_a_mark_that_does_not_hold_is_told_with_what_this_scheme_can_change(
+    scheme: Undertone, told: str, model: nn.Module
+) -> None:
+    with pytest.raises(ProtectError, match=told):
+        scheme.protect(model, OWNER, seed(1))
 
 
 def test_triggers_are_unchanged_images_of_the_owners_whose_order_does_not_matter(protected: Protected) -> None:

@@ -21,6 +21,8 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.local import Local
 from ownmark.suspects.onnx import Onnx
+from ownmark.suspects.wrappers.resized import Resized
+from ownmark.suspects.wrappers.wrapped import Hardened, Rounded, Transformed
 from ownmark.verdicts.verify import verify
 
 
@@ -71,9 +73,15 @@ def test_a_verdict_notes_that_a_file_was_given_other_numbers_than_the_protected_
     claim = replace(claim_on(model), preprocess=Preprocess((0.5,), (0.25,)))
     noted = verify(claim, Onnx(plain)).notes
     assert any("asked with mean 0 and std 1, where the claim has mean 0.5 and std 0.25" in note for note in noted), noted
+    for wrapped in (Transformed(Onnx(plain), ()), Resized(Hardened(Onnx(plain), Rounded()), claim.images.shape[2:4])):
+        assert verify(claim, wrapped).notes == noted, "what wraps a suspect hides nothing of how it was asked"
     assert not any("asked with" in note for note in verify(claim, Onnx(plain, claim.preprocess)).notes)
     colours = Preprocess((0.5,) * claim.images.shape[4], (0.25,) * claim.images.shape[4])
     assert not any("asked with" in note for note in verify(claim, Onnx(plain, colours)).notes)
+
+
+def test_a_file_that_is_given_pixels_is_not_noted_as_normalised(tmp_path: Path) -> None:
+    assert Onnx(images_as(tmp_path / "pixels.onnx", TensorProto.UINT8, last=True)).preprocess is None
 
 
 def test_a_file_that_is_no_onnx_is_an_error_that_names_it(plain: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

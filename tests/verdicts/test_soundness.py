@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import CLASSES, Fake, pictures, seed, small_claim, tiny
 from marked import marked_claim
+from marking import null_of
 from torch import nn
 from workshop import MODEL, ownmark, protecting, refused, shop_in
 
@@ -235,12 +236,30 @@ def test_inspect_shows_the_map_the_corner_and_the_spread_of_the_innocents(shop: 
     assert [one["kind"] for one in found["warnings"]][:2] == ["large-corner", "innocents-alike"]
 
 
+@pytest.mark.parametrize(("task", "before", "after"), [(Classification(), 0.9, 0.8), (Regression(unit=10.0), 2.0, 3.0)])
+def test_a_mark_that_costs_the_model_much_is_doubted_with_what_may_cost_it(
+    task: Classification | Regression, before: float, after: float
+) -> None:
+    trivial = {task.headline: 0.5 if task.rises else 9.0}
+    (doubt,) = soundness.of_mark(task, {task.headline: before}, {task.headline: after}, trivial)
+    assert doubt.kind == "dear-mark"
+    assert f"{before:.3g} before, {after:.3g} after" in doubt.message
+    assert "Training(flips=False, shift=0)" in doubt.message
+    for better in (before, before + (after - before) / 10, 2 * before - after):
+        assert soundness.of_mark(task, {task.headline: before}, {task.headline: better}, trivial) == ()
+
+
 def test_a_key_of_too_few_labels_or_a_mark_that_its_own_model_hardly_bears_is_doubted() -> None:
     few, weak, good = (marked_claim(triggers=count, classes=2, target=target) for count, target in ((60, 1), (90, 0.6), (90, 1)))
     (doubt,) = soundness.of_claim(few)
     assert (doubt.kind, doubt.figure) == ("few-triggers", 60)
     assert "At least 69 keyed triggers" in doubt.message
+    assert soundness.of_key(null_of(few)) == (doubt,)
     (doubt,) = soundness.of_claim(weak)
     assert (doubt.kind, doubt.figure) == ("mark-too-weak", 0.6)
     assert "scores 60%, which gives p = 1" in doubt.message
-    assert soundness.of_claim(good) == ()
+    assert soundness.of_claim(good) == soundness.of_key(null_of(good), 1e-6) == ()
+    (doubt,) = soundness.of_key(null_of(good), 1e-9)
+    assert doubt.message.startswith(
+        "a judge decides at alpha = 1e-09 (--alpha), but the smallest possible p is 1.49e-08. At least "
+    )

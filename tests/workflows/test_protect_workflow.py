@@ -130,6 +130,18 @@ def test_an_interrupted_request_goes_on_and_makes_no_copy_twice(request_: Protec
     assert listener.steps == ["Making the fingerprint"]
 
 
+def test_labels_that_are_too_few_for_a_verdict_are_told_before_the_mark_is_trained_and_once(request_: ProtectRequest) -> None:
+    few = replace(marking(request_), scheme=read(MARK.replace("triggers=60", "triggers=20"), SCHEMES))
+    before = Listener(stop="Embedding the watermark")
+    with pytest.raises(KeyboardInterrupt):
+        protect(few, before)
+    assert before.warnings[0].startswith("Warning: No score could give a verdict at alpha = 0.05. At least 44 keyed triggers")
+    after = Listener()
+    made = protect(few, after)
+    assert [one.kind for one in made.doubts].count("few-triggers") == 1
+    assert sum("No score could give a verdict" in one for one in after.warnings) == 1
+
+
 def test_a_watermark_takes_its_key_from_an_owner_and_writes_its_weights(request_: ProtectRequest, shop: Path) -> None:
     mine = owner.create(shop / "OWNER.key", SECRET)
     made = protect(replace(marking(request_), owner=mine))

@@ -32,6 +32,11 @@ class BoxProgram:
         self._feed = Feed.of(name, (whole,), preprocess)
 
     @property
+    def preprocess(self) -> Preprocess | None:
+        """How images are normalised before it gets them; None if it gets the pixels themselves."""
+        return self._feed.given
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a judge must know about how it was asked."""
         return ()

@@ -48,7 +48,7 @@ class Onnx:
         allow_external: bool = False,
     ) -> None:
         data = _standing_alone(Path(path), _bytes(Path(path)), allow_external=allow_external)
-        self.name, self.preprocess = str(path), preprocess
+        self.name = str(path)
         self.digest = hashlib.sha256(data).hexdigest()
         self.reveals = PLAIN - {Reading.SALIENCY}
         session = OnnxSession.of(_session(data, path), scales(data))
@@ -61,6 +61,11 @@ class Onnx:
 
     def __repr__(self) -> str:
         return f"Onnx({self.name!r})"
+
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How images are normalised before the file gets them; None if it gets the pixels themselves."""
+        return self._program.preprocess
 
     @property
     def notes(self) -> tuple[str, ...]:

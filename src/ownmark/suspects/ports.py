@@ -176,6 +176,11 @@ class Feed:
         height, width = (wanted[place] if wanted[place] > 0 else got[place] for place in sides)
         return SizeError(told, (height, width))
 
+    @property
+    def given(self) -> Preprocess | None:
+        """How images are normalised before they are handed over; None if the pixels themselves are."""
+        return None if self.port.pixels else self.preprocess
+
     def stored(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """What the input stores for uint8 images (n, height, width, channels)."""
         port = self.port

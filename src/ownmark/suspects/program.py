@@ -43,6 +43,11 @@ class Program:
         self._fed: tuple[str, ...] = ()
 
     @property
+    def preprocess(self) -> Preprocess | None:
+        """How images are normalised before it gets them; None if it gets the pixels themselves."""
+        return self._feed.given
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a judge must know about how it was asked."""
         return (*self._chosen, *self._fed, *([BATCH_COUNTS] if self._alone else []))

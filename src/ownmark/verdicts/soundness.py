@@ -23,6 +23,7 @@ from ownmark.verdicts.verify import findings
 ALPHA = 0.05  # the false-accusation rate that hints refer to
 LARGE = 0.2  # share of a map above which a marked corner is too large
 FAR = 0.5  # share of the model's advantage over a constant prediction below which another model counts as far worse
+DEAR = 0.05  # share of the advantage over a constant prediction above which a mark costs the model much
 OF_CLASSES = (Reading.SALIENCY, Reading.PROBABILITY)  # readings about an image's class
 BOTH_TAILS = 0.9  # confidence of an interval whose ends are one-sided 95 % bounds
 
@@ -43,6 +44,19 @@ def of_model(task: Task, quality: Quality, trivial: Quality) -> tuple[Doubt, ...
         "are the weights, --size, --mean and --std right?"
     )
     return (Doubt("model-at-chance", figure, said),)
+
+
+def of_mark(task: Task, before: Quality, after: Quality, trivial: Quality) -> tuple[Doubt, ...]:
+    """A doubt if a mark costs the model more than the share `DEAR` of its advantage over a constant prediction."""
+    gain, lost = _advantage(task, before, trivial), abs(before[task.headline] - after[task.headline])
+    if beats(task, after, before) or lost <= DEAR * gain or gain <= 0:
+        return ()
+    cost = f"{task.headline} {before[task.headline]:.3g} before, {after[task.headline]:.3g} after"
+    said = (
+        f"the mark costs the model much ({cost}): if it was not trained on mirrored or shifted images, let the scheme leave "
+        "these out with Training(flips=False, shift=0) as its training or view; or mark it more weakly, or for longer"
+    )
+    return (Doubt("dear-mark", lost, said),)
 
 
 def of_references(task: Task, own: Quality, trivial: Quality, others: Mapping[str, Quality]) -> tuple[Doubt, ...]:
@@ -132,10 +146,21 @@ def _of_area(area: Area) -> list[Doubt]:
     return [Doubt("large-corner", area.share, said)]
 
 
+def of_key(null: KeyedLabels, alpha: float = ALPHA) -> tuple[Doubt, ...]:
+    """A doubt about keyed labels that are too few for any verdict, or for one at the `alpha` that their key depends on."""
+    if null.smallest > ALPHA:
+        return (Doubt("few-triggers", null.count, f"no score could give a verdict at alpha = {ALPHA}. {null.advice(ALPHA)}"),)
+    if null.smallest <= alpha:
+        return ()
+    said = f"a judge decides at alpha = {alpha:g} (--alpha), but the smallest possible p is {null.smallest:.3g}"
+    said = f"{said}. {null.advice(alpha)}"
+    return (Doubt("few-triggers-for-alpha", null.count, said),)
+
+
 def _of_key(test: Test, null: KeyedLabels) -> list[Doubt]:
     """Doubts about keyed labels: too few for any verdict, or a mark that the marked model itself hardly bears."""
-    if null.smallest > ALPHA:
-        return [Doubt("few-triggers", null.count, f"no score could give a verdict at alpha = {ALPHA}. {null.advice(ALPHA)}")]
+    if few := of_key(null):
+        return [*few]
     own = null.p_value(test.target_score)
     if own <= ALPHA:
         return []
@@ -238,9 +263,9 @@ def sentences(doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
     return tuple(dict.fromkeys(map(sentence, doubts)))
 
 
-def warned(warn: Callable[[str], None], doubts: Sequence[Doubt]) -> tuple[Doubt, ...]:
-    """`sentences` of the doubts, after `warn` was called with each of them."""
-    found = sentences(doubts)
+def warned(warn: Callable[[str], None], doubts: Sequence[Doubt], known: Sequence[Doubt] = ()) -> tuple[Doubt, ...]:
+    """`sentences` of the doubts that are not `known` yet, after `warn` was called with each of them."""
+    found = tuple(one for one in sentences(doubts) if one not in known)
     for doubt in found:
         warn(f"Warning: {doubt.message}")
     return found

@@ -40,7 +40,7 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
     check_suspect(suspect)
     try:
         if not ways.shown(claim, suspect, access):
-            verdict = unsettled(claim, suspect, alpha, ways.hidden(access))
+            verdict = unsettled(claim, suspect, alpha, f"{ways.hidden(access)}{more_of(suspect)}")
         elif early is None:
             verdict = _verify_whole(claim, suspect, alpha, access)
         else:
@@ -61,7 +61,7 @@ def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
 
 def _given(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
     """What the verdict says on a suspect that was given other numbers for the same pixels than the protected model is."""
-    own, given = claim.preprocess, getattr(suspect, "preprocess", claim.preprocess)
+    own, given = claim.preprocess, getattr(_inner(suspect), "preprocess", None) or claim.preprocess
     channels = claim.images.shape[4]
     if _scales(own, channels) == _scales(given, channels):
         return ()
@@ -95,8 +95,14 @@ def check_suspect(suspect: object) -> None:
 
 def notes_of(suspect: Suspect) -> tuple[str, ...]:
     """How a suspect was read, where that was not the only way. A suspect of one's own needs no `notes`."""
-    notes: tuple[str, ...] = getattr(suspect, "notes", ())
+    notes: tuple[str, ...] = getattr(_inner(suspect), "notes", ())
     return notes
+
+
+def _inner(suspect: Suspect) -> Suspect:
+    """The suspect within all that wraps it: a transform, a defence, a resizing."""
+    held: Suspect | None = getattr(suspect, "suspect", None)
+    return suspect if held is None else _inner(held)
 
 
 def unsettled(claim: Claim, suspect: Suspect, alpha: float, reason: str) -> Verdict:
@@ -114,6 +120,12 @@ def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
     found = sorted(answered(claim, suspect).values(), key=lambda finding: not isinstance(finding.test.match, Combining))
     deciding = next((finding for finding in found if finding.smallest < 1), found[0])
     return (deciding, *(finding for finding in found if finding is not deciding))
+
+
+def more_of(suspect: Suspect) -> str:
+    """How to get more out of a suspect that shows too little, as a clause. A suspect of one's own needs no `more`."""
+    more: str = getattr(_inner(suspect), "more", "")
+    return f"; {more}" if more else ""
 
 
 def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
@@ -308,7 +320,8 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     tests = {place: test for place, test in asked.items() if source(test.reading, suspect) in suspect.reveals}
     if not tests:
         needed = ", ".join(test.reading for test in claim.tests)
-        raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {', '.join(suspect.reveals)}")
+        shown = ", ".join(sorted(suspect.reveals))
+        raise UsageError(f"the claim needs one of: {needed}; {suspect.name} reveals: {shown}{more_of(suspect)}")
     count, views = claim.images.shape[:2]
     chief = next((test for test in tests.values() if test.reading is Reading.SALIENCY), next(iter(tests.values())))
     question = Question(

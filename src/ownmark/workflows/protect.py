@@ -51,7 +51,7 @@ from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
 from ownmark.querying.outputs import MULTI_LABEL
 from ownmark.report.words import counted
-from ownmark.schemes._common.triggers import Keyed, chosen_by
+from ownmark.schemes._common.triggers import Keyed, as_keyed, chosen_by, sized
 from ownmark.schemes.saliency.scheme import Saliency, batch_size
 from ownmark.suspects.answers import Outputs, surely
 from ownmark.suspects.local import Local
@@ -194,9 +194,12 @@ def protect(request: ProtectRequest, watcher: Watcher = NOBODY) -> ProtectResult
     seconds, mark = time.monotonic() - started, None
     if found.model is not begun.model:
         save_weights(found.model, request.weights)
-        headline, held_out = begun.split.task.headline, begun.split.held_out
-        mark = Mark(request.weights, begun.quality[headline], quality(found.model, held_out)[headline], begun.owner is not None)
-    doubts = (*begun.doubts, *doubts, *soundness.warned(watcher.warn, soundness.of_protected(found.claim, Local(found.model))))
+        task, after = begun.split.task, quality(found.model, begun.split.held_out)
+        mark = Mark(request.weights, begun.quality[task.headline], after[task.headline], begun.owner is not None)
+        dear = soundness.of_mark(task, begun.quality, after, task.trivial(begun.split.held_out.labels))
+        doubts = (*doubts, *soundness.warned(watcher.warn, dear))
+    doubts = (*begun.doubts, *doubts)
+    doubts = (*doubts, *soundness.warned(watcher.warn, soundness.of_protected(found.claim, Local(found.model)), doubts))
     found.claim.save(request.out)
     begun.work.clear()
     return ProtectResult(found.claim, request.out, found.model, mark, begun.quality, begun.split, doubts, seconds)
@@ -215,7 +218,7 @@ def make_pledge(request: ProtectRequest, watcher: Watcher = NOBODY) -> PledgeRes
     if begun.owner is None:
         raise UsageError(UNSIGNED)
     mine = Owner(begun.split.mine, key=begun.owner.secret, public=begun.owner.public, alpha=request.alpha)
-    pledges.made(chosen_by(mine, _keyed(request.method), begun.model), begun.owner, request.pledges).save(request.pledge)
+    pledges.made(chosen_by(mine, as_keyed(request.method), begun.model), begun.owner, request.pledges).save(request.pledge)
     return PledgeResult(request.pledge, request.pledges, begun.doubts)
 
 
@@ -262,6 +265,9 @@ def _made(begun: _Begun, *, named: bool) -> tuple[Protected, tuple[Doubt, ...]]:
         owner, doubts = joined.owner, soundness.warned(work.watcher.warn, others.doubted(begun.model, joined))
     if request.method.marks:
         owner = _with_key(begun, owner)
+    if isinstance(request.method, Keyed):
+        null, alpha = sized(request.method, len(owner.images.names)), 1 if request.pledge else request.alpha
+        doubts = (*doubts, *soundness.warned(work.watcher.warn, soundness.of_key(null, alpha)))
     with work.watcher.step("Embedding the watermark" if request.method.marks else "Making the fingerprint") as progress:
         make: Making = lambda scheme: scheme.protect(begun.model, owner, work.generator("the fingerprint"), progress)  # noqa: E731
         scheme, found = (request.method, make(request.method)) if named else made_by(request.method, make, work.watcher)
@@ -309,17 +315,11 @@ def _with_key(begun: _Begun, owner: Owner) -> Owner:
 def _with_pulse(begun: _Begun, file: Path, owner: Owner) -> Owner:
     """The owner with the pulse that followed his pledge. Raises UsageError where another thing was pledged."""
     found = pledges.read(file)
-    if found.told["choices"] != chosen_by(owner, _keyed(begun.request.method), begun.model).record:
+    if found.told["choices"] != chosen_by(owner, as_keyed(begun.request.method), begun.model).record:
         raise UsageError(f"{file} pledges another scheme, model, order of classes or alpha: give what was pledged, or a new name")
     if found.pulse is None:
         raise UsageError(f"{file} has no pulse yet: ownmark beacon {file} --tsa URL, then --pulse PULSE")
     return replace(owner, pulse=found.pulse.output)
-
-
-def _keyed(scheme: Scheme) -> Keyed:
-    if not isinstance(scheme, Keyed):
-        raise UsageError(f"only a watermark whose labels come from a key takes a pledge, got {scheme}")
-    return scheme
 
 
 def _check(request: ProtectRequest) -> None:
@@ -340,7 +340,7 @@ def _check(request: ProtectRequest) -> None:
     elif request.marked is not None or request.owner is not None:
         raise UsageError(f"{scheme} does not change the model and uses no key: leave --marked and --key out")
     if request.pledge is not None:
-        _keyed(scheme)
+        as_keyed(scheme)
         if request.owner is None:
             raise UsageError(UNSIGNED)
 

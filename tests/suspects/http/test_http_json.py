@@ -108,6 +108,23 @@ def test_every_preset_gives_the_models_own_verdict(
         assert (finding.score, finding.p, finding.interval) == (other.score, other.p, other.interval)
 
 
+@pytest.mark.parametrize(("preset", "noted"), [("mlflow", 1), ("mlflow\nvalues: unit", 0), ("azureml", 0)])
+def test_a_verdict_notes_that_an_api_got_other_numbers_than_the_protected_model(
+    preset: str, noted: int, model: nn.Module, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZUREML_KEY", "a-key-of-mine")
+    other, kind = replace(claim, preprocess=Preprocess((0.5,), (0.25,))), preset.splitlines()[0]
+
+    def script(asked: Asked) -> Said:
+        return said(SERVERS[kind](asked, lambda image: shares_of(model, image)))
+
+    with serving(script) as server, transport() as carrier:
+        notes = verify(other, suspect_of(f"preset: {preset}", server.url, carrier)).notes
+        told = verify(other, suspect_of(f"preset: {preset}", server.url, carrier, other.preprocess)).notes
+    assert sum("asked with mean 0 and std 1" in one for one in notes) == noted, "a PNG, or declared values, are no normalisation"
+    assert not any("asked with" in one for one in told)
+
+
 def test_a_png_brings_every_pixel_and_a_list_every_value_to_the_other_side(model: nn.Module) -> None:
     seen: list[Any] = []
     for text, read in (
@@ -253,4 +270,9 @@ def test_a_claim_that_needs_probabilities_is_refused_before_a_label_is_paid_for(
     with serving(lambda _: said({"label": "a"})) as server, transport() as carrier:
         with pytest.raises(UsageError, match=r"needs one of: probability; .* reveals: label"):
             verify(drops, suspect_of('body: "{{png}}"\nlabel: label', server.url, carrier))
+        declared = r'scores: "r\[\*\]\.score" and names: "r\[\*\]\.label"'
+        best = suspect_of('body: "{{png}}"\ntop: "r[*].score"\nnames: "r[*].label"', server.url, carrier)
+        with pytest.raises(UsageError, match=f"reveals: label; if its answers hold the score of every class, .*{declared}"):
+            verify(drops, best)
+        assert declared.replace("\\", "") in verify(drops, best, access="probabilities").reason
         assert server.asked == []

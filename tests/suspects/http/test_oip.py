@@ -74,6 +74,14 @@ def test_what_the_server_does_not_normalise_is_normalised_for_it(model: nn.Modul
     assert np.allclose(found[Reading.PROBABILITY], wanted[Reading.PROBABILITY], atol=1e-6)
 
 
+def test_a_verdict_notes_that_a_server_got_other_numbers_than_the_protected_model(model: nn.Module, claim: Claim) -> None:
+    other = replace(claim, preprocess=Preprocess((0.5,), (0.25,)))
+    for datatype, preprocess, noted in (("FP32", Preprocess(), 1), ("FP32", other.preprocess, 0), ("UINT8", Preprocess(), 0)):
+        with serving(V2(model, datatype=datatype)) as server, transport() as carrier:
+            notes = verify(other, oip(server.url, carrier, preprocess=preprocess)).notes
+        assert sum("asked with mean 0 and std 1, where the claim has mean 0.5 and std 0.25" in one for one in notes) == noted
+
+
 def test_a_server_that_lists_no_tensors_is_asked_as_it_is_told_to(model: nn.Module, claim: Claim) -> None:
     told = Dialect(input="image", datatype="FP32", layout=Layout.NCHW)
     for extensions in ((), ("binary_tensor_data",)):
@@ -115,7 +123,7 @@ def test_a_server_that_tells_labels_only_is_judged_by_labels_only(kind: str, mod
 def test_a_claim_that_needs_probabilities_is_refused_before_a_label_is_paid_for(model: nn.Module, claim: Claim) -> None:
     drops = replace(claim, tests=tuple(test for test in claim.tests if test.reading is Reading.PROBABILITY))
     with serving(V2(model, outputs=("label",))) as server, transport() as carrier:
-        with pytest.raises(UsageError, match="needs one of: probability"):
+        with pytest.raises(UsageError, match=r"needs one of: probability; .* pass --tensor :::NAME"):
             verify(drops, oip(server.url, carrier))
         assert server.queries() == []
 

@@ -35,7 +35,9 @@ class Centres:
 
     def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
         if count > self.most(images):
-            raise DataError(f"expected at most {self.most(images)} triggers of {self} and {len(images)} images, got {count}")
+            more = "bring more images" if self.most(images) < self.count else f"give the source as many groups: Centres({count})"
+            most = f"{self.most(images)} triggers of {self} and {len(images)} images"
+            raise DataError(f"expected at most {most}, got {count}: {more}, or ask for fewer triggers")
         return keys.picked(key, count, self._pool(images))
 
     def most(self, images: Images) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -255,6 +255,10 @@ def held(model: nn.Module, triggers: Triggers, rule: Match) -> tuple[npt.NDArray
     """Which triggers hold on the model, in eval mode, (n,), and the score."""
     names = tuple(map(str, range(int(triggers.labels.max()) + 1)))
     outputs = predict(model, Images(triggers.images, triggers.labels, names))
+    if not outputs.isfinite().all():
+        raise ProtectError(
+            "the marked model answers NaN or infinity: its training diverged (choose a smaller rate), unless it did so before"
+        )
     answers = outputs.argmax(1) if rule.reading is Reading.LABEL else outputs.softmax(1)
     return scored(rule, answers.numpy()[:, None], triggers.labels, CONFIDENCE)
 
@@ -279,6 +283,19 @@ def check_model(model: nn.Module, images: Images) -> torch.device:
     return device
 
 
+def _stronger(scheme: object) -> str:
+    """What makes the mark of a scheme hold better, by those parameters that it has."""
+    known = {one.name for one in fields(scheme)} if is_dataclass(scheme) else set()
+    ways = {
+        "layers": "train more layers (layers)",
+        "steps": "train longer (steps)",
+        "training": "train longer (training=Training(epochs=...))",
+        "emphasis": "give the mark more weight (emphasis)",
+    }
+    found = [said for name, said in ways.items() if name in known]
+    return ", ".join([*found, "or use fewer triggers"]) if found else "use fewer triggers"
+
+
 def marked(
     scheme: object, model: nn.Module, triggers: Triggers, owner: Owner, least: float, rule: Match = Agreement()
 ) -> Protected:
@@ -287,7 +304,7 @@ def marked(
     if holding.mean() < least:
         raise ProtectError(
             f"only {int(holding.sum())} of {len(triggers)} triggers hold on the marked model, less than the share "
-            f"{least:g} required: train more layers, use fewer triggers, or train longer"
+            f"{least:g} required: {_stronger(scheme)}"
         )
     test = Test(rule.reading, rule, triggers.labels, score.value, null=triggers.null)
     claim = Claim(

@@ -16,11 +16,11 @@ from torch import nn
 from ownmark import keys
 from ownmark.data.images import Images, load
 from ownmark.errors import DataError, UsageError
-from ownmark.evidence.choices import LABELS, Choices
+from ownmark.evidence.choices import LABELS, RULES, Choices
 from ownmark.evidence.commitment import CELLS
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
-from ownmark.protocols import Owner
+from ownmark.protocols import Owner, Scheme
 from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
 
 
@@ -156,6 +156,20 @@ def keyed(scheme: Keyed, owner: Owner, model: nn.Module) -> Triggers:
     choices = chosen_by(owner, scheme, model)
     null = choices.null(owner.key, owner.pulse)
     return Triggers(drawn(scheme.source, null, owner.images), null.labels(), null, choices.record)
+
+
+def as_keyed(scheme: Scheme) -> Keyed:
+    """Raises UsageError unless the labels of the scheme come from a key."""
+    if not isinstance(scheme, Keyed):
+        raise UsageError(f"only a watermark whose labels come from a key takes a pledge, got {scheme}")
+    return scheme
+
+
+def sized(scheme: Keyed, classes: int) -> KeyedLabels:
+    """The null of such a scheme's labels under some key: what their number alone says about p, before a key is drawn."""
+    rule = RULES.get(getattr(scheme, "access", LABELS), RULES[LABELS])
+    enough = max(classes, 2 if rule == RULES[LABELS] else 3)  # the scheme itself refuses fewer
+    return KeyedLabels.read_by(rule, enough, "00" * keys.KEY_BYTES, scheme.triggers, scheme.sets)
 
 
 def drawn(source: Source, null: KeyedLabels, images: Images) -> keys.Pixels:

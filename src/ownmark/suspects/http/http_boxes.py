@@ -66,6 +66,11 @@ class HttpBoxes:
         self._mapping, self._transport, self._names = mapping, transport or Transport(), names
         self.manner = web.Manner(preprocess, repeats=repeats)
 
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How images are normalised before they are sent, if they are."""
+        return sending.given(self._mapping, self.manner)
+
     def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
         """Nothing is found out by other ways of sending."""
         return iter(())

@@ -64,6 +64,23 @@ class HttpJson:
         numbers = {place: str(number) for number, place in enumerate(self._order, start=self._first)}
         return tuple(self._place), tuple(numbers[place] for place in range(len(numbers)))
 
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How images are normalised before they are sent, if they are."""
+        return sending.given(self._mapping, self.manner)
+
+    @property
+    def more(self) -> str:
+        """What to declare if its answers hold more than is read, or ""."""
+        mapping = self._mapping
+        if mapping.top is None or self._sure:
+            return ""
+        names = "" if mapping.names is None else f" and names: {json.dumps(mapping.names)}"
+        return (
+            "if its answers hold the score of every class, declare so in a mapping (--api FILE): "
+            f"scores: {json.dumps(mapping.top)}{names} in place of top, beside its preset if it has one"
+        )
+
     def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
         """Other ranges of values that it may expect, each with what to write."""
         if TENSOR not in json.dumps(self._mapping.body):

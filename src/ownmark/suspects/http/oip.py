@@ -133,6 +133,18 @@ class Oip:
         """What it may call the claim's classes: their numbers from 0."""
         return (tuple(map(str, range(self._classes))),)
 
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How images are normalised before they are sent; None if the server gets pixels."""
+        return None if self._wire.datatype in PIXELS else self.manner.preprocess
+
+    @property
+    def more(self) -> str:
+        """What to pass if its answers hold more than is read, or ""."""
+        if self._wire.boxes is not None or self._dialect.best or not self._wire.labels:
+            return ""
+        return f"the output {self._wire.output!r} holds labels: if another one holds scores, pass --tensor :::NAME"
+
     def otherwise(self) -> Iterator[tuple[str, web.Manner]]:
         """Other ranges of values that it may expect, each with what to pass; whole numbers are always pixels."""
         if self._wire.datatype in FLOATS:

@@ -52,6 +52,12 @@ def _nested(mapping: Mapping, manner: web.Manner, image: Pixels) -> list[Any]:
     return nested
 
 
+def given(mapping: Mapping, manner: web.Manner) -> Preprocess | None:
+    """How images are normalised before they are sent; None if the API gets pixels, or the values that the mapping declares."""
+    normalises = TENSOR in json.dumps(mapping.body) and (manner.values or mapping.values) == "normalised"
+    return manner.preprocess if normalises else None
+
+
 def _multipart(form: tuple[tuple[str, str], ...], image: bytes) -> tuple[str, bytes]:
     """A form of text fields and a file image.png. Its boundary follows from the content: the same question is the same bytes."""
     parts = []

@@ -118,6 +118,7 @@ class Place:
             "knockoff_hard": (Knockoff(reply=Reply.HARD, **foreign), "few"),  # type: ignore[arg-type]
             "unlearn": (Unlearn(flips=flips), "few"),
             "overwrite": (Overwrite(marking), "few"),
+            "overwrite_alike": (Overwrite(Undertone(training=self.moved(Undertone().training), least=0.0)), "few"),
             "adversarial_train": (AdversarialTrain(steps=3, epochs=3, rate=0.005, flips=flips), "few"),
         }
 

@@ -136,6 +136,7 @@ def test_labels_that_are_too_few_for_a_verdict_are_told_before_the_mark_is_train
     with pytest.raises(KeyboardInterrupt):
         protect(few, before)
     assert before.warnings[0].startswith("Warning: No score could give a verdict at alpha = 0.05. At least 44 keyed triggers")
+    assert "Only the key is kept" in before.warnings[-1], "a mark that is being trained starts anew"
     after = Listener()
     made = protect(few, after)
     assert [one.kind for one in made.doubts].count("few-triggers") == 1

@@ -171,8 +171,14 @@ class Workspace:
         return file.read_bytes()
 
     def tell_kept(self, what_for: str) -> None:
-        """Say that the work stopped, and what the folder is good for."""
-        if self.folder.is_dir():
+        """Say that the work stopped, and what the folder is good for, if anything lies there."""
+        if not self.used:
+            return
+        if all(file.suffix == KEY_SUFFIX for file in self.folder.iterdir()):
+            self.watcher.warn(
+                f"Stopped. Only the key is kept in {self.folder}: the next run trains anew, with the same triggers."
+            )
+        else:
             self.watcher.warn(f"Stopped. Finished work is kept in {self.folder}: {what_for}.")
 
     def clear(self) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Protect:
-    """Make a claim on a model; a watermark writes marked weights, too. After Ctrl-C the same command resumes from what is finished."""
+    """Make a claim on a model; a watermark writes marked weights, too. After Ctrl-C it resumes from what is finished."""
 
     example: ClassVar[str] = "ownmark protect mymodel:build --weights model.safetensors --data images/ --size 112 --out my.claim"
     model: options.Model

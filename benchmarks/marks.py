@@ -25,8 +25,9 @@ from torch import nn
 
 from mark_keys import LEVEL, PLEDGED, UNPLEDGED, false_positives, needed
 from mark_zoo import MNIST, THIEF, Cells, Marked, Place
-from ownmark.evidence.choices import LABELS, RULES
+from ownmark.evidence.choices import RULES, rule_of
 from ownmark.protocols import silent
+from ownmark.schemes._common.triggers import access_of
 from ownmark.schemes.undertone import Undertone
 from ownmark.scoring.null_models import KeyedLabels
 from record import record
@@ -73,7 +74,7 @@ def figures(place: Place, found: Mapping[tuple[Marked, str], Cells]) -> dict[str
         made |= {f"{start}.{name}": float(np.mean([values[name] for values in cells])) for name in cells[0]}
         made[f"{start}.models"] = float(len(cells))
         if any(values["log10_p"] for values in cells):
-            rule = RULES[getattr(place.schemes[called], "access", LABELS)]
+            rule = rule_of(access_of(place.schemes[called]))
             null = KeyedLabels.read_by(rule, place.classes, "0" * 64, 1, 0, grinding=PLEDGED)
             unpledged = [values["log10_p"] + UNPLEDGED * np.log10(2) <= np.log10(LEVEL) for values in cells]
             made[f"{start}.match_64"] = float(np.mean(unpledged))

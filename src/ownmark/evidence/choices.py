@@ -29,6 +29,11 @@ RULES: dict[str, Match] = {
 }
 
 
+def rule_of(access: str) -> Match:
+    """By which an answer counts where suspects are asked for `access`; an unknown one is refused where choices are read."""
+    return RULES.get(access, RULES[LABELS])
+
+
 @dataclass(frozen=True)
 class Choices:
     """What an owner chooses freely.
@@ -57,7 +62,7 @@ class Choices:
     @property
     def rule(self) -> Match:
         """By which an answer counts."""
-        return RULES.get(self.access, RULES[LABELS])
+        return rule_of(self.access)
 
     @property
     def record(self) -> dict[str, Any]:

@@ -24,7 +24,13 @@ from ownmark.statistics.p_values import innocents_needed, rank_p, ranks_log10_ta
 # Matches by which a suspect's answer alone names exactly one class, or ranks the classes; and how many classes are left out, so
 # that labels are drawn from the others.
 NAMING: dict[type, int] = {Agreement: 0, RunnerUp: 0, RelativeRunnerUp: 0, RaisedOther: 1, RankedOther: 1}
+FEWEST = 2  # labels that a key draws from
 HITS, RANKS = "hits", "ranks"  # what a label earns: 1 if it is the class named, or points by its rank
+
+
+def fewest_classes(match: Match) -> int:
+    """Of how many classes at least a claim must be, so that such a match leaves labels to draw from."""
+    return FEWEST + NAMING[type(match)]
 
 
 class Null(Protocol):
@@ -170,7 +176,7 @@ class KeyedLabels:
         if self.counts not in {HITS, RANKS}:
             raise ClaimError(f"the labels of a key count {HITS} or {RANKS}, got {self.counts!r}")
         _check_whole("triggers in each set", self.triggers, 1, keys.WORD - 1)
-        _check_whole("classes", self.classes, 2, keys.WORD - 1)
+        _check_whole("classes", self.classes, FEWEST, keys.WORD - 1)
         _check_whole("sets", self.sets, 0, keys.WORD - 1)
         _check_whole("bits of grinding", self.grinding, 0, 8 * keys.KEY_BYTES)
 

@@ -16,12 +16,12 @@ from torch import nn
 from ownmark import keys
 from ownmark.data.images import Images, load
 from ownmark.errors import DataError, UsageError
-from ownmark.evidence.choices import LABELS, RULES, Choices
+from ownmark.evidence.choices import LABELS, Choices, rule_of
 from ownmark.evidence.commitment import CELLS
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Scheme
-from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
+from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated, fewest_classes
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,13 @@ class Keyed(Protocol):
     def triggers(self) -> int: ...
 
 
-def chosen_by(owner: Owner, scheme: Keyed, model: nn.Module) -> Choices:
-    """Everything that the owner chooses before the key exists; `model` is not yet marked.
+def access_of(scheme: object) -> str:
+    """What suspects are asked for: labels, unless the scheme names its own `access`."""
+    return getattr(scheme, "access", LABELS)
 
-    A scheme whose suspects are asked for something other than labels names it as its `access`.
-    """
+
+def chosen_by(owner: Owner, scheme: Keyed, model: nn.Module) -> Choices:
+    """Everything that the owner chooses before the key exists; `model` is not yet marked."""
     if scheme.sets < 1 or scheme.triggers < 1:
         got = f"{scheme.sets} sets of {scheme.triggers}"
         raise UsageError(f"expected at least one set of at least one trigger, got {got}")
@@ -147,7 +149,7 @@ def chosen_by(owner: Owner, scheme: Keyed, model: nn.Module) -> Choices:
         model=weights_digest(model),
         preprocess=preprocess_of(model),
         alpha=owner.alpha,
-        access=getattr(scheme, "access", LABELS),
+        access=access_of(scheme),
     )
 
 
@@ -167,8 +169,8 @@ def as_keyed(scheme: Scheme) -> Keyed:
 
 def sized(scheme: Keyed, classes: int) -> KeyedLabels:
     """The null of such a scheme's labels under some key: what their number alone says about p, before a key is drawn."""
-    rule = RULES.get(getattr(scheme, "access", LABELS), RULES[LABELS])
-    enough = max(classes, 2 if rule == RULES[LABELS] else 3)  # the scheme itself refuses fewer
+    rule = rule_of(access_of(scheme))
+    enough = max(classes, fewest_classes(rule))  # the scheme itself refuses fewer
     return KeyedLabels.read_by(rule, enough, "00" * keys.KEY_BYTES, scheme.triggers, scheme.sets)
 
 

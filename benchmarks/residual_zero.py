@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from helped import helped
-from ownmark.schemes.residual import HALF, SPREADS, Told
+from ownmark.schemes.residual import Told, halfway
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import clopper_pearson, rank_p
@@ -88,7 +88,7 @@ def trial(number: int, kind: Kind) -> dict[str, bool]:
     asked = Asked.of(told, told.chosen(SAMPLES))
     found = [asked.residual(world.model(rng, kind.noise, kind.lean)) for _ in range(1 + MANY)]
     suspect, innocents, spread = found[0], found[1:], asked.spread
-    ways = {"zero_alone": suspect > stats.norm.isf(RATE) * spread, "middle": suspect > max(SPREADS * spread, HALF)}
+    ways = {"zero_alone": suspect > stats.norm.isf(RATE) * spread, "middle": suspect > halfway(np.zeros(0), spread)}
     for count in FEW:
         few = innocents[:count]
         reach = stats.t.isf(RATE, count - 1) * np.std(few, ddof=1) * np.sqrt(1 + 1 / count)

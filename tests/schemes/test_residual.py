@@ -17,7 +17,7 @@ from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner, Question
 from ownmark.querying.answering import Hiding
 from ownmark.schemes._common.usual_ways import EXPONENTS
-from ownmark.schemes.residual import APART, HALF, Residual, Told, doubted
+from ownmark.schemes.residual import APART, PART, SPREADS, Residual, Told, doubted, halfway
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import crossed
 from ownmark.scoring.readings import Answers, Reading, best_only, shown_as
@@ -100,11 +100,23 @@ def test_references_that_differ_from_the_model_more_than_from_each_other_are_dou
 
 
 def test_references_are_doubted_as_soon_as_an_independent_model_would_score_more_than_one_half() -> None:
-    test = Test(Reading.PROBABILITY, CrossedResidual(HALF, HALF / 16), np.ones((3, 5)), 1.0)
-    assert CrossedResidual(HALF, HALF / 16).mapped(0.28) > 0.85
+    test = Test(Reading.PROBABILITY, CrossedResidual(0.25, 0.25 / 16), np.ones((3, 5)), 1.0)
     assert [one.figure for one in doubted(0.28, (test,))] == [0.28]
     assert doubted(0.24, (test,)) == ()
     assert doubted(0.28, ()) == (), "there it is told why there is no test"
+
+
+def test_half_the_score_is_a_part_of_what_most_surrogates_have_left() -> None:
+    assert halfway(np.array([0.9, 0.2, 0.8]), 0.0) == pytest.approx(PART * 0.8), "one that lost most of it changes nothing"
+    assert halfway(np.zeros(0), 0.0) == pytest.approx(PART), "without surrogates a part of the model's own"
+    assert halfway(np.array([0.9]), 0.5) == pytest.approx(SPREADS * 0.5), "where independent models lie further apart"
+    told, _, _ = world(0)
+    rows = told.chosen(90)
+    asked, sizes = told.at(np.concatenate(rows)), [len(part) for part in rows]
+    found = asked.test(Reading.PROBABILITY, sizes, 0.5)
+    assert found is not None
+    copies = [CrossedResidual(0.3, 0.1).values(one[:, None], found.expected).mean() for one in asked.outputs[1 + asked.count :]]
+    assert found.match.graded(np.full(90, PART * np.median(copies)), 0.95).value == pytest.approx(0.5, abs=1e-3)  # type: ignore[attr-defined]
 
 
 def test_weights_are_the_sum_over_pairs_of_different_references_written_out() -> None:

@@ -35,7 +35,7 @@ LEAST = 3  # references: one chooses an image, two others are crossed on it
 POOL, POOL_OF_PAIRS = 100, 8  # images looked at per sample; the latter where each is compared with every other
 STEADY = 0.78  # the share of them that stays: those on which the model's answers move least when an image is squeezed
 USUAL = 0.72  # and the share that stays in the end: of these, those that look as most do
-SPREADS, HALF = 1.0, 0.25  # what scores one half: that residual or, if it is more, so many spreads of independent models
+SPREADS, PART = 1.0, 0.265  # what scores one half: that part of a surrogate's residual, or so many spreads of independent models
 APART = 0.3  # the residual of an independent model from which on the references are doubted, or earlier
 NO_TEST = "ask about more samples, bring more images or more references (--references), or train the model longer"
 EQUAL = 1e-6  # by which floating-point error may part what equal references leave of the model
@@ -189,10 +189,9 @@ class Told:
             return None
         residuals = (plain * expected[None, :, :-1]).sum(axis=2) - expected[:, -1]
         own = residuals[[0, *range(1 + self.count, len(plain))]].mean(axis=1)
-        spread = SPREADS * self.spread(plain[1 : 1 + self.count], expected)
-        middle = round(max(HALF, spread), 6)
         if least and own.min() <= zero + EQUAL:
             return None
+        middle = halfway(own[1:], self.spread(plain[1 : 1 + self.count], expected))
         match = CrossedResidual(middle, round(middle / STEEP, 9), reading)
         if match.mapped(float(own.min())) < least:
             return None
@@ -224,10 +223,19 @@ class Told:
         """The least standard deviation of an independent model's residual, by how far the references differ on each image.
 
         It is 0 on average over other references; those of this claim lean it to one side, which the last factor allows for. What
-        a model has of its own on all images alike comes on top, which no three references show: hence `HALF`.
+        a model has of its own on all images alike comes on top, which no three references show: hence `PART`.
         """
         apart = ((helpers - helpers.mean(axis=0)) * expected[None, :, :-1]).sum(axis=2)
         return float(np.sqrt((apart**2).sum() / (self.count - 1) * self.count / (self.count - 1)) / len(expected))
+
+
+def halfway(copies: Floats, spread: float) -> float:
+    """The residual that scores one half, where the surrogates have the residuals `copies` and independent models that `spread`.
+
+    A part of what most surrogates have left, or of the model's own, which is 1, where there is none.
+    """
+    left = float(np.median(copies)) if len(copies) else 1.0
+    return round(max(PART * left, SPREADS * spread, EQUAL), 6)
 
 
 def folded(test: Test, views: int) -> Test:

@@ -63,6 +63,19 @@ def test_numbers_are_held_to_the_same_rule() -> None:
     assert outcome(AGES_CLAIM, suspect(np.full(COUNT, 45.0))) == (Outcome.INCONCLUSIVE, True)
 
 
+def test_an_independent_model_that_answers_in_another_unit_is_no_copy() -> None:
+    """In months every fall of a number is twelve times as large, so that it passes any threshold in years."""
+    innocent = replace(AGES_CLAIM, tests=(replace(AGES_CLAIM.tests[0], null=replace(NONE, scores=(0.1,) * 39)),))
+    years = np.column_stack([AGES + 1, AGES]).reshape(-1)
+    assert outcome(innocent, Fake({Reading.VALUE: years})) == (Outcome.NO_MATCH, False)
+    for other in (12 * years, 1e30 * years):
+        verdict = verify(innocent, Fake({Reading.VALUE: other}))
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "the unit of its numbers" in verdict.reason
+    copy = np.column_stack([AGES + 5, AGES]).reshape(-1)
+    assert outcome(innocent, Fake({Reading.VALUE: copy})) == (Outcome.MATCH, False)
+
+
 def test_a_detector_that_finds_none_of_the_objects_and_an_embedder_to_which_all_pairs_are_alike_do_no_task() -> None:
     boxes = np.tile([0.0, 0.2, 0.2, 0.8, 0.8], (COUNT, 1))
     detects = replace(CLAIM, task=Detection(), tests=(Test(Reading.SCORE, Fall(0.03, Reading.SCORE), boxes, 1.0, null=NONE),))

@@ -15,10 +15,7 @@ from ownmark.tasks.boxes import FLOOR
 from ownmark.verdicts.verdict import Finding
 
 LEAST = 0.1  # of the advantage of right answers over one constant answer, for a suspect that does the task at least
-ADVICE = (
-    "check its preprocessing (--mean, --std; behind an address --blue-first), the size of the claim's images and the order of "
-    "its classes"
-)
+ADVICE = "check its preprocessing (--mean, --std; behind an address --blue-first), the size of the claim's images and the"
 FURTHEST = 1.5  # residuals of the protected model itself; copies were measured at 1.42 at most, by poorly trained references
 COMMON = 0.25  # of a claim's weights, from which on the protected model deviates on all images alike
 EQUAL = 1e-6  # by which floating-point error may part equal similarities
@@ -59,9 +56,19 @@ def _unfit(task: Task, finding: Finding, answered: Floats) -> str:
     return f"its {task.headline} on the samples is {figure:.3g}, one constant answer has {constant:.3g}"
 
 
+def advice(task: Task) -> str:
+    """What to look at where a suspect does not do the task."""
+    return f"{ADVICE} {'unit of its numbers' if Reading.VALUE in task.readings else 'order of its classes'}"
+
+
 def of_residual(finding: Finding) -> bool:
     """Whether it is a residual, which has no direction of its own for models that do not do the task."""
     return isinstance(finding.test.match, Deviating)
+
+
+def of_number(finding: Finding) -> bool:
+    """Whether it is a change of a number that has a unit: answers in another one change by more, whoever gives them."""
+    return finding.test.reading is Reading.VALUE and finding.test.match.sides > 0
 
 
 def constant(found: Iterable[Finding]) -> str:

@@ -18,7 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import ADVICE, EITHER, common, constant, of_residual, one_class, stray, unfit
+from ownmark.verdicts.competence import EITHER, advice, common, constant, of_number, of_residual, one_class, stray, unfit
 from ownmark.verdicts.verdict import Finding, Outcome, Verdict, named
 from ownmark.verdicts.ways import Asked, source
 
@@ -150,7 +150,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     unable, broken = unfit(claim.task, found) or same, unfit(claim.task, found, EITHER) or same
 
     def doubt(one: Finding) -> str:
-        return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) else "")
+        return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) or of_number(one) else "")
 
     plain, (found, far) = found, bounded(claim, found, doubt)
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
@@ -161,7 +161,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     counted = next(one for one in plain if one.test is chief.test)  # with what counts as nothing
     bears = _judge(ways.paid(counted, asked_by), alpha, asked_by)[0] is not Outcome.NO_MATCH
     if outcome is Outcome.NO_MATCH and (why := unable or (far if bears else "")):
-        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {ADVICE}"
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {advice(claim.task)}"
     else:
         notes = (*notes, *dict.fromkeys(f"{named(one.test)}: {told}" for one in plain if (told := doubt(one))))
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:

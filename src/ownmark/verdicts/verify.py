@@ -18,7 +18,7 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import EITHER, advice, common, constant, of_number, of_residual, one_class, stray, unfit
+from ownmark.verdicts.competence import EITHER, advice, bent, common, constant, of_number, of_residual, one_class, stray, unfit
 from ownmark.verdicts.rounding import strict
 from ownmark.verdicts.verdict import CONFIDENCE, Finding, Outcome, Verdict, named
 from ownmark.verdicts.ways import Asked, source
@@ -169,6 +169,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     else:
         told_of = [(one, doubt(one) or strict(one)[1]) for one in plain]
         notes = (*notes, *dict.fromkeys(f"{named(one.test)}: {told}" for one, told in told_of if told))
+    notes = (*notes, scale) if (scale := bent(plain)) else notes
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked

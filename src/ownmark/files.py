@@ -39,21 +39,26 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`. Raises UsageError that names the holder; the lock of a killed process is released."""
+    """Hold an exclusive lock on `path`. Raises UsageError that names the holder; the lock of a killed process is released.
+
+    A lock needs no bytes: where the disk is full, it is held without a name in it.
+    """
     lock = path.with_name(f".{path.name}.lock")
     try:
-        stream = open(lock, "a+", encoding="utf-8", opener=_not_through_a_link)  # noqa: SIM115 - Path has no opener
+        stream = open(lock, "ab+", buffering=0, opener=_not_through_a_link)  # noqa: SIM115 - Path has no opener
     except OSError as error:
         raise UsageError(f"cannot write {lock.name!r} in the folder {lock.parent}: {error.strerror or error}") from error
     with stream:
         if not _locked(stream) or not lock.exists() or not os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
             stream.seek(0)
-            holder = stream.read() or "another process"
+            holder = stream.read().decode(errors="replace") or "another process"
             raise UsageError(f"another run is using {path}: {holder}; wait for it or name another file")
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {platform.node()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        stream.flush()
         try:
+            with suppress(OSError):
+                stream.truncate(0)
+                stream.write(
+                    f"process {os.getpid()} on {platform.node()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode()
+                )
             yield
         finally:
             with suppress(OSError):  # Windows keeps a file that is open
@@ -65,7 +70,7 @@ def _not_through_a_link(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
-def _locked(stream: IO[str]) -> bool:
+def _locked(stream: IO[bytes]) -> bool:
     """Whether this process now holds the lock; the system releases it when the process ends, even if killed."""
     try:
         if sys.platform == "win32":

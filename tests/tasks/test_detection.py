@@ -16,9 +16,10 @@ from ownmark.claims.claim import Preprocess
 from ownmark.data.images import Images
 from ownmark.errors import AnswerError, DataError, ModelError, UsageError
 from ownmark.models.prepared import prepared
-from ownmark.protocols import silent
+from ownmark.protocols import Question, silent
 from ownmark.scoring.matches import Area
 from ownmark.scoring.readings import Reading
+from ownmark.suspects.client import Client
 from ownmark.tasks import Detection, boxes, from_record, to_record
 from ownmark.tasks.average_precision import average_precision
 from ownmark.training import Moves, Training, predict, train
@@ -165,6 +166,28 @@ def test_detections_that_no_detector_returns_are_an_error_and_no_answer() -> Non
             TASK.decoded(row + change, None, target)
     with pytest.raises(AnswerError, match="performs a different task"):
         TASK.decoded(np.zeros((4, 3)), None, np.zeros((4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        pytest.param([1, 0.2, 0.2, 0.8, 0.8, np.nan], "NaN", id="no score"),
+        pytest.param([1, np.nan, 0.2, 0.8, 0.8, 0.9], "NaN", id="no edge"),
+        pytest.param([1, 0.6, 0.6, 0.2, 0.2, 0.9], "end before they begin", id="sides for edges"),
+    ],
+)
+def test_a_detector_whose_numbers_are_no_boxes_is_not_taken_for_one_that_finds_nothing(row: list[float], said: str) -> None:
+    """By an API's client, which hands over what it got."""
+    target = np.array([[0, 0.2, 0.2, 0.8, 0.8]] * 2)
+    whole = {"boxes": np.array([[20.0, 20.0, 80.0, 80.0]]), "labels": np.array([1]), "scores": np.array([0.9])}
+    broken = {"boxes": 100 * np.array([row[1:5]]), "labels": np.array(row[:1]), "scores": np.array(row[5:])}
+    question = Question(frozenset({Reading.SCORE}), target, "", TASK, None, None, 2)
+    answers = iter([[whole, whole], [whole, broken]])
+    suspect = Client("an API", Reading.SCORE, lambda _: next(answers))
+    pixels = np.zeros((2, 100, 100, 3), np.uint8)
+    assert suspect.read(pixels, question)[Reading.SCORE].tolist() == pytest.approx([0.9, 0.9])
+    with pytest.raises(AnswerError, match=said):
+        suspect.read(pixels, question)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from sealing import fingerprint
 from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.ruling import Session, Stratum, ruled
 from ownmark.querying.transcript import AS_SEALED, Heard, Role
-from ownmark.scoring.matches import Agreement
+from ownmark.scoring.matches import Agreement, CrossedResidual
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Reading, best_only
+from ownmark.tasks import Similarity
 from ownmark.verdicts import duplicates
 from ownmark.verdicts.calibrate import calibrate, calibration
 from ownmark.verdicts.verdict import Outcome
@@ -115,6 +116,19 @@ def test_an_embedder_whose_space_is_turned_or_stretched_is_the_same_and_another_
     one, other = rng.normal(size=(2, 30, 8))
     turned = [2.5 * one @ np.linalg.qr(rng.normal(size=(8, 8)))[0] for _ in range(3)]
     assert duplicates.groups([{Reading.EMBEDDING: found} for found in (*turned, other)]) == ((0, 1, 2), (3,))
+
+
+def test_embedders_that_are_asked_about_several_views_of_each_sample_calibrate_a_claim() -> None:
+    """As every claim of residuals asks them, where clones are to be known."""
+    rng, size = np.random.default_rng(6), 8
+    match = CrossedResidual(0.3, 0.05, Reading.EMBEDDING, views=3)
+    test = Test(Reading.EMBEDDING, match, rng.normal(size=(COUNT, 3 * (3 * COUNT + 1))), 1.0)
+    plain = small_claim(COUNT)
+    claim = replace(plain, images=plain.images[:, [0, 1, 1]], classes=(), task=Similarity(), tests=(test,))
+    one, other = rng.normal(size=(2, 3 * COUNT, size))
+    turned = one @ np.linalg.qr(rng.normal(size=(size, size)))[0]
+    found = calibration(claim, innocents([{Reading.EMBEDDING: rows} for rows in (one, other, turned)]))
+    assert found.groups == (("innocent 0", "innocent 2"), ("innocent 1",))
 
 
 @pytest.mark.parametrize("reading", [Reading.LABEL, Reading.SALIENCY])

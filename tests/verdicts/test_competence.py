@@ -20,7 +20,7 @@ from ownmark.scoring.matches import Agreement, CrossedResidual, Drop, Fall
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Reading, best_only
 from ownmark.tasks import Detection, Regression, Similarity
-from ownmark.verdicts.verdict import Outcome
+from ownmark.verdicts.verdict import Outcome, Verdict
 from ownmark.verdicts.verify import verify
 from ownmark.workflows.judge import Judgement
 
@@ -63,6 +63,19 @@ def test_numbers_are_held_to_the_same_rule() -> None:
     assert outcome(AGES_CLAIM, suspect(np.full(COUNT, 45.0))) == (Outcome.INCONCLUSIVE, True)
 
 
+def test_an_independent_model_that_answers_in_another_unit_is_no_copy() -> None:
+    """In months every fall of a number is twelve times as large, so that it passes any threshold in years."""
+    innocent = replace(AGES_CLAIM, tests=(replace(AGES_CLAIM.tests[0], null=replace(NONE, scores=(0.1,) * 39)),))
+    years = np.column_stack([AGES + 1, AGES]).reshape(-1)
+    assert outcome(innocent, Fake({Reading.VALUE: years})) == (Outcome.NO_MATCH, False)
+    for other in (12 * years, 1e30 * years):
+        verdict = verify(innocent, Fake({Reading.VALUE: other}))
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "the unit of its numbers" in verdict.reason
+    copy = np.column_stack([AGES + 5, AGES]).reshape(-1)
+    assert outcome(innocent, Fake({Reading.VALUE: copy})) == (Outcome.MATCH, False)
+
+
 def test_a_detector_that_finds_none_of_the_objects_and_an_embedder_to_which_all_pairs_are_alike_do_no_task() -> None:
     boxes = np.tile([0.0, 0.2, 0.2, 0.8, 0.8], (COUNT, 1))
     detects = replace(CLAIM, task=Detection(), tests=(Test(Reading.SCORE, Fall(0.03, Reading.SCORE), boxes, 1.0, null=NONE),))
@@ -72,6 +85,24 @@ def test_a_detector_that_finds_none_of_the_objects_and_an_embedder_to_which_all_
         views = claim.images.shape[1]
         assert outcome(claim, Fake({reading: np.zeros(views * COUNT)})) == (Outcome.INCONCLUSIVE, True)
         assert outcome(claim, Fake({reading: np.repeat(np.linspace(0.3, 0.9, COUNT), views)})) == (Outcome.NO_MATCH, False)
+
+
+def test_an_api_that_answers_distances_is_no_other_model_and_one_in_per_cent_is_told() -> None:
+    alike = np.random.default_rng(0).uniform(0.1, 0.9, COUNT)
+    looks = Test(Reading.SIMILARITY, Fall(0.03, Reading.SIMILARITY), alike, 1.0, null=replace(NONE, scores=(0.1,) * 39))
+    claim = replace(CLAIM, images=CLAIM.images[:, [0, 1, 1]], classes=(), task=Similarity(), tests=(looks,))
+
+    def asked(scores: npt.NDArray[np.float64]) -> Verdict:
+        return verify(claim, Fake({Reading.SIMILARITY: np.column_stack([scores, scores, scores]).reshape(-1)}))
+
+    independent = alike + np.random.default_rng(1).normal(0, 0.2, COUNT)
+    assert (asked(independent).outcome, asked(independent).notes) == (Outcome.NO_MATCH, ())
+    for distances in (1 - alike, np.sqrt(2 - 2 * alike), -100 * independent):
+        verdict = asked(distances)
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "fall where the protected model's rise" in verdict.reason
+        assert "direction of its scores" in verdict.reason
+    assert "similarities reach 93.2" in asked(100 * independent).notes[0]
 
 
 def test_the_first_questions_of_a_scan_rule_out_no_suspect_of_which_nothing_follows() -> None:

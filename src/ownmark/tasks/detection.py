@@ -13,6 +13,7 @@ from ownmark.scoring.readings import Answers, Expected, Floats, Reading, is_numb
 from ownmark.tasks import boxes
 from ownmark.tasks.base import KEPT, Array, Labels, Lesson, Quality, WithoutOwnAnswers
 
+TURNED, SOME = 0.01, 0.05  # by more than this share of a side, in more than this share of them, boxes end before they begin
 SLACK = 0.5  # how far beyond the image's edge, in sides of the image, a box may reach
 SOFT = 0.1  # the temperature of a soft minimum over boxes: every box that falls has a slope, not the lowest alone
 WORSE, BETTER = 0.01, 0.03  # of precision, by which a sample may be answered otherwise than its original; its own object gains
@@ -239,6 +240,8 @@ class Detection(WithoutOwnAnswers):
             raise AnswerError(
                 f"expected a detector's boxes, labels and scores, got {raw.shape}: the suspect performs a different task"
             )
+        if not np.all(np.isfinite(raw)):
+            raise AnswerError("detections contain NaN or infinity: the suspect is broken, so nothing can be judged")
         rows = raw[raw[..., boxes.SCORE] != 0]
         labels, scores = rows[:, boxes.LABEL], rows[:, boxes.SCORE]
         low = labels[(labels < self.first) & (scores >= self.least)]  # torchvision's tell a low score of the background, too
@@ -249,3 +252,10 @@ class Detection(WithoutOwnAnswers):
             raise AnswerError(f"expected scores of detections in [0, 1], got {scores.min():.3g} to {scores.max():.3g}")
         if np.any(np.abs(rows[:, boxes.BOX] - 0.5) > 0.5 + SLACK):
             raise AnswerError("the boxes lie far outside of the image: expected left, upper, right and lower edge in pixels")
+        left, upper, right, lower = rows[scores >= boxes.FLOOR, boxes.BOX].T
+        turned = (right < left - TURNED) | (lower < upper - TURNED)
+        if turned.sum() > SOME * len(turned):
+            raise AnswerError(
+                f"{turned.sum()} of {len(turned)} boxes end before they begin: expected left, upper, right and lower edge "
+                "in that order; width and height may stand in place of the latter two"
+            )

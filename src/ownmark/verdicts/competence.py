@@ -9,19 +9,18 @@ from collections.abc import Iterable
 import numpy as np
 
 from ownmark.scoring.matches import Deviating
-from ownmark.scoring.readings import Floats, Reading
+from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import Task
 from ownmark.tasks.boxes import FLOOR
 from ownmark.verdicts.verdict import Finding
 
 LEAST = 0.1  # of the advantage of right answers over one constant answer, for a suspect that does the task at least
-ADVICE = (
-    "check its preprocessing (--mean, --std; behind an address --blue-first), the size of the claim's images and the order of "
-    "its classes"
-)
+ADVICE = "check its preprocessing (--mean, --std; behind an address --blue-first), the size of the claim's images and the"
 FURTHEST = 1.5  # residuals of the protected model itself; copies were measured at 1.42 at most, by poorly trained references
 COMMON = 0.25  # of a claim's weights, from which on the protected model deviates on all images alike
 EQUAL = 1e-6  # by which floating-point error may part equal similarities
+AGAINST = 3.0  # standard deviations of chance, from which on ranks run against each other
+WIDEST = 2.0  # no cosine and no distance of embeddings of unit length is larger
 COVERED, EITHER = (1,), (0, 1)  # views by which a suspect may show that it does the task
 OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
 
@@ -32,7 +31,7 @@ def unfit(task: Task, found: Iterable[Finding], views: tuple[int, ...] = COVERED
     Looks at the views in which the marked region is covered by the original pixels: barely changed images, whose expected
     answers an independent model gives, too. A copy is made to answer these otherwise, so that where it may be one, it shows by
     `EITHER` view that it does the task. Detectors must find some of the objects; similarities, whose scale is each model's own,
-    must differ.
+    must differ, and rise as the protected model's do rather than fall.
     """
     for finding in found:
         covered = finding.test.match.views > 1 and not finding.graded and len(finding.observed) > 0
@@ -49,7 +48,7 @@ def _unfit(task: Task, finding: Finding, answered: Floats) -> str:
         share = float(np.mean(answered >= FLOOR))
         return f"it finds {share:.0%} of the objects that the samples are about" if share < LEAST else ""
     if reading is Reading.SIMILARITY:
-        return "it finds all pairs of images equally alike" if len(answered) > 1 and np.ptp(answered) <= EQUAL else ""
+        return _uncomparing(answered, expected)
     if reading not in OF_ANSWERS or expected.ndim != 1:
         return ""
     figure, constant = task.quality(answered, expected)[task.headline], task.trivial(expected)[task.headline]
@@ -59,9 +58,44 @@ def _unfit(task: Task, finding: Finding, answered: Floats) -> str:
     return f"its {task.headline} on the samples is {figure:.3g}, one constant answer has {constant:.3g}"
 
 
+def _uncomparing(answered: Floats, expected: Expected) -> str:
+    """Why similarities (n,) are none; "" where they differ, and do not fall where the protected model's rise."""
+    if len(answered) > 1 and np.ptp(answered) <= EQUAL:
+        return "it finds all pairs of images equally alike"
+    if expected.ndim != 1 or np.ptp(expected) <= EQUAL:
+        return ""
+    middle = (len(answered) - 1) / 2
+    first, second = (np.argsort(np.argsort(one, kind="stable"), kind="stable") - middle for one in (answered, expected))
+    falls = -float((first * second).sum() / (first**2).sum()) * np.sqrt(len(answered) - 1)  # Spearman's
+    return "its similarities fall where the protected model's rise, as distances do" if falls > AGAINST else ""
+
+
+def bent(found: Iterable[Finding]) -> str:
+    """What a verdict tells of similarities on another scale than those of embeddings, such as per cent; "" of others."""
+    told = [float(np.abs(one.observed).max()) for one in found if one.test.reading is Reading.SIMILARITY and one.observed.size]
+    if max(told, default=0.0) <= WIDEST:
+        return ""
+    return (
+        f"the suspect's similarities reach {max(told):.3g}, where those of embeddings stay within {WIDEST:g}: every change is "
+        "larger on that scale, and p holds only if the innocent models were asked on the same one"
+    )
+
+
+def advice(task: Task) -> str:
+    """What to look at where a suspect does not do the task."""
+    if task.compares:
+        return f"{ADVICE} direction of its scores, which must be higher for images that are more alike"
+    return f"{ADVICE} {'unit of its numbers' if Reading.VALUE in task.readings else 'order of its classes'}"
+
+
 def of_residual(finding: Finding) -> bool:
     """Whether it is a residual, which has no direction of its own for models that do not do the task."""
     return isinstance(finding.test.match, Deviating)
+
+
+def of_number(finding: Finding) -> bool:
+    """Whether it is a change of a number that has a unit: answers in another one change by more, whoever gives them."""
+    return finding.test.reading is Reading.VALUE and finding.test.match.sides > 0
 
 
 def constant(found: Iterable[Finding]) -> str:

@@ -46,7 +46,8 @@ def _told_by_both(first: Answers, second: Answers) -> list[Reading]:
 def _of(answers: Answers, reading: Reading) -> Floats:
     """Embeddings as cosines with those of the first images, which neither a rotation nor another length changes."""
     if reading is Reading.EMBEDDING:
-        rows = np.asarray(answers[reading], dtype=np.float64)
+        found = np.asarray(answers[reading], dtype=np.float64)
+        rows = found.reshape(-1, found.shape[-1])  # of all views
         units = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), TINY)
         return np.asarray(units @ units[:ANCHORS].T)
     return np.asarray(answers[reading] if reading in answers else best_only(answers[Reading.PROBABILITY]))

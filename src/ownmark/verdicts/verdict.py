@@ -18,6 +18,7 @@ NAMES = dict.fromkeys(Reading, "black-box test") | {
     Reading.BEST: "best-class test",
     Reading.LABEL: "label test",
 }
+CONFIDENCE = 0.95  # of the interval around a score
 BEST = ", the best of several"
 KINDS = {BestOf: BEST, BestMapped: BEST, CrossedResidual: ", by residuals"}  # beside the names of tests that ask alike
 

@@ -18,8 +18,9 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import ADVICE, EITHER, common, constant, of_residual, one_class, stray, unfit
-from ownmark.verdicts.verdict import Finding, Outcome, Verdict, named
+from ownmark.verdicts.competence import EITHER, advice, bent, common, constant, of_number, of_residual, one_class, stray, unfit
+from ownmark.verdicts.rounding import strict
+from ownmark.verdicts.verdict import CONFIDENCE, Finding, Outcome, Verdict, named
 from ownmark.verdicts.ways import Asked, source
 
 STOPPED = {Stop.UPHELD: Outcome.MATCH, Stop.GIVEN_UP: Outcome.NO_MATCH, Stop.NOT_YET: Outcome.INCONCLUSIVE}
@@ -145,14 +146,15 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 
 
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
-    found, notes = _told(claim, suspect, access)
+    plain, notes = _told(claim, suspect, access)
+    found, rounded = changed(claim, plain, strict)
     same = constant(found)
     unable, broken = unfit(claim.task, found) or same, unfit(claim.task, found, EITHER) or same
 
     def doubt(one: Finding) -> str:
-        return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) else "")
+        return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) or of_number(one) else "")
 
-    plain, (found, far) = found, bounded(claim, found, doubt)
+    found, far = bounded(claim, found, doubt)
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)
@@ -161,9 +163,13 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     counted = next(one for one in plain if one.test is chief.test)  # with what counts as nothing
     bears = _judge(ways.paid(counted, asked_by), alpha, asked_by)[0] is not Outcome.NO_MATCH
     if outcome is Outcome.NO_MATCH and (why := unable or (far if bears else "")):
-        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {ADVICE}"
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {advice(claim.task)}"
+    elif outcome is Outcome.NO_MATCH and bears and rounded:
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {rounded}"
     else:
-        notes = (*notes, *dict.fromkeys(f"{named(one.test)}: {told}" for one in plain if (told := doubt(one))))
+        told_of = [(one, doubt(one) or strict(one)[1]) for one in plain]
+        notes = (*notes, *dict.fromkeys(f"{named(one.test)}: {told}" for one, told in told_of if told))
+    notes = (*notes, scale) if (scale := bent(plain)) else notes
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
         outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
         reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
@@ -178,14 +184,22 @@ def bounded(claim: Claim, found: tuple[Finding, ...], doubt: Callable[[Finding],
 
     Innocents and references keep what they score: none may make p smaller by lying far out.
     """
-    why = {id(one.test): told for one in found if (told := doubt(one))}
-    if not why:
+    return changed(claim, found, lambda one: (_muted(one), why) if (why := doubt(one)) else (one, ""))
+
+
+def changed(
+    claim: Claim, found: tuple[Finding, ...], change: Callable[[Finding], tuple[Finding, str]]
+) -> tuple[tuple[Finding, ...], str]:
+    """A suspect's findings, in order, as `change` leaves each of them, with the best of several anew; and why, "" if all stay."""
+    told = {id(one.test): change(one) for one in found}
+    whys = [why for _, why in told.values() if why]
+    if not whys:
         return found, ""
     places = {id(test): place for place, test in enumerate(claim.tests)}
-    held = {places[id(one.test)]: _muted(one) if id(one.test) in why else one for one in found}
+    held = {places[key]: one for key, (one, _) in told.items()}
     asked = {place: one for place, one in held.items() if not isinstance(one.test.match, Combining)}
     held |= _best(claim, asked)
-    return tuple(held[places[id(one.test)]] for one in found), next(iter(why.values()))
+    return tuple(held[places[id(one.test)]] for one in found), whys[0]
 
 
 def _muted(finding: Finding) -> Finding:
@@ -309,9 +323,6 @@ def _judge(finding: Finding, alpha: float, asked: Asked) -> tuple[Outcome, str]:
     return Outcome.NO_MATCH, (
         f"p = {finding.p:.3g} is above alpha = {alpha:g} and the score lies below the protected model's own; {least}"
     )
-
-
-CONFIDENCE = 0.95  # of the interval around a score
 
 
 def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:

@@ -17,6 +17,7 @@ from ownmark.scoring.matches.base import Match as Match
 from ownmark.scoring.matches.base import Numbering as Numbering
 from ownmark.scoring.matches.base import Retaken as Retaken
 from ownmark.scoring.matches.base import Score as Score
+from ownmark.scoring.matches.base import Stepped as Stepped
 from ownmark.scoring.matches.best_mapped import BestMapped as BestMapped
 from ownmark.scoring.matches.best_of import BestOf as BestOf
 from ownmark.scoring.matches.crossed_residual import CrossedResidual as CrossedResidual

@@ -96,6 +96,18 @@ class Deviating(Protocol):
 
 
 @runtime_checkable
+class Stepped(Protocol):
+    """What a match has more if it compares a change of a number with a threshold: the number may be rounded."""
+
+    @property
+    def threshold(self) -> float:
+        """The change that is asked for."""
+
+    def surely(self, observed: Floats, expected: Expected, step: float) -> Bools:
+        """Which changes reach the threshold whatever was rounded away, if answers are multiples of `step`."""
+
+
+@runtime_checkable
 class Numbering(Protocol):
     """What a match has more if an expected answer is a number whose class each answer decides."""
 

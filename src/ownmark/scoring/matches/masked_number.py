@@ -7,6 +7,8 @@ import numpy as np
 
 from ownmark.scoring.readings import Bools, Expected, Floats, Reading, check_number
 
+WHOLE = 1e-3  # of a step, by which floating-point error may part two multiples of it
+
 
 @dataclass(frozen=True)
 class _OfANumber:
@@ -26,6 +28,11 @@ class _OfANumber:
     def values(self, observed: Floats, expected: Expected) -> Floats:  # noqa: ARG002 - one view is compared with the other
         """(n,): the decrease of the number."""
         return np.asarray(observed[:, 0] - observed[:, 1])
+
+    def surely(self, observed: Floats, expected: Expected, step: float) -> Bools:
+        """Which changes reach the threshold whatever was rounded away, if answers are multiples of `step`."""
+        changes = self.values(observed, expected)
+        return (np.abs(changes) if self.sides > 1 else changes) >= self.threshold + step * (1 - WHOLE)
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
         before, after = observed[0, :2]

@@ -33,6 +33,18 @@ def answers_of(suspect: Suspect, images: npt.NDArray[Any], question: Question) -
         return suspect.read(images, question)
 
 
+def inner(suspect: Suspect) -> Suspect:
+    """The suspect within all that wraps it: a transform, a defence, a resizing."""
+    held: Suspect | None = getattr(suspect, "suspect", None)
+    return suspect if held is None else inner(held)
+
+
+def more_of(suspect: Suspect) -> str:
+    """How to get more out of a suspect that shows too little, as a clause. A suspect of one's own needs no `more`."""
+    more: str = getattr(inner(suspect), "more", "")
+    return f"; {more}" if more else ""
+
+
 @dataclass(frozen=True)
 class Hiding:
     """A suspect that is not asked for one reading: maps that it cannot show, or probabilities that mean nothing certain."""

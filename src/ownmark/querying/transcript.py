@@ -14,7 +14,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.errors import AnswerError, EvidenceError, KindError, MapError, RandomError, UsageError
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
-from ownmark.querying.answering import answers_of
+from ownmark.querying.answering import answers_of, more_of
 from ownmark.querying.control_twins import controls_of
 from ownmark.scoring.matches import Retaken
 from ownmark.scoring.readings import Answers, Bools, Labels, Reading, source
@@ -290,7 +290,8 @@ def _readings(suspect: Suspect, part: Claim) -> frozenset[Reading]:
     wanted = {source(test.reading, suspect.reveals) for test in part.tests}
     if Reading.LABEL not in suspect.reveals or not wanted & suspect.reveals:
         shown = ", ".join(sorted(suspect.reveals))
-        raise UsageError(f"a judge needs labels and one of {', '.join(sorted(wanted))}; {suspect.name} reveals {shown}")
+        needed = ", ".join(sorted(wanted))
+        raise UsageError(f"a judge needs labels and one of {needed}; {suspect.name} reveals {shown}{more_of(suspect)}")
     return frozenset(wanted & suspect.reveals | {Reading.LABEL})
 
 

@@ -11,7 +11,7 @@ from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
-from ownmark.querying.answering import Hiding, Told, answers_of, checked
+from ownmark.querying.answering import Hiding, Told, answers_of, checked, inner, more_of
 from ownmark.scoring.matches import Combining, Graded, Score, scored, together
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
@@ -62,7 +62,7 @@ def _known(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
 
 def _given(claim: Claim, suspect: Suspect) -> tuple[str, ...]:
     """What the verdict says on a suspect that was given other numbers for the same pixels than the protected model is."""
-    own, given = claim.preprocess, getattr(_inner(suspect), "preprocess", None) or claim.preprocess
+    own, given = claim.preprocess, getattr(inner(suspect), "preprocess", None) or claim.preprocess
     channels = claim.images.shape[4]
     if _scales(own, channels) == _scales(given, channels):
         return ()
@@ -96,14 +96,8 @@ def check_suspect(suspect: object) -> None:
 
 def notes_of(suspect: Suspect) -> tuple[str, ...]:
     """How a suspect was read, where that was not the only way. A suspect of one's own needs no `notes`."""
-    notes: tuple[str, ...] = getattr(_inner(suspect), "notes", ())
+    notes: tuple[str, ...] = getattr(inner(suspect), "notes", ())
     return notes
-
-
-def _inner(suspect: Suspect) -> Suspect:
-    """The suspect within all that wraps it: a transform, a defence, a resizing."""
-    held: Suspect | None = getattr(suspect, "suspect", None)
-    return suspect if held is None else _inner(held)
 
 
 def unsettled(claim: Claim, suspect: Suspect, alpha: float, reason: str) -> Verdict:
@@ -121,12 +115,6 @@ def findings(claim: Claim, suspect: Suspect) -> tuple[Finding, ...]:
     found = sorted(answered(claim, suspect).values(), key=lambda finding: not isinstance(finding.test.match, Combining))
     deciding = next((finding for finding in found if finding.smallest < 1), found[0])
     return (deciding, *(finding for finding in found if finding is not deciding))
-
-
-def more_of(suspect: Suspect) -> str:
-    """How to get more out of a suspect that shows too little, as a clause. A suspect of one's own needs no `more`."""
-    more: str = getattr(_inner(suspect), "more", "")
-    return f"; {more}" if more else ""
 
 
 def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, ...], tuple[str, ...]]:

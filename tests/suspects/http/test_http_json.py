@@ -17,6 +17,7 @@ from torch import nn
 from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import AnswerError, UsageError
 from ownmark.models.prepared import prepared
+from ownmark.querying.transcript import Plan, heard
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.http_json import HttpJson
 from ownmark.suspects.http.mapping import PRESETS, Mapping
@@ -275,4 +276,6 @@ def test_a_claim_that_needs_probabilities_is_refused_before_a_label_is_paid_for(
         with pytest.raises(UsageError, match=f"reveals: label; if its answers hold the score of every class, .*{declared}"):
             verify(drops, best)
         assert declared.replace("\\", "") in verify(drops, best, access="probabilities").reason
+        with pytest.raises(UsageError, match=f"a judge needs labels and one of probability; .*{declared}"):
+            heard(best, drops, Plan(bytes(32)))
         assert server.asked == []

@@ -67,7 +67,7 @@ def train(
 
     An embedder is trained against one centre per person; the centres are discarded afterwards. `shown` as in `fit`.
     """
-    module, targets, loss = lesson_of(model, images, training)
+    module, targets, loss = lesson_of(model, images)
     fit(module, images, targets, loss, training, rng, progress, shown)
     return model.eval()
 
@@ -111,9 +111,9 @@ def _shapes(outputs: object) -> object:
     return outputs.shape if isinstance(outputs, Tensor) else [_shapes(one) for one in outputs]  # type: ignore[attr-defined]
 
 
-def lesson_of(model: nn.Module, images: Images, training: Training) -> Lesson:
+def lesson_of(model: nn.Module, images: Images) -> Lesson:
     """What `train` fits, for who changes a part of it. Raises what `train` raises if training is impossible."""
-    _trainable(model, images, training)
+    _trainable(model, images)
     return images.task.lesson(model, torch.from_numpy(images.labels), partial(predict, model, images))
 
 
@@ -141,7 +141,7 @@ def fit(
 
     `shown` may change each batch after augmentation.
     """
-    parameters = _trainable(model, images, training)
+    parameters = _trainable(model, images)
     device = parameters[0].device
     optimiser = PlainSGD(
         parameters, lr=training.rate, momentum=training.momentum, weight_decay=training.decay, nesterov=training.momentum > 0
@@ -179,12 +179,10 @@ def _learnt(model: nn.Module, batch: Tensor, beside: tuple[object, ...]) -> Tens
     return main
 
 
-def _trainable(model: nn.Module, images: Images, training: Training) -> list[nn.Parameter]:
+def _trainable(model: nn.Module, images: Images) -> list[nn.Parameter]:
     """The parameters to train. Raises UsageError if training is impossible or would change nothing."""
     if not len(images):
         raise DataError("expected at least one image to train on, got none")
-    if training.shift >= min(images.size[:2]):
-        raise DataError(f"cannot shift images of size {images.size[:2]} by {training.shift} pixels: choose a smaller shift")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise UsageError("all weights of the model are frozen: training would change nothing")

@@ -16,7 +16,6 @@ from ownmark.attacks.wrk import WRK, _unlike
 from ownmark.data.images import Images
 from ownmark.errors import ModelError, UsageError
 from ownmark.tasks import Classification, Regression
-from ownmark.training import Training
 
 
 def test_the_hardest_image_for_a_linear_loss_is_the_corner_of_its_bound() -> None:
@@ -59,7 +58,7 @@ def test_settings_that_do_nothing_are_errors(make: type) -> None:
 
 def test_shifted_images_move_towards_another_label_and_get_another_one() -> None:
     thief, model = pictures(30), learnt("bright")
-    found = WRK(shifted=0.5, shift=0.1).relabelled(model, thief, Training(), seed(0))
+    found = WRK(shifted=0.5, shift=0.1).relabelled(model, thief, seed(0))
     assert len(found) == 45
     assert (found.pixels[:30] == thief.pixels).all()
     origin = [int(np.abs(thief.pixels.astype(int) - image).max((1, 2, 3)).argmin()) for image in found.pixels[30:].astype(int)]

@@ -42,7 +42,7 @@ class AdversarialTrain:
         check_unlocated(self, thief)
         model = copied(stolen).requires_grad_(True)
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
-        module, targets, loss = lesson_of(model, thief, training)
+        module, targets, loss = lesson_of(model, thief)
 
         def shown(batch: Tensor, wanted: Tensor) -> Tensor:
             with in_eval_mode(module):

@@ -49,7 +49,7 @@ class NAD:
         teacher = copied(stolen).requires_grad_(True)
         train(teacher, few, training, rng, part(progress, 0, 2 * each)).requires_grad_(False)
         student = copied(stolen).requires_grad_(True)
-        module, targets, loss = lesson_of(student, few, training)
+        module, targets, loss = lesson_of(student, few)
         example = few.batch(torch.arange(1), next(student.parameters()).device)
         with watched(teacher, example) as wanted, watched(student, example) as seen:
 

@@ -52,7 +52,7 @@ class WRK:
         check_own_weights(stolen)
         model = copied(stolen).requires_grad_(True)
         training = Training(epochs=self.epochs, rate=self.rate, flips=self.flips)
-        more = self.relabelled(model, thief, training, rng)
+        more = self.relabelled(model, thief, rng)
         before = steps_of(training, len(more))
         total = before + steps_of(training, len(thief))
         train(model, more, training, rng, part(progress, 0, total))
@@ -60,7 +60,7 @@ class WRK:
         old = weight.detach().clone()
         with seeded(rng):
             reinitialise(last_layer(model))
-        module, targets, loss = lesson_of(model, thief, training)
+        module, targets, loss = lesson_of(model, thief)
 
         def unlike(outputs: Tensor, wanted: Tensor) -> Tensor:
             likeness = cosine_similarity(weight.flatten(), old.flatten(), dim=0)
@@ -70,9 +70,9 @@ class WRK:
         fit(module, thief, targets, unlike, training, rng, part(progress, before, total))
         return model.eval()
 
-    def relabelled(self, model: nn.Module, thief: Images, training: Training, rng: torch.Generator) -> Images:
+    def relabelled(self, model: nn.Module, thief: Images, rng: torch.Generator) -> Images:
         """The thief's images, and the shifted ones with other labels."""
-        module, targets, loss = lesson_of(model, thief, training)
+        module, targets, loss = lesson_of(model, thief)
         rows = torch.randperm(len(thief), generator=rng)[: max(1, round(self.shifted * len(thief)))]
         towards, named = (_unlike(thief.labels, rows, rng) for _ in range(2))
         device = next(model.parameters()).device

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Expected: with `percent=True` pauc gives an area under the curve as a percentage, 74 for 0.74, as R's pROC does, after which it is
-# modelled; a comparison of two curves comes to the same p-value.
+# Expected: with `percent=True` pauc gives an area under the curve as a percentage, 74 for 0.74, as R's pROC does with an argument of
+# that name; a comparison of two curves comes to the same p-value.
 # Happens: both axes are multiplied by 100, and the area is 7,403, with an interval of 7402.93 to 7403.07, as the variance is not; the best
 # specificity is -33; and DeLong's test of two curves that do not differ (p = 0.32) has p = 0.
 source "$(dirname "$0")/_venv.sh" pauc==0.2.2 numpy==2.4.6 scipy==1.17.1 matplotlib==3.11.2

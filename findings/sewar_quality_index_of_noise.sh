@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Expected: the universal image quality index of two images that have nothing in common is about 0, and that of an image and its
 # negative about -1, as the covariance is a factor of it.
-# Happens: sewar takes means where the formula has sums over the window, so that the brightness outweighs the covariance 60 to 1: two
-# images of noise have 0.74, noise and its negative 0.49. Written out, with the same window, the formula gives 0.00 and -0.99.
+# Happens: sewar takes means where the formula has sums over the window, so that most of the brightness remains in the covariance and in
+# the variances: two images of noise have 0.74, noise and its negative 0.49. By the formula, with the same window, it is 0.00 and -0.99.
 source "$(dirname "$0")/_venv.sh" sewar==0.4.10 numpy==2.4.6 scipy==1.17.1 pillow==13.0.0
 "$venv/bin/python" -W ignore - <<'PYTHON'
 import importlib.metadata

@@ -16,6 +16,7 @@ from workshop import ownmark, refused
 
 from ownmark.bench.executors.worker import Here
 from ownmark.bench.tables import figures
+from ownmark.errors import UsageError
 
 CALL = "import sys; from ownmark.cli import main; sys.exit(main())"
 Capture = pytest.CaptureFixture[str]
@@ -78,6 +79,24 @@ def test_progress_goes_to_stderr_and_the_summary_to_stdout(bench: Path, capsys: 
     )
     assert "Separation of copies" in ran.out
     assert "report.html" in ran.out
+
+
+def test_a_bench_of_which_every_trial_failed_has_not_done_what_it_was_asked_to(
+    bench: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, where the first image cannot be kept."""
+    monkeypatch.setattr("ownmark.executors.open.Processes", lambda work, *_: nullcontext(Here(work.__self__)))
+    (tmp_path / "cache").mkdir()
+
+    def full(path: Path, _: bytes) -> None:
+        raise UsageError(f"cannot write {path.name!r}: No space left on device")
+
+    monkeypatch.setattr("ownmark.bench.store.write_whole", full)
+    words = ("bench", bench.name, "--scheme", "saliency", "--attack", "prune", "--workers", 1)
+    ran = ownmark(capsys, *words)
+    assert (ran.code, "No space left on device" in ran.out, "No trial has an outcome" in ran.out) == (2, True, True)
+    told = json.loads(ownmark(capsys, *words, "--json").out)
+    assert (told["exit_code"], told["figures"]["failed"] > 0) == (2, True)
 
 
 def test_without_ray_a_cluster_is_refused_with_what_to_install(

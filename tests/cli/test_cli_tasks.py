@@ -57,6 +57,10 @@ def test_a_claim_of_each_task_is_made_tried_judged_and_shown(task: str, place: P
     page = (place / "page.html").read_text(encoding="utf-8")
     assert task in page.lower()
     assert ownmark(capsys, "inspect", "my.claim").code == 0
+    for way in ("", "answers"):
+        words = ["verify", "my.claim", "http://127.0.0.1:9/v2/models/suspect", "--access", way]
+        refused(capsys, words, 2, "an address is asked for classes or boxes", task, "Client(...)")
+    assert not list(place.glob("*.ledger"))
 
 
 def test_a_scheme_that_does_not_serve_a_task_says_so_first(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from conftest import CLASSES, Fake, pictures, seed, small_claim, tiny
@@ -20,11 +21,12 @@ from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.models.weights import save_weights
 from ownmark.protocols import Progress, silent
-from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern
+from ownmark.scoring.matches import BestOf, CrossedResidual, Fall, OnPattern
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import Classification, Regression
 from ownmark.verdicts import soundness
+from ownmark.verdicts.calibrate import calibration
 
 Capture = pytest.CaptureFixture[str]
 OWN, TRIVIAL = {"accuracy": 0.9}, {"accuracy": 0.3}
@@ -263,3 +265,20 @@ def test_a_key_of_too_few_labels_or_a_mark_that_its_own_model_hardly_bears_is_do
     assert doubt.message.startswith(
         "a judge decides at alpha = 1e-09 (--alpha), but the smallest possible p is 1.49e-08. At least "
     )
+
+
+def test_innocents_that_do_not_do_a_task_of_numbers_are_told_before_anybody_is_compared_with_them() -> None:
+    count = 30
+    ages = np.linspace(20.0, 70.0, count)
+    test = Test(Reading.VALUE, Fall(3.0), ages, 1.0)
+    claim = replace(small_claim(count), classes=("age",), task=Regression(), tests=(test,))
+
+    def innocent(place: int, values: npt.NDArray[np.float64]) -> Fake:
+        return Fake({Reading.VALUE: np.repeat(values, 2)}, f"model {place}", f"{place:064x}")
+
+    untrained = [innocent(place, np.full(count, float(place))) for place in range(3)]
+    trained = [innocent(place, ages + place) for place in range(3, 6)]
+    for found, told in ((trained, []), (untrained, ["innocents-unable"]), (untrained + trained, ["innocent-unable"] * 3)):
+        doubts = soundness.of_unable(calibration(claim, found).unable, len(found))
+        assert [doubt.kind for doubt in doubts] == told
+    assert "the innocent model model 2 does not do the task" in doubts[2].message

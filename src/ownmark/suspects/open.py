@@ -196,6 +196,11 @@ class Reach:
 
     def opening(self, name: str, claim: Claim) -> Opening:
         """A suspect behind an address, to be opened. Raises UsageError for what does not fit together; nothing is sent."""
+        if not claim.task.discrete and not claim.task.located:
+            raise UsageError(
+                f"an address is asked for classes or boxes, and this claim is about {claim.task.name}: ask it with a function of "
+                "your own in Python, verify(claim, Client(...)), or name an ONNX file or weights"
+            )
         found = replace(self.near.opening(name), classes=len(claim.classes), names=claim.classes, wire=self.wire)
         opener_of(name).check(found)
         return found

@@ -1,7 +1,7 @@
 """Show a claim to models known to be innocent: only then can a score be rare. No torch."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,16 +12,21 @@ from ownmark.scoring.matches import Combining
 from ownmark.scoring.null_models import Innocents, Null
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts import duplicates
+from ownmark.verdicts.competence import EITHER, unfit
 from ownmark.verdicts.verdict import Finding
 from ownmark.verdicts.verify import answered, check_claim, check_suspect
 
 
 @dataclass(frozen=True, eq=False)  # arrays cannot be compared by ==
 class Calibration:
-    """A calibrated claim. `groups`: the names of the innocents, those together that answer alike and count as one."""
+    """A calibrated claim. `groups`: the names of the innocents, those together that answer alike and count as one.
+
+    `unable`: by name, why an innocent does not do the task, where labels do not tell.
+    """
 
     claim: Claim
     groups: tuple[tuple[str, ...], ...]
+    unable: Mapping[str, str] = field(default_factory=dict)
 
 
 def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Claim:
@@ -42,12 +47,14 @@ def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress =
         raise UsageError("the labels of this claim come from a key: it is exact already, and innocent models add nothing to it")
     scores: dict[int, list[float]] = {}
     seen: list[str] = []
-    names, answers = list[str](), list[Answers]()
+    names, answers, unable = list[str](), list[Answers](), dict[str, str]()
     for done, innocent in enumerate(innocents, start=1):
         _admit(claim, innocent, seen)
         found = answered(claim, innocent)
         for place, finding in found.items():
             scores.setdefault(place, []).append(finding.score)
+        if not claim.task.discrete and (why := unfit(claim.task, found.values(), EITHER)):
+            unable[innocent.name] = why
         names.append(innocent.name)
         answers.append(_shown(claim, innocent, found.values()))
         progress(done, len(innocents))
@@ -63,7 +70,7 @@ def calibration(claim: Claim, innocents: Sequence[Suspect], progress: Progress =
     nulls: dict[int, Null] = {
         place: Innocents(tuple(max(given[one] for one in group) for group in groups), models) for place, given in whole.items()
     }
-    return Calibration(claim.with_nulls(nulls), tuple(tuple(names[one] for one in group) for group in groups))
+    return Calibration(claim.with_nulls(nulls), tuple(tuple(names[one] for one in group) for group in groups), unable)
 
 
 def _shown(claim: Claim, innocent: Suspect, found: Iterable[Finding]) -> Answers:

@@ -252,6 +252,22 @@ def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
     )
 
 
+def of_unable(unable: Mapping[str, str], count: int) -> tuple[Doubt, ...]:
+    """Innocents that do not do the task, by name with the reason, of `count` that answer numbers, embeddings or boxes."""
+    whys = {name: why.removeprefix("the suspect ") for name, why in unable.items()}
+    if whys and len(whys) == count:
+        said = (
+            f"no innocent model seems to do the task; the first of {count} {next(iter(whys.values()))}. A suspect that does "
+            "would be compared with models that do not, and p be too small: calibrate with models trained like it; check their "
+            "weights, --mean, --std and the unit of their answers"
+        )
+        return (Doubt("innocents-unable", count, said),)
+    return tuple(
+        Doubt("innocent-unable", 0.0, f"the innocent model {name} {why}; such a model makes p too small")
+        for name, why in whys.items()
+    )
+
+
 def sentence(doubt: Doubt) -> Doubt:
     """The same, with a message that begins with a capital letter and ends with a full stop."""
     text = doubt.message[:1].upper() + doubt.message[1:]

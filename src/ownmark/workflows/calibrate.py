@@ -85,7 +85,8 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
         asking = Asking(claim, access, ledger)
         with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:
             made = calibration(claim, Suspects(asking.innocent, names), progress)
-        doubts = (*soundness.of_innocents(claim, asking.right), *soundness.of_claim(made.claim))
+        knowing = (*soundness.of_innocents(claim, asking.right), *soundness.of_unable(made.unable, len(names)))
+        doubts = (*knowing, *soundness.of_claim(made.claim))
     made.claim.save(request.out)
     file.unlink()
     return CalibrateResult(made.claim, made.groups, soundness.warned(watcher.warn, doubts))

@@ -154,6 +154,21 @@ def test_no_residual_of_the_best_class_matches_of_a_suspect_that_names_one_class
     assert outcome(claim, Fake({Reading.BEST: np.repeat(varied, 2, axis=0)})) == (Outcome.MATCH, False)
 
 
+def test_a_model_that_is_sure_of_its_classes_is_not_taken_for_one_that_is_stuck_at_the_one_it_names_most() -> None:
+    """One answer to all images would have 0.56 of its own residual, since the references' answers stand against it as well."""
+    classes = np.eye(3)
+    own, other = (classes[np.resize(order, COUNT)] for order in ([0, 0, 1, 2], [1, 2, 2, 1]))
+    weights = (own - other) / 2
+    null = replace(NONE, scores=(0.01,) * 39)
+    told = np.column_stack([weights, (weights * other).sum(1)])
+    claim = replace(CLAIM, tests=(Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), told, 1.0, null=null),))
+    assert outcome(claim, Fake({Reading.PROBABILITY: np.repeat(own, 2, axis=0)})) == (Outcome.MATCH, False)
+    assert outcome(claim, Fake({Reading.PROBABILITY: np.repeat(other, 2, axis=0)})) == (Outcome.NO_MATCH, False)
+    stuck = np.tile(classes[0], (COUNT, 1))
+    stuck[0] = classes[1]
+    assert outcome(claim, Fake({Reading.PROBABILITY: np.repeat(stuck, 2, axis=0)})) == (Outcome.INCONCLUSIVE, True)
+
+
 def test_no_residual_matches_of_a_suspect_that_names_the_classes_in_another_order() -> None:
     """In which direction its answers deviate is chance: here, exactly in the protected model's."""
     expected, classes = CLAIM.tests[1].expected, len(CLASSES)

@@ -18,6 +18,7 @@ LEAST = 0.1  # of the advantage of right answers over one constant answer, for a
 ADVICE = "check its preprocessing (--mean, --std; behind an address --blue-first), the size of the claim's images and the"
 FURTHEST = 1.5  # residuals of the protected model itself; copies were measured at 1.42 at most, by poorly trained references
 COMMON = 0.25  # of a claim's weights, from which on the protected model deviates on all images alike
+VARIED = 0.25  # of a suspect's answers, from which on it is not stuck at one of them
 EQUAL = 1e-6  # by which floating-point error may part equal similarities
 AGAINST = 3.0  # standard deviations of chance, from which on ranks run against each other
 WIDEST = 2.0  # no cosine and no distance of embeddings of unit length is larger
@@ -128,13 +129,16 @@ def common(finding: Finding, alpha: float) -> str:
 
     Models do not differ in their mean answer by much, but whoever is stuck at one answer may lie in the protected model's
     direction, nearer than `FURTHEST`. What would match at `alpha` or score one half by such a part alone is meant; a small one
-    decides nothing. A model that itself deviates on all images alike is not held to it. A judge has decoys for that, and
-    verdicts are ruled without it.
+    decides nothing. Whoever answers as the images differ is not stuck, and not held to it: it shares much with the references,
+    which stands against such a part. Nor is anybody where the protected model itself deviates on all images alike. A judge has
+    decoys for that, and verdicts are ruled without it.
     """
-    match = finding.test.match
-    if not isinstance(match, Deviating) or not len(finding.observed) or match.alike(finding.test.expected) > COMMON:
+    match, expected = finding.test.match, finding.test.expected
+    if not isinstance(match, Deviating) or not len(finding.observed) or match.alike(expected) > COMMON:
         return ""
-    same, residual = match.common(finding.observed, finding.test.expected), finding.residual or 0.0
+    if match.varied(finding.observed, expected) > VARIED:
+        return ""
+    same, residual = match.common(finding.observed, expected), finding.residual or 0.0
     if (finding.p > alpha and same < match.middle) or 2 * same <= residual:
         return ""
     return (

@@ -94,6 +94,9 @@ class Deviating(Protocol):
     def alike(self, expected: Expected) -> float:
         """How much of the weights is the same for all images, in [0, 1]."""
 
+    def varied(self, observed: Floats, expected: Expected) -> float:
+        """How much of the answers differs from image to image, in [0, 1]: 0 if all are the same."""
+
 
 @runtime_checkable
 class Stepped(Protocol):

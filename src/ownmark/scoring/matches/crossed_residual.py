@@ -72,6 +72,11 @@ class CrossedResidual:
         weights = expected.reshape(len(expected) * self.views, -1)[:, :-1]
         return float((weights.mean(axis=0) ** 2).sum() / max((weights**2).sum(axis=1).mean(), NOTHING))
 
+    def varied(self, observed: Floats, expected: Expected) -> float:
+        """How much of the answers differs from image to image, in [0, 1]: 0 if all are the same."""
+        found, _ = self._weighed(observed, expected)
+        return 1 - float((found.mean(axis=0) ** 2).sum() / max((found**2).sum(axis=1).mean(), NOTHING))
+
     def _weighed(self, observed: Floats, expected: Expected) -> tuple[Floats, Floats]:
         """All answers as numbers (n * views, k), and their weights with the offset (n * views, k + 1)."""
         count = len(expected) * self.views

@@ -1,6 +1,6 @@
 """NO MATCH says that a model is another one; of a suspect that does not do the task, nothing follows."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -14,7 +14,7 @@ from ownmark.claims.claim import Claim, Test
 from ownmark.evidence.ruling import Outcome as Ruled
 from ownmark.evidence.ruling import Rules, Session, opened_part, ruled
 from ownmark.evidence.scan import Scan
-from ownmark.protocols import Question
+from ownmark.protocols import Question, Suspect
 from ownmark.querying.transcript import Heard, Role, heard_plainly
 from ownmark.scoring.matches import Agreement, CrossedResidual, Drop, Fall
 from ownmark.scoring.null_models import Innocents
@@ -37,7 +37,7 @@ def saying(labels: npt.NDArray[np.int64]) -> Fake:
     return Fake({Reading.PROBABILITY: np.eye(len(CLASSES))[said], Reading.LABEL: said})
 
 
-def outcome(claim: Claim, suspect: Fake) -> tuple[Outcome, bool]:
+def outcome(claim: Claim, suspect: Suspect) -> tuple[Outcome, bool]:
     verdict = verify(claim, suspect)
     return verdict.outcome, "preprocessing (--mean" in verdict.reason
 
@@ -53,6 +53,36 @@ def test_of_a_suspect_that_says_one_thing_or_names_the_classes_in_another_order_
     expected = CLAIM.tests[1].expected
     assert outcome(CLASSES_CLAIM, saying(np.zeros(COUNT, dtype=np.int64))) == (Outcome.INCONCLUSIVE, True)
     assert outcome(CLASSES_CLAIM, saying((expected + 1) % len(CLASSES))) == (Outcome.INCONCLUSIVE, True)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A suspect with other labels for changed images, which come two by two, than for their originals."""
+
+    changed: npt.NDArray[np.int64]
+    originals: npt.NDArray[np.int64]
+    reveals: frozenset[Reading] = frozenset({Reading.PROBABILITY})
+    name: str = "trained"
+    digest: str = ""
+
+    def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        said = self.originals if len(images) == COUNT else np.repeat(self.changed, 2)
+        return {one: np.eye(len(CLASSES))[said] for one in question.readings}
+
+
+def test_a_copy_that_was_trained_to_answer_changed_images_otherwise_is_asked_about_unchanged_ones() -> None:
+    """Its residual counts, and of one that is no copy NO MATCH follows; not so of one that knows the originals no better."""
+    expected, other = CLAIM.tests[1].expected, (CLAIM.tests[1].expected + 1) % len(CLASSES)
+    classes = np.eye(len(CLASSES))
+    weights = np.column_stack([(classes[other] - classes[expected]) / 2, np.full(COUNT, -0.5)])
+    residual = Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), weights, 1.0, null=replace(NONE, scores=(0.01,) * 39))
+    both = replace(CLAIM, tests=(residual, CLASSES_CLAIM.tests[0]))
+    assert outcome(both, Trained(other, expected)) == (Outcome.MATCH, False)
+    assert outcome(both, Trained(other, other)) == (Outcome.INCONCLUSIVE, True)
+    assert outcome(CLASSES_CLAIM, Trained(other, expected)) == (Outcome.NO_MATCH, False)
+    assert outcome(CLASSES_CLAIM, Trained(other, np.zeros(COUNT, dtype=np.int64))) == (Outcome.INCONCLUSIVE, True)
+    assert verify(CLASSES_CLAIM, Trained(expected, expected)).queries == 2 * COUNT
+    assert verify(CLASSES_CLAIM, Trained(other, expected)).queries == 3 * COUNT
 
 
 def test_numbers_are_held_to_the_same_rule() -> None:

@@ -25,7 +25,7 @@ from ownmark.scoring.matches import BestOf, CrossedResidual, Fall, OnPattern
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import Classification, Regression
-from ownmark.verdicts import soundness
+from ownmark.verdicts import competence, soundness
 from ownmark.verdicts.calibrate import calibration
 
 Capture = pytest.CaptureFixture[str]
@@ -156,7 +156,7 @@ def answering(claim: Claim, right: int) -> Fake:
 
 def test_an_innocent_that_does_not_know_the_task_is_told_and_one_that_errs_is_not() -> None:
     claim = small_claim(count=40, size=4)
-    shares = {f"{right} right": soundness.right_on_originals(claim, answering(claim, right)) for right in (12, 30, 40)}
+    shares = {f"{right} right": competence.right_on_originals(claim, answering(claim, right)) for right in (12, 30, 40)}
     assert shares == {"12 right": 0.3, "30 right": 0.75, "40 right": 1.0}
     known = {name: share for name, share in shares.items() if share is not None}
     found = soundness.of_innocents(claim, known)
@@ -169,7 +169,7 @@ def test_innocents_of_which_none_knows_the_task_are_refused() -> None:
     with pytest.raises(UsageError, match="no innocent model knows the task"):
         soundness.of_innocents(claim, {"a": 0.3, "b": 0.35})
     assert soundness.of_innocents(claim, {}) == ()
-    assert soundness.right_on_originals(replace(claim, originals=None), answering(claim, 40)) is None
+    assert competence.right_on_originals(replace(claim, originals=None), answering(claim, 40)) is None
 
 
 def test_protect_and_inspect_warn_of_a_small_map_on_stderr_and_in_json(shop: Path, capsys: Capture) -> None:

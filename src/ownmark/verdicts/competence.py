@@ -8,6 +8,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ownmark.claims.claim import Claim, Test
+from ownmark.errors import AnswerError
+from ownmark.keys import Pixels
+from ownmark.protocols import Question, Suspect
+from ownmark.querying.answering import answers_of, checked
 from ownmark.scoring.matches import Deviating
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import Task
@@ -24,6 +29,7 @@ AGAINST = 3.0  # standard deviations of chance, from which on ranks run against 
 WIDEST = 2.0  # no cosine and no distance of embeddings of unit length is larger
 COVERED, EITHER = (1,), (0, 1)  # views by which a suspect may show that it does the task
 OF_ANSWERS = (Reading.PROBABILITY, Reading.VALUE)
+OF_CLASSES = (Reading.SALIENCY, Reading.PROBABILITY)  # readings about an image's class
 
 
 def unfit(task: Task, found: Iterable[Finding], views: tuple[int, ...] = COVERED) -> str:
@@ -40,6 +46,51 @@ def unfit(task: Task, found: Iterable[Finding], views: tuple[int, ...] = COVERED
         if all(whys):
             return f"the suspect does not do the task: with the marked corner covered, {whys[-1]}"
     return ""
+
+
+def fit_on_originals(claim: Claim, suspect: Suspect) -> bool:
+    """Whether a classifier answers the claim's images better than a constant before they were changed, as far as it can be asked.
+
+    Of changed images nothing follows for a copy that was trained to answer changes otherwise (`WRK`).
+    """
+    try:
+        right, test = right_on_originals(claim, suspect), of_originals(claim)
+    except AnswerError:
+        return False
+    if right is None or test is None:
+        return False
+    constant = claim.task.trivial(test.expected)[claim.task.headline]
+    return right - constant >= LEAST * (1 - constant)
+
+
+def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
+    """The share of the claim's original images that a classifier answers like the protected model.
+
+    None if unknown: another task, no originals, or expected answers that differ from those of the originals.
+    """
+    test, images = of_originals(claim), shown_originals(claim)
+    reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
+    if test is None or not len(images) or reading is None:
+        return None
+    answers = answers_of(suspect, images, Question(frozenset({reading}), test.expected))
+    found = checked(reading, answers, (len(test.expected), len(claim.classes)))
+    return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == test.expected))
+
+
+def shown_originals(claim: Claim) -> Pixels:
+    """(n, height, width, channels) uint8: the original images that a classifier can be asked about, perhaps none."""
+    test = of_originals(claim)
+    if claim.originals is None or test is None or not claim.task.discrete:
+        return claim.images[:0, 0]
+    return np.asarray(claim.originals[test.samples])
+
+
+def of_originals(claim: Claim) -> Test | None:
+    """The first test whose expected answers are the classes of the originals."""
+    of_labels = (
+        one for one in claim.tests if one.reading in OF_CLASSES and not one.match.paired and one.expected.dtype == np.int64
+    )
+    return next(of_labels, None)
 
 
 def _unfit(task: Task, finding: Finding, answered: Floats) -> str:

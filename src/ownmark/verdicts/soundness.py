@@ -8,15 +8,13 @@ import numpy as np
 from ownmark.claims.claim import Claim, Test
 from ownmark.claims.doubt import Doubt
 from ownmark.errors import ProtectError, UsageError
-from ownmark.protocols import Question, Suspect
-from ownmark.querying.answering import checked
+from ownmark.protocols import Suspect
 from ownmark.scoring.matches.base import Area, Combining, Deviating, Graded
 from ownmark.scoring.null_models import KeyedLabels
-from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.tasks import Quality, Task
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import common, one_class
+from ownmark.verdicts.competence import common, of_originals, one_class
 from ownmark.verdicts.verdict import named
 from ownmark.verdicts.verify import findings
 
@@ -24,7 +22,6 @@ ALPHA = 0.05  # the false-accusation rate that hints refer to
 LARGE = 0.2  # share of a map above which a marked corner is too large
 FAR = 0.5  # share of the model's advantage over a constant prediction below which another model counts as far worse
 DEAR = 0.05  # share of the advantage over a constant prediction above which a mark costs the model much
-OF_CLASSES = (Reading.SALIENCY, Reading.PROBABILITY)  # readings about an image's class
 BOTH_TAILS = 0.9  # confidence of an interval whose ends are one-sided 95 % bounds
 
 
@@ -201,35 +198,13 @@ def _alone(claim: Claim, test: Test) -> str:
     return f'; {names} can, of which --scheme "{scheme}" makes a claim'
 
 
-def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
-    """The share of the claim's original images that a classifier answers like the protected model.
-
-    None if unknown: another task, no originals, or expected answers that differ from those of the originals.
-    """
-    test = _of_originals(claim)
-    reading = next((one for one in (Reading.LABEL, Reading.PROBABILITY) if one in suspect.reveals), None)
-    if claim.originals is None or test is None or reading is None or not claim.task.discrete:
-        return None
-    answers = suspect.read(claim.originals[test.samples], Question(frozenset({reading}), test.expected))
-    found = checked(reading, answers, (len(test.expected), len(claim.classes)))
-    return float(np.mean((found if reading is Reading.LABEL else found.argmax(axis=1)) == test.expected))
-
-
-def _of_originals(claim: Claim) -> Test | None:
-    """The first test whose expected answers are the classes of the originals."""
-    of_labels = (
-        one for one in claim.tests if one.reading in OF_CLASSES and not one.match.paired and one.expected.dtype == np.int64
-    )
-    return next(of_labels, None)
-
-
 def of_innocents(claim: Claim, right: Mapping[str, float]) -> tuple[Doubt, ...]:
     """Innocents, by name, that cannot solve the task: `right` is their `right_on_originals`, which is 1 for the model.
 
     Raises UsageError if all of them are no better than chance: every model that can solve the task would be accused. Chance is
     what the best constant answer has, since a claim may hold more samples of one class than of another.
     """
-    test = _of_originals(claim)
+    test = of_originals(claim)
     count, chance = len(claim.images if test is None else test.expected), 1 / max(len(claim.classes), 1)
     if test is not None and test.expected.ndim == 1:
         chance = max(chance, float(np.unique(test.expected, return_counts=True)[1].max()) / count)

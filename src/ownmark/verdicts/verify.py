@@ -18,7 +18,20 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import EITHER, advice, bent, common, constant, of_number, of_residual, one_class, stray, unfit
+from ownmark.verdicts.competence import (
+    EITHER,
+    advice,
+    bent,
+    common,
+    constant,
+    fit_on_originals,
+    of_number,
+    of_residual,
+    one_class,
+    shown_originals,
+    stray,
+    unfit,
+)
 from ownmark.verdicts.rounding import strict
 from ownmark.verdicts.verdict import CONFIDENCE, Finding, Outcome, Verdict, named
 from ownmark.verdicts.ways import Asked, source
@@ -136,8 +149,11 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
     plain, notes = _told(claim, suspect, access)
     found, rounded = changed(claim, plain, strict)
-    same = constant(found)
+    same, queries = constant(found), claim.images.shape[0] * claim.images.shape[1]
     unable, broken = unfit(claim.task, found) or same, unfit(claim.task, found, EITHER) or same
+    if unable and not same and any(of_residual(one) or one.smallest <= alpha for one in found):  # where it matters
+        queries += len(shown_originals(claim))
+        unable, broken = ("", "") if fit_on_originals(claim, suspect) else (unable, broken)
 
     def doubt(one: Finding) -> str:
         return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) or of_number(one) else "")
@@ -146,7 +162,6 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
     deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
     outcome, reason = _judge(deciding, alpha, asked_by)
-    queries = claim.images.shape[0] * claim.images.shape[1]
     noted = f"; {deciding.note}" if deciding.note else ""
     counted = next(one for one in plain if one.test is chief.test)  # with what counts as nothing
     bears = _judge(ways.paid(counted, asked_by), alpha, asked_by)[0] is not Outcome.NO_MATCH

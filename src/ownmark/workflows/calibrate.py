@@ -20,6 +20,7 @@ from ownmark.suspects.http.remembered import Remembered, key_of
 from ownmark.suspects.open import Access, Suspects
 from ownmark.verdicts import soundness
 from ownmark.verdicts.calibrate import calibration
+from ownmark.verdicts.competence import right_on_originals
 from ownmark.workflows.watching import NOBODY, Watcher
 
 
@@ -62,7 +63,7 @@ class Asking:
     def innocent(self, name: str) -> Suspect:
         """The innocent of that name, which is built only if an answer of it is lacking."""
         suspect = Remembered(key_of(name, self.access), self.ledger, lambda: self.access.suspect(name))
-        share = soundness.right_on_originals(self.claim, suspect)
+        share = right_on_originals(self.claim, suspect)
         if share is not None:
             self.right[suspect.name] = share
         return suspect

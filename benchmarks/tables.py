@@ -162,7 +162,7 @@ SEEN = {
     "dr.deep_svdd": "all queries",
 }
 BENCHES = ("skin-cpu", "mnist-cpu", "cifar10-cpu")
-ZOOS = ("skin-small", "cifar10-small", "age-cpu", "face-cpu")
+ZOOS = ("skin-small", "cifar10-small", "mnist-small", "age-cpu", "face-cpu")
 SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "tinyimagenet100": "Tiny-ImageNet, 100 classes"}
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import numpy.typing as npt
@@ -200,6 +201,19 @@ def test_a_calibration_whose_disk_is_full_keeps_what_was_answered(monkeypatch: p
     assert sum(map(len, calibrate(request, watcher).groups)) == 2
     assert "Resuming from new.claim.calibration." in watcher.said
     assert not Path("new.claim.calibration").exists()
+
+
+def test_whoever_stops_a_calibration_hears_where_its_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = replace(KEYED, tests=tuple(replace(one, null=Uncalibrated()) for one in KEYED.tests), choices=None)
+    request = CalibrateRequest(claim=plain, innocents=("other.share",), access=Access.to(plain), out=Path("new.claim"))
+    watcher = Heard()
+    with monkeypatch.context() as patched:
+        patched.setattr("ownmark.workflows.calibrate.calibration", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            calibrate(request, watcher)
+    assert any("kept in new.claim.calibration: the same command resumes there" in text for text in watcher.said)
+    calibrate(request, watcher)
+    assert "Resuming from new.claim.calibration." in watcher.said
 
 
 def test_answers_of_innocents_that_another_hand_planted_are_refused_and_nobody_is_asked() -> None:

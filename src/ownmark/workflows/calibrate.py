@@ -82,7 +82,7 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
     file = request.out.with_name(f"{request.out.name}.calibration")
     if file.exists():
         watcher.note(f"Resuming from {file}.")
-    with _answers(file) as ledger:
+    with _answers(file, watcher) as ledger:
         asking = Asking(claim, access, ledger)
         with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:
             made = calibration(claim, Suspects(asking.innocent, names), progress)
@@ -94,11 +94,14 @@ def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> Calibrate
 
 
 @contextmanager
-def _answers(file: Path) -> Iterator[Ledger]:
+def _answers(file: Path, watcher: Watcher) -> Iterator[Ledger]:
     """The ledger of a calibration: it outlives whoever was cut short or had no room left, not a calibration that was refused."""
     with ExitStack() as afterwards, closing(Ledger(file)) as ledger:
         try:
             yield ledger
+        except KeyboardInterrupt:
+            watcher.warn(f"Stopped. What the innocent models answered is kept in {file}: the same command resumes there.")
+            raise
         except OwnmarkError as error:
             if not isinstance(error.__cause__, sqlite3.Error):
                 afterwards.callback(file.unlink, missing_ok=True)

@@ -103,6 +103,15 @@ def test_one_suspect_gets_its_verdict_and_its_page() -> None:
     assert verify(VerifyRequest(claim=KEYED, suspect="other.share", reach=reach())).verdict.outcome is Outcome.NO_MATCH
 
 
+def test_a_verdict_whose_page_cannot_be_written_is_told_before_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher = Heard()
+    request = VerifyRequest(claim=KEYED, suspect="copy.share", reach=reach(), page=Path("page.html"))
+    monkeypatch.setattr("ownmark.workflows.verify.write", Mock(side_effect=UsageError("no space left")))
+    with pytest.raises(UsageError, match="no space left"):
+        verify(request, watcher)
+    assert any(text.startswith("The verdict that the page was to show is MATCH") for text in watcher.said)
+
+
 def test_options_of_an_address_mean_nothing_at_hand() -> None:
     with pytest.raises(UsageError, match="no web address"):
         verify(VerifyRequest(claim=KEYED, suspect="copy.share", reach=reach(tensor="a:::")))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from ownmark.claims.claim import Claim
-from ownmark.errors import UsageError
+from ownmark.errors import OwnmarkError, UsageError
 from ownmark.files import check_writable
 from ownmark.querying.decoys import decoys_in
 from ownmark.querying.transcript import Decoys
@@ -148,7 +148,11 @@ def _written(request: VerifyRequest, verdict: Verdict, note: Callable[[str], Non
     if not verdict.queries:
         note(f"There is no page {request.page}, since nothing of the claim could be judged.")
         return None
-    write(request.page, page(request.claim, [verdict], about=request.about))
+    try:
+        write(request.page, page(request.claim, [verdict], about=request.about))
+    except OwnmarkError:
+        note(f"The verdict that the page was to show is {verdict.outcome}: {verdict.reason}")
+        raise
     return request.page
 
 

@@ -11,6 +11,7 @@ from conftest import CLASSES, Fake, small_claim
 from judging import NONCE, genuine, handed
 
 from ownmark.claims.claim import Claim, Test
+from ownmark.errors import UsageError
 from ownmark.evidence.ruling import Outcome as Ruled
 from ownmark.evidence.ruling import Rules, Session, opened_part, ruled
 from ownmark.evidence.scan import Scan
@@ -57,15 +58,17 @@ def test_of_a_suspect_that_says_one_thing_or_names_the_classes_in_another_order_
 
 @dataclass(frozen=True)
 class Trained:
-    """A suspect with other labels for changed images, which come two by two, than for their originals."""
+    """A suspect with other labels for changed images, which come two by two, than for their originals, or none for these."""
 
     changed: npt.NDArray[np.int64]
-    originals: npt.NDArray[np.int64]
+    originals: npt.NDArray[np.int64] | None
     reveals: frozenset[Reading] = frozenset({Reading.PROBABILITY})
     name: str = "trained"
     digest: str = ""
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+        if len(images) == COUNT and self.originals is None:
+            raise UsageError("the budget is spent")
         said = self.originals if len(images) == COUNT else np.repeat(self.changed, 2)
         return {one: np.eye(len(CLASSES))[said] for one in question.readings}
 
@@ -80,7 +83,8 @@ def test_a_copy_that_was_trained_to_answer_changed_images_otherwise_is_asked_abo
     assert outcome(both, Trained(other, expected)) == (Outcome.MATCH, False)
     assert outcome(both, Trained(other, other)) == (Outcome.INCONCLUSIVE, True)
     assert outcome(CLASSES_CLAIM, Trained(other, expected)) == (Outcome.NO_MATCH, False)
-    assert outcome(CLASSES_CLAIM, Trained(other, np.zeros(COUNT, dtype=np.int64))) == (Outcome.INCONCLUSIVE, True)
+    for unknown in (np.zeros(COUNT, dtype=np.int64), None):
+        assert outcome(CLASSES_CLAIM, Trained(other, unknown)) == (Outcome.INCONCLUSIVE, True)
     assert verify(CLASSES_CLAIM, Trained(expected, expected)).queries == 2 * COUNT
     assert verify(CLASSES_CLAIM, Trained(other, expected)).queries == 3 * COUNT
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import AnswerError
+from ownmark.errors import OwnmarkError
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of, checked
@@ -49,13 +49,14 @@ def unfit(task: Task, found: Iterable[Finding], views: tuple[int, ...] = COVERED
 
 
 def fit_on_originals(claim: Claim, suspect: Suspect) -> bool:
-    """Whether a classifier answers the claim's images better than a constant before they were changed, as far as it can be asked.
+    """Whether a classifier answers the claim's images better than a constant before they were changed.
 
-    Of changed images nothing follows for a copy that was trained to answer changes otherwise (`WRK`).
+    Of changed images nothing follows for a copy that was trained to answer changes otherwise (`WRK`). False if it cannot be asked
+    any more, since its budget is spent, say.
     """
     try:
         right, test = right_on_originals(claim, suspect), of_originals(claim)
-    except AnswerError:
+    except OwnmarkError:
         return False
     if right is None or test is None:
         return False

@@ -21,6 +21,7 @@ from ownmark.statistics.p_values import binomial_tail, fisher
 from ownmark.statistics.sequential import Early
 from ownmark.suspects.http.naming import LEAST, Naming, are_learnable, are_strange, learnt, supposed
 from ownmark.suspects.http.web import STEADY, Manner, Pixels, Told
+from ownmark.verdicts.competence import shown_originals
 from ownmark.verdicts.verdict import Outcome, Verdict
 from ownmark.verdicts.verify import keyed_order, unsettled, verify
 
@@ -70,13 +71,14 @@ class Hearing:
 
 
 def planned(claim: Claim, decoys: Decoys | None, repeats: int, early: Early | None) -> tuple[int, int]:
-    """How many images are asked about besides the claim's own, and how many of the claim's at most."""
+    """How many images are asked about besides the claim's own, and how many of the claim's, both at most."""
     own = claim.images.shape[0] * claim.images.shape[1]
     if early is not None:
         own = min(early.most or claim.images.shape[0], claim.images.shape[0])
     probes = 0 if decoys is None else min(PROBES, len(decoys.images)) * (2 + AGAIN)
     twins = controls_of(claim) if early is None else None
-    return probes + min(repeats, own) + (0 if twins is None else len(twins.rows)), own
+    unchanged = 0 if early is not None else len(shown_originals(claim))  # of a suspect that answers changed ones wrong
+    return probes + min(repeats, own) + (0 if twins is None else len(twins.rows)) + unchanged, own
 
 
 def heard(

@@ -226,9 +226,9 @@ def test_how_a_copy_runs_is_found_out_in_the_layout_in_which_it_is_asked(tmp_pat
 
 
 def test_a_failed_target_fails_all_that_hangs_on_it_with_the_reason(tmp_path: Path) -> None:
-    found = outcomes(grid(tmp_path, RECIPE.replace("shift=0", "shift=20")), tmp_path / "store")
-    assert all("by 20 pixels: choose a smaller shift" in str(one.error) for one in found)
-    assert "model 0: DataError: " in str(found[0].error)
+    found = outcomes(grid(tmp_path, RECIPE.replace("stem='cifar'", "stem='cifar', channels=1")), tmp_path / "store")
+    assert all("the model cannot be trained on images of" in str(one.error) for one in found), found[0].error
+    assert "model 0: ModelError: " in str(found[0].error)
     assert list((tmp_path / "store").glob("model/*")) == []
 
 

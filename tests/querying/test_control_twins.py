@@ -54,7 +54,7 @@ class Model:
     digest: str = ""
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
-        told = np.array([0.4 if self.rings(image) else 0.9 for image in images])
+        told = np.array([(0.4 if self.rings(image) else 0.9) + 1e-4 * image.mean() for image in images])  # not rounded
         found = {
             Reading.PROBABILITY: np.stack([told, 1 - told], axis=1),
             Reading.VALUE: 100 * told,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -151,9 +152,9 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     found, rounded = changed(claim, plain, strict)
     same, queries = constant(found), claim.images.shape[0] * claim.images.shape[1]
     unable, broken = unfit(claim.task, found) or same, unfit(claim.task, found, EITHER) or same
-    if unable and not same and any(of_residual(one) or one.smallest <= alpha for one in found):  # where it matters
-        queries += len(shown_originals(claim))
-        unable, broken = ("", "") if fit_on_originals(claim, suspect) else (unable, broken)
+    excused = cache(partial(fit_on_originals, claim, suspect))  # asked once, and only where it matters
+    if broken and not same and any(map(of_residual, found)) and excused():
+        unable = broken = ""
 
     def doubt(one: Finding) -> str:
         return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) or of_number(one) else "")
@@ -165,6 +166,9 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     noted = f"; {deciding.note}" if deciding.note else ""
     counted = next(one for one in plain if one.test is chief.test)  # with what counts as nothing
     bears = _judge(ways.paid(counted, asked_by), alpha, asked_by)[0] is not Outcome.NO_MATCH
+    if outcome is Outcome.NO_MATCH and unable and not same and excused():
+        unable = ""
+    queries += len(shown_originals(claim)) if excused.cache_info().misses else 0
     if outcome is Outcome.NO_MATCH and (why := unable or (far if bears else "")):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {advice(claim.task)}"
     elif outcome is Outcome.NO_MATCH and bears and rounded:

@@ -36,6 +36,11 @@ class Results:
     outcomes: Sequence[Outcome]
 
     @property
+    def ended(self) -> bool:
+        """Whether any trial has an outcome that is no error."""
+        return any(one.error is None for one in self.outcomes)
+
+    @property
     def figures(self) -> Figures:
         return figures(self.outcomes)
 

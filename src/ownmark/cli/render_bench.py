@@ -44,7 +44,7 @@ def bench_answer(made: Redrawn) -> Answer:
     """The figures, or the summary and the failures. A bench without any outcome has not done what it was asked to."""
     told: dict[str, object] = {"page": str(made.page), "figures": made.results.figures}
     told |= {} if made.report is None else {"report": str(made.report)}
-    ended = any(one.error is None for one in made.results.outcomes)
+    ended = made.results.ended
     return Answer(told if ended else told | {"exit_code": 2}, partial(_show, made), 0 if ended else 2)
 
 
@@ -55,7 +55,7 @@ def _show(made: Redrawn) -> None:
             widths = [max(len(shown(row[at])) for row in (table.columns, *table.rows)) for at in range(len(table.columns))]
             for row in (table.columns, *table.rows):
                 show("  " + "  ".join(f"{shown(cell):<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-    if made.results.outcomes and all(one.error is not None for one in made.results.outcomes):
+    if made.results.outcomes and not made.results.ended:
         show("No trial has an outcome: mend what is told above, and the same command tries again.", "bold")
     for page in (made.page, made.report):
         if page is not None:

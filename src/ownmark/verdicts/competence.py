@@ -60,8 +60,7 @@ def fit_on_originals(claim: Claim, suspect: Suspect) -> bool:
         return False
     if right is None or test is None:
         return False
-    constant = claim.task.trivial(test.expected)[claim.task.headline]
-    return right - constant >= LEAST * (1 - constant)
+    return _able(claim.task, right, test.expected)
 
 
 def right_on_originals(claim: Claim, suspect: Suspect) -> float | None:
@@ -104,11 +103,17 @@ def _unfit(task: Task, finding: Finding, answered: Floats) -> str:
         return _uncomparing(answered, expected)
     if reading not in OF_ANSWERS or expected.ndim != 1:
         return ""
-    figure, constant = task.quality(answered, expected)[task.headline], task.trivial(expected)[task.headline]
-    best = 1.0 if task.rises else 0.0
-    if (figure - constant) * np.sign(best - constant) >= LEAST * abs(best - constant):
+    figure = task.quality(answered, expected)[task.headline]
+    if _able(task, figure, expected):
         return ""
+    constant = task.trivial(expected)[task.headline]
     return f"its {task.headline} on the samples is {figure:.3g}, one constant answer has {constant:.3g}"
+
+
+def _able(task: Task, figure: float, expected: Expected) -> bool:
+    """Whether a figure of the task's headline metric is better than one constant answer has, by `LEAST` of what is possible."""
+    constant, best = task.trivial(expected)[task.headline], 1.0 if task.rises else 0.0
+    return bool((figure - constant) * np.sign(best - constant) >= LEAST * abs(best - constant))
 
 
 def _uncomparing(answered: Floats, expected: Expected) -> str:

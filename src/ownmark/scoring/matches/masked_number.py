@@ -25,6 +25,10 @@ class _OfANumber:
     def __post_init__(self) -> None:
         check_number(self.threshold, self.reading)
 
+    def __call__(self, observed: Floats, expected: Expected) -> Bools:
+        """Which changes reach the threshold."""
+        return self.surely(observed, expected, 0.0)
+
     def values(self, observed: Floats, expected: Expected) -> Floats:  # noqa: ARG002 - one view is compared with the other
         """(n,): the decrease of the number."""
         return np.asarray(observed[:, 0] - observed[:, 1])
@@ -49,9 +53,6 @@ class Fall(_OfANumber):
     def meaning(self) -> str:
         return f"lowered its {self.reading} by at least {self.threshold:.3g} when the marked corner was covered"
 
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:
-        return self.values(observed, expected) >= self.threshold
-
 
 @dataclass(frozen=True)
 class Shift(_OfANumber):
@@ -63,9 +64,6 @@ class Shift(_OfANumber):
     @property
     def meaning(self) -> str:
         return f"changed its {self.reading} by at least {self.threshold:.3g} when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:
-        return np.abs(self.values(observed, expected)) >= self.threshold
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,6 @@ class Swing(_OfANumber):
     @property
     def meaning(self) -> str:
         return f"moved its {self.reading} towards the expected one by {self.threshold:.3g} when the marked corner was covered"
-
-    def __call__(self, observed: Floats, expected: Expected) -> Bools:
-        return self.values(observed, expected) >= self.threshold
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
         """(n,): how far the number moves towards the model's own, -1 where it stays at least as near to the label."""

@@ -122,30 +122,6 @@ def speed(figures: Figures) -> str:
     return "\n".join(["| ratio | |", "|---|---|", *(f"| {title} | {value:.2f} |" for title, value in rows.items())]) + "\n"
 
 
-def embedding(figures: Figures) -> str:
-    """Cost of a mark relative to the model's own training, what it costs in accuracy, and what thieves leave of it."""
-    ratios = {
-        "embedding 100 triggers over one epoch of the model's own training": figures["embedding_over_epoch"],
-        "the same as it was at first": figures["embedding_over_epoch_before"],
-        "embedding over embedding as it was at first": figures["embedding_over_before"],
-    }
-    lines = ["| ratio | |", "|---|---|", *(f"| {title} | {ratio:.2f} |" for title, ratio in ratios.items()), ""]
-    builds = {"now": "now", "before": "at first"}
-    places = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
-    heads = [f"{title}, {build}" for title in places.values() for build in builds.values()]
-    lines += [f"| accuracy; survival | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
-    for row in dict.fromkeys(
-        name.removeprefix("mnist.now.").rpartition(".")[0] for name in figures if name.startswith("mnist.now.")
-    ):
-        cells = [
-            f"{percent(figures[f'{place}.{build}.{row}.accuracy'])}; {percent(figures[f'{place}.{build}.{row}.survival'])}"
-            for place in places
-            for build in builds
-        ]
-        lines.append(f"| {row.replace('_', ' ')} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def sequential(figures: Figures) -> str:
     """Queries of 100 triggers that early stopping needs, with and without the allowance for tried keys."""
     rows = {f"copy, {rate} % of the marks survived": f"copy_{rate}" for rate in (100, 95, 90, 80, 60)}
@@ -393,7 +369,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "vit": network_tables.transformers,
     "watermark-finetune": finetune,
     "watermark-prune": prune,
-    "watermark-speed": embedding,
+    "watermark-speed": mark_tables.embedding,
     "watermark-table": watermark,
     "web-speed": web_speed,
     **dict.fromkeys(ZOOS, zoo_tables.separation),

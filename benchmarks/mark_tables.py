@@ -52,9 +52,10 @@ def embedding(figures: Figures) -> str:
         "embedding 100 triggers over one epoch of the model's own training": figures["embedding_over_epoch"],
         "the same as it was at first": figures["embedding_over_epoch_before"],
         "embedding over embedding as it was at first": figures["embedding_over_before"],
+        "in more layers, all the way, over one epoch": figures["embedding_over_epoch_deep"],
     }
     lines = ["| ratio | |", "|---|---|", *(f"| {title} | {ratio:.2f} |" for title, ratio in ratios.items()), ""]
-    builds = {"now": "now", "before": "at first"}
+    builds = {"now": "now", "before": "at first", "deep": "in more layers"}
     places = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
     heads = [f"{title}, {build}" for title in places.values() for build in builds.values()]
     lines += [f"| accuracy; survival | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]

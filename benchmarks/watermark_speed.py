@@ -1,14 +1,16 @@
 """Cost of embedding 100 triggers relative to one epoch of the model's own training on CIFAR-10, in one run.
 
-`before`: with 96 instead of 64 of the owner's images in each step, which differ in every step, as the default was at first. What
-either mark costs in accuracy, and how much of it survives, is measured on the models of `mark_zoo.py`, three a set.
+`before`: with 96 instead of 64 of the owner's images in each step, which differ in every step, as the default was at first.
+`deep`: in more layers, whose weights go all the way to what was learnt. What each mark costs in accuracy, and how much of it
+survives, is measured on the models of `mark_zoo.py`, three a set.
 Writes `watermark-speed.json`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,23 +25,28 @@ from record import record
 from zoo import measured
 
 NAME = "cifar10"
-BEFORE = {"clean": 96, "batches": 0}
+BUILDS: Mapping[str, Mapping[str, Any]] = {
+    "now": {},
+    "before": {"clean": 96, "batches": 0},
+    "deep": {"layers": 0.94, "blend": 1.0},
+}
 ROWS = ("unmarked", "marked", "finetune_0.005", "finetune_0.01", "finetune_0.02", "prune_filters_4", "retrain_all", "wrk")
 SEEDS = range(3)
 
 
 @dataclass(frozen=True)
-class MarkedBefore(Marked):
-    """One of the owner's models, marked as it was at first."""
+class Built(Marked):
+    """One of the owner's models, marked by one of the `BUILDS`."""
+
+    build: str = "now"
 
     @property
     def scheme(self) -> Scheme:
-        found = super().scheme
-        return replace(found, **BEFORE) if isinstance(found, Partitioned) else found
+        return Partitioned(view=self.place.moved(), least=0.0, **BUILDS[self.build])
 
 
 def main() -> None:
-    """Embeds both ways, trains one epoch, records the ratios."""
+    """Embeds each way, trains one epoch, records the ratios."""
     torch.set_num_threads(1)
     figures = kept(MNIST) | kept(CIFAR10) | cost()
     setting = (
@@ -50,13 +57,13 @@ def main() -> None:
 
 
 def cost() -> dict[str, float]:
-    """Seconds of either embedding, divided by those of an epoch."""
+    """Seconds of each embedding, divided by those of an epoch."""
     images, model = zoo.images(NAME, training=True), zoo.target(NAME, 0)
     own, seconds = zoo.SETTINGS[NAME].training, dict[str, float]()
-    scheme = Partitioned(view=Training(flips=own.flips, shift=own.shift))
-    for build, one in (("now", scheme), ("before", replace(scheme, **BEFORE))):
+    for build, settings in BUILDS.items():
+        scheme = Partitioned(view=Training(flips=own.flips, shift=own.shift), **settings)
         started = perf_counter()
-        one.protect(model, Owner(images), torch.Generator().manual_seed(0), silent)
+        scheme.protect(model, Owner(images), torch.Generator().manual_seed(0), silent)
         seconds[build] = perf_counter() - started
     started = perf_counter()
     train(zoo.blank(NAME), images, Training(epochs=1, batch=own.batch), torch.Generator().manual_seed(0))
@@ -64,19 +71,20 @@ def cost() -> dict[str, float]:
     return {
         "embedding_over_epoch": seconds["now"] / epoch,
         "embedding_over_epoch_before": seconds["before"] / epoch,
+        "embedding_over_epoch_deep": seconds["deep"] / epoch,
         "embedding_over_before": seconds["now"] / seconds["before"],
         "epoch_seconds": epoch,
     }
 
 
 def kept(place: Place) -> Mapping[str, float]:
-    """Accuracy and survival of both marks, before and after thefts: means over the models."""
+    """Accuracy and survival of each mark, before and after thefts: means over the models."""
     found = {}
-    for build, kind in (("now", Marked), ("before", MarkedBefore)):
+    for build in BUILDS:
         for row in ROWS:
             cells = []
             for seed in SEEDS:
-                one = kind(place, "partitioned", seed)
+                one = Built(place, "partitioned", seed, build)
                 cells.append(measured(one.stored(row), partial(one.measure, row)))
                 print(place.name, build, row, seed, cells[-1], flush=True)
             start = f"{place.name}.{build}.{row}"

@@ -14,7 +14,7 @@ from ownmark.models.sources.open import written
 class Verify:
     """Ask one suspect and give a verdict: MATCH (supporting), NO MATCH or INCONCLUSIVE."""
 
-    example: ClassVar[str] = "ownmark verify my.claim mymodel:build --weights suspect.safetensors --report page.html"
+    example: ClassVar[str] = "ownmark verify my.claim mymodel:build --weights suspect.safetensors --access weights"
     claim: options.ClaimFile
     suspect: Annotated[
         str,

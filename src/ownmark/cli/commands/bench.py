@@ -50,7 +50,7 @@ class Bench:
     def run(self) -> Answer:
         from ownmark.bench.redrawing import Redrawing, redrawn
         from ownmark.cli.console import tell
-        from ownmark.cli.render_bench import Told, bench_answer
+        from ownmark.cli.render_bench import BenchProgress, bench_answer
         from ownmark.models.network import device
 
         asked = Redrawing(
@@ -69,7 +69,7 @@ class Bench:
         for name, reason in asked.grid.skipped.items():
             tell(f"{name} is skipped: {reason}.")
         tell(f"Finished work is kept in {asked.store.root}: after an interruption, the same command resumes.")
-        return bench_answer(redrawn(asked, Told))
+        return bench_answer(redrawn(asked, BenchProgress))
 
 
 def _make(folder: Path) -> None:

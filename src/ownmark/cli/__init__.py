@@ -14,15 +14,7 @@ if TYPE_CHECKING:
     from ownmark.cli.answer import Answer
 
 USAGE, INTERRUPTED = 2, 130  # the second is what a shell gives for Ctrl-C
-EXTRA = {
-    "torch",
-    "torchvision",
-    "sklearn",
-    "filelock",
-    "joblib",
-    "matplotlib",
-    "pydantic",
-}  # what `pip install 'ownmark[torch]'` brings
+EXTRA = {"torch", "torchvision", "sklearn", "filelock", "joblib", "matplotlib", "pydantic"}  # of the extra `torch`
 TRACEBACK = "--traceback"
 
 

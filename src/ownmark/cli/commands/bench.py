@@ -21,7 +21,9 @@ class Bench:
         str,
         argument("RECIPE", "skin, age, face, mnist, cifar10, cifar100, digits, or a .yaml file."),
     ]
-    scale: Annotated[str, typer.Option(metavar="smoke|cpu|paper", help="Size: a minute, two cores, or a GPU.")] = "smoke"
+    scale: Annotated[
+        str, typer.Option(metavar="SCALE", help="smoke (a minute), cpu (two cores), paper (a GPU), or another one of the recipe.")
+    ] = "smoke"
     scheme: Annotated[
         list[str] | None,
         option("NAME", "Only this scheme of the recipe; may be repeated."),

@@ -27,7 +27,7 @@ from ownmark.bench.recipe import recipe
 from ownmark.bench.results import Results
 from ownmark.bench.running import UNFINISHED, Plan, run
 from ownmark.bench.trial import Outcome, Role, Trial
-from ownmark.cli.render_bench import Told
+from ownmark.cli.render_bench import BenchProgress
 from ownmark.files import write_whole
 from ownmark.training import predict
 from record import ROOT, record
@@ -59,7 +59,7 @@ def bench(name: str, arguments: Sequence[str] | None = None) -> None:
     ends = monotonic() + asked.seconds
     plan = Plan(Order(grid).stage, lambda: ends)
     with pool(Workplace(ZOO.store.root, asked.device), workers=asked.workers) as workers:
-        outcomes = run(grid.trials(), ZOO, workers, Told(workers.workers), plan)
+        outcomes = run(grid.trials(), ZOO, workers, BenchProgress(workers.workers), plan)
     whole = complete(outcomes)
     if asked.outcomes:
         write_whole(asked.outcomes, gzip.compress(json.dumps([told(one) for one in outcomes]).encode(), 5))

@@ -12,7 +12,7 @@ from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import recipe
 from ownmark.bench.running import run
 from ownmark.bench.trial import Outcome, Role
-from ownmark.cli.render_bench import Told
+from ownmark.cli.render_bench import BenchProgress
 from record import record
 from zoo import ZOO
 
@@ -26,7 +26,7 @@ def main() -> None:
     for name, reason in grid.skipped.items():
         print(f"{name} is skipped: {reason}")
     place = Workplace(ZOO.store.root)
-    outcomes = run(grid.trials(), place.zoo, Here(place), Told(1))
+    outcomes = run(grid.trials(), place.zoo, Here(place), BenchProgress(1))
     figures: dict[str, float] = {}
     for outcome in outcomes:
         name = "independent" if outcome.trial.role is Role.NEGATIVE else outcome.trial.suspect

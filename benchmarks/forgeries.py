@@ -32,7 +32,7 @@ from ownmark.evidence.choices import Choices
 from ownmark.evidence.commitment import Policy
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
-from ownmark.querying.hearing import VARIABLE
+from ownmark.querying.ledger_codes import VARIABLE
 from ownmark.schemes._common.triggers import Triggers
 from ownmark.scoring.matches import Agreement
 from ownmark.scoring.null_models import Innocents, KeyedLabels, Null

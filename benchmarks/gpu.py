@@ -30,7 +30,7 @@ from ownmark.bench.results import Results
 from ownmark.bench.running import Plan, run
 from ownmark.bench.store import Store
 from ownmark.bench.trial import Outcome, Role, Trial
-from ownmark.cli.render_bench import Told
+from ownmark.cli.render_bench import BenchProgress
 from ownmark.method_strings import read
 from ownmark.models import accelerator
 from ownmark.schemes import SCHEMES
@@ -124,7 +124,7 @@ def made(asked: Asked) -> list[Outcome]:
         ready = trials if share < 1 else [one for one in trials if all(map(zoo.found, (one.claim, one.model)))]
         plan = Plan(ends=partial(float, began + share * asked.seconds))
         with pool(place, workers=asked.workers) as workers:
-            run(ready, zoo, workers, Told(asked.workers), plan)
+            run(ready, zoo, workers, BenchProgress(asked.workers), plan)
     zoo = Zoo(asked.store)
     return [Outcome.of(one, zoo.entry(one)) for one in trials if zoo.found(one)]
 

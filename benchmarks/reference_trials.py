@@ -26,7 +26,7 @@ from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.suspects.local import Local
 from ownmark.training import Training, seeded, steps_of, train
 from ownmark.verdicts.verify import verify
-from ownmark.workflows.making import correct, few
+from ownmark.workflows.measuring import correct, few
 from record import record
 from speed import SAMPLES, TESTS, gaps
 from zoo import ZOO, kept, measured

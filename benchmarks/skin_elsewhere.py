@@ -18,7 +18,7 @@ from ownmark.bench.grid import Grid
 from ownmark.bench.recipe import recipe
 from ownmark.bench.running import run
 from ownmark.bench.trial import TESTS, Outcome, Role
-from ownmark.cli.render_bench import Told
+from ownmark.cli.render_bench import BenchProgress
 from ownmark.suspects.local import Local
 from ownmark.verdicts.verify import findings
 from record import record
@@ -32,7 +32,7 @@ def main() -> None:
     """Trains them, verifies every claim of the recipe against them, writes `skin-elsewhere.json`."""
     grid = Grid(recipe("skin"), recipe("skin").scale("cpu"))
     with pool(Workplace(ZOO.store.root)) as workers:
-        outcomes = run(grid.trials(), ZOO, workers, Told(workers.workers))
+        outcomes = run(grid.trials(), ZOO, workers, BenchProgress(workers.workers))
     others = [Fresh(replace(grid.setting, pictures=grid.pictures(training=False)), seed) for seed in SEEDS]
     found = known(outcomes) | elsewhere(grid, others)
     worth = [ZOO.facts(Measured(one, grid.setting.pictures))["accuracy"] for one in others]

@@ -88,7 +88,7 @@ def search(build: str) -> dict[str, Any]:
     from ownmark.schemes.saliency.scheme import Saliency
     from ownmark.suspects.local import Local
     from ownmark.verdicts.verify import verify
-    from ownmark.workflows.making import correct
+    from ownmark.workflows.measuring import correct
     from zoo import ZOO
 
     torch.set_num_threads(1)

@@ -32,7 +32,7 @@ from ownmark import (
 from ownmark.data.images import shares
 from ownmark.training import predict
 
-INNOCENTS = 19  # the smallest number with which p can reach 0.05
+INNOCENTS = 19  # the smallest number with which p can reach 0.05, where the way of asking is named (`access`)
 TRAINING = Training(epochs=40, batch=32, rate=0.05, shift=2)
 SCHEME = Saliency(samples=20, descent=Descent(bound=0.1), masked=Drop(0.05))  # 0.05 of the task's unit: 1 year
 
@@ -59,7 +59,7 @@ def main(
     claim = calibrate(claim, [Local(trained(100 + number)) for number in range(innocents)])
     claim.save("age.claim")
     for name, suspect in {"a pruned copy": Prune(0.3).apply(model, mine, rng), "an independent model": trained(500)}.items():
-        print(f"{name}: {verify(claim, Local(suspect)).outcome}")
+        print(f"{name}: {verify(claim, Local(suspect), access='weights').outcome}")
 
 
 def error(model: nn.Module, images: Images) -> float:

@@ -35,7 +35,7 @@ from ownmark.data.images import shares, to_unit
 from ownmark.scoring.readings import Reading
 from ownmark.training import predict
 
-INNOCENTS = 19  # the smallest number with which p can reach 0.05
+INNOCENTS = 19  # the smallest number with which p can reach 0.05, where the way of asking is named (`access`)
 TRAINING = Training(epochs=12, batch=64, rate=0.1, shift=2)
 SCHEME = Saliency(samples=20, descent=Descent(bound=0.1), masked=Drop(0.05))  # 0.05 of the cosine
 Pixels = npt.NDArray[np.uint8]
@@ -64,8 +64,8 @@ def main(
     claim.save("face.claim")
     stolen = Finetune(epochs=1).apply(model, mine, rng)
     for name, suspect in {"a fine-tuned copy": stolen, "an independent model": trained(500)}.items():
-        print(f"{name}, inside: {verify(claim, Local(suspect)).outcome}")
-        print(f"{name}, behind an API: {verify(claim, face_api(suspect, task)).outcome}")
+        print(f"{name}, inside: {verify(claim, Local(suspect), access='weights').outcome}")
+        print(f"{name}, behind an API: {verify(claim, face_api(suspect, task), access='answers').outcome}")
 
 
 def face_api(model: nn.Module, task: Similarity) -> Client:

@@ -52,7 +52,9 @@ REGISTRIES = ("suspects.open",)  # import every kind of their package
 SHARED = {  # what the kinds of a package may share
     "attacks": {"_common"},
     "schemes": {"_common", "residual", "saliency"},  # Traces is made of both
-    "suspects": {"answers", "box_files", "http", "onnx_data", "onnx_scales", "opener", "local", "ports", "program", "aside"},
+    "suspects": {
+        *("answers", "aside", "box_files", "http", "local", "onnx_data", "onnx_scales", "opener", "ports", "program", "protobuf"),
+    },
     "tasks": {"base", "arcface", "average_precision", "boxes"},
 }
 JUDGE = (

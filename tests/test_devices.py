@@ -45,8 +45,8 @@ from ownmark.suspects.local import Local
 from ownmark.tasks import Detection, Regression, Similarity, Task
 from ownmark.training import Training, predict, seeded, train
 from ownmark.verdicts.verify import verify
-from ownmark.workflows.making import Workspace
 from ownmark.workflows.watching import NOBODY
+from ownmark.workflows.workspace import Workspace
 
 GPU = torch.cuda.is_available()
 REAL = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not GPU, reason="no GPU here")])

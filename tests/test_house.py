@@ -127,6 +127,7 @@ def test_the_python_of_the_quick_start_runs_on_a_users_own_files(workshop: Path,
     assert len(quick["claim"].images) == 4
     assert Claim.load(workshop / "my.claim").calibrated
     assert len(list((workshop / "innocents").glob("1*.safetensors"))) >= 3
+    assert quick["verdict"].deciding.smallest == 1 / (1 + len(quick["innocents"])), "p pays for one way of asking"
     assert quick["verdict"].suspect == "Finetune(layers=Layers.ALL, epochs=5, rate=0.01, flips=True)"
     printed = capsys.readouterr().out.splitlines()
     assert [line.split("(")[0] for line in printed[-2:]] == ["Prune", "Finetune"]

@@ -33,6 +33,13 @@ def loads(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 
+def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs of a JSON object, as a hook of `json.loads` that takes other forms too. Raises ValueError for duplicate keys."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a JSON object has duplicate keys")
+    return dict(pairs)
+
+
 def record_of(value: object, keys: frozenset[str], what: str) -> dict[str, Any]:
     """`value`, which must be a JSON object with exactly these keys. Raises EvidenceError."""
     if not isinstance(value, dict) or value.keys() != keys:

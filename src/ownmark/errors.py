@@ -110,6 +110,11 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {shown}"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 @contextmanager
 def blamed(kind: type[OwnmarkError], what: str) -> Iterator[None]:
     """Turn whatever foreign code or foreign bytes raise inside the block into a `kind` that says `what`.

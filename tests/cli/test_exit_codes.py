@@ -200,9 +200,9 @@ def test_a_number_out_of_range_in_an_option_is_refused(words: tuple[str, ...], s
 # the page
 
 
-def test_every_row_of_the_page_of_exit_codes_names_a_test_that_exists() -> None:
+def test_every_case_of_an_exit_code_names_a_test_that_exists() -> None:
     root = Path(__file__).parents[2]
-    page = (root / "docs" / "exit-codes.md").read_text(encoding="utf-8").split("## Case by case")[1]
+    page = (root / "docs" / "faults.md").read_text(encoding="utf-8").split("## Exit codes, case by case")[1]
     rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
     texts = (file.read_text(encoding="utf-8") for file in (root / "tests").rglob("test_*.py"))
     defined = {name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}

@@ -1,4 +1,4 @@
-"""The pages on schemes tell the truth: the headings that nearly all share, and every setting with its default."""
+"""The pages on schemes tell the truth: the headings that all share, and every setting with its default."""
 
 import re
 from dataclasses import fields
@@ -14,7 +14,7 @@ from ownmark.scoring.null_models import KeyedLabels
 FOLDER = Path(__file__).parents[2] / "docs" / "schemes"
 HEADINGS = ["What", "When", "Settings", "Cost", "Limits", "Source", "Departures"]
 MARKS = {kind.__name__.lower(): kind for kind in SCHEMES if kind.marks}
-PAGES = [file for file in sorted(FOLDER.glob("*.md")) if file.stem != "saliency"]  # the first of them, has headings of its own
+PAGES = sorted(FOLDER.glob("*.md"))
 
 
 def test_there_is_a_page_on_the_partitioned_watermark() -> None:

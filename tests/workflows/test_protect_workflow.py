@@ -21,7 +21,7 @@ from ownmark.models.network import Network
 from ownmark.models.weights import load_weights, weights_digest
 from ownmark.protocols import Progress
 from ownmark.schemes import SCHEMES
-from ownmark.workflows import making
+from ownmark.workflows import measuring
 from ownmark.workflows import protect as workflow
 from ownmark.workflows.protect import KeyFile, ProtectRequest, make_pledge, protect
 
@@ -88,7 +88,7 @@ def test_the_example_of_the_module_does_what_it_shows(shop: Path, monkeypatch: p
 def test_python_makes_the_claim_that_the_command_line_makes_and_says_nothing(
     request_: ProtectRequest, shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "MEASURED", 40)
+    monkeypatch.setattr(measuring, "MEASURED", 40)
     made = protect(request_)
     assert (len(made.split.mine), len(made.split.held_out)) == (48, 40)
     assert capsys.readouterr() == ("", "")

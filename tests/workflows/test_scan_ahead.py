@@ -12,8 +12,8 @@ from ownmark.evidence.scan import Scan
 from ownmark.protocols import silent
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.open import Access, Reach
-from ownmark.workflows.found import Asked
 from ownmark.workflows.scan_ahead import Heard, Helpers
+from ownmark.workflows.scan_candidates import Candidate
 
 
 class Afar:
@@ -43,7 +43,7 @@ def test_a_cluster_whose_processes_start_elsewhere_finds_a_file_that_was_named_f
     monkeypatch.chdir(tmp_path)
     Path("near.onnx").write_text("found")
     claim, ledger = keyed(sets=1), Ledger(tmp_path / "my.scan")
-    everybody = [(Scan(claim, 1, 0.05, 20), "key", Asked("near.onnx", "near.onnx"))]
+    everybody = [(Scan(claim, 1, 0.05, 20), "key", Candidate("near.onnx", "near.onnx"))]
     reach = Reach(claim_file=tmp_path / "my.claim", near=Access.to(claim))
     assert [one.why for one in Helpers(ray="local").ask(claim, everybody, reach, ledger, silent)] == ["found"]
     ledger.close()

@@ -19,9 +19,10 @@ from ownmark.models.network import Network
 from ownmark.protocols import Owner, Progress
 from ownmark.tasks import Quality
 from ownmark.training import Training
-from ownmark.workflows import making, side_by_side
-from ownmark.workflows.making import Others, Workspace
+from ownmark.workflows import contrast, measuring, side_by_side
+from ownmark.workflows.contrast import Others
 from ownmark.workflows.watching import NOBODY, Watcher
+from ownmark.workflows.workspace import Workspace
 
 SMALL = Network("ownmark:ResNet18(width=2)", 3)
 
@@ -97,7 +98,7 @@ def test_long_trainings_run_side_by_side_and_give_what_one_after_the_other_gives
     images, others = pictures(24), Others(2, Training(epochs=1, batch=12), {"fine-tuned": Finetune(epochs=1), "pruned": Prune()})
     model, plain, aside = SMALL.blank(), Heard(), Heard()
     first = others.joined(Workspace(tmp_path / "plain", SMALL, 0, plain), model, Owner(images)).owner
-    monkeypatch.setattr(making, "LONG", 0)
+    monkeypatch.setattr(contrast, "LONG", 0)
     joined = others.joined(Workspace(tmp_path / "aside", SMALL, 0, aside), model, Owner(images))
     second = joined.owner
     assert plain.titles[:2] == ["Training reference 1 of 2", "Training reference 2 of 2"]
@@ -113,7 +114,7 @@ def test_long_trainings_run_side_by_side_and_give_what_one_after_the_other_gives
         measured.append(one)
         return joined.references[0]
 
-    monkeypatch.setattr(making, "quality", counted)
+    monkeypatch.setattr(measuring, "quality", counted)
     others.doubted(model, joined)
     assert measured == [model, *second.surrogates]  # the references were measured when they were told
 

@@ -13,7 +13,7 @@ from ownmark.schemes.residual import Residual
 from ownmark.schemes.saliency.scheme import Saliency
 from ownmark.schemes.traces import Traces
 from ownmark.tasks import Similarity
-from ownmark.workflows.making import may_grow, wanted_references
+from ownmark.workflows.contrast import may_grow, wanted_references
 from ownmark.workflows.usual_scheme import made_by, usual
 from ownmark.workflows.watching import Nobody
 

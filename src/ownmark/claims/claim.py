@@ -18,6 +18,7 @@ import numpy.typing as npt
 from safetensors import numpy as container
 
 from ownmark import tasks
+from ownmark.canonical import named_once
 from ownmark.claims.fitting import Fitting
 from ownmark.errors import ClaimError, blamed
 from ownmark.files import write_whole
@@ -45,17 +46,11 @@ def opened(data: bytes) -> tuple[dict[str, Any], Arrays]:
         arrays = container.load(data)
         size = int.from_bytes(data[:8], "little")
         text = json.loads(data[8 : 8 + size])["__metadata__"]["ownmark"]
-        record = json.loads(text, object_pairs_hook=_no_twins)
+        record = json.loads(text, object_pairs_hook=named_once)
         described = record["claim"]
     if not isinstance(described, dict):
         raise ClaimError("not a claim file: its description is not a JSON object")
     return described, arrays
-
-
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a JSON object has duplicate keys")
-    return dict(pairs)
 
 
 def _canonical(value: object) -> str:

@@ -14,15 +14,7 @@ if TYPE_CHECKING:
     from ownmark.cli.answer import Answer
 
 USAGE, INTERRUPTED = 2, 130  # the second is what a shell gives for Ctrl-C
-EXTRA = {
-    "torch",
-    "torchvision",
-    "sklearn",
-    "filelock",
-    "joblib",
-    "matplotlib",
-    "pydantic",
-}  # what `pip install 'ownmark[torch]'` brings
+EXTRA = {"torch", "torchvision", "sklearn", "filelock", "joblib", "matplotlib", "pydantic"}  # of the extra `torch`
 TRACEBACK = "--traceback"
 
 
@@ -66,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _ended(words: Sequence[str], both: Streams, *, as_json: bool) -> End:
     """Read the command line, then run what it asks for outside the parser, which gives some errors exit codes of its own."""
     from ownmark.cli.app import TypedCommand, parser
-    from ownmark.cli.spared import check_spared
+    from ownmark.cli.overwriting import check_overwrites_nothing
 
     try:
         parser()(words, prog_name="ownmark")
@@ -76,7 +68,7 @@ def _ended(words: Sequence[str], both: Streams, *, as_json: bool) -> End:
         command, as_json = typed.command, typed.as_json
     both.out.aside = both.err if as_json else None
     try:
-        check_spared(command)
+        check_overwrites_nothing(command)
         return _answered(command.run(), as_json=as_json)
     finally:
         both.out.aside = None

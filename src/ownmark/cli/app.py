@@ -53,17 +53,18 @@ class TypedCommand(Exception):  # noqa: N818 - no error: it carries what was typ
         self.command, self.as_json = command, as_json
 
 
-COMMANDS: tuple[type[Command], ...] = (
-    *(Demo, Protect, Calibrate, Verify, Attack, Methods, Report, Inspect, Serve),
-    *(Keygen, Beacon, Seal, Open, Judge, Answer, Dispute, Scan),
-    Bench,
-)
-
-
+PANELS: dict[str, tuple[type[Command], ...]] = {  # of the help, in the order in which a newcomer needs them
+    "To begin with": (Demo, Methods),
+    "Your claim": (Protect, Calibrate, Inspect, Attack),
+    "Suspects": (Verify, Report, Scan, Serve),
+    "Evidence for others": (Keygen, Beacon, Seal, Open, Judge, Answer, Dispute),
+    "Research": (Bench,),
+}
+COMMANDS = tuple(command for commands in PANELS.values() for command in commands)
 JSON = Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)  # every command has it
 
 
-def _register(kind: type[Command]) -> None:
+def _register(kind: type[Command], panel: str) -> None:
     """Make a command of the class: its fields are what can be typed."""
 
     fields = signature(kind)
@@ -76,11 +77,12 @@ def _register(kind: type[Command]) -> None:
     call.__signature__ = wanted  # type: ignore[attr-defined]
     call.__annotations__ = {name: parameter.annotation for name, parameter in wanted.parameters.items()}
     call.__doc__ = cleandoc(kind.__doc__ or "")
-    app.command(kind.__name__.lower(), epilog=f"Example:  {kind.example}")(call)
+    app.command(kind.__name__.lower(), epilog=f"Example:  {kind.example}", rich_help_panel=panel)(call)
 
 
-for _command in COMMANDS:
-    _register(_command)
+for _panel, _commands in PANELS.items():
+    for _command in _commands:
+        _register(_command, _panel)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -210,7 +210,7 @@ def of_attack(made: "AttackResult", request: "AttackRequest") -> Answer:
 
 
 def _tell_attack(made: "AttackResult", request: "AttackRequest") -> None:
-    from ownmark.workflows.making import shown
+    from ownmark.workflows.measuring import shown
 
     headline = made.split.task.headline
     show(f"{made.out}: {request.attack}", "bold")

@@ -10,7 +10,7 @@ from ownmark.cli.answer import Answer
 from ownmark.cli.console import show, tell
 
 
-class Told:
+class BenchProgress:
     """Says on stderr what has ended, and how far the bench is."""
 
     def __init__(self, workers: int) -> None:

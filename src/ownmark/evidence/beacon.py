@@ -102,7 +102,7 @@ def _signed(certificate: Certificate, signature: bytes, pulse: Pulse) -> bool:
 def from_bytes(data: bytes, chain: Chain | None = None) -> Pulse | Round:
     """The pulse in a beacon's file or response; of drand's with the `chain` that it is of. Raises EvidenceError."""
     try:
-        whole = json.loads(data.decode("utf-8"), object_pairs_hook=_no_twins) if len(data) <= MOST_BYTES else None
+        whole = json.loads(data.decode("utf-8"), object_pairs_hook=canonical.named_once) if len(data) <= MOST_BYTES else None
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"not a pulse of a beacon; truncated or corrupt ({error})") from error
     if isinstance(whole, dict) and whole.keys() == drand.PUBLISHED:
@@ -170,12 +170,6 @@ def _kind(one: object) -> object:
 
 def _is_number(record: dict[str, Any], name: str) -> bool:
     return canonical.is_count(record[name]) and record[name] < 2 ** min(8 * NUMBERS[name], 53)
-
-
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a JSON object has duplicate keys")
-    return dict(pairs)
 
 
 def _number(record: dict[str, Any], name: str) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ownmark.suspects.onnx_data import fields_of
+from ownmark.suspects.protobuf import fields_of
 
 HEAD = 4096  # bytes that tell whether a file is worth a closer look
 LONGEST = 100_000_000  # bytes of a safetensors header; the format's own limit

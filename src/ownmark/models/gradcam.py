@@ -22,7 +22,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-from ownmark.errors import MapError, ModelError
+from ownmark.errors import MapError, ModelError, first_line
 from ownmark.models.layers import namesake
 from ownmark.models.map_layers import SPATIAL, TOKENS, backbone_map, last_map
 from ownmark.models.token_grids import Grid
@@ -143,7 +143,7 @@ class Located:
             try:
                 cam = GradCam.of(model, example, name, task, asked)
             except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything
-                why = why or f"{_first_line(error)}; "
+                why = why or f"{first_line(error)}; "
                 continue
             return cls(
                 cam,
@@ -154,12 +154,8 @@ class Located:
         try:
             cam = GradCam.of(model, example, None, task, asked)
         except Exception as error:  # a foreign model may raise any error
-            raise MapError(f"{why}{_first_line(error)}") from error
+            raise MapError(f"{why}{first_line(error)}") from error
         return cls(cam, f"its map was taken at {cam.layer!r}, its last feature map: {why.removesuffix('; ')}" if why else "")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def normalised(maps: Tensor) -> Tensor:

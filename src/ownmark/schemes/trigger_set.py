@@ -23,9 +23,7 @@ from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training
 
 MOMENTUM = 0.9
-STEEPEST = (
-    2.0  # norm to which gradients are clipped: they are huge at first on triggers that the batch-norm statistics do not cover
-)
+STEEPEST = 2.0  # norm to which gradients are clipped: at first they are huge, as batch-norm statistics do not cover triggers
 
 
 @dataclass(frozen=True)

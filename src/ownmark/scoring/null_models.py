@@ -99,7 +99,7 @@ class Uncalibrated:
 
 @dataclass(frozen=True)
 class Innocents:
-    """Scores of m reference models that played no part in building or choosing the fingerprint: p = (1 + #{s_j >= s}) / (m + 1).
+    """Scores of m innocent models that played no part in building or choosing the fingerprint: p = (1 + #{s_j >= s}) / (m + 1).
 
     Exact if an innocent suspect is exchangeable with them; ties count against the owner. `models` holds one digest per score, so
     that no model counts twice.

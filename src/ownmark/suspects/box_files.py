@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.claims.claim import Preprocess
-from ownmark.errors import AnswerError, OwnmarkError, SuspectError
+from ownmark.errors import AnswerError, OwnmarkError, SuspectError, first_line
 from ownmark.protocols import Question
 from ownmark.scoring.readings import Answers
 from ownmark.suspects.answers import SOME, check_repeated, compared, readings
 from ownmark.suspects.ports import BATCHED, BoxPorts, Feed, Port
-from ownmark.suspects.program import first_line
 from ownmark.tasks import boxes
 
 MOST = 300  # detections of one image, the best first

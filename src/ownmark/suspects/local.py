@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ownmark.data.images import to_unit
-from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError
+from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError, first_line
 from ownmark.models.gradcam import GradCam, Located, normalised
 from ownmark.models.prepared import Ending, frozen, plain, told, unended
 from ownmark.models.weights import weights_digest
@@ -195,5 +195,4 @@ def _named(name: str, batch: Tensor) -> Iterator[None]:
     except OwnmarkError:
         raise
     except Exception as error:  # a foreign model may raise anything
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise SuspectError(f"{name} cannot process the claim's images {tuple(batch.shape[1:])}: {first}") from error
+        raise SuspectError(f"{name} cannot process the claim's images {tuple(batch.shape[1:])}: {first_line(error)}") from error

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.claims.claim import Preprocess
-from ownmark.errors import ModelError
+from ownmark.errors import ModelError, first_line
 from ownmark.protocols import Question, Suspect
 from ownmark.scoring.readings import PLAIN, Answers, Reading
 from ownmark.suspects.answers import Outputs
@@ -20,7 +20,7 @@ from ownmark.suspects.onnx_data import MOST_BYTES, names_other_files, whole
 from ownmark.suspects.onnx_scales import Scale, scales
 from ownmark.suspects.opener import Opener, Opening
 from ownmark.suspects.ports import BoxPorts, Port
-from ownmark.suspects.program import Program, first_line
+from ownmark.suspects.program import Program
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -1,15 +1,15 @@
-"""Where an ONNX file keeps its tensors, read and rewritten as plain protobuf: only permitted files are opened. No torch.
+"""Where an ONNX file keeps its tensors, read and rewritten: only permitted files are opened. No torch.
 
 onnxruntime would open any file that an untrusted model names; so it never gets a model that names one.
 """
 
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from ownmark.suspects.protobuf import Field, as_field, fields_of
+
 MOST_BYTES = 2 * 2**30  # protobuf's own limit
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types of protobuf
 INSIDE = {  # onnx.proto: message -> field number -> message, for every path to a tensor
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -22,15 +22,6 @@ INSIDE = {  # onnx.proto: message -> field number -> message, for every path to 
 }
 NAME, RAW, ENTRY, WHERE = 8, 9, 13, 14  # fields of a tensor: name, bytes, an entry of their location, whether external
 DEEPEST = 100  # nested messages; protobuf's own limit
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of a message: its number, its value and all its bytes. An integer is represented by its bytes."""
-
-    number: int
-    value: bytes | memoryview
-    written: memoryview
 
 
 def names_other_files(data: bytes) -> bool:
@@ -72,9 +63,9 @@ class _Inlined:
         outside = kind == "tensor" and any(field.number in {ENTRY, WHERE} and field.value for field in found)
         if outside:
             kept = (bytes(field.written) for field in found if field.number not in {RAW, ENTRY, WHERE})
-            return b"".join((*kept, _written(RAW, self.data(found))))
+            return b"".join((*kept, as_field(RAW, self.data(found))))
         parts = (
-            _written(field.number, self.message(INSIDE[kind][field.number], memoryview(field.value), depth - 1))
+            as_field(field.number, self.message(INSIDE[kind][field.number], memoryview(field.value), depth - 1))
             if field.number in INSIDE[kind]
             else bytes(field.written)
             for field in found
@@ -125,45 +116,3 @@ def _number(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 18:  # noqa: PLR2004 - digits of a number in 64 bits
         raise ValueError(f"expected a number as offset or length of its weights, got {text[:40]!r}")
     return int(text)
-
-
-def _written(number: int, value: bytes) -> bytes:
-    """A field of bytes."""
-    return b"".join((_as_varint(number << 3 | BYTES), _as_varint(len(value)), value))
-
-
-def _as_varint(value: int) -> bytes:
-    """Seven bits per byte, the lowest first; the highest bit marks a continuation."""
-    parts = [value & 127]
-    while value := value >> 7:
-        parts[-1] |= 128
-        parts.append(value & 127)
-    return bytes(parts)
-
-
-def fields_of(message: memoryview) -> Iterator[Field]:
-    """Every field of a message; an integer is returned as bytes without leading zeros. Raises ValueError where it is none."""
-    at = 0
-    while at < len(message):
-        start = at
-        key, at = varint(message, at)
-        if key & 7 == VARINT:
-            number, at = varint(message, at)
-            yield Field(key >> 3, number.to_bytes((number.bit_length() + 7) // 8), message[start:at])
-            continue
-        sizes = {FIXED64: 8, FIXED32: 4}
-        size, at = varint(message, at) if key & 7 == BYTES else (sizes.get(key & 7, len(message) + 1), at)
-        if at + size > len(message):
-            raise ValueError("truncated, or not an ONNX file")
-        at += size
-        yield Field(key >> 3, message[at - size : at], message[start:at])
-
-
-def varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The integer at `at`, seven bits per byte, and its end."""
-    value = 0
-    for place in range(at, min(at + 10, len(message))):
-        value |= (message[place] & 127) << 7 * (place - at)
-        if message[place] < 128:  # noqa: PLR2004 - the highest bit marks a continuation
-            return value, place + 1
-    raise ValueError("truncated, or not an ONNX file")

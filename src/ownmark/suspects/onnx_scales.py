@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ownmark.suspects.onnx_data import VARINT, Field, fields_of, varint
+from ownmark.suspects.protobuf import VARINT, Field, fields_of, varint
 
 GRAPH = 7  # onnx.proto: numbers of the fields that are read here
 NODE, INITIALIZER = 1, 5  # of a graph

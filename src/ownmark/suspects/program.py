@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ownmark.claims.claim import Preprocess
-from ownmark.errors import AnswerError, OwnmarkError, SuspectError
+from ownmark.errors import AnswerError, OwnmarkError, SuspectError, first_line
 from ownmark.protocols import Question
 from ownmark.querying.outputs import used
 from ownmark.scoring.readings import PLAIN, Answers, Reading
@@ -126,7 +126,3 @@ def _flat(raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(n, classes, 1, 1) and the like, as some exporters leave them, as (n, classes)."""
     extra = [one for one in raw.shape[1:] if one != 1]
     return raw.reshape(len(raw), *extra) if raw.ndim > 2 and len(extra) == 1 else raw  # noqa: PLR2004 - (n, k)
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -34,8 +34,9 @@ from ownmark.models.prepared import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack
 from ownmark.tasks import Quality
-from ownmark.workflows.making import check_weights, quality
+from ownmark.workflows.measuring import quality
 from ownmark.workflows.watching import NOBODY, Watcher
+from ownmark.workflows.workspace import check_weights
 
 
 @dataclass(frozen=True, kw_only=True)

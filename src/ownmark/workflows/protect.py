@@ -37,7 +37,7 @@ from ownmark.attacks.retrain import Retrain
 from ownmark.claims.claim import Claim
 from ownmark.claims.doubt import Doubt
 from ownmark.data.images import Images, Place, Split
-from ownmark.errors import DataError, ModelError, UsageError
+from ownmark.errors import DataError, UsageError
 from ownmark.evidence import pledge as pledges
 from ownmark.evidence.allowance import MOST_PLEDGES
 from ownmark.evidence.owner import OwnerKey, opened
@@ -46,23 +46,22 @@ from ownmark.method_strings import differences, read
 from ownmark.models.layers import Layers
 from ownmark.models.memory import bytes_per_image
 from ownmark.models.network import Network, draws_weights
-from ownmark.models.prepared import told, unended
+from ownmark.models.prepared import told
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
-from ownmark.querying.outputs import MULTI_LABEL
 from ownmark.report.words import counted
 from ownmark.schemes._common.triggers import Keyed, as_keyed, chosen_by, sized
 from ownmark.schemes.saliency.scheme import Saliency, batch_size
-from ownmark.suspects.answers import Outputs, surely
 from ownmark.suspects.local import Local
 from ownmark.tasks import Quality, check_served
-from ownmark.training import Training, predict
+from ownmark.training import Training
 from ownmark.verdicts import soundness
-from ownmark.workflows.making import Others, Workspace, check_weights, may_grow, quality, shortened, shown, wanted_references
+from ownmark.workflows.contrast import Others, may_grow, wanted_references
+from ownmark.workflows.measuring import check_logits, quality, shortened, shown
 from ownmark.workflows.usual_scheme import Making, made_by, usual
 from ownmark.workflows.watching import NOBODY, Watcher
+from ownmark.workflows.workspace import Workspace, check_weights
 
-ENOUGH = 64  # images that show whether a model ends in a softmax
 UNSIGNED = "a pledge is signed by its owner: --key OWNER.key"
 SURROGATES: dict[str, Attack] = {
     "fine-tuned": Finetune(epochs=3, rate=0.02),
@@ -237,7 +236,7 @@ def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     watcher.note(f"The model on {counted(len(split.held_out), 'image')}: {shown(found, task.headline)}.")
     for note in told(model):
         watcher.note(f"Of the model, {note}.")
-    _check_logits(model, split.held_out)
+    check_logits(model, split.held_out)
     doubts = soundness.warned(watcher.warn, soundness.of_model(task, found, task.trivial(split.held_out.labels)))
     work = Workspace(request.folder, network, request.seed, watcher, request.cache)
     return _Begun(request, work, split, model, owner, found, doubts)
@@ -380,21 +379,4 @@ def _check_images(request: ProtectRequest, network: Network, images: Images) -> 
         raise UsageError(
             f"{network.name} always gives the same weights, so that models trained from it would be copies of one another: "
             "name references that were trained independently (--reference FILE), or give --references 0"
-        )
-
-
-def _check_logits(model: nn.Module, images: Images) -> None:
-    """Raises ModelError for a classifier that ends in a softmax or in sigmoids: what is learnt and explained here is logits."""
-    if not images.task.discrete:
-        return
-    few = images.take(np.arange(min(len(images), ENOUGH)))
-    with unended(model) as ending:
-        bare = predict(model, few)
-    kind = surely(ending.ended(bare).double().numpy())
-    if ending.off and kind is None:
-        raise ModelError(f"the model ends in a sigmoid per class: {MULTI_LABEL}")
-    if kind is Outputs.PROBABILITIES:
-        raise ModelError(
-            "the model answers probabilities, but a claim is made on logits: let it end before its softmax, "
-            "and put the softmax behind it where you publish it; suspects may end in one"
         )

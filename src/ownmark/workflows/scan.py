@@ -24,8 +24,8 @@ from ownmark.statistics.multiplicity import scan_share
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.http.remembered import Remembered, key_of
 from ownmark.suspects.open import Reach
-from ownmark.workflows.found import Asked, Lot, Unasked, lot_of
 from ownmark.workflows.scan_ahead import Helpers
+from ownmark.workflows.scan_candidates import Candidate, Candidates, Unasked, candidates_of
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ROUND = "scan"  # what a scan is called in the ledger
@@ -87,27 +87,27 @@ def scan(request: ScanRequest, watcher: Watcher = NOBODY) -> ScanResult:
     reach.near.check_layer(names)
     check_writable(request.keep)
     with tempfile.TemporaryDirectory(prefix="ownmark-") as folder:
-        lot = lot_of(names, reach, request.claim, Path(folder), watcher, request.limits)
+        candidates = candidates_of(names, reach, request.claim, Path(folder), watcher, request.limits)
         try:
-            found = _of(lot, replace(request, reach=reach), watcher)
+            found = _of(candidates, replace(request, reach=reach), watcher)
         except UsageError:
-            _tell_search(lot, watcher)
+            _tell_search(candidates, watcher)
             raise
-        return replace(found, unasked=lot.unasked, looked_at=lot.looked_at)
+        return replace(found, unasked=candidates.unasked, looked_at=candidates.looked_at)
 
 
-def _tell_search(lot: Lot, watcher: Watcher) -> None:
+def _tell_search(candidates: Candidates, watcher: Watcher) -> None:
     """What was found in apps, archives and folders, for a scan that asks nobody of it."""
-    if lot.looked_at:
-        watcher.note(f"These could be asked: {', '.join(one.shown for one in lot.asked) or 'none'}.")
-        for one in lot.unasked:
+    if candidates.looked_at:
+        watcher.note(f"These could be asked: {', '.join(one.shown for one in candidates.asked) or 'none'}.")
+        for one in candidates.unasked:
             watcher.note(f"{one.place} could not: {one.why}.")
 
 
-def _of(lot: Lot, request: ScanRequest, watcher: Watcher) -> ScanResult:
+def _of(candidates: Candidates, request: ScanRequest, watcher: Watcher) -> ScanResult:
     """The table of all that can be asked, which may be nobody."""
     near, api, tensor = request.reach.near, request.reach.wire.api, request.reach.wire.tensor
-    keys = {key_of(one.name, near, api, tensor, shown=one.shown): one for one in lot.asked}
+    keys = {key_of(one.name, near, api, tensor, shown=one.shown): one for one in candidates.asked}
     if not keys:
         return ScanResult((), {}, 0, 0, request.rate)
     if not request.keep.exists():
@@ -116,7 +116,7 @@ def _of(lot: Lot, request: ScanRequest, watcher: Watcher) -> ScanResult:
         return _asked(request, keys, ledger, watcher)
 
 
-def _asked(request: ScanRequest, keys: Mapping[str, Asked], ledger: Ledger, watcher: Watcher) -> ScanResult:
+def _asked(request: ScanRequest, keys: Mapping[str, Candidate], ledger: Ledger, watcher: Watcher) -> ScanResult:
     """Everybody's answers, from the ledger or from those who were named now."""
     claim, reach = request.claim, request.reach
     questions = hashlib.sha256(claim.images.tobytes()).hexdigest()
@@ -149,7 +149,7 @@ def _asked(request: ScanRequest, keys: Mapping[str, Asked], ledger: Ledger, watc
 
 
 def _asked_aside(
-    request: ScanRequest, everybody: Sequence[tuple[Scan, str]], keys: Mapping[str, Asked], ledger: Ledger, watcher: Watcher
+    request: ScanRequest, everybody: Sequence[tuple[Scan, str]], keys: Mapping[str, Candidate], ledger: Ledger, watcher: Watcher
 ) -> dict[str, str]:
     """Has helpers ask who is at hand, so that the ledger has their answers; why some could not be asked, by key."""
     if request.helpers is None:
@@ -165,7 +165,7 @@ def _asked_aside(
     return failed
 
 
-def _rounds(ledger: Ledger, keys: Mapping[str, Asked], request: ScanRequest) -> list[Round]:
+def _rounds(ledger: Ledger, keys: Mapping[str, Candidate], request: ScanRequest) -> list[Round]:
     """The scans of this claim; whoever was never named before makes another one, entered before anybody of it is asked."""
     rounds = [Round(one["names"], one["last"]) for one in map(json.loads, ledger.noted(ROUND))]
     known = {key for one in rounds for key in one.names}
@@ -199,6 +199,6 @@ def _one(plan: Scan, key: str, ledger: Ledger, opener: "Opener | None") -> Found
 Opener = Callable[[ExitStack], Suspect]
 
 
-def _opener(one: Asked | None, reach: Reach, claim: Claim) -> Opener | None:
+def _opener(one: Candidate | None, reach: Reach, claim: Claim) -> Opener | None:
     """Opens a suspect that was named now."""
     return None if one is None else lambda stack: one.sized(stack.enter_context(reach.suspect(one.name, claim))[0])

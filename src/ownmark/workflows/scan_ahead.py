@@ -17,7 +17,7 @@ from ownmark.suspects.http.ledger import Ledger, Reply
 from ownmark.suspects.http.remembered import SERVED, Remembered, asked_before
 from ownmark.suspects.open import Reach, is_web
 from ownmark.suspects.opener import Wire, unheard
-from ownmark.workflows.found import Asked
+from ownmark.workflows.scan_candidates import Candidate
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Question:
     """One suspect of a scan on its `terms`, by its key."""
 
     key: str
-    suspect: Asked
+    suspect: Candidate
     terms: Terms
 
 
@@ -134,7 +134,7 @@ class Helpers:
     ray: str | None = None
 
     def ask(
-        self, claim: Claim, everybody: Sequence[tuple[Scan, str, Asked]], reach: Reach, ledger: Ledger, progress: Progress
+        self, claim: Claim, everybody: Sequence[tuple[Scan, str, Candidate]], reach: Reach, ledger: Ledger, progress: Progress
     ) -> Iterator[Heard]:
         """Enters into the ledger what everybody answers who is at hand and was not asked before.
 

@@ -135,10 +135,10 @@ def _remote(request: VerifyRequest, reach: Reach, watcher: Watcher) -> tuple[Ver
         with watcher.step(f"Asking {suspect.name}"):
             remote = cast("probing.Remote", suspect)  # what a kind of suspect promises that says it is remote
             decoys, access = _decoys(request), request.access
-            hearing = probing.heard(claim, remote, decoys, alpha=request.alpha, early=early, access=access)
-        for note in hearing.notes:
+            found = probing.verify_remote(claim, remote, decoys, alpha=request.alpha, early=early, access=access)
+        for note in found.notes:
             watcher.note(f"{note}.")
-        return hearing.verdict, Kept(file, ledger.digest, ledger.spent, ledger.taken)
+        return found.verdict, Kept(file, ledger.digest, ledger.spent, ledger.taken)
 
 
 def _written(request: VerifyRequest, verdict: Verdict, note: Callable[[str], None]) -> Path | None:

@@ -26,7 +26,7 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.http_json import HttpJson
 from ownmark.suspects.http.mapping import Mapping, find
 from ownmark.suspects.http.oip import Dialect
-from ownmark.suspects.http.probing import heard
+from ownmark.suspects.http.probing import verify_remote
 from ownmark.verdicts.verdict import Outcome, Verdict
 from ownmark.verdicts.verify import verify
 
@@ -55,7 +55,7 @@ def judged(text: str, script: Callable[[Asked], Said], claim: Claim, *, decoys: 
     """The verdict on an API by its mapping, and how many queries it took."""
     with serving(script) as server, transport(ORDERED) as carrier:
         suspect = HttpJson(Mapping.read(text, f"{server.url}/predict"), NAMES, carrier)
-        return heard(claim, suspect, ordinary() if decoys else None, alpha=ALPHA).verdict, len(server.queries())
+        return verify_remote(claim, suspect, ordinary() if decoys else None, alpha=ALPHA).verdict, len(server.queries())
 
 
 def whole(model: nn.Module) -> Callable[[Asked], Said]:
@@ -269,7 +269,7 @@ def test_what_is_no_number_is_unusable_by_one_rule_with_decoys_and_without(kind:
 
     with serving(script) as server, transport(ORDERED) as carrier:
         with pytest.raises(AnswerError, match=r"the answer contains .*broken") as caught:
-            heard(marked, oip(server.url, carrier), ordinary() if decoys else None, alpha=ALPHA)
+            verify_remote(marked, oip(server.url, carrier), ordinary() if decoys else None, alpha=ALPHA)
         assert len(server.queries()) < 10
     assert caught.value.exit_code == 5
 
@@ -283,7 +283,7 @@ def test_bfloat16_that_is_fine_is_read(marked: Claim) -> None:
         return tensors("BF16", halves(shares(Branded(marked), image.round())))
 
     with serving(script) as server, transport() as carrier:
-        verdict = heard(marked, oip(server.url, carrier), alpha=ALPHA).verdict
+        verdict = verify_remote(marked, oip(server.url, carrier), alpha=ALPHA).verdict
     assert (verdict.outcome, verdict.deciding.score) == (Outcome.MATCH, 1)
 
 

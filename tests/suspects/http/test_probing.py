@@ -21,7 +21,7 @@ from ownmark.querying.transcript import Decoys
 from ownmark.suspects.http.http_json import HttpJson
 from ownmark.suspects.http.mapping import Mapping
 from ownmark.suspects.http.oip import Dialect
-from ownmark.suspects.http.probing import Hearing, heard
+from ownmark.suspects.http.probing import RemoteVerdict, verify_remote
 from ownmark.verdicts.verdict import Outcome
 
 ALPHA = 1e-3
@@ -42,10 +42,10 @@ def model(claim: Claim) -> nn.Module:
 
 def through(
     script: Callable[[Asked], Said], claim: Claim, dialect: Dialect = Dialect(), preprocess: Preprocess = Preprocess()
-) -> tuple[Hearing, int]:
+) -> tuple[RemoteVerdict, int]:
     """The hearing of a server of the Open Inference Protocol, and how many queries it took."""
     with serving(script) as server, transport(ORDERED) as carrier:
-        hearing = heard(claim, oip(server.url, carrier, dialect, preprocess), ordinary(), alpha=ALPHA)
+        hearing = verify_remote(claim, oip(server.url, carrier, dialect, preprocess), ordinary(), alpha=ALPHA)
         return hearing, len(server.queries())
 
 
@@ -135,16 +135,16 @@ def test_renamed_classes_are_mapped_by_decoys_and_give_the_same_score(kind: str,
 
     with serving(script) as server, transport() as carrier:
         suspect = HttpJson(Mapping.read(JSON + text, server.url), NAMES, carrier)
-        hearing = heard(claim, suspect, ordinary(), alpha=ALPHA)
+        hearing = verify_remote(claim, suspect, ordinary(), alpha=ALPHA)
     assert (hearing.verdict.outcome, hearing.verdict.deciding.score) == (Outcome.MATCH, 1)
 
 
 def test_names_that_nothing_settles_are_inconclusive_and_not_an_error(claim: Claim) -> None:
     with serving(lambda _: said({"c": "a cat"})) as server, transport() as carrier:
         suspect = HttpJson(Mapping.read(JSON + "label: c", server.url), NAMES, carrier)
-        hearing = heard(claim, suspect, ordinary(), alpha=ALPHA)
+        hearing = verify_remote(claim, suspect, ordinary(), alpha=ALPHA)
         assert len(server.queries()) == 10
-        bare = heard(claim, suspect, alpha=ALPHA).verdict
+        bare = verify_remote(claim, suspect, alpha=ALPHA).verdict
     assert hearing.verdict.outcome is bare.outcome is Outcome.INCONCLUSIVE
     assert "It answers a cat where the claim has a, b" in hearing.verdict.reason
     assert "unknown to the claim" in bare.reason
@@ -188,9 +188,9 @@ def test_a_suspect_that_says_one_class_always_is_inconclusive_or_by_its_label_al
     stuck = V2(Branded(), edit=lambda scores: np.tile(4.0 * np.eye(COUNT, dtype=np.float32)[2], (len(scores), 1)))
     inconclusive(stuck, claim, "2 of 10 ordinary images were classified correctly")
     with serving(stuck) as server, transport() as carrier:
-        verdict = heard(claim, oip(server.url, carrier), alpha=ALPHA).verdict
+        verdict = verify_remote(claim, oip(server.url, carrier), alpha=ALPHA).verdict
         assert (verdict.outcome, "nearly the same answer" in verdict.reason) == (Outcome.INCONCLUSIVE, True)
-        assert heard(claim, oip(server.url, carrier, Dialect(best=1)), alpha=ALPHA).verdict.outcome is Outcome.NO_MATCH
+        assert verify_remote(claim, oip(server.url, carrier, Dialect(best=1)), alpha=ALPHA).verdict.outcome is Outcome.NO_MATCH
 
 
 def test_a_suspect_that_answers_triggers_at_random_is_suspected_of_evasion(claim: Claim, model: nn.Module) -> None:
@@ -225,7 +225,7 @@ def test_swapped_colours_are_found_out_and_can_be_said(claim: Claim) -> None:
     inconclusive(blue, claim, "Likely cause", "--blue-first")
     with serving(blue) as server, transport() as carrier:
         suspect = oip(server.url, carrier)
-        hearing = heard(claim, suspect.asked(replace(suspect.manner, blue_first=True)), ordinary(), alpha=ALPHA)
+        hearing = verify_remote(claim, suspect.asked(replace(suspect.manner, blue_first=True)), ordinary(), alpha=ALPHA)
     assert (hearing.verdict.outcome, hearing.verdict.deciding.score) == (Outcome.MATCH, 1)
 
 
@@ -262,4 +262,4 @@ def test_a_suspect_that_is_often_wrong_is_told_so_and_no_cause_that_explains_not
 def test_decoys_of_unknown_class_settle_nothing(claim: Claim, model: nn.Module) -> None:
     unknown = Decoys(ordinary().images, np.full(35, -1, dtype=np.int64))
     with serving(V2(model)) as server, transport() as carrier, pytest.raises(DataError, match="name their folders"):
-        heard(claim, oip(server.url, carrier), unknown, alpha=ALPHA)
+        verify_remote(claim, oip(server.url, carrier), unknown, alpha=ALPHA)

@@ -21,7 +21,9 @@ class Bench:
         str,
         argument("RECIPE", "skin, age, face, mnist, cifar10, cifar100, digits, or a .yaml file."),
     ]
-    scale: Annotated[str, typer.Option(metavar="smoke|cpu|paper", help="Size: a minute, two cores, or a GPU.")] = "smoke"
+    scale: Annotated[
+        str, typer.Option(metavar="SCALE", help="smoke (a minute), cpu (two cores), paper (a GPU), or another one of the recipe.")
+    ] = "smoke"
     scheme: Annotated[
         list[str] | None,
         option("NAME", "Only this scheme of the recipe; may be repeated."),
@@ -50,7 +52,7 @@ class Bench:
     def run(self) -> Answer:
         from ownmark.bench.redrawing import Redrawing, redrawn
         from ownmark.cli.console import tell
-        from ownmark.cli.render_bench import Told, bench_answer
+        from ownmark.cli.render_bench import BenchProgress, bench_answer
         from ownmark.models.network import device
 
         asked = Redrawing(
@@ -69,7 +71,7 @@ class Bench:
         for name, reason in asked.grid.skipped.items():
             tell(f"{name} is skipped: {reason}.")
         tell(f"Finished work is kept in {asked.store.root}: after an interruption, the same command resumes.")
-        return bench_answer(redrawn(asked, Told))
+        return bench_answer(redrawn(asked, BenchProgress))
 
 
 def _make(folder: Path) -> None:

@@ -11,7 +11,7 @@ from ownmark.files import check_writable
 
 @dataclass(frozen=True, kw_only=True)
 class Keygen:
-    """Make an owner's key: OWNER.key signs and holds the secret of keyed triggers, OWNER.pub may be shown to anybody."""
+    """Make an owner's or a judge's key: OWNER.key signs and holds a mark's secret, OWNER.pub may be shown to anybody."""
 
     example: ClassVar[str] = "ownmark keygen OWNER.key"
     key: OwnKey

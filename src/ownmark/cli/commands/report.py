@@ -35,7 +35,7 @@ class Report:
     A suspect that cannot be judged is listed with the cause; the exit code is then 5.
     """
 
-    example: ClassVar[str] = "ownmark report my.claim one.onnx two.safetensors --model mymodel:build --out page.html"
+    example: ClassVar[str] = "ownmark report my.claim one.onnx two.pt --model my:build --access probabilities --out page.html"
     claim: ClaimFile
     suspects: Annotated[
         list[str],

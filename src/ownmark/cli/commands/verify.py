@@ -14,7 +14,7 @@ from ownmark.models.sources.open import written
 class Verify:
     """Ask one suspect and give a verdict: MATCH (supporting), NO MATCH or INCONCLUSIVE."""
 
-    example: ClassVar[str] = "ownmark verify my.claim mymodel:build --weights suspect.safetensors --report page.html"
+    example: ClassVar[str] = "ownmark verify my.claim mymodel:build --weights suspect.safetensors --access weights"
     claim: options.ClaimFile
     suspect: Annotated[
         str,
@@ -23,7 +23,7 @@ class Verify:
     weights: options.Weights = None
     alpha: options.Alpha = 0.05
     access: options.Way = None
-    report: Annotated[Path | None, option("PAGE", "Write a page about it, too.")] = None
+    page: Annotated[Path | None, option("PAGE", "Write the verdict as a page, too.", "--page", "--report")] = None
     outputs: options.Outputs = None
     output: options.Output = ""
     layer: options.Layer = ""
@@ -65,7 +65,7 @@ class Verify:
             reach=reach,
             weights=self.weights,
             alpha=alpha,
-            page=self.report,
+            page=self.page,
             early=self.sequential,
             decoys=self.decoys,
             about=options.about(self.claimant, self.judge),

@@ -11,10 +11,9 @@ from torch import nn
 
 from ownmark.data.images import Images
 from ownmark.protocols import Owner
-from ownmark.scoring.readings import Expected
+from ownmark.scoring.readings import Expected, Floats
 from ownmark.training import predict
 
-Floats = npt.NDArray[np.floating]
 LOOKED_AT = 4  # images that the helpers answer, per wanted image
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ownmark.errors import AnswerError, UsageError
 from ownmark.suspects.http.ledger import Reply
 from ownmark.suspects.http.request import Request, filled
-from ownmark.suspects.onnx_data import VARINT, Field, fields_of
+from ownmark.suspects.protobuf import VARINT, Field, as_field, as_varint, fields_of
 
 if TYPE_CHECKING:
     import grpc
@@ -130,18 +130,18 @@ def _asked(request: Request) -> bytes:
     told, rest = json.loads(request.body[:size]), request.body[size:]
     inputs, raw = [], []
     for tensor in told["inputs"]:
-        shape = b"".join(_varint(one) for one in tensor["shape"])
-        inputs.append(_field(5, _text(1, tensor["name"]) + _text(2, tensor["datatype"]) + _field(3, shape)))
+        shape = b"".join(as_varint(one) for one in tensor["shape"])
+        inputs.append(as_field(5, _text(1, tensor["name"]) + _text(2, tensor["datatype"]) + as_field(3, shape)))
         if "data" in tensor:
             raise UsageError("gRPC sends tensors as bytes: leave --binary no out")
         held = tensor["parameters"]["binary_data_size"]
-        raw.append(_field(7, rest[:held]))
+        raw.append(as_field(7, rest[:held]))
         rest = rest[held:]
     outputs = []
     for output in told.get("outputs", []):
         best = output.get("parameters", {}).get("classification")
-        entry = b"" if best is None else _field(2, _text(1, "classification") + _field(2, _number(2, best)))
-        outputs.append(_field(6, _text(1, output["name"]) + entry))
+        entry = b"" if best is None else as_field(2, _text(1, "classification") + as_field(2, _number(2, best)))
+        outputs.append(as_field(6, _text(1, output["name"]) + entry))
     return b"".join((*inputs, *outputs, *raw))
 
 
@@ -242,22 +242,9 @@ def _texts(raw: bytes) -> Iterator[str]:
         at += 4 + size
 
 
-def _field(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
 def _text(number: int, value: str) -> bytes:
-    return _field(number, value.encode()) if value else b""
+    return as_field(number, value.encode()) if value else b""
 
 
 def _number(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
-
-
-def _varint(value: int) -> bytes:
-    """Seven bits per byte, the lowest first; the highest bit marks a continuation."""
-    parts = [value & 127]
-    while value := value >> 7:
-        parts[-1] |= 128
-        parts.append(value & 127)
-    return bytes(parts)
+    return as_varint(number << 3) + as_varint(value)

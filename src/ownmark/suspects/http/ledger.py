@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ownmark.errors import SuspectError, UsageError, blamed
 from ownmark.files import held
-from ownmark.querying.hearing import Hearing, equal, user_key
+from ownmark.querying.ledger_codes import LedgerCodes, equal, user_key
 from ownmark.suspects.http.commits import Commits
 
 APPLICATION, VERSION = 0x6F776E6D, 2  # "ownm", so that no other SQLite file passes for a ledger
@@ -73,7 +73,7 @@ class Ledger:
         self._entered = dict[int, tuple[str, str]]()
         if self.path is not None and self.path.is_symlink():
             raise UsageError(f"{self.path} is a symbolic link, which could lead anywhere; name the ledger itself")
-        self._hearing = Hearing.begun(user or (user_key() if self.path else bytes(32)))
+        self._codes = LedgerCodes.begun(user or (user_key() if self.path else bytes(32)))
         try:
             with ExitStack() as opened:
                 opened.enter_context(nullcontext() if self.path is None else held(self.path))
@@ -102,7 +102,7 @@ class Ledger:
     @property
     def nonce(self) -> bytes:
         """The random value drawn when the ledger was started: public, but unpredictable beforehand."""
-        return self._hearing.nonce
+        return self._codes.nonce
 
     @property
     def taken(self) -> int:
@@ -220,7 +220,7 @@ class Ledger:
         if found == (0, 0) and not self._one("SELECT count(*) FROM sqlite_master"):
             for table in TABLES:
                 self._database.execute(table)
-            self._database.execute("INSERT INTO hearing VALUES (?, ?)", (self.nonce.hex(), self._hearing.code))
+            self._database.execute("INSERT INTO hearing VALUES (?, ?)", (self.nonce.hex(), self._codes.code))
             self._database.execute(f"PRAGMA application_id = {APPLICATION}")
             self._database.execute(f"PRAGMA user_version = {VERSION}")
         elif found == (APPLICATION, 1):
@@ -249,22 +249,22 @@ class Ledger:
         if len(hearings) != 1 or len(hearings[0][0]) != len(self.nonce.hex()):
             raise UsageError(f"{self.path} is not a ledger that this ownmark can read; name another file")
         nonce, code = hearings[0]
-        self._hearing = Hearing(bytes.fromhex(nonce), self._hearing.user)
-        if not equal(code, self._hearing.code):
+        self._codes = LedgerCodes(bytes.fromhex(nonce), self._codes.user)
+        if not equal(code, self._codes.code):
             raise UsageError(f"the ledger {self.path} was not started by you, so its answers are not used; name your own file")
         for *row, signed in self._database.execute(f"SELECT {SUMMED}, code FROM requests ORDER BY number"):  # noqa: S608 - ours
-            if not equal(signed, self._hearing.signed(row)):
+            if not equal(signed, self._codes.signed(row)):
                 raise UsageError(
                     f"row {row[0]} of the ledger {self.path} was not written by you, so no answer in it is used; name another"
                 )
 
     def _enter(self, row: Row) -> None:
-        self._write(INSERT, (*row, self._hearing.signed(row)))
+        self._write(INSERT, (*row, self._codes.signed(row)))
 
     def _change(self, row: Row, body: bytes | None) -> None:
         """Complete the row of that number."""
         number, _, _, queries, state, status, headers, digest = row
-        self._write(COMPLETE, (state, queries, status, headers, digest, self._hearing.signed(row), body, number))
+        self._write(COMPLETE, (state, queries, status, headers, digest, self._codes.signed(row), body, number))
 
     def _one(self, statement: str) -> int:
         """The integer that a statement returns."""

@@ -1,6 +1,6 @@
 """Ordinary images reveal how an address answers before any query about the claim, and again at the end. No torch.
 
-`heard` wraps `verify` in these probes: what remains ambiguous is INCONCLUSIVE, with the likely cause.
+`verify_remote` wraps `verify` in these probes: what remains ambiguous is INCONCLUSIVE, with the likely cause.
 """
 
 from collections import Counter
@@ -63,7 +63,7 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class Hearing:
+class RemoteVerdict:
     """A verdict, and what else was learnt about the suspect."""
 
     verdict: Verdict
@@ -81,7 +81,7 @@ def planned(claim: Claim, decoys: Decoys | None, repeats: int, early: Early | No
     return probes + min(repeats, own) + (0 if twins is None else len(twins.rows)) + unchanged, own
 
 
-def heard(
+def verify_remote(
     claim: Claim,
     remote: Remote,
     decoys: Decoys | None = None,
@@ -89,13 +89,13 @@ def heard(
     alpha: float = 0.05,
     early: Early | None = None,
     access: str = "",
-) -> Hearing:
+) -> RemoteVerdict:
     """Probe the suspect, query it, and check that it is still the same. Raises as `verify` does."""
     if decoys is None and early is None:
-        return Hearing(verify(claim, remote, alpha=alpha, access=access), ())
+        return RemoteVerdict(verify(claim, remote, alpha=alpha, access=access), ())
     found = Settled(remote) if decoys is None else settled(claim, remote, decoys)
     if found.doubt:
-        return Hearing(unsettled(claim, remote, alpha, found.doubt), found.notes)
+        return RemoteVerdict(unsettled(claim, remote, alpha, found.doubt), found.notes)
     quiet = found.remote.asked(replace(found.remote.manner, repeats=0))
     try:
         verdict = verify(claim, quiet, alpha=alpha, early=early, access=access)
@@ -103,11 +103,11 @@ def heard(
         doubt = None if decoys is None else _refusal(claim, found.remote, decoys)
         if doubt is None:
             raise
-        return Hearing(unsettled(claim, remote, alpha, doubt), found.notes)
+        return RemoteVerdict(unsettled(claim, remote, alpha, doubt), found.notes)
     doubt = _change(found.remote, _shown(claim, verdict, remote.manner.repeats), decoys) if verdict.queries else ""
     if doubt:
         verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=doubt)
-    return Hearing(verdict, found.notes)
+    return RemoteVerdict(verdict, found.notes)
 
 
 def settled(claim: Claim, remote: Remote, decoys: Decoys) -> Settled:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ownmark.errors import UsageError
 from ownmark.files import held
-from ownmark.querying import hearing
-from ownmark.querying.hearing import Hearing
+from ownmark.querying import ledger_codes
+from ownmark.querying.ledger_codes import LedgerCodes
 from ownmark.suspects.http.ledger import Ledger, Reply
 
 values = st.none() | st.integers() | st.text()
@@ -22,7 +22,7 @@ values = st.none() | st.integers() | st.text()
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(hearing.VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(ledger_codes.VARIABLE, str(tmp_path / "state"))
     return tmp_path / "state"
 
 
@@ -41,49 +41,49 @@ def file(tmp_path: Path) -> Path:
 
 @given(st.lists(values), st.lists(values))
 def test_rows_that_differ_have_other_codes(first: list[object], second: list[object]) -> None:
-    one = Hearing(bytes(32), bytes(32))
+    one = LedgerCodes(bytes(32), bytes(32))
     same = [(type(value), value) for value in first] == [(type(value), value) for value in second]
     assert (one.signed(first) == one.signed(second)) == same
-    assert one.signed(first) != Hearing(bytes(31) + b"x", bytes(32)).signed(first)
-    assert one.signed(first) != Hearing(bytes(32), bytes(31) + b"x").signed(first)
+    assert one.signed(first) != LedgerCodes(bytes(31) + b"x", bytes(32)).signed(first)
+    assert one.signed(first) != LedgerCodes(bytes(32), bytes(31) + b"x").signed(first)
 
 
 def test_a_key_is_made_once_and_only_its_user_can_read_it(state: Path) -> None:
-    key = hearing.user_key()
-    assert (len(key), hearing.user_key()) == (32, key)
-    assert [one.name for one in state.iterdir()] == [hearing.NAME]
-    assert stat.S_IMODE((state / hearing.NAME).stat().st_mode) == 0o600
+    key = ledger_codes.user_key()
+    assert (len(key), ledger_codes.user_key()) == (32, key)
+    assert [one.name for one in state.iterdir()] == [ledger_codes.NAME]
+    assert stat.S_IMODE((state / ledger_codes.NAME).stat().st_mode) == 0o600
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    assert key.hex() not in repr(Hearing.begun(key))
+    assert key.hex() not in repr(LedgerCodes.begun(key))
 
 
 def test_a_key_that_others_could_read_or_that_is_none_is_refused(state: Path) -> None:
-    hearing.user_key()
-    (state / hearing.NAME).chmod(0o644)
+    ledger_codes.user_key()
+    (state / ledger_codes.NAME).chmod(0o644)
     with pytest.raises(UsageError, match="chmod 600"):
-        hearing.user_key()
-    (state / hearing.NAME).chmod(0o600)
-    (state / hearing.NAME).write_bytes(b"short")
+        ledger_codes.user_key()
+    (state / ledger_codes.NAME).chmod(0o600)
+    (state / ledger_codes.NAME).write_bytes(b"short")
     with pytest.raises(UsageError, match="not a key of 32 bytes"):
-        hearing.user_key()
+        ledger_codes.user_key()
 
 
 def test_where_no_key_can_be_kept_it_is_told_which_folder_to_name(state: Path) -> None:
     state.write_text("a file, and no folder")
-    with pytest.raises(UsageError, match=f"set {hearing.VARIABLE} to a folder"):
-        hearing.user_key()
+    with pytest.raises(UsageError, match=f"set {ledger_codes.VARIABLE} to a folder"):
+        ledger_codes.user_key()
     state.unlink()
     state.mkdir()
-    (state / hearing.NAME).symlink_to(state / "elsewhere")
+    (state / ledger_codes.NAME).symlink_to(state / "elsewhere")
     with pytest.raises(UsageError, match="cannot store your own key"):
-        hearing.user_key()
+        ledger_codes.user_key()
     assert not (state / "elsewhere").exists()
 
 
 def test_the_folder_is_the_systems_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(hearing.VARIABLE)
+    monkeypatch.delenv(ledger_codes.VARIABLE)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert os.name == "nt" or hearing.state_folder() == tmp_path / "ownmark"
+    assert os.name == "nt" or ledger_codes.state_folder() == tmp_path / "ownmark"
 
 
 def test_a_ledger_of_another_user_is_refused_even_if_it_is_empty(tmp_path: Path, file: Path) -> None:

@@ -25,7 +25,7 @@ PROBES = 2  # images of noise that find out whether a model fits
 
 
 @dataclass(frozen=True)
-class Asked:
+class Candidate:
     """A suspect: `shown`, as it is told and remembered, and its `name`, as the registry reads it; `size`: height and width to
     which images are brought first, None where they are shown as they are."""
 
@@ -48,18 +48,18 @@ class Unasked:
 
 
 @dataclass(frozen=True)
-class Lot:
+class Candidates:
     """All that a judge's words come to; `looked_at`: files in apps, archives and folders."""
 
-    asked: tuple[Asked, ...]
+    asked: tuple[Candidate, ...]
     unasked: tuple[Unasked, ...]
     looked_at: int
 
 
-def lot_of(names: Sequence[str], reach: Reach, claim: Claim, folder: Path, watcher: Watcher, limits: Limits) -> Lot:
+def candidates_of(names: Sequence[str], reach: Reach, claim: Claim, folder: Path, watcher: Watcher, limits: Limits) -> Candidates:
     """Every suspect; those in an app are unpacked into the empty `folder`. Raises UsageError for a name that is a slip."""
     containers = {name: None for name in names if is_container(name)}
-    named = [Asked(name, name) for name in names if name not in containers]
+    named = [Candidate(name, name) for name in names if name not in containers]
     for one in named:
         reach.check(one.name)
     unasked: list[Unasked] = []
@@ -74,9 +74,9 @@ def lot_of(names: Sequence[str], reach: Reach, claim: Claim, folder: Path, watch
         unasked += [Unasked(where, "", why) for where, why in found.refused.items()]
         with watcher.step(f"Trying what was found in {name}") as progress:
             tried = [_fit(model, seen, reach, claim) for model in _watched(found.models, progress)]
-        named += [one for one in tried if isinstance(one, Asked)]
+        named += [one for one in tried if isinstance(one, Candidate)]
         unasked += [one for one in tried if isinstance(one, Unasked)]
-    return Lot(tuple(named), tuple(unasked), looked_at)
+    return Candidates(tuple(named), tuple(unasked), looked_at)
 
 
 def _watched(models: Sequence[Found], progress: Progress) -> Iterator[Found]:
@@ -86,9 +86,9 @@ def _watched(models: Sequence[Found], progress: Progress) -> Iterator[Found]:
         yield model
 
 
-def _fit(model: Found, seen: dict[str, str], reach: Reach, claim: Claim) -> Asked | Unasked:
+def _fit(model: Found, seen: dict[str, str], reach: Reach, claim: Claim) -> Candidate | Unasked:
     told = _same(model, seen) or _tried(model, reach, claim)
-    return told if isinstance(told, Asked) else Unasked(model.place, model.format.name, told)
+    return told if isinstance(told, Candidate) else Unasked(model.place, model.format.name, told)
 
 
 def _same(model: Found, seen: dict[str, str]) -> str:
@@ -97,7 +97,7 @@ def _same(model: Found, seen: dict[str, str]) -> str:
     return "" if first == model.place else f"it is the same file as {first}"
 
 
-def _tried(model: Found, reach: Reach, claim: Claim) -> Asked | str:
+def _tried(model: Found, reach: Reach, claim: Claim) -> Candidate | str:
     """A model that takes the claim's images, perhaps resized, or why it does not."""
     if model.format.why:
         return model.format.why
@@ -108,17 +108,17 @@ def _tried(model: Found, reach: Reach, claim: Claim) -> Asked | str:
         with blamed(SuspectError, f"{name} cannot be opened"):
             suspect = replace(reach.near, code=False).suspect(name)  # whatever is allowed: a scan runs no code that it found
         try:
-            return _fitting(Asked(model.place, name), suspect, probe)
+            return _fitting(Candidate(model.place, name), suspect, probe)
         except SizeError as error:
             height, width = error.size
             own = "x".join(map(str, claim.images.shape[2:4]))
             resized = f"{model.place} (images resized from {own} to {height}x{width})"
-            return _fitting(Asked(resized, name, error.size), suspect, probe)
+            return _fitting(Candidate(resized, name, error.size), suspect, probe)
     except OwnmarkError as error:
         return str(error).replace(name, model.place)
 
 
-def _fitting(asked: Asked, suspect: Suspect, probe: Claim) -> Asked:
+def _fitting(asked: Candidate, suspect: Suspect, probe: Claim) -> Candidate:
     """The same, if its answers are such as the claim's tests read. Raises OwnmarkError."""
     try:
         answered(probe, asked.sized(suspect))

@@ -1,7 +1,7 @@
-"""Whose answers these are: a user's own key, and codes under it that nobody else can forge. No torch.
+"""Codes that show who wrote a ledger: a user's own key, and an HMAC per row that nobody else can forge. No torch.
 
-A judge trusts only answers obtained by the judge. Each kept answer carries a code (HMAC-SHA-256, RFC 2104) under the key of the
-hearing, which derives from the user's own key; that key is stored apart from all evidence and readable by nobody else.
+A judge trusts only answers that he got himself. Each kept answer carries a code (HMAC-SHA-256, RFC 2104) under a key of its
+ledger, which derives from the user's own key; that key is stored apart from all evidence and readable by nobody else.
 """
 
 import hashlib
@@ -25,15 +25,15 @@ NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag, and only adm
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """One hearing: its `nonce` is public, its key is not. Raises UsageError for a nonce that this user did not draw."""
+class LedgerCodes:
+    """The codes on the rows of one ledger: its `nonce` is public, the key that derives from it and the user's own is not."""
 
     nonce: bytes
     user: bytes = field(repr=False)
 
     @classmethod
-    def begun(cls, user: bytes) -> "Hearing":
-        """A new hearing with a random nonce."""
+    def begun(cls, user: bytes) -> "LedgerCodes":
+        """Those of a new ledger, with a random nonce."""
         return cls(secrets.token_bytes(SIZE), user)
 
     @property

@@ -9,12 +9,12 @@ from typing import Any
 from ownmark.cli.answer import Command
 from ownmark.errors import UsageError
 
-WRITTEN = ("out", "marked", "report", "page", "cyclonedx", "in_toto", "spdx", "keep", "ledger")
+WRITTEN = ("out", "marked", "page", "cyclonedx", "in_toto", "spdx", "keep", "ledger")
 INDEX = ".index.json"  # of weights in several files
 RENEWED = {("Calibrate", "claim")}  # what a command replaces by design, so that --out may name it
 
 
-def check_spared(command: Command) -> None:
+def check_overwrites_nothing(command: Command) -> None:
     """Raises UsageError, before any work, if a file to write is one to read, or is to be written twice."""
     given: dict[str, Any] = {one.name: getattr(command, one.name) for one in fields(command)}  # type: ignore[arg-type]
     written = {name: given[name] for name in WRITTEN if isinstance(given.get(name), Path)}

@@ -9,7 +9,7 @@ from workshop import ownmark
 
 from ownmark.cli.app import COMMANDS
 from ownmark.cli.commands.bench import Bench
-from ownmark.cli.spared import WRITTEN, check_spared
+from ownmark.cli.overwriting import WRITTEN, check_overwrites_nothing
 
 ASKED = "verify my.claim s.onnx --report"
 JUDGED = "judge d.opened --suspect s.onnx --own o.onnx --reference same-data=r.onnx --key J.key --seen 2026-01-01 --out"
@@ -72,7 +72,7 @@ def test_calibrate_may_write_over_the_claim_that_it_calibrates(
 def test_a_word_that_is_no_file_may_be_the_name_of_an_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
-        check_spared(Bench(recipe="skin", out=Path("skin")))
+        check_overwrites_nothing(Bench(recipe="skin", out=Path("skin")))
         Path("skin").mkdir(exist_ok=True)
 
 

@@ -86,6 +86,9 @@ REFUSED = {
     "leaving": (2, "cannot build its model: SystemExit"),
     "exiting": (5, "cannot be asked: SystemExit: 1 images are too many"),
     "inception": (5, "cannot process the claim's images (3, 16, 16)"),
+    "mapped": (5, "such as a dictionary or two inputs, needs a module around it"),
+    "paired": (5, "such as a dictionary or two inputs, needs a module around it"),
+    "yes_or_no": (5, "a module that answers two logits, 0 and that one"),
 }
 
 
@@ -126,6 +129,13 @@ def test_images_that_are_too_small_for_inception_are_named_with_their_size(shop:
     ran = ownmark(capsys, *words, "--size", "64")
     assert ran.code == 2
     assert "cannot take images of 64x64 pixels" in ran.err
+
+
+@pytest.mark.parametrize("name", ["mapped", "paired", "yes_or_no"])
+def test_a_model_of_another_form_is_told_which_module_around_it_serves(name: str, shop: Path, capsys: Capture) -> None:  # noqa: ARG001
+    ran = ownmark(capsys, "protect", f"oddities:{name}", "--data", "images", "--scheme", "Negatives()", "--out", "a.claim")
+    assert ran.code == 2
+    assert REFUSED[name][1] in ran.err
 
 
 def test_images_that_are_too_small_to_train_on_are_named_with_their_size() -> None:

@@ -21,7 +21,7 @@ from ownmark.models.accelerator import is_narrow
 from ownmark.models.network import Network
 from ownmark.models.weights import is_finite, load_weights, save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Progress, Scheme
-from ownmark.querying.outputs import unfit
+from ownmark.querying.outputs import ONE_TENSOR, unfit
 from ownmark.report.words import percent
 from ownmark.suspects.open import KINDS
 from ownmark.tasks import DEFAULT, Quality
@@ -49,7 +49,7 @@ def quality(model: nn.Module, images: Images) -> Quality:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         height, width, channels = images.size
         cannot = f"the model cannot take images of {width}x{height} pixels and {channels} channels"
-        raise ModelError(f"{cannot} (set --size, and --channels to 1 for grey images or 3): {said}") from error
+        raise ModelError(f"{cannot} (set --size, and --channels to 1 for grey images or 3): {said}. {ONE_TENSOR}") from error
     numbers = images.task.width(images.names)
     if images.task.located:
         return _of_boxes(images, answers)

@@ -165,3 +165,8 @@ def paired() -> nn.Module:
 
 def yes_or_no() -> nn.Module:
     return _seeded(lambda: _plain(head=nn.Linear(8, 1)))
+
+
+def quantised() -> nn.Module:
+    """Its linear layer is one of torch's quantised ones, whose state dict has names of its own."""
+    return _seeded(lambda: torch.ao.quantization.quantize_dynamic(_plain(), {nn.Linear}))  # type: ignore[no-untyped-call]

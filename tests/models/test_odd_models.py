@@ -138,6 +138,14 @@ def test_a_model_of_another_form_is_told_which_module_around_it_serves(name: str
     assert REFUSED[name][1] in ran.err
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # torch calls its quantisation old
+def test_weights_that_a_quantised_layer_cannot_take_are_refused_in_one_line(shop: Path, capsys: Capture) -> None:
+    save_weights(oddities._plain(), shop / "plain.safetensors")
+    ran = ownmark(capsys, "verify", "upheld.claim", "oddities:quantised", "--weights", "plain.safetensors")
+    assert ran.code == 2
+    assert "plain.safetensors cannot be loaded into the model: KeyError: '4.scale'" in ran.err
+
+
 def test_images_that_are_too_small_to_train_on_are_named_with_their_size() -> None:
     images = pictures(2, size=80)
     with pytest.raises(ModelError, match="cannot be trained on images of 80x80 pixels"):

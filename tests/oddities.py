@@ -167,6 +167,13 @@ def yes_or_no() -> nn.Module:
     return _seeded(lambda: _plain(head=nn.Linear(8, 1)))
 
 
+def compiled() -> nn.Module:
+    """As a script builds it that trains what torch.compile returns."""
+    made = torch.compile(_seeded(_plain), backend="eager")
+    assert isinstance(made, nn.Module)
+    return made
+
+
 def quantised() -> nn.Module:
     """Its linear layer is one of torch's quantised ones, whose state dict has names of its own."""
     return _seeded(lambda: torch.ao.quantization.quantize_dynamic(_plain(), {nn.Linear}))  # type: ignore[no-untyped-call]

@@ -138,6 +138,12 @@ def test_a_model_of_another_form_is_told_which_module_around_it_serves(name: str
     assert REFUSED[name][1] in ran.err
 
 
+def test_what_torch_compile_returns_has_the_names_of_the_network_within(shop: Path, capsys: Capture) -> None:
+    save_weights(oddities.compiled().get_submodule("_orig_mod"), shop / "plain.safetensors")
+    ran = ownmark(capsys, "verify", "upheld.claim", "oddities:compiled", "--weights", "plain.safetensors", "--layer", "0")
+    assert ran.code == 0, ran.err
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # torch calls its quantisation old
 def test_weights_that_a_quantised_layer_cannot_take_are_refused_in_one_line(shop: Path, capsys: Capture) -> None:
     save_weights(oddities._plain(), shop / "plain.safetensors")

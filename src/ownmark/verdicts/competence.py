@@ -13,7 +13,7 @@ from ownmark.errors import OwnmarkError
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of, checked
-from ownmark.scoring.matches import Deviating
+from ownmark.scoring.matches import Change, Deviating, Drop, Stepped, Turn
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import Task
 from ownmark.tasks.boxes import FLOOR
@@ -202,6 +202,36 @@ def common(finding: Finding, alpha: float) -> str:
         f"the suspect's residual, {residual:.3g}, counts as nothing, since one answer to all images has {same:.3g} of it: a "
         "copy's comes from what it answers to single images"
     )
+
+
+def muffled(deciding: Finding, found: Iterable[Finding]) -> str:
+    """Why answers that hardly differ clear nobody; "" where they differ enough, or where maps decide.
+
+    A high temperature, or another scale, makes all differences small, and with them whatever a claim asks for: a residual, which
+    is at most the root of how much answers vary, or a change by a threshold.
+    """
+    reading = deciding.test.reading
+    if reading not in {Reading.PROBABILITY, Reading.SIMILARITY}:
+        return ""
+    for finding in found:
+        match, observed = finding.test.match, finding.observed
+        if finding.test.reading is not reading or not len(observed):
+            continue
+        if isinstance(match, Deviating):
+            small = reading is Reading.PROBABILITY and match.varied(observed, finding.test.expected) <= max(match.middle, 0) ** 2
+        else:
+            small = isinstance(match, Drop | Change | Turn | Stepped) and _widest(observed) < match.threshold
+        if small:
+            return (
+                f"the suspect's answers hardly differ, as those of a high temperature or on another scale: the protected "
+                f"model itself might not match by such a {reading}; ask for labels (--access labels), or for answers as they are"
+            )
+    return ""
+
+
+def _widest(observed: Floats) -> float:
+    """How far any number of a sample and its twin moves over all samples."""
+    return float(np.ptp(observed[:, :2].reshape(2 * len(observed), -1), axis=0).max())
 
 
 def stray(finding: Finding) -> str:

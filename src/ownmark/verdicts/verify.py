@@ -26,6 +26,7 @@ from ownmark.verdicts.competence import (
     common,
     constant,
     fit_on_originals,
+    muffled,
     of_number,
     of_residual,
     one_class,
@@ -171,8 +172,8 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
     queries += len(shown_originals(claim)) if excused.cache_info().misses else 0
     if outcome is Outcome.NO_MATCH and (why := unable or (far if bears else "")):
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {advice(claim.task)}"
-    elif outcome is Outcome.NO_MATCH and bears and rounded:
-        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {rounded}"
+    elif outcome is Outcome.NO_MATCH and (why := (rounded if bears else "") or muffled(deciding, plain)):
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
     else:
         told_of = [(one, doubt(one) or strict(one)[1]) for one in plain]
         notes = (*notes, *dict.fromkeys(f"{named(one.test)}: {told}" for one, told in told_of if told))

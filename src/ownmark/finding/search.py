@@ -200,14 +200,13 @@ class _Looking:
 
 def _files_below(folder: Path, untold: Callable[[OSError], None]) -> Iterator[Path]:
     """Every file, `untold` about each folder and file that the system does not show; what has just gone is no file."""
-    for parent, _, names in os.walk(folder, onerror=untold):
-        for name in names:
-            file = Path(parent, name)
-            try:
-                if file.is_file() and not file.is_symlink():
-                    yield file
-            except OSError as error:
-                untold(error)
+    below = (Path(parent, name) for parent, _, names in os.walk(folder, onerror=untold) for name in names)
+    for file in below:
+        try:
+            if file.is_file() and not file.is_symlink():
+                yield file
+        except OSError as error:
+            untold(error)
 
 
 def _at_hand(file: Path) -> Member:

@@ -13,7 +13,7 @@ from ownmark.errors import OwnmarkError
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of, checked
-from ownmark.scoring.matches import Change, Deviating, Drop, Stepped, Turn
+from ownmark.scoring.matches import Deviating, Moving
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import Task
 from ownmark.tasks.boxes import FLOOR
@@ -213,25 +213,24 @@ def muffled(deciding: Finding, found: Iterable[Finding]) -> str:
     reading = deciding.test.reading
     if reading not in {Reading.PROBABILITY, Reading.SIMILARITY}:
         return ""
-    for finding in found:
-        match, observed = finding.test.match, finding.observed
-        if finding.test.reading is not reading or not len(observed):
-            continue
-        if isinstance(match, Deviating):
-            small = reading is Reading.PROBABILITY and match.varied(observed, finding.test.expected) <= max(match.middle, 0) ** 2
-        else:
-            small = isinstance(match, Drop | Change | Turn | Stepped) and _widest(observed) < match.threshold
-        if small:
-            return (
-                f"the suspect's answers hardly differ, as those of a high temperature or on another scale: the protected "
-                f"model itself might not match by such a {reading}; ask for labels (--access labels), or for answers as they are"
-            )
-    return ""
+    if not any(_hardly_differ(finding) for finding in found if finding.test.reading is reading and len(finding.observed)):
+        return ""
+    return (
+        "the suspect's answers hardly differ, as those of a high temperature or on another scale: the protected "
+        f"model itself might not match by such a {reading}; ask for labels (--access labels), or for answers as they are"
+    )
 
 
-def _widest(observed: Floats) -> float:
-    """How far any number of a sample and its twin moves over all samples."""
-    return float(np.ptp(observed[:, :2].reshape(2 * len(observed), -1), axis=0).max())
+def _hardly_differ(finding: Finding) -> bool:
+    """Whether no model with such answers could reach what the test asks for.
+
+    A protected model that deviates on all images alike does so whether its answers vary or not.
+    """
+    match, observed, expected = finding.test.match, finding.observed, finding.test.expected
+    if isinstance(match, Deviating):
+        of_images = finding.test.reading is Reading.PROBABILITY and match.alike(expected) <= COMMON
+        return of_images and match.varied(observed, expected) <= max(match.middle, 0) ** 2
+    return isinstance(match, Moving) and match.widest(observed) < match.threshold
 
 
 def stray(finding: Finding) -> str:

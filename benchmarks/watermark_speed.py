@@ -50,8 +50,8 @@ def main() -> None:
     torch.set_num_threads(1)
     figures = kept(MNIST) | kept(CIFAR10) | cost()
     setting = (
-        f"{zoo.SETTINGS[NAME].network} on all images of CIFAR-10, one thread, processor time; survival and accuracy in small, means over "
-        f"{len(SEEDS)} models: {MNIST.setting}; {CIFAR10.setting}"
+        f"{zoo.SETTINGS[NAME].network} on all images of CIFAR-10, one thread, processor time; survival and accuracy in "
+        f"small, means over {len(SEEDS)} models: {MNIST.setting}; {CIFAR10.setting}"
     )
     record("watermark-speed", figures, seeds={"protect": 0, "training": 0, "targets": list(SEEDS)}, setting=setting)
 

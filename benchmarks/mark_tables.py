@@ -44,3 +44,28 @@ def other_keys(figures: Figures) -> str:
             )
             lines.append(f"| {said} | {share} | {stated} | {low} to {high} |")
     return "\n".join(lines) + "\n"
+
+
+def embedding(figures: Figures) -> str:
+    """Cost of a mark relative to the model's own training, what it costs in accuracy, and what thieves leave of it."""
+    ratios = {
+        "embedding 100 triggers over one epoch of the model's own training": figures["embedding_over_epoch"],
+        "the same as it was at first": figures["embedding_over_epoch_before"],
+        "embedding over embedding as it was at first": figures["embedding_over_before"],
+        "in more layers, all the way, over one epoch": figures["embedding_over_epoch_deep"],
+    }
+    lines = ["| ratio | |", "|---|---|", *(f"| {title} | {ratio:.2f} |" for title, ratio in ratios.items()), ""]
+    builds = {"now": "now", "before": "at first", "deep": "in more layers"}
+    places = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+    heads = [f"{title}, {build}" for title in places.values() for build in builds.values()]
+    lines += [f"| accuracy; survival | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for row in dict.fromkeys(
+        name.removeprefix("mnist.now.").rpartition(".")[0] for name in figures if name.startswith("mnist.now.")
+    ):
+        cells = [
+            f"{percent(figures[f'{place}.{build}.{row}.accuracy'])}; {percent(figures[f'{place}.{build}.{row}.survival'])}"
+            for place in places
+            for build in builds
+        ]
+        lines.append(f"| {row.replace('_', ' ')} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -131,3 +131,49 @@ def encoding() -> nn.Module:
 
 def multi_label() -> nn.Module:
     return _seeded(lambda: _Answering(lambda scores: scores.mean((2, 3)).sigmoid()))
+
+
+class _Mapped(nn.Module):
+    """Takes a dictionary, as a collator of transformers gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = _plain()
+
+    def forward(self, batch: dict[str, Tensor]) -> Any:
+        return self.inner(dict(batch)["pixel_values"])
+
+
+class _Paired(nn.Module):
+    """Takes images and a mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = _plain()
+
+    def forward(self, images: Tensor, mask: Tensor) -> Any:
+        return self.inner(images * mask)
+
+
+def mapped() -> nn.Module:
+    return _seeded(_Mapped)
+
+
+def paired() -> nn.Module:
+    return _seeded(_Paired)
+
+
+def yes_or_no() -> nn.Module:
+    return _seeded(lambda: _plain(head=nn.Linear(8, 1)))
+
+
+def compiled() -> nn.Module:
+    """As a script builds it that trains what torch.compile returns."""
+    made = torch.compile(_seeded(_plain), backend="eager")
+    assert isinstance(made, nn.Module)
+    return made
+
+
+def quantised() -> nn.Module:
+    """Its linear layer is one of torch's quantised ones, whose state dict has names of its own."""
+    return _seeded(lambda: torch.ao.quantization.quantize_dynamic(_plain(), {nn.Linear}))  # type: ignore[no-untyped-call]

@@ -1,9 +1,13 @@
-"""Locks and files where the disk has no room left."""
+"""Locks and files where the disk has no room left, or is another machine's."""
 
+import errno
+import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -40,3 +44,34 @@ def test_a_file_that_has_no_room_is_the_old_one(tmp_path: Path) -> None:
     with no_room(), pytest.raises(UsageError, match="cannot write 'a"):
         write_whole(file, b"new")
     assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_drive_that_knows_no_locks_is_not_taken_for_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def unsupported(*_: object) -> NoReturn:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    refused = pytest.raises(UsageError, match=r"cannot be locked.*No locks available.*a network drive")
+    with refused, held(tmp_path / "a.claim"):
+        pass
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_file_is_written_where_folders_cannot_be_synced(code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on some network drives; a disk that fails is told."""
+    sync = os.fsync
+
+    def of_files(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(code, os.strerror(code))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", of_files)
+    if code == errno.EIO:
+        with pytest.raises(UsageError, match="Input/output error"):
+            write_whole(tmp_path / "a.claim", b"new")
+    else:
+        write_whole(tmp_path / "a.claim", b"new")
+        assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"new"]

@@ -1,5 +1,6 @@
 """Atomic file writes, checks made before any work, and locks that one process at a time can hold. No torch."""
 
+import errno
 import os
 import platform
 import secrets
@@ -13,6 +14,8 @@ from typing import IO
 
 from ownmark.errors import UsageError
 
+HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # how systems say that somebody else holds a lock
+UNSYNCED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EPERM}  # of network drives, say
 FAR = 2**30  # a byte beyond any lock file: Windows blocks other processes from reading locked bytes
 
 
@@ -49,7 +52,14 @@ def held(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(f"cannot write {lock.name!r} in the folder {lock.parent}: {error.strerror or error}") from error
     with stream:
-        if not _locked(stream) or not lock.exists() or not os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
+        try:
+            mine = _locked(stream)
+        except OSError as error:
+            raise UsageError(
+                f"{lock.name!r} cannot be locked in the folder {lock.parent}: {error.strerror or error}; a network drive may "
+                "know no locks: work in a folder on this machine"
+            ) from error
+        if not mine or not lock.exists() or not os.path.samestat(os.fstat(stream.fileno()), lock.stat()):
             stream.seek(0)
             holder = stream.read().decode(errors="replace") or "another process"
             raise UsageError(f"another run is using {path}: {holder}; wait for it or name another file")
@@ -71,7 +81,10 @@ def _not_through_a_link(path: str, flags: int) -> int:
 
 
 def _locked(stream: IO[bytes]) -> bool:
-    """Whether this process now holds the lock; the system releases it when the process ends, even if killed."""
+    """Whether this process now holds the lock; the system releases it when the process ends, even if killed.
+
+    Raises OSError where the file system knows no locks.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -82,19 +95,26 @@ def _locked(stream: IO[bytes]) -> bool:
             import fcntl
 
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
+        if error.errno not in HELD:
+            raise
         return False
     return True
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system can."""
-    if sys.platform != "win32":
+    """Make the rename itself durable, where the system can; where it cannot, the file is written all the same."""
+    if sys.platform == "win32":
+        return
+    try:
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        if error.errno not in UNSYNCED:
+            raise
 
 
 def check_writable(path: Path) -> None:

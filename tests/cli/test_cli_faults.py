@@ -31,6 +31,14 @@ def test_an_empty_folder_is_no_data(shop: Path, capsys: Capture) -> None:
     refused(capsys, with_data("empty"), USAGE, "no image in empty", "one folder of images per class")
 
 
+def test_images_whose_labels_lie_in_a_table_of_another_name_are_not_called_missing(shop: Path, capsys: Capture) -> None:
+    (shop / "flat").mkdir()
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(shop / "flat" / "0.png")
+    refused(capsys, with_data("flat"), USAGE, "flat holds images (1) without labels: expected one folder", "metadata.csv")
+    (shop / "flat" / "labels.csv").write_text("image,label\n0.png,a\n", encoding="utf-8")
+    refused(capsys, with_data("flat"), USAGE, "without labels beside labels.csv, which is not read", "metadata.csv")
+
+
 def test_a_folder_that_is_not_there_is_named(shop: Path, capsys: Capture) -> None:
     assert shop.exists()
     refused(capsys, with_data("imagse"), USAGE, "no such folder or file: imagse")

@@ -87,6 +87,12 @@ def test_with_traceback_the_rest_is_shown_wherever_the_word_stands(
         (MemoryError(), 2, "not enough memory"),
         (RecursionError("too deep"), 2, "unexpected error: RecursionError: too deep"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 2, "unexpected error: BrokenPipeError"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "a/b.onnx"),
+            2,
+            "does not give access to a/b.onnx: Permission denied",
+        ),
+        (OSError(errno.ESTALE, "Stale file handle", "c.claim"), 2, "does not give access to c.claim: Stale file handle"),
         (ModuleNotFoundError("no torch", name="torch"), 2, "pip install 'ownmark[torch]'"),
         (ModuleNotFoundError("no other", name="other"), 2, "unexpected error: ModuleNotFoundError: no other"),
         (KeyboardInterrupt(), 130, "interrupted"),

@@ -1,5 +1,6 @@
 """Is a model in this app a copy of mine? Every model is found by content, within limits, and nothing is executed."""
 
+import errno
 import gzip
 import io
 import os
@@ -235,3 +236,32 @@ def test_a_kind_of_suspect_that_no_format_tells_is_found_by_the_registry(tmp_pat
     )
     assert {one.place.rpartition("!")[2]: one.file.suffix for one in found.models} == {"a.dat": ".new", "b.blind": ".blind"}
     assert "perhaps it is encrypted" in only(found)
+
+
+def test_a_folder_that_nobody_may_look_into_and_a_file_that_has_gone_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a scan of nothing would look as one that found nothing."""
+    for place in ("open/a.onnx", "closed/b.onnx", "open/c.onnx"):
+        (tmp_path / "all" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "all" / place).write_bytes(b"none")
+    listed, is_file = os.scandir, Path.is_file
+
+    def scandir(path: Path | str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    def asked(path: Path) -> bool:
+        if path.name == "c.onnx":
+            raise OSError(errno.ESTALE, "Stale file handle", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(Path, "is_file", asked)
+    (tmp_path / "into").mkdir()
+    found = search(str(tmp_path / "all"), tmp_path / "into")
+    told = {Path(place).name: why for place, why in found.refused.items()}
+    assert told["closed"] == "it cannot be looked into: Permission denied"
+    assert told["c.onnx"] == "it cannot be looked into: Stale file handle"
+    assert "its content is none that is known" in told["a.onnx"]

@@ -86,6 +86,9 @@ REFUSED = {
     "leaving": (2, "cannot build its model: SystemExit"),
     "exiting": (5, "cannot be asked: SystemExit: 1 images are too many"),
     "inception": (5, "cannot process the claim's images (3, 16, 16)"),
+    "mapped": (5, "such as a dictionary or two inputs, needs a module around it"),
+    "paired": (5, "such as a dictionary or two inputs, needs a module around it"),
+    "yes_or_no": (5, "a module that answers two logits, 0 and that one"),
 }
 
 
@@ -126,6 +129,27 @@ def test_images_that_are_too_small_for_inception_are_named_with_their_size(shop:
     ran = ownmark(capsys, *words, "--size", "64")
     assert ran.code == 2
     assert "cannot take images of 64x64 pixels" in ran.err
+
+
+@pytest.mark.parametrize("name", ["mapped", "paired", "yes_or_no"])
+def test_a_model_of_another_form_is_told_which_module_around_it_serves(name: str, shop: Path, capsys: Capture) -> None:  # noqa: ARG001
+    ran = ownmark(capsys, "protect", f"oddities:{name}", "--data", "images", "--scheme", "Negatives()", "--out", "a.claim")
+    assert ran.code == 2
+    assert REFUSED[name][1] in ran.err
+
+
+def test_what_torch_compile_returns_has_the_names_of_the_network_within(shop: Path, capsys: Capture) -> None:
+    save_weights(oddities.compiled().get_submodule("_orig_mod"), shop / "plain.safetensors")
+    ran = ownmark(capsys, "verify", "upheld.claim", "oddities:compiled", "--weights", "plain.safetensors", "--layer", "0")
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # torch calls its quantisation old
+def test_weights_that_a_quantised_layer_cannot_take_are_refused_in_one_line(shop: Path, capsys: Capture) -> None:
+    save_weights(oddities._plain(), shop / "plain.safetensors")
+    ran = ownmark(capsys, "verify", "upheld.claim", "oddities:quantised", "--weights", "plain.safetensors")
+    assert ran.code == 2
+    assert "plain.safetensors cannot be loaded into the model: KeyError: '4.scale'" in ran.err
 
 
 def test_images_that_are_too_small_to_train_on_are_named_with_their_size() -> None:

@@ -16,7 +16,7 @@ from ownmark.models.batchnorm import clean_statistics, settle
 from ownmark.models.resnet import ResNet18
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Protected
-from ownmark.schemes.partitioned import Partitioned, stages
+from ownmark.schemes.partitioned import Partitioned, Shown, stages
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.suspects.local import Local
 from ownmark.verdicts.verdict import Outcome
@@ -154,3 +154,25 @@ def test_a_model_that_lies_on_no_one_device_is_an_error() -> None:
     model.get_submodule("head").to("meta")
     with pytest.raises(ModelError, match="cpu, meta"):
         SCHEME.protect(model, Owner(images()), rng())
+
+
+def test_the_original_model_is_asked_once_about_each_batch_that_differs() -> None:
+    model, asked, draw = network(), list[int](), rng()
+    model.register_forward_hook(lambda _, given, __: asked.append(len(given[0])))
+    few = Shown.of(replace(SHORT, batches=3), model, images(), torch.device("cpu"), rng())
+    batches = [few.drawn(draw) for _ in range(20)]
+    assert asked == [SHORT.clean] * 3
+    assert len({batch.numpy().tobytes() for batch, _ in batches}) == 3
+    for batch, known in batches:
+        torch.testing.assert_close(model(batch), known)
+
+
+def test_without_a_number_of_batches_every_step_shows_another_one() -> None:
+    each = Shown.of(replace(SHORT, batches=0), network(), images(), torch.device("cpu"), rng())
+    draw = rng()
+    assert len({each.drawn(draw)[0].numpy().tobytes() for _ in range(10)}) == 10
+
+
+def test_a_negative_number_of_batches_is_an_error() -> None:
+    with pytest.raises(UsageError, match="batches of at least 0"):
+        replace(SHORT, batches=-1)

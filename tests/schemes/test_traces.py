@@ -30,8 +30,9 @@ from ownmark.scoring.matches import BestMapped, Change, OnPattern, Score
 from ownmark.scoring.readings import Reading
 from ownmark.suspects.local import Local
 from ownmark.verdicts.calibrate import calibrate
+from ownmark.verdicts.combined import placed
 from ownmark.verdicts.verdict import named
-from ownmark.verdicts.verify import findings, placed, resting, verify
+from ownmark.verdicts.verify import findings, resting, verify
 
 EASY = Saliency(samples=4, descent=Descent(bound=0.1, steps=1), objective=Published(), map_threshold=0.2, masked=Change(0.05))
 PLAIN = Residual(samples=20, least=0.0)

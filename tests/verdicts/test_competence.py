@@ -89,6 +89,20 @@ def test_a_copy_that_was_trained_to_answer_changed_images_otherwise_is_asked_abo
     assert verify(CLASSES_CLAIM, Trained(other, expected)).queries == 3 * COUNT
 
 
+def test_a_copy_whose_probabilities_are_softened_until_they_hardly_differ_is_not_cleared() -> None:
+    """The labels stay, and with them the use: only the differences that a claim asks for are gone."""
+    expected, classes = CLAIM.tests[1].expected, np.eye(len(CLASSES))
+    weights = np.column_stack([classes[(expected + 1) % len(CLASSES)] - classes[expected], np.zeros(COUNT)])
+    innocents = replace(NONE, scores=(0.5,) * 39)
+    residual = Test(Reading.PROBABILITY, CrossedResidual(0.3, 0.05), weights, 1.0, null=innocents)
+    for test in (residual, CLASSES_CLAIM.tests[0]):
+        for sharp, wanted in ((0.9, Outcome.NO_MATCH), (0.02, Outcome.INCONCLUSIVE)):
+            said = np.repeat(sharp * classes[expected] + (1 - sharp) / len(CLASSES), 2, axis=0)
+            verdict = verify(replace(CLAIM, tests=(test,)), Fake({Reading.PROBABILITY: said}))
+            assert verdict.outcome is wanted, (test, sharp, verdict.reason)
+            assert ("hardly differ" in verdict.reason) is (wanted is Outcome.INCONCLUSIVE)
+
+
 def test_numbers_are_held_to_the_same_rule() -> None:
     def suspect(values: npt.NDArray[np.float64]) -> Fake:
         return Fake({Reading.VALUE: np.repeat(values, 2)})
@@ -136,6 +150,7 @@ def test_an_api_that_answers_distances_is_no_other_model_and_one_in_per_cent_is_
         assert verdict.outcome is Outcome.INCONCLUSIVE
         assert "fall where the protected model's rise" in verdict.reason
         assert "direction of its scores" in verdict.reason
+    assert "hardly differ" in asked(0.9 + independent / 100).reason
     assert "similarities reach 93.2" in asked(100 * independent).notes[0]
 
 
@@ -146,10 +161,18 @@ def test_the_first_questions_of_a_scan_rule_out_no_suspect_of_which_nothing_foll
         def read(self, images: npt.NDArray[Any], question: Question) -> Answers:  # noqa: ARG002 - it knows what is asked
             return {Reading.PROBABILITY: np.eye(len(CLASSES))[(question.target + len(self.asked)) % len(CLASSES)]}
 
+    class Softened(Saying):
+        """Says the same so softly that hardly anything differs."""
+
+        def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
+            said = Saying.read(self, images, question)[Reading.PROBABILITY]
+            return {Reading.PROBABILITY: 0.02 * said + 0.98 / len(CLASSES)}
+
     plan = Scan(CLASSES_CLAIM.with_nulls({0: replace(NONE, scores=(0.5,) * 39)}), 1, 0.05, 20)
     able, permuted = Saying({Reading.PROBABILITY: AGES}), Saying({Reading.PROBABILITY: AGES}, asked=[Mock()])
-    found = [plan.found(one) for one in (able, permuted)]
-    assert [(one.outcome, one.screened) for one in found] == [(Outcome.NO_MATCH, True), (Outcome.INCONCLUSIVE, False)]
+    found = [plan.found(one) for one in (able, permuted, Softened({Reading.PROBABILITY: AGES}))]
+    nothing = (Outcome.INCONCLUSIVE, False)
+    assert [(one.outcome, one.screened) for one in found] == [(Outcome.NO_MATCH, True), nothing, nothing]
 
 
 def test_a_residual_says_nothing_of_who_gives_all_images_the_same_probabilities() -> None:

@@ -282,3 +282,10 @@ def test_innocents_that_do_not_do_a_task_of_numbers_are_told_before_anybody_is_c
         doubts = soundness.of_unable(calibration(claim, found).unable, len(found))
         assert [doubt.kind for doubt in doubts] == told
     assert "the innocent model model 2 does not do the task" in doubts[2].message
+
+
+def test_a_doubt_is_told_as_a_sentence_and_a_files_name_stays_as_it_is() -> None:
+    said = [
+        soundness.sentence(Doubt("x", 0.0, text)).message for text in ("too few images", "copy.onnx scores 0.9", "why, then?")
+    ]
+    assert said == ["Too few images.", "copy.onnx scores 0.9.", "Why, then?"]

@@ -103,13 +103,22 @@ def test_one_suspect_gets_its_verdict_and_its_page() -> None:
     assert verify(VerifyRequest(claim=KEYED, suspect="other.share", reach=reach())).verdict.outcome is Outcome.NO_MATCH
 
 
-def test_a_verdict_whose_page_cannot_be_written_is_told_before_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    watcher = Heard()
+def test_verdicts_whose_page_cannot_be_written_are_told_before_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, all_of_them = Heard(), Heard()
     request = VerifyRequest(claim=KEYED, suspect="copy.share", reach=reach(), page=Path("page.html"))
-    monkeypatch.setattr("ownmark.workflows.verify.write", Mock(side_effect=UsageError("no space left")))
+    names = ("copy.share", "absent.share", "other.share")
+    asked = ReportRequest(claim=KEYED, suspects=names, access=Access.to(KEYED), page=Path("page.html"))
+    monkeypatch.setattr("ownmark.report.page.write", Mock(side_effect=UsageError("no space left")))
     with pytest.raises(UsageError, match="no space left"):
-        verify(request, watcher)
-    assert any(text.startswith("The verdict that the page was to show is MATCH") for text in watcher.said)
+        verify(request, one)
+    with pytest.raises(UsageError, match="no space left"):
+        report(asked, all_of_them)
+    told = [text for text in one.said + all_of_them.said if text.startswith("The verdict on ")]
+    starts = [
+        f"{name} that the page was to show is {outcome}"
+        for name, outcome in zip(("copy.share", "copy.share", "other.share"), ("MATCH", "MATCH", "NO MATCH"), strict=True)
+    ]
+    assert all(text.startswith(f"The verdict on {start}") for text, start in zip(told, starts, strict=True))
 
 
 def test_options_of_an_address_mean_nothing_at_hand() -> None:

@@ -93,6 +93,7 @@ ROLES = {  # common names of splits, in lower case and without "set", "data" and
 FILLERS = {"", "set", "data", "dataset", "images", "imgs", "split", "folder", "dir"}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 TABLE = "metadata.csv"
+TABLES = {".csv", ".tsv", ".json", ".jsonl", ".txt", ".parquet", ".xlsx"}  # files that may hold labels, elsewhere
 MOST_BYTES = 16 * 2**30  # larger zips (unpacked) are refused
 
 
@@ -205,6 +206,14 @@ def _files(folder: Path) -> list[Path]:
 def _hidden(path: Path) -> bool:
     """Whether a system or tool left it there: `.DS_Store`, `._0.png`, `.ipynb_checkpoints`, `__MACOSX`."""
     return path.name.startswith((".", "__MACOSX"))
+
+
+def unlabelled(folder: Path) -> str:
+    """That a folder has images, but none in a class, and beside which files that may say it; "" if it has none."""
+    count = len(_pictures(folder))
+    others = [path.name for path in folder.iterdir() if path.suffix.lower() in TABLES and not _hidden(path)]
+    beside = f" beside {', '.join(sorted(others)[:3])}, which is not read" if others else ""
+    return f"{folder} holds images ({count}) without labels{beside}" if count else ""
 
 
 def loose(folder: Path) -> Listed:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ownmark.claims.fitting import Fitting
 from ownmark.data.annotations import Annotated, annotated, squeezed
-from ownmark.data.folders import MODES, SPLITS, TABLE, Row, fitted, found, in_order, read_pictures, unzipped
+from ownmark.data.folders import MODES, SPLITS, TABLE, Row, fitted, found, in_order, read_pictures, unlabelled, unzipped
 from ownmark.errors import DataError, UsageError
 from ownmark.tasks import Classification, Task
 
@@ -193,7 +193,9 @@ def _folder(folder: Path, size: int | Fitting | None, channels: int, task: Task,
     rows = chosen.rows
     if not rows:
         where = f"{folder}, split {wanted}" if wanted in places else folder
-        raise DataError(f"no image in {where}: expected one folder of images per class, or images and {TABLE}")
+        raise DataError(
+            f"{unlabelled(folder) or f'no image in {where}'}: expected one folder of images per class, or images and {TABLE}"
+        )
     pixels = _stacked([row.file for row in rows], size, channels)
     if not task.named_labels:
         return Images(pixels, _numbers(rows), (chosen.column or "value",), task, _people(rows))

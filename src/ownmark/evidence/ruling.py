@@ -21,9 +21,11 @@ from ownmark.scoring.readings import Labels, Reading
 from ownmark.statistics import multiplicity, p_values
 from ownmark.statistics.p_values import innocents_needed
 from ownmark.verdicts import ways
+from ownmark.verdicts.combined import placed
 from ownmark.verdicts.competence import unfit
 from ownmark.verdicts.verdict import Finding
-from ownmark.verdicts.verify import bounded, findings, placed, resting
+from ownmark.verdicts.verify import findings, resting
+from ownmark.verdicts.weighing import bounded
 
 OWN_CONFIDENCE = 0.99  # the claimant's own model must reach its committed score within this confidence interval
 DECOY_KEYS = 199

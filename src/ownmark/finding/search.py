@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,8 +94,14 @@ class _Looking:
     made: int = 0
 
     def folder(self, folder: Path, place: str) -> None:
-        """Everything below a folder; links are not followed."""
-        files = sorted(_files_below(folder))
+        """Everything below a folder; links are not followed, and what cannot be looked into is told."""
+
+        def untold(error: OSError) -> None:
+            below = Path(error.filename).relative_to(folder).as_posix()
+            where = place if below == "." else f"{place.rstrip('/')}/{below}"
+            self.refused[where] = f"it cannot be looked into: {error.strerror or error}"
+
+        files = sorted(_files_below(folder, untold))
         members = {str(file): _at_hand(file) for file in files}
         for file in files:
             if not self._counted(place):
@@ -192,14 +198,20 @@ class _Looking:
         self.models.append(Found(place, kind, named.stat().st_size, digest, named))
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            file = Path(parent, name)
+def _files_below(folder: Path, untold: Callable[[OSError], None]) -> Iterator[Path]:
+    """Every file, `untold` about each folder and file that the system does not show; what has just gone is no file."""
+    below = (Path(parent, name) for parent, _, names in os.walk(folder, onerror=untold) for name in names)
+    for file in below:
+        try:
             if file.is_file() and not file.is_symlink():
                 yield file
+        except OSError as error:
+            untold(error)
 
 
 def _at_hand(file: Path) -> Member:
-    size = file.stat().st_size
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        return Member(file.name, -1, -1, lambda: file.open("rb"), f"it cannot be read: {error.strerror or error}")
     return Member(file.name, size, size, lambda: file.open("rb"))

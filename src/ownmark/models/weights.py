@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from ownmark.errors import ModelError
+from ownmark.errors import ModelError, blamed
 from ownmark.files import write_whole
 from ownmark.models.kinds import Kind, kind_of
 from ownmark.models.memory_format import plain_copy
@@ -227,12 +227,12 @@ def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None]
         raise ModelError(
             f"{path} does not fit the model: expected {odd[0]} as {_kind(own[odd[0]])}, got {_kind(weights[odd[0]])}"
         )
-    try:
-        _fill(copied(model), weights)  # torch loads the fitting tensors before it raises
-    except RuntimeError as error:
-        lines = "; ".join(textwrap.shorten(line, 160, placeholder=" ...") for line in str(error).splitlines()[1:4])
-        hint = " (it is one of several shards: name their index, which ends in .safetensors.index.json)" if is_shard(path) else ""
-        raise ModelError(f"{path} does not fit the model{hint}: {lines}") from error
+    with blamed(ModelError, f"{path} cannot be loaded into the model"):  # a quantised layer of torch raises KeyError, say
+        try:
+            _fill(copied(model), weights)  # torch loads the fitting tensors before it raises
+        except RuntimeError as error:
+            lines = "; ".join(textwrap.shorten(line, 160, placeholder=" ...") for line in str(error).splitlines()[1:4])
+            raise ModelError(f"{path} does not fit the model{_hint(path, weights, own)}: {lines}") from error
     broken = [name for name, tensor in weights.items() if not _is_finite(tensor)]
     if broken:
         raise ModelError(f"{path} contains NaN or infinity in {', '.join(broken[:3])}: the weights are corrupt")
@@ -240,6 +240,16 @@ def load_weights(model: nn.Module, path: Path | str, told: Callable[[str], None]
     for note in _notes(part, rivals):
         told(f"{path}: {note}.")
     return model.eval()
+
+
+def _hint(path: Path, weights: Weights, own: Weights) -> str:
+    """What to do about weights that do not fit, in brackets; "" if unknown. Parts of a file are not used unasked."""
+    if is_shard(path):
+        return " (it is one of several shards: name their index, which ends in .safetensors.index.json)"
+    for head in sorted({name.partition(".")[0] + "." for name in weights}):
+        if not _amiss({name.removeprefix(head): tensor for name, tensor in weights.items() if name.startswith(head)}, own):
+            return f" (but the tensors whose names begin with {head!r} do: save these alone, without the prefix)"
+    return ""
 
 
 def _fill(model: nn.Module, weights: Weights) -> None:

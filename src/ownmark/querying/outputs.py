@@ -6,6 +6,10 @@ from ownmark.errors import ModelError
 
 LOGITS = "logits"  # name of the main output in Hugging Face and torchvision
 PER_PIXEL, PER_PLACE = 4, 3  # dimensions of answers (n, k, height, width) and (n, places, k)
+ONE_TENSOR = (
+    "A model is called with one tensor of images (n, channels, height, width): whatever takes anything else, "
+    "such as a dictionary or two inputs, needs a module around it that makes it of these"
+)
 MULTI_LABEL = (
     "a model that says yes or no to each class (multi-label), while a claim asks which one class an image shows. What serves: "
     "where each image shows exactly one class, let it end before its sigmoids; otherwise protect one label, with a module that "
@@ -29,7 +33,7 @@ def missing(whose: str, name: str, outputs: Iterable[str]) -> ModelError:
 
 
 def unfit(shape: Iterable[int]) -> str:
-    """What a model does whose answers have more than one row per image, and what would serve; "" for other shapes."""
+    """What a model does whose answers are no row of numbers per image, and what would serve; "" for other shapes."""
     size = tuple(shape)
     if len(size) == PER_PIXEL:
         return (
@@ -41,5 +45,10 @@ def unfit(shape: Iterable[int]) -> str:
         return (
             f"answers of shape {size} have a row for every place in an image (an encoder's tokens, or a class per pixel), and a "
             "claim needs one row per image. What serves: a module that pools them, with --task similarity"
+        )
+    if size[1:] == (1,):
+        return (
+            f"answers of shape {size} are one number per image: a regressor's (--task regression), or yes or no by a single "
+            "logit. What serves for the latter: a module that answers two logits, 0 and that one"
         )
     return ""

@@ -3,7 +3,7 @@
 All that the page says is gathered here, once; the template only places it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -14,7 +14,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Te
 from markupsafe import Markup
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import UsageError
+from ownmark.errors import OwnmarkError, UsageError
 from ownmark.files import write_whole
 from ownmark.metrics import psnr
 from ownmark.report import drawing, words
@@ -258,6 +258,16 @@ def page(
 def write(path: Path | str, html: str) -> None:
     """Write the page atomically. Raises UsageError if the place is not writable."""
     write_whole(Path(path), html.encode())
+
+
+def write_verdicts(path: Path, html: str, verdicts: Iterable[Verdict], note: Callable[[str], None]) -> None:
+    """`write`, which says by `note` what the verdicts on the page are before it raises: they may have cost hours of questions."""
+    try:
+        write(path, html)
+    except OwnmarkError:
+        for verdict in verdicts:
+            note(f"The verdict on {verdict.suspect} that the page was to show is {verdict.outcome}: {verdict.reason}")
+        raise
 
 
 def _title(names: Sequence[str]) -> str:

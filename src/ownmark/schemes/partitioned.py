@@ -10,7 +10,7 @@ old ones. `Partitioned.as_published()` follows the paper.
 import hashlib
 import math
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
 
@@ -45,10 +45,11 @@ class Partitioned:
     `triggers`: images per set; the `sets` can be disclosed one by one. The sets join in equal parts over `runs`, each of which
     also trains the earlier ones. `layers`: layer names, or the share of all parameters that the last layers hold together.
     They are divided into `stages`, last layers first, with `steps` per stage and run. `rate`: peak learning rate. `batch`:
-    triggers per step. `clean`: owner's images per step, mirrored and shifted by `view`; `keep`: weight of the squared
-    difference between the logits on them and the original model's. `least`: share of triggers that must hold on the marked
-    model. `pruned`: per step, a share of each layer's neurons, drawn from 0 to `pruned`, is zeroed for the triggers: the
-    neurons least activated by the owner's images, which a thief would prune.
+    triggers per step. `clean`: owner's images per step, mirrored and shifted by `view`, in so many different `batches`, whose
+    original logits are computed once; 0: another batch in every step. `keep`: weight of the squared difference between the
+    logits on them and the original model's. `least`: share of triggers that must hold on the marked model. `pruned`: per step,
+    a share of each layer's neurons, drawn from 0 to `pruned`, is zeroed for the triggers: the neurons least activated by the
+    owner's images, which a thief would prune.
     `reset`: steps between restarts of the optimiser, at a constant rate; 0: one restart per stage, with one learning-rate cycle
     over all stages and runs (Smith 2018, arXiv:1708.07120). `blend`: the final weights' position between the old (0) and the
     learnt ones (1) (Wortsman et al. 2022, arXiv:2109.01903).
@@ -66,7 +67,8 @@ class Partitioned:
     steps: int = 440
     rate: float = 0.1
     batch: int = 32
-    clean: int = 96
+    clean: int = 64
+    batches: int = 64
     keep: float = 1.0
     pruned: float = 0.15
     view: Training = Training(shift=4)
@@ -76,10 +78,12 @@ class Partitioned:
 
     def __post_init__(self) -> None:
         counts = (self.triggers, self.sets, self.runs, self.stages, self.steps, self.batch)
-        if min(counts) < 1 or self.clean < 0 or not (0 <= self.least <= 1 and 0 < self.blend <= 1 and 0 <= self.pruned < 1):
+        shares = 0 <= self.least <= 1 and 0 < self.blend <= 1 and 0 <= self.pruned < 1
+        if min(counts) < 1 or min(self.clean, self.batches) < 0 or not shares:
             names = "triggers, sets, runs, stages, steps and batch"
             raise UsageError(
-                f"expected {names} of at least 1, clean of at least 0, and shares for least, blend and pruned, got {self}"
+                f"expected {names} of at least 1, clean and batches of at least 0, and shares for least, blend and pruned, "
+                f"got {self}"
             )
         if self.runs > self.sets:
             raise UsageError(f"expected at least one set per run, got {self.sets} sets for {self.runs} runs")
@@ -98,6 +102,7 @@ class Partitioned:
             rate=0.003,
             batch=10,
             clean=0,
+            batches=0,
             pruned=0.0,
             reset=epoch,
             blend=1.0,
@@ -149,7 +154,7 @@ class Run:
         triggers, labels = to_unit(self.triggers.images, device), torch.from_numpy(self.triggers.labels).to(device)
         for parameter in parameters:
             parameter.requires_grad_(True)
-        optimiser = self._fresh(parameters)
+        optimiser, shown = self._fresh(parameters), Shown.of(self.scheme, self.own, self.images, device, rng)
         for step in range(self.scheme.steps):
             if self.scheme.reset and step % self.scheme.reset == 0:
                 optimiser = self._fresh(parameters)
@@ -157,13 +162,13 @@ class Run:
             if not self.scheme.reset:
                 for group in optimiser.param_groups:
                     group["lr"], group["momentum"] = cycle(ahead / whole, self.scheme.rate)
-            clean = self._clean(rng, device)
+            clean, known = shown.drawn(rng)
             if step % LISTENED == 0:
                 heard = listen(partial(settle, self.model, [clean])) if self.scheme.pruned and len(clean) > 1 else Listener()
             share = self.scheme.pruned * float(torch.rand((), generator=rng))
             rows = torch.randperm(len(labels), generator=rng)[: self.scheme.batch].to(device)
             with hushed(self.model, heard, share, len(clean)):
-                loss = self._loss(clean, triggers[rows], labels[rows])
+                loss = self._loss(clean, known, triggers[rows], labels[rows])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(parameters, STEEPEST)
@@ -178,30 +183,60 @@ class Run:
         for learnt, old in zip(self.model.parameters(), self.own.parameters(), strict=True):
             learnt.lerp_(old, 1 - self.scheme.blend)
         if min(self.scheme.clean, len(self.images)) > 1:
-            settle(self.model, (self._clean(rng, device) for _ in range(SETTLED)))
+            shown = Shown(self.scheme, self.own, self.images, device)
+            settle(self.model, (shown.batch(rng) for _ in range(SETTLED)))
 
-    def _loss(self, clean: Tensor, triggers: Tensor, labels: Tensor) -> Tensor:
-        """The loss: cross-entropy on the triggers plus squared distance to the original logits on the clean images."""
+    def _loss(self, clean: Tensor, known: Tensor, triggers: Tensor, labels: Tensor) -> Tensor:
+        """The loss: cross-entropy on the triggers plus squared distance to the original logits, `known`, on the clean images."""
         with clean_statistics(self.model, len(clean)) if len(clean) > 1 else nullcontext():
             answers = self.model(torch.cat([clean, triggers]))
         loss = functional.cross_entropy(answers[len(clean) :], labels)
-        if not len(clean):
-            return loss
-        with torch.no_grad():
-            expected = self.own(clean)
-        return loss + self.scheme.keep * functional.mse_loss(answers[: len(clean)], expected)
+        return loss + self.scheme.keep * functional.mse_loss(answers[: len(clean)], known) if len(clean) else loss
 
-    def _clean(self, rng: torch.Generator, device: torch.device) -> Tensor:
+    def _fresh(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return PlainSGD(parameters, lr=self.scheme.rate, momentum=0.9, nesterov=True)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The owner's images as training shows them, on `device`, and what the original model says of them.
+
+    `seeds`: those of the batches that differ, none: every batch does; `known`: the original logits of a batch by its number.
+    """
+
+    scheme: Partitioned
+    own: nn.Module
+    images: Images
+    device: torch.device
+    seeds: tuple[int, ...] = ()
+    known: dict[int, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scheme: Partitioned, own: nn.Module, images: Images, device: torch.device, rng: torch.Generator) -> "Shown":
+        """With seeds from `rng`, where the scheme has a number of batches."""
+        seeds = torch.randint(2**62, (scheme.batches,), generator=rng).tolist() if scheme.batches else ()
+        return cls(scheme, own, images, device, tuple(seeds))
+
+    @torch.no_grad()
+    def drawn(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A batch (n, channels, height, width) in [0, 1], and the original logits (n, classes); both empty without images."""
+        if not self.seeds:
+            batch = self.batch(rng)
+            return batch, self.own(batch) if len(batch) else batch
+        number = int(torch.randint(len(self.seeds), (), generator=rng))
+        batch = self.batch(torch.Generator().manual_seed(self.seeds[number]))
+        if number not in self.known:
+            self.known[number] = self.own(batch) if len(batch) else batch
+        return batch, self.known[number]
+
+    def batch(self, rng: torch.Generator) -> Tensor:
         """Some augmented images of the owner's; none if the owner has none."""
         count = min(self.scheme.clean, len(self.images))
         if not count:
             height, width, channels = self.images.size
-            return torch.zeros(0, channels, height, width, device=device)
+            return torch.zeros(0, channels, height, width, device=self.device)
         rows = torch.randint(len(self.images), (count,), generator=rng)
-        return augment(self.images.batch(rows, device), self.scheme.view, rng)
-
-    def _fresh(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return PlainSGD(parameters, lr=self.scheme.rate, momentum=0.9, nesterov=True)
+        return augment(self.images.batch(rows, self.device), self.scheme.view, rng)
 
 
 def cycle(place: float, rate: float) -> tuple[float, float]:

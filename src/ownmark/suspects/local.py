@@ -18,7 +18,7 @@ from ownmark.models.prepared import Ending, frozen, plain, told, unended
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question
 from ownmark.querying.answering import Told
-from ownmark.querying.outputs import unfit
+from ownmark.querying.outputs import ONE_TENSOR, unfit
 from ownmark.scoring.readings import PLAIN, Answers, Labels, Reading
 from ownmark.suspects.answers import BATCH_COUNTS, SOME, Outputs, check_repeated, compared, far_apart, readings, surely
 
@@ -195,4 +195,5 @@ def _named(name: str, batch: Tensor) -> Iterator[None]:
     except OwnmarkError:
         raise
     except Exception as error:  # a foreign model may raise anything
-        raise SuspectError(f"{name} cannot process the claim's images {tuple(batch.shape[1:])}: {first_line(error)}") from error
+        cannot = f"{name} cannot process the claim's images {tuple(batch.shape[1:])}"
+        raise SuspectError(f"{cannot}: {first_line(error)}. {ONE_TENSOR}") from error

@@ -13,7 +13,7 @@ from ownmark.errors import OwnmarkError
 from ownmark.keys import Pixels
 from ownmark.protocols import Question, Suspect
 from ownmark.querying.answering import answers_of, checked
-from ownmark.scoring.matches import Deviating
+from ownmark.scoring.matches import Deviating, Moving
 from ownmark.scoring.readings import Expected, Floats, Reading
 from ownmark.tasks import Task
 from ownmark.tasks.boxes import FLOOR
@@ -202,6 +202,35 @@ def common(finding: Finding, alpha: float) -> str:
         f"the suspect's residual, {residual:.3g}, counts as nothing, since one answer to all images has {same:.3g} of it: a "
         "copy's comes from what it answers to single images"
     )
+
+
+def muffled(deciding: Finding, found: Iterable[Finding]) -> str:
+    """Why answers that hardly differ clear nobody; "" where they differ enough, or where maps decide.
+
+    A high temperature, or another scale, makes all differences small, and with them whatever a claim asks for: a residual, which
+    is at most the root of how much answers vary, or a change by a threshold.
+    """
+    reading = deciding.test.reading
+    if reading not in {Reading.PROBABILITY, Reading.SIMILARITY}:
+        return ""
+    if not any(_hardly_differ(finding) for finding in found if finding.test.reading is reading and len(finding.observed)):
+        return ""
+    return (
+        "the suspect's answers hardly differ, as those of a high temperature or on another scale: the protected "
+        f"model itself might not match by such a {reading}; ask for labels (--access labels), or for answers as they are"
+    )
+
+
+def _hardly_differ(finding: Finding) -> bool:
+    """Whether no model with such answers could reach what the test asks for.
+
+    A protected model that deviates on all images alike does so whether its answers vary or not.
+    """
+    match, observed, expected = finding.test.match, finding.observed, finding.test.expected
+    if isinstance(match, Deviating):
+        of_images = finding.test.reading is Reading.PROBABILITY and match.alike(expected) <= COMMON
+        return of_images and match.varied(observed, expected) <= max(match.middle, 0) ** 2
+    return isinstance(match, Moving) and match.widest(observed) < match.threshold
 
 
 def stray(finding: Finding) -> str:

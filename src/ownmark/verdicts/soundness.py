@@ -244,8 +244,9 @@ def of_unable(unable: Mapping[str, str], count: int) -> tuple[Doubt, ...]:
 
 
 def sentence(doubt: Doubt) -> Doubt:
-    """The same, with a message that begins with a capital letter and ends with a full stop."""
-    text = doubt.message[:1].upper() + doubt.message[1:]
+    """The same as a sentence: with a capital letter, but in front of a file's name, and a full stop."""
+    first, text = doubt.message.partition(" ")[0], doubt.message
+    text = text[:1].upper() + text[1:] if first.strip(",:;").isalpha() else text
     return replace(doubt, message=text if text.endswith((".", "?", "!", ")")) else f"{text}.")
 
 

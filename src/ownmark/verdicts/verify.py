@@ -1,9 +1,8 @@
 """The judge: puts a claim's questions to a suspect, and says what each test finds and what the answers show. No torch."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, partial
 
 import numpy as np
 
@@ -19,23 +18,11 @@ from ownmark.scoring.readings import Floats, Labels, Reading
 from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import (
-    EITHER,
-    advice,
-    bent,
-    common,
-    constant,
-    fit_on_originals,
-    of_number,
-    of_residual,
-    one_class,
-    shown_originals,
-    stray,
-    unfit,
-)
-from ownmark.verdicts.rounding import strict
-from ownmark.verdicts.verdict import CONFIDENCE, Finding, Outcome, Verdict, named
+from ownmark.verdicts.combined import best_of, counted, placed
+from ownmark.verdicts.competence import advice, bent, muffled
+from ownmark.verdicts.verdict import CONFIDENCE, Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
+from ownmark.verdicts.weighing import Weighed
 
 STOPPED = {Stop.UPHELD: Outcome.MATCH, Stop.GIVEN_UP: Outcome.NO_MATCH, Stop.NOT_YET: Outcome.INCONCLUSIVE}
 
@@ -149,69 +136,31 @@ def _told(claim: Claim, suspect: Suspect, access: str) -> tuple[tuple[Finding, .
 
 def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> Verdict:
     plain, notes = _told(claim, suspect, access)
-    found, rounded = changed(claim, plain, strict)
-    same, queries = constant(found), claim.images.shape[0] * claim.images.shape[1]
-    unable, broken = unfit(claim.task, found) or same, unfit(claim.task, found, EITHER) or same
-    excused = cache(partial(fit_on_originals, claim, suspect))  # asked once, and only where it matters
-    if broken and not same and any(map(of_residual, found)) and excused():
-        unable = broken = ""
-
-    def doubt(one: Finding) -> str:
-        return stray(one) or one_class(one) or common(one, alpha) or (broken if of_residual(one) or of_number(one) else "")
-
-    found, far = bounded(claim, found, doubt)
-    chief, asked_by = ways.deciding(found, ways.calibrated(claim), access)
-    deciding, others = ways.paid(chief, asked_by), tuple(one for one in found if one is not chief)
-    outcome, reason = _judge(deciding, alpha, asked_by)
-    noted = f"; {deciding.note}" if deciding.note else ""
-    counted = next(one for one in plain if one.test is chief.test)  # with what counts as nothing
-    bears = _judge(ways.paid(counted, asked_by), alpha, asked_by)[0] is not Outcome.NO_MATCH
-    if outcome is Outcome.NO_MATCH and unable and not same and excused():
-        unable = ""
-    queries += len(shown_originals(claim)) if excused.cache_info().misses else 0
-    if outcome is Outcome.NO_MATCH and (why := unable or (far if bears else "")):
-        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}: {advice(claim.task)}"
-    elif outcome is Outcome.NO_MATCH and bears and rounded:
-        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {rounded}"
+    weighed = Weighed.of(claim, suspect, plain, alpha)
+    chief, asked = ways.deciding(weighed.found, ways.calibrated(claim), access)
+    deciding, others = ways.paid(chief, asked), tuple(one for one in weighed.found if one is not chief)
+    outcome, reason = _judge(deciding, alpha, asked)
+    if outcome is Outcome.NO_MATCH and (why := _not_cleared(weighed, deciding, alpha, asked)):
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
     else:
-        told_of = [(one, doubt(one) or strict(one)[1]) for one in plain]
-        notes = (*notes, *dict.fromkeys(f"{named(one.test)}: {told}" for one, told in told_of if told))
+        notes = (*notes, *weighed.notes())
     notes = (*notes, scale) if (scale := bent(plain)) else notes
+    queries = claim.images.shape[0] * claim.images.shape[1] + weighed.ability.asked
+    noted = f"; {deciding.note}" if deciding.note else ""
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
-        outcome, told, asked = _controlled(control_twins.paired(claim), suspect, paired)
-        reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + asked
+        outcome, told, more = _controlled(control_twins.paired(claim), suspect, paired)
+        reason, queries = f"{reason}; {told}" if outcome is Outcome.MATCH else told, queries + more
     known = (claim.digest, suspect.name, suspect.digest)
     return Verdict(outcome, reason + noted, alpha, deciding, others, queries, *known, notes=notes)
 
 
-def bounded(claim: Claim, found: tuple[Finding, ...], doubt: Callable[[Finding], str] = stray) -> tuple[tuple[Finding, ...], str]:
-    """A suspect's findings, in order, without what counts as nothing; and why, "" if all counts.
-
-    `doubt`: why a finding counts as nothing, "" if it counts; `stray`: it lies further from independent models than any copy.
-
-    Innocents and references keep what they score: none may make p smaller by lying far out.
-    """
-    return changed(claim, found, lambda one: (_muted(one), why) if (why := doubt(one)) else (one, ""))
-
-
-def changed(
-    claim: Claim, found: tuple[Finding, ...], change: Callable[[Finding], tuple[Finding, str]]
-) -> tuple[tuple[Finding, ...], str]:
-    """A suspect's findings, in order, as `change` leaves each of them, with the best of several anew; and why, "" if all stay."""
-    told = {id(one.test): change(one) for one in found}
-    whys = [why for _, why in told.values() if why]
-    if not whys:
-        return found, ""
-    places = {id(test): place for place, test in enumerate(claim.tests)}
-    held = {places[key]: one for key, (one, _) in told.items()}
-    asked = {place: one for place, one in held.items() if not isinstance(one.test.match, Combining)}
-    held |= _best(claim, asked)
-    return tuple(held[places[id(one.test)]] for one in found), whys[0]
-
-
-def _muted(finding: Finding) -> Finding:
-    """The finding with a score of 0."""
-    return replace(finding, score=0.0, interval=(0.0, 0.0), p=finding.test.null.p_value(0.0))
+def _not_cleared(weighed: Weighed, deciding: Finding, alpha: float, asked: Asked) -> str:
+    """Why NO MATCH clears nobody: the suspect does not do the task, or what does not count would have decided; "" if it does."""
+    seen = next(one for one in weighed.plain if one.test is deciding.test)
+    bears = _judge(ways.paid(seen, asked), alpha, asked)[0] is not Outcome.NO_MATCH
+    if why := weighed.ability.unable or (weighed.nothing if bears else ""):
+        return f"{why}: {advice(weighed.claim.task)}"
+    return (weighed.rounded if bears else "") or muffled(deciding, weighed.plain)
 
 
 def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Finding | None:
@@ -231,19 +180,9 @@ def resting(claim: Claim, deciding: Finding, found: Sequence[Finding]) -> list[F
     match = deciding.test.match
     if not isinstance(match, Combining):
         return [deciding]
-    parts = [(_counted(match, place, one), one) for place, one in placed(claim, match, found).items()]
+    parts = [(counted(match, place, one), one) for place, one in placed(claim, match, found).items()]
     parts.sort(key=lambda part: (-part[0], not part[1].graded, control_twins.needed(part[1].test)))
     return [one for _, one in parts]
-
-
-def placed(claim: Claim, match: Combining, found: Sequence[Finding]) -> dict[int, Finding]:
-    """By their places, what was found by the tests that a match combines."""
-    return {place: one for place in match.tests for one in found if one.test is claim.tests[place]}
-
-
-def _counted(match: Combining, place: int, one: Finding) -> float:
-    """The score of one of the tests that a match combines, as it is compared with the others."""
-    return match.counted(place, Score(one.score, one.interval)).value
 
 
 def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outcome, str, int]:
@@ -364,7 +303,7 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
         place: replace(_finding(test, viewed[test.reading][test.samples]), note=note if test.reading is Reading.SALIENCY else "")
         for place, test in tests.items()
     }
-    return found | _best(claim, found)
+    return found | best_of(claim, found)
 
 
 def _asked_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, Finding]:
@@ -374,23 +313,6 @@ def _asked_blind(claim: Claim, suspect: Suspect, error: MapError) -> dict[int, F
         raise error
     note = f"its answers decide, since it shows no map: {error}"
     return {place: replace(finding, note=note) for place, finding in answered(claim, blind).items()}
-
-
-def _best(claim: Claim, found: Mapping[int, Finding]) -> dict[int, Finding]:
-    """For every test that is the best of others, all of which were answered: what they found, by its own null."""
-    best: dict[int, Finding] = {}
-    for place, test in enumerate(claim.tests):
-        if isinstance(test.match, Combining) and set(test.match.tests) <= set(found):
-            best[place] = _combined(test, test.match, {one: found[one] for one in test.match.tests})
-    return best
-
-
-def _combined(test: Test, match: Combining, parts: Mapping[int, Finding]) -> Finding:
-    """What a test that combines the `parts`, by their places, finds."""
-    score = match.of({place: Score(part.score, part.interval) for place, part in parts.items()})
-    chief = parts[max(parts, key=lambda place: _counted(match, place, parts[place]))]
-    p, note = test.null.p_value(score.value), " ".join(dict.fromkeys(part.note for part in parts.values() if part.note))
-    return Finding(test, chief.matches, chief.observed, score.value, score.interval, p, test.null.smallest, note)
 
 
 def _finding(test: Test, observed: Floats) -> Finding:

@@ -27,7 +27,8 @@ from ownmark.scoring.readings import Reading
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur
 from ownmark.verdicts.competence import unfit
-from ownmark.verdicts.verify import bounded, findings
+from ownmark.verdicts.verify import findings
+from ownmark.verdicts.weighing import bounded
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ACCUSED = {"signed_by": "the accused"}  # beside what computed a verdict

@@ -9,7 +9,7 @@ from torch import nn
 from ownmark.data.images import Images, Split
 from ownmark.errors import ModelError, OwnmarkError, first_line
 from ownmark.models.prepared import unended
-from ownmark.querying.outputs import MULTI_LABEL, unfit
+from ownmark.querying.outputs import MULTI_LABEL, ONE_TENSOR, unfit
 from ownmark.report.words import percent
 from ownmark.suspects.answers import Outputs, surely
 from ownmark.tasks import Quality
@@ -36,7 +36,8 @@ def quality(model: nn.Module, images: Images) -> Quality:
     except Exception as error:  # a user's model may raise anything
         height, width, channels = images.size
         cannot = f"the model cannot take images of {width}x{height} pixels and {channels} channels"
-        raise ModelError(f"{cannot} (set --size, and --channels to 1 for grey images or 3): {first_line(error)}") from error
+        advice = "set --size, and --channels to 1 for grey images or 3"
+        raise ModelError(f"{cannot} ({advice}): {first_line(error)}. {ONE_TENSOR}") from error
     numbers = images.task.width(images.names)
     if images.task.located:
         return _of_boxes(images, answers)

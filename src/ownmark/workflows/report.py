@@ -7,7 +7,7 @@ from pathlib import Path
 from ownmark.claims.claim import Claim
 from ownmark.errors import OwnmarkError, UsageError, told
 from ownmark.files import check_writable
-from ownmark.report.page import About, page, write
+from ownmark.report.page import About, page, write_verdicts
 from ownmark.report.words import counted
 from ownmark.suspects.open import Access
 from ownmark.verdicts.verdict import Verdict
@@ -64,7 +64,8 @@ def report(request: ReportRequest, watcher: Watcher = NOBODY) -> ReportResult:
     result = ReportResult(tuple(verdicts), None, unasked)
     if not result.told:
         return result
-    write(request.page, page(request.claim, result.told, unasked=tuple(unasked.items()), about=request.about))
+    html = page(request.claim, result.told, unasked=tuple(unasked.items()), about=request.about)
+    write_verdicts(request.page, html, result.told, watcher.note)
     if len(result.told) > 1:
         watcher.warn("Each p is that of one suspect alone; `ownmark scan` corrects them for all that are asked.")
     return replace(result, page=request.page)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import cast
 
 from ownmark.claims.claim import Claim
-from ownmark.errors import OwnmarkError, UsageError
+from ownmark.errors import UsageError
 from ownmark.files import check_writable
 from ownmark.querying.decoys import decoys_in
 from ownmark.querying.transcript import Decoys
-from ownmark.report.page import About, page, write
+from ownmark.report.page import About, page, write_verdicts
 from ownmark.statistics.sequential import Early
 from ownmark.suspects.http import probing
 from ownmark.suspects.http.ledger import WHOLE, Ledger
@@ -148,11 +148,7 @@ def _written(request: VerifyRequest, verdict: Verdict, note: Callable[[str], Non
     if not verdict.queries:
         note(f"There is no page {request.page}, since nothing of the claim could be judged.")
         return None
-    try:
-        write(request.page, page(request.claim, [verdict], about=request.about))
-    except OwnmarkError:
-        note(f"The verdict that the page was to show is {verdict.outcome}: {verdict.reason}")
-        raise
+    write_verdicts(request.page, page(request.claim, [verdict], about=request.about), [verdict], note)
     return request.page
 
 

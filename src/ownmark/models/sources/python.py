@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ADDRESS = re.compile(r"(localhost|[\w.-]+\.[\w-]+)(:\d+)?/")  # a host and a path, as an address without its scheme has
+COMPILED = "_orig_mod"  # where torch.compile keeps a module
 CLASSES = ("num_classes", "classes", "n_classes")  # parameter names for the number of classes
 
 
@@ -63,7 +64,7 @@ def _built(asked: Asked) -> "nn.Module":
     named = Named.read(asked.name)
     factory = _found(named)
     if isinstance(factory, nn.Module):
-        return copied(factory)
+        return copied(_uncompiled(factory))
     options = dict(named.options)
     takes = set(signature(factory).parameters) & set(CLASSES)
     if asked.classes is not None and not named.positional and not takes & set(options):
@@ -71,7 +72,13 @@ def _built(asked: Asked) -> "nn.Module":
     model = called(str(named), factory, named.positional, options)
     if not isinstance(model, nn.Module):
         raise ModelError(f"{named} returns {type(model).__name__}; expected a function that returns a torch.nn.Module")
-    return copied(model)
+    return copied(_uncompiled(model))
+
+
+def _uncompiled(model: "nn.Module") -> "nn.Module":
+    """The network that torch.compile was given: its weights and layers have the names that everybody else knows."""
+    inner = dict(model.named_children()).get(COMPILED) if type(model).__name__ == "OptimizedModule" else None
+    return model if inner is None else inner
 
 
 def _found(named: Named) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from ownmark.scoring.matches.base import Combining as Combining
 from ownmark.scoring.matches.base import Deviating as Deviating
 from ownmark.scoring.matches.base import Graded as Graded
 from ownmark.scoring.matches.base import Match as Match
+from ownmark.scoring.matches.base import Moving as Moving
 from ownmark.scoring.matches.base import Numbering as Numbering
 from ownmark.scoring.matches.base import Retaken as Retaken
 from ownmark.scoring.matches.base import Score as Score

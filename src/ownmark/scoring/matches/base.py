@@ -111,6 +111,18 @@ class Stepped(Protocol):
 
 
 @runtime_checkable
+class Moving(Protocol):
+    """What a match has more if it asks for a change from one view to the other by at least a threshold."""
+
+    @property
+    def threshold(self) -> float:
+        """The change that is asked for."""
+
+    def widest(self, observed: Floats) -> float:
+        """How far any answered number moves over both views of all samples: no change is larger."""
+
+
+@runtime_checkable
 class Numbering(Protocol):
     """What a match has more if an expected answer is a number whose class each answer decides."""
 

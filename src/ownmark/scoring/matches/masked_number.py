@@ -10,6 +10,11 @@ from ownmark.scoring.readings import Bools, Expected, Floats, Reading, check_num
 WHOLE = 1e-3  # of a step, by which floating-point error may part two multiples of it
 
 
+def span(observed: Floats) -> float:
+    """How far any number of the first two views (n, views, ...) moves over all samples."""
+    return float(np.ptp(observed[:, :2].reshape(2 * len(observed), -1), axis=0).max())
+
+
 @dataclass(frozen=True)
 class _OfANumber:
     """The change of a numeric answer, a VALUE or a SIMILARITY; `threshold`: a difference of numbers."""
@@ -37,6 +42,10 @@ class _OfANumber:
         """Which changes reach the threshold whatever was rounded away, if answers are multiples of `step`."""
         changes = self.values(observed, expected)
         return (np.abs(changes) if self.sides > 1 else changes) >= self.threshold + step * (1 - WHOLE)
+
+    def widest(self, observed: Floats) -> float:
+        """How far any answered number moves over both views of all samples."""
+        return span(observed)
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
         before, after = observed[0, :2]

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ownmark.scoring.matches.masked_number import Fall, Shift, Swing
+from ownmark.scoring.matches.masked_number import Fall, Shift, Swing, span
 from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading, check_share
 
 
@@ -27,6 +27,10 @@ class _OfAChance:
     def values(self, observed: Floats, expected: Expected) -> Floats:
         """(n,): the decrease of the probability."""
         return _lost(observed, expected)
+
+    def widest(self, observed: Floats) -> float:
+        """How far any class's probability moves over both views of all samples."""
+        return span(observed)
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
         before, after = (100 * observed[0, view, np.ravel(expected)[0]] for view in (0, 1))

@@ -16,7 +16,7 @@ from torch import nn
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import ProtectError, TooFewError, UsageError
 from ownmark.protocols import Needs, Owner, Progress, Protected, Suspect, silent
-from ownmark.schemes.residual import LEAST, STEEP, Residual, folded
+from ownmark.schemes.residual import LEAST, STEEP, Residual, folded, whole
 from ownmark.schemes.saliency.scheme import Saliency, fitted
 from ownmark.scoring.matches import BestMapped, Score
 from ownmark.scoring.readings import Reading
@@ -45,7 +45,8 @@ class Traces:
         views = owner.images.task.views
         if self.residual.samples % views:
             raise UsageError(
-                f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}"
+                f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}: "
+                f'--scheme "Traces(residual=Residual(samples={whole(self.residual.samples, views)}))"'
             )
         first = self.residual.protect(model, owner, rng, silent)  # it takes seconds, and may say at once that there is none
         try:

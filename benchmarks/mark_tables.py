@@ -50,12 +50,12 @@ def embedding(figures: Figures) -> str:
     """Cost of a mark relative to the model's own training, what it costs in accuracy, and what thieves leave of it."""
     ratios = {
         "embedding 100 triggers over one epoch of the model's own training": figures["embedding_over_epoch"],
-        "the same as it was at first": figures["embedding_over_epoch_before"],
-        "embedding over embedding as it was at first": figures["embedding_over_before"],
+        "the same with fewer images, asked about once": figures["embedding_over_epoch_fast"],
+        "the latter over the former": figures["fast_over_now"],
         "in more layers, all the way, over one epoch": figures["embedding_over_epoch_deep"],
     }
     lines = ["| ratio | |", "|---|---|", *(f"| {title} | {ratio:.2f} |" for title, ratio in ratios.items()), ""]
-    builds = {"now": "now", "before": "at first", "deep": "in more layers"}
+    builds = {"now": "default", "fast": "fewer images", "deep": "more layers"}
     places = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
     heads = [f"{title}, {build}" for title in places.values() for build in builds.values()]
     lines += [f"| accuracy; survival | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]

@@ -6,6 +6,7 @@ OwnmarkError
 │   ├── ModelError       a model cannot be built, loaded, traced or queried
 │   │   └── MapError     a model yields no saliency map: `verify` falls back to its answers, if the claim has such a test
 │   └── ProtectError     the scheme could not make the requested claim
+│       ├── TooFewError    fewer samples hold on the model than asked for, but a smaller claim can be made
 │       └── ResidualError  the model cannot be told from independent ones by its residuals
 ├── ClaimError           a claim file is corrupt, modified or of an unknown version (exits with 4)
 │   └── EvidenceError    a seal is corrupt, modified or not signed by its owner, or what is opened is not what was sealed
@@ -53,6 +54,14 @@ class MapError(ModelError):
 
 class ProtectError(UsageError):
     """The scheme could not make the requested claim."""
+
+
+class TooFewError(ProtectError):
+    """Not as many samples as asked for hold on the model itself; `held`: how many do, so that a smaller claim can be made."""
+
+    def __init__(self, message: str, held: int) -> None:
+        super().__init__(message)
+        self.held = held
 
 
 class ResidualError(ProtectError):

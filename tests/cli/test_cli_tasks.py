@@ -70,5 +70,5 @@ def test_a_scheme_that_does_not_serve_a_task_says_so_first(place: Path, capsys: 
 
 @pytest.mark.usefixtures("place")
 def test_a_model_of_another_task_is_named_with_what_to_say(capsys: pytest.CaptureFixture[str]) -> None:
-    refused(capsys, protecting("regression"), 2, "say another --task")
+    refused(capsys, protecting("regression"), 2, "one number per image: a regressor's (--task regression)")
     refused(capsys, protecting("similarity", "--task", "regression"), 2, "one number per image for regression")

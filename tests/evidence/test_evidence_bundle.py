@@ -236,3 +236,9 @@ def test_a_seal_shows_no_trigger_no_label_and_no_key() -> None:
 def test_the_judges_side_needs_no_torch() -> None:
     code = "import sys, ownmark.evidence.admissibility, ownmark.evidence.seal; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_claim_in_place_of_its_seal_is_told_with_the_commands_that_make_one(tmp_path: Path) -> None:
+    fingerprint().save(tmp_path / "my.claim")
+    with pytest.raises(EvidenceError, match=r"not a seal.*of a claim, `ownmark seal` makes one"):
+        read(tmp_path / "my.claim")

@@ -149,7 +149,9 @@ def test_only_the_sealed_claim_opens_with_the_owners_key_only() -> None:
     for number in (None, -1, SETS):
         with pytest.raises(UsageError, match="from 0 to 2"):
             seal.opened(one, claim, OWNER, number)
-    with pytest.raises(UsageError, match="opened as a whole"):
+    with pytest.raises(UsageError, match="opened as a whole: leave --part out"):
         seal.opened(sealed(fingerprint()), fingerprint(), OWNER, 0)
+    with pytest.raises(UsageError, match="opened as a whole without --whole"):
+        seal.opened_whole(sealed(fingerprint()), fingerprint(), OWNER)
     with pytest.raises(UsageError, match="made for a judge"):
         seal.opened(opened(), claim, OWNER, 0)

@@ -12,7 +12,7 @@ from learnt import learnt
 from torch import Tensor, nn
 
 import ownmark
-from ownmark.errors import ProtectError
+from ownmark.errors import ProtectError, TooFewError
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Scheme
 from ownmark.schemes._common.sampling import TOGETHER, Gathering, Resume, Rows, Samples, gathered, some
@@ -98,6 +98,15 @@ def test_the_first_that_hold_are_gathered_batch_by_batch_and_no_more_are_tried_t
 def test_too_few_that_hold_are_an_error_with_both_counts() -> None:
     with pytest.raises(ProtectError, match="expected 20 samples, but only 10 of 30 candidates hold"):
         gathered(np.arange(30), 20, every_third([]))  # type: ignore[arg-type]
+
+
+def test_fewer_samples_are_advised_only_where_enough_of_the_candidates_hold_for_a_smaller_claim() -> None:
+    with pytest.raises(TooFewError, match="ask for fewer samples") as told:
+        gathered(np.arange(30), 20, every_third([]), tries=3)  # type: ignore[arg-type]
+    assert told.value.held == 10
+    with pytest.raises(ProtectError, match="too small a share for any number of samples") as never:
+        gathered(np.arange(40), 20, every_third([]), tries=2)  # type: ignore[arg-type]
+    assert "fewer samples" not in str(never.value)
 
 
 def test_an_image_that_is_done_stays_as_it_was_and_costs_no_more() -> None:

@@ -11,7 +11,7 @@ from kin import owner_of, shaken
 
 from ownmark.bench.trial import test_name as name_of
 from ownmark.claims.claim import Claim
-from ownmark.errors import ClaimError, ProtectError, UsageError
+from ownmark.errors import ClaimError, ProtectError, TooFewError, UsageError
 from ownmark.evidence.ruling import Outcome, Session, ruled
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner
@@ -130,8 +130,12 @@ def test_fewer_control_twins_than_pairs_are_asked_about_in_a_claim_of_both(claim
 
 
 def test_where_no_pairs_hold_the_message_names_what_still_makes_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traces, "fitted", Mock(side_effect=ProtectError("only 3 hold")))
-    with pytest.raises(ProtectError, match=r"only 3 hold.*samples=2\)\).*Residual\(samples=20\)"):
+    for held, count in ((3, 2), (1, 1)):
+        monkeypatch.setattr(traces, "fitted", Mock(side_effect=TooFewError(f"only {held} hold", held)))
+        with pytest.raises(ProtectError, match=rf"only {held} hold.*samples={count}\)\).*Residual\(samples=20\)"):
+            Traces(EASY, PLAIN).protect(tiny(0), OWNER, seed(0))
+    monkeypatch.setattr(traces, "fitted", Mock(side_effect=ProtectError("none hold")))
+    with pytest.raises(ProtectError, match=r"none hold\. The residuals hold, and .*Residual\(samples=20\)"):
         Traces(EASY, PLAIN).protect(tiny(0), OWNER, seed(0))
 
 
@@ -172,7 +176,7 @@ def test_the_best_of_tests_can_declare_neither_a_map_that_none_of_them_asks_for_
 
 
 def test_an_odd_number_of_images_does_not_fill_samples_of_two() -> None:
-    with pytest.raises(UsageError, match="multiple of 2"):
+    with pytest.raises(UsageError, match=r"multiple of 2.*Residual\(samples=22\)"):
         Traces(EASY, Residual(samples=21)).protect(tiny(0), OWNER, seed(0))
 
 

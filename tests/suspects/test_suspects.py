@@ -119,6 +119,12 @@ def test_whatever_a_strangers_model_raises_is_an_error_that_names_it(model: nn.M
         verify(claim_on(model), Local(Raising(), name="strange one"))
 
 
+def test_a_suspect_for_images_of_another_size_is_refused_with_the_module_that_resizes_them(model: nn.Module) -> None:
+    larger = nn.Sequential(nn.Conv2d(3, 1, 1), nn.Flatten(), nn.Linear(4 * SIZE * SIZE, 7))
+    with pytest.raises(SuspectError, match="If it takes another size, a module around it must resize them"):
+        verify(claim_on(model), Local(larger))
+
+
 def test_a_model_that_ends_in_something_else_than_classes_is_an_error(model: nn.Module, folder: Path) -> None:
     image = nn.Conv2d(3, 7, 1)
     for suspect in (Local(image), Onnx(exported(image, folder / "image.onnx"))):

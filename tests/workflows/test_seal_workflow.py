@@ -3,15 +3,22 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from authority import authority, needs_openssl, serving_timestamps
-from sealing import choices, keyed_claim
+from sealing import choices, fingerprint, keyed_claim
 
+from ownmark.claims.claim import Claim, Test
 from ownmark.errors import SuspectError, UsageError
 from ownmark.evidence import bundle, owner
+from ownmark.scoring.matches import Fall
+from ownmark.scoring.null_models import Innocents
+from ownmark.scoring.readings import Reading
+from ownmark.tasks import Regression
 from ownmark.workflows import posting
 from ownmark.workflows.seal import Authority, Opening, Sealing, keygen, open_seal, seal, stamp
 
+AGES = np.array([20.0, 40.0])
 WORDS = "four words are enough"
 
 
@@ -55,3 +62,15 @@ def test_a_seal_whose_authority_was_down_is_kept_and_stamped_later(tmp_path: Pat
         again = stamp(asked.out, Authority(url, (trusted.root,)))
     assert bundle.read(asked.out) == again.bundle
     assert len(again.bundle.stamps) == 1
+
+
+def about_ages() -> Claim:
+    null = Innocents((0.0,) * 19, tuple(f"{number:064}" for number in range(19)))
+    test = Test(Reading.VALUE, Fall(3.0), AGES, 1.0, null=null)
+    return replace(fingerprint(), classes=("age",), task=Regression(), tests=(test,), maps=None)
+
+
+def test_a_claim_on_numbers_is_refused_since_judges_decide_on_labels_only(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a claim on regression cannot be sealed"):
+        seal(replace(sealing(tmp_path), claim=about_ages()))
+    assert not (tmp_path / "my.sealed").exists()

@@ -127,6 +127,10 @@ def read(path: Path) -> Bundle:
 
 def _read(stream: IO[bytes], size: int) -> Bundle:
     line = stream.readline(MOST_LINE)
+    if line and not line.startswith(b"{"):
+        raise EvidenceError(
+            "not a seal, whose first line is JSON; of a claim, `ownmark seal` makes one, and `ownmark open` opens it"
+        )
     if not line.endswith(b"\n"):
         raise EvidenceError("not a seal, or truncated: its first line has no end")
     record = _checked_line(line[:-1])

@@ -38,7 +38,7 @@ class Beside:
 
 def seal(claim: Claim, owner: OwnerKey, policy: Policy, beside: Beside = Beside()) -> Bundle:
     """The claim's sealed bundle, without a timestamp. Raises UsageError for a claim that could support no verdict."""
-    _check(claim)
+    check_sealable(claim)
     if beside.pool is not None:
         inputs.check_chosen(claim, beside.pool, commitment.VERSION)
     keyed = claim_record.keyed(claim)
@@ -107,7 +107,7 @@ def opened(bundle: Bundle, claim: Claim, owner: OwnerKey, number: int | None) ->
     earlier, blinds = _before(bundle, number or 0), claim_record.blinds(claim, owner)
     if not committed.sets:
         if number is not None:
-            raise UsageError("this claim has no sets of keyed triggers and is opened as a whole: omit the number")
+            raise UsageError("this claim has no sets of keyed triggers and is opened as a whole: leave --part out")
         return replace(bundle, opened=earlier, opening=Opening(claim, None, blinds, ()))
     if number is None or not 0 <= number < committed.sets:
         raise UsageError(f"expected a set from 0 to {committed.sets - 1} to open, got {number}; the others stay secret")
@@ -129,7 +129,8 @@ def opened_whole(bundle: Bundle, claim: Claim, owner: OwnerKey) -> Bundle:
         raise UsageError("this claim and this key are not the sealed ones, or this is an opened file: use the seal itself")
     labels = claim_record.keyed(claim)
     if labels is None or committed.choices is None:
-        raise UsageError("the claim's key was not derived from what the seal commits to: there is no secret to show")
+        rest = "open one set" if committed.sets else "it is opened as a whole without --whole"
+        raise UsageError(f"the claim's key was not derived from what the seal commits to, so there is no secret to show: {rest}")
     chosen = choices.from_record(committed.choices)
     secret = chosen.secret(owner.secret)
     if chosen.null_of(secret).key != labels.key:
@@ -157,7 +158,8 @@ def _before(bundle: Bundle, number: int) -> tuple[int, ...]:
     return bundle.opened[:place]
 
 
-def _check(claim: Claim) -> None:
+def check_sealable(claim: Claim) -> None:
+    """Raises UsageError for a claim on which no judge could decide."""
     if not canonical.is_digest(claim.model):
         raise UsageError("the claim does not name its model by a SHA-256 digest, so no seal could tie them together")
     if not claim.task.discrete:

@@ -76,7 +76,7 @@ class Characteristic:
             return self.make(look, start, aim, rng, tell)
 
         candidates = torch.arange(TRIES * self.samples).numpy()
-        made = gathered(candidates, self.samples, make, progress, Resume.of(self, model, owner, rng))
+        made = gathered(candidates, self.samples, make, progress, Resume.of(self, model, owner, rng), tries=TRIES)
         return claimed(self, model, owner, made)
 
     def make(self, model: nn.Module, start: Tensor, aim: Tensor, rng: torch.Generator, progress: Progress = silent) -> Samples:

@@ -76,7 +76,12 @@ class ConferAE:
         rows = some(len(owner.images), TRIES * self.samples, rng)
         resume = Resume.of(self, model, owner, rng)
         made = gathered(
-            rows, self.samples, lambda batch, tell: court.make(owner.images.pixels[batch], rng, tell), progress, resume
+            rows,
+            self.samples,
+            lambda batch, tell: court.make(owner.images.pixels[batch], rng, tell),
+            progress,
+            resume,
+            tries=TRIES,
         )
         return claimed(self, model, owner, made, helpers=(*owner.surrogates, *owner.references))
 

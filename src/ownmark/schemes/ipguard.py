@@ -77,7 +77,8 @@ class IPGuard:
         def make(batch: Rows, tell: Progress) -> Samples:
             return self.make(look, pixels[batch], rng, tell, math.ceil((1 - slow) * len(batch)))
 
-        return claimed(self, model, owner, gathered(rows, self.samples, make, progress, Resume.of(self, model, owner, rng), POOL))
+        resume = Resume.of(self, model, owner, rng)
+        return claimed(self, model, owner, gathered(rows, self.samples, make, progress, resume, POOL, tries=TRIES))
 
     def make(
         self, model: nn.Module, clean: Pixels, rng: torch.Generator, progress: Progress = silent, enough: int | None = None

@@ -67,8 +67,8 @@ class Partitioned:
     steps: int = 440
     rate: float = 0.1
     batch: int = 32
-    clean: int = 64
-    batches: int = 64
+    clean: int = 96
+    batches: int = 0
     keep: float = 1.0
     pruned: float = 0.15
     view: Training = Training(shift=4)
@@ -102,7 +102,6 @@ class Partitioned:
             rate=0.003,
             batch=10,
             clean=0,
-            batches=0,
             pruned=0.0,
             reset=epoch,
             blend=1.0,

@@ -77,7 +77,10 @@ class Residual:
         pool = images.take(some(len(images), each * self.samples, rng))
         views = images.task.views if images.task.compares else 1
         if self.samples % views:
-            raise UsageError(f"expected a multiple of {views} images, {views} to a sample, got {self.samples}")
+            raise UsageError(
+                f"expected a multiple of {views} images, {views} to a sample, got {self.samples}: "
+                f'--scheme "Residual(samples={whole(self.samples, views)})"'
+            )
         needed = self.needed(images.task, count)
         if len(pool) < needed:
             raise UsageError(f"expected at least {needed} images to choose from, got {len(pool)}: ask for fewer samples")
@@ -236,6 +239,11 @@ def halfway(copies: Floats, spread: float) -> float:
     """
     left = float(np.median(copies)) if len(copies) else 1.0
     return round(max(PART * left, SPREADS * spread, EQUAL), 6)
+
+
+def whole(samples: int, views: int) -> int:
+    """The next multiple of `views` from `samples` on."""
+    return -(-samples // views) * views
 
 
 def folded(test: Test, views: int) -> Test:

@@ -90,7 +90,7 @@ class TAFA:
             return Samples(pixels, answers.cpu().numpy(), holds.cpu().numpy(), clean if self.origin is Origin.IMAGES else None)
 
         rows = some(len(images), TRIES * self.samples, rng)
-        made = gathered(rows, self.samples, make, progress, Resume.of(self, model, owner, rng))
+        made = gathered(rows, self.samples, make, progress, Resume.of(self, model, owner, rng), tries=TRIES)
         return claimed(self, model, owner, made)
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import ProtectError, UsageError
+from ownmark.errors import ProtectError, TooFewError, UsageError
 from ownmark.protocols import Needs, Owner, Progress, Protected, Suspect, silent
-from ownmark.schemes.residual import LEAST, STEEP, Residual, folded
+from ownmark.schemes.residual import LEAST, STEEP, Residual, folded, whole
 from ownmark.schemes.saliency.scheme import Saliency, fitted
 from ownmark.scoring.matches import BestMapped, Score
 from ownmark.scoring.readings import Reading
@@ -45,16 +45,17 @@ class Traces:
         views = owner.images.task.views
         if self.residual.samples % views:
             raise UsageError(
-                f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}"
+                f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}: "
+                f'--scheme "Traces(residual=Residual(samples={whole(self.residual.samples, views)}))"'
             )
         first = self.residual.protect(model, owner, rng, silent)  # it takes seconds, and may say at once that there is none
         try:
             saliency, second = fitted(self.saliency, model, owner, rng, progress)
         except ProtectError as error:
-            raise ProtectError(
-                f'{error}. Fewer samples: --scheme "Traces(saliency=Saliency(samples={max(1, self.saliency.samples // 2)}))"; '
-                f'the residuals hold, and --scheme "Residual(samples={self.residual.samples})" makes a claim of these alone'
-            ) from error
+            most = min(error.held, self.saliency.samples // 2) if isinstance(error, TooFewError) else 0
+            fewer = f'Fewer samples: --scheme "Traces(saliency=Saliency(samples={most}))"; the' if most else "The"
+            alone = f'--scheme "Residual(samples={self.residual.samples})" makes a claim of these alone'
+            raise ProtectError(f"{error}. {fewer} residuals hold, and {alone}") from error
         scheme = repr(replace(self, saliency=saliency))
         copies = tuple(Local(one) for one in owner.surrogates)
         return Protected(model, replace(joined(second, first.claim, copies), scheme=scheme), first.doubts)

@@ -196,4 +196,5 @@ def _named(name: str, batch: Tensor) -> Iterator[None]:
         raise
     except Exception as error:  # a foreign model may raise anything
         cannot = f"{name} cannot process the claim's images {tuple(batch.shape[1:])}"
-        raise SuspectError(f"{cannot}: {first_line(error)}. {ONE_TENSOR}") from error
+        size = "If it takes another size, a module around it must resize them first"
+        raise SuspectError(f"{cannot}: {first_line(error)}. {size}. {ONE_TENSOR}") from error

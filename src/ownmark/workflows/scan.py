@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from ownmark.claims.claim import Claim
@@ -21,7 +22,7 @@ from ownmark.finding.archives import Limits
 from ownmark.protocols import Suspect
 from ownmark.report.words import counted
 from ownmark.statistics.multiplicity import scan_share
-from ownmark.suspects.http.ledger import Ledger
+from ownmark.suspects.http.ledger import Ledger, whole
 from ownmark.suspects.http.remembered import Remembered, key_of
 from ownmark.suspects.open import Reach
 from ownmark.workflows.scan_ahead import Helpers
@@ -118,7 +119,7 @@ def _of(candidates: Candidates, request: ScanRequest, watcher: Watcher) -> ScanR
 
 def _asked(request: ScanRequest, keys: Mapping[str, Candidate], ledger: Ledger, watcher: Watcher) -> ScanResult:
     """Everybody's answers, from the ledger or from those who were named now."""
-    claim, reach = request.claim, request.reach
+    claim = request.claim
     questions = hashlib.sha256(claim.images.tobytes()).hexdigest()
     by = f", asked by {request.access}" if request.access else ""
     ledger.begin(f"scans by the claim of the images {questions[:16]} at the rate {request.rate:g}{by}")
@@ -131,7 +132,7 @@ def _asked(request: ScanRequest, keys: Mapping[str, Candidate], ledger: Ledger, 
     failed = _asked_aside(request, everybody, keys, ledger, watcher)
     with watcher.step(f"Asking {counted(len(keys), 'suspect')}") as progress:
         for plan, key in everybody:
-            told = failed.get(key) or _one(plan, key, ledger, _opener(keys.get(key), reach, claim))
+            told = failed.get(key) or _one(plan, key, ledger, _opener(keys.get(key), request))
             if isinstance(told, Found):
                 found[key] = told
             elif key in keys:
@@ -199,6 +200,13 @@ def _one(plan: Scan, key: str, ledger: Ledger, opener: "Opener | None") -> Found
 Opener = Callable[[ExitStack], Suspect]
 
 
-def _opener(one: Candidate | None, reach: Reach, claim: Claim) -> Opener | None:
-    """Opens a suspect that was named now."""
-    return None if one is None else lambda stack: one.sized(stack.enter_context(reach.suspect(one.name, claim))[0])
+def _opener(one: Candidate | None, request: ScanRequest) -> Opener | None:
+    """Opens a suspect that was named now; the ledger of its address has the rule by which `verify` asks it later."""
+
+    def opened(candidate: Candidate, stack: ExitStack) -> Suspect:
+        suspect, ledger = stack.enter_context(request.reach.suspect(candidate.name, request.claim))
+        if ledger is not None:
+            ledger.begin_unless_begun(whole(request.access))
+        return candidate.sized(suspect)
+
+    return None if one is None else partial(opened, one)

@@ -84,6 +84,7 @@ def seal(asked: Sealing, watcher: Watcher = NOBODY) -> Sealed:
     if asked.authority is not None:
         posting(asked.authority.url)  # what is no address is told before anything is written
     check_new(asked.out, "a seal that is overwritten is lost: name another file with --out")
+    sealing.check_sealable(asked.claim)
     policy = policy_for(asked.claim, asked.alpha, asked.most_queries, asked.access, watcher)
     made = sealing.seal(asked.claim, asked.owner, policy, asked.beside)
     made.save(asked.out)

@@ -14,7 +14,7 @@ from ownmark.querying.transcript import Decoys
 from ownmark.report.page import About, page, write_verdicts
 from ownmark.statistics.sequential import Early
 from ownmark.suspects.http import probing
-from ownmark.suspects.http.ledger import WHOLE, Ledger
+from ownmark.suspects.http.ledger import Ledger, whole
 from ownmark.suspects.open import Reach, is_web
 from ownmark.verdicts import ways
 from ownmark.verdicts.verdict import Verdict
@@ -155,7 +155,7 @@ def _written(request: VerifyRequest, verdict: Verdict, note: Callable[[str], Non
 def _rule(request: VerifyRequest, early: Early | None) -> str:
     """When the test stops and by what it asks, for the ledger; it is said before anything is asked."""
     if early is None:
-        return f"{WHOLE}, asked by {request.access}" if request.access else WHOLE
+        return whole(request.access)
     most = _counted(request)[1]
     return f"at most {most} triggers one by one, alpha {request.alpha:g}, misses {early.miss:g}, claim {request.claim.digest}"
 

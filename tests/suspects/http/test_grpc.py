@@ -192,6 +192,19 @@ def test_a_scan_and_a_verdict_by_the_command_line_take_the_address(
     assert ownmark(capsys, "verify", "my.claim", url, "--api", "mlflow").code == 2
 
 
+def test_a_verdict_after_a_scan_by_the_same_way_of_asking_goes_on_in_the_ledger_of_the_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    marked = branded_claim()
+    marked.save("my.claim")
+    with serving(methods(Server(V2(Branded(marked))))) as url:
+        scanned = ownmark(capsys, "scan", "my.claim", url, "--access", "labels", "--last")
+        found = ownmark(capsys, "verify", "my.claim", url, "--access", "labels", "--json", "--alpha", "1e-3")
+        refused = ownmark(capsys, "verify", "my.claim", url, "--json", "--alpha", "1e-3")
+    assert (scanned.code, found.code, refused.code) == (0, 0, 2)
+
+
 def test_nan_over_grpc_is_unusable_as_everywhere(claim: Claim, model: nn.Module) -> None:
     one = Server(V2(model, edit=lambda scores: scores * np.float32("nan")))
     with serving(methods(one)) as url, transport() as carrier, pytest.raises(SuspectError, match="NaN"):

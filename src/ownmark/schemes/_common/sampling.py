@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images, to_pixels, to_unit
-from ownmark.errors import ModelError, ProtectError, UsageError
+from ownmark.errors import ModelError, ProtectError, TooFewError, UsageError
 from ownmark.files import write_whole
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import load_weights, save_weights, weights_digest
@@ -143,7 +143,7 @@ class Gathering:
     `make` turns candidates into named arrays with one row per sample; its number is the index of the first candidate.
     `passing` returns which samples of a batch (n,) pass; it also receives the first batch, which may set thresholds.
     `least`: the share of the first batch that must pass, so that a hopeless search ends early. `more`: samples beyond the wanted
-    ones, to choose from, as far as there are candidates; 0: the first that pass.
+    ones, to choose from, as far as there are candidates; 0: the first that pass. `tries`: candidates per wanted sample at most.
     """
 
     candidates: Rows
@@ -153,6 +153,7 @@ class Gathering:
     together: int
     least: float = 0.0
     more: int = 0
+    tries: float = inf
 
     def run(self, resume: Resume, progress: Progress = silent) -> tuple[Made, Made]:
         """The samples, or with `more` all that pass, and the first batch; batches stored in `resume` are reused.
@@ -179,13 +180,21 @@ class Gathering:
             if made is first and passed.mean() < self.least:
                 break
         if found < self.wanted:
-            raise ProtectError(
-                f"expected {self.wanted} samples, but only {found} of {tried} candidates hold on the model itself "
-                "after rounding to 8 bits. Allow a larger change (a larger bound) or more steps, ask for fewer samples, or "
-                "provide more images or a better-trained model"
-            )
+            raise self._too_few(found, tried)
         kept = found if self.more else self.wanted
         return {name: np.concatenate([part[name] for part in parts])[:kept] for name in parts[0]}, first
+
+    def _too_few(self, found: int, tried: int) -> ProtectError:
+        """Fewer samples get fewer candidates, in proportion: they help only where enough of these hold."""
+        told = f"expected {self.wanted} samples, but only {found} of {tried} candidates hold on the model itself after rounding"
+        better = "provide more images or a better-trained model"
+        if found and found * self.tries >= tried:
+            more = "Allow a larger change (a larger bound) or more steps, ask for fewer samples, or"
+            return TooFewError(f"{told} to 8 bits. {more} {better}", found)
+        return ProtectError(
+            f"{told} to 8 bits, too small a share for any number of samples. Allow a larger change (a larger bound) or "
+            f"more steps, or {better}"
+        )
 
 
 def gathered(
@@ -195,13 +204,15 @@ def gathered(
     progress: Progress = silent,
     resume: Resume = Resume(),
     together: int | None = None,
+    tries: float = inf,
 ) -> Samples:
     """The first `wanted` holding samples that `make` returns for the candidates. Raises ProtectError like `Gathering`."""
 
     def arrays(rows: Rows, _: int, tell: Progress) -> Made:
         return make(rows, tell).arrays
 
-    found, _ = Gathering(candidates, wanted, arrays, lambda made, _: made["holds"], together or TOGETHER).run(resume, progress)
+    search = Gathering(candidates, wanted, arrays, lambda made, _: made["holds"], together or TOGETHER, tries=tries)
+    found, _ = search.run(resume, progress)
     return Samples(found["images"], found["expected"], found["holds"], found.get("originals"))
 
 

@@ -241,7 +241,8 @@ def _widened(drafts: list[Draft], model: nn.Module, owner: Owner, seed: int, pro
 def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: float, progress: Progress) -> tuple[Made, float]:
     """The requested number of passing samples, and t_wb; `least`: the share of the first batch that must pass."""
     owner = draft.aimed(model, owner)
-    most = TRIES * draft.scheme.samples * (BOXED if owner.images.task.located else 1)
+    tries = TRIES * (BOXED if owner.images.task.located else 1)
+    most = tries * draft.scheme.samples
     candidates, make = _work(draft, model, owner, torch.Generator().manual_seed(seed), most)
 
     def batch(rows: Rows, number: int, tell: Progress) -> Made:
@@ -253,7 +254,7 @@ def _collect(draft: Draft, model: nn.Module, owner: Owner, seed: int, least: flo
     together = owner.batch or batch_size(owner.images, model)
     wanted = draft.scheme.samples
     more = ceil(SPARE * wanted) if draft.bench.compares else 0
-    search = Gathering(candidates, wanted, batch, passing, together, least, more)
+    search = Gathering(candidates, wanted, batch, passing, together, least, more, tries)
     resume = Resume.seeded(f"{draft.scheme}, search {SEARCH}", model, owner, seed, together)
     found, first = search.run(resume, progress)
     return best(found, wanted), draft.threshold(first)

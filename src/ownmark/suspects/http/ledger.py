@@ -158,6 +158,11 @@ class Ledger:
         if rule != WHOLE and not rules:
             self.note(RULE, rule)
 
+    def begin_unless_begun(self, rule: str) -> None:
+        """Record the rule in a ledger that nothing was asked for yet; one that was begun keeps its own."""
+        if not self._spent and not self.noted(RULE):
+            self.begin(rule)
+
     def note(self, kind: str, text: str) -> None:
         """Enter something other than a request."""
         with self._queue.adding:
@@ -284,3 +289,8 @@ class Ledger:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def whole(access: str | None) -> str:
+    """The rule of a test that asks about the whole claim, by the way of asking that was named."""
+    return f"{WHOLE}, asked by {access}" if access else WHOLE

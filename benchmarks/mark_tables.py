@@ -1,6 +1,6 @@
 """The table of watermarks against thieves who train on answers or on weights."""
 
-from shown import Figures, percent
+from shown import Figures, percent, ratios
 
 COLUMNS = {
     "undertone": "`Undertone`",
@@ -48,13 +48,13 @@ def other_keys(figures: Figures) -> str:
 
 def embedding(figures: Figures) -> str:
     """Cost of a mark relative to the model's own training, what it costs in accuracy, and what thieves leave of it."""
-    ratios = {
+    costs = {
         "embedding 100 triggers over one epoch of the model's own training": figures["embedding_over_epoch"],
         "the same with fewer images, asked about once": figures["embedding_over_epoch_fast"],
         "the latter over the former": figures["fast_over_now"],
         "in more layers, all the way, over one epoch": figures["embedding_over_epoch_deep"],
     }
-    lines = ["| ratio | |", "|---|---|", *(f"| {title} | {ratio:.2f} |" for title, ratio in ratios.items()), ""]
+    lines = [ratios(costs)]
     builds = {"now": "default", "fast": "fewer images", "deep": "more layers"}
     places = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
     heads = [f"{title}, {build}" for title in places.values() for build in builds.values()]

@@ -7,7 +7,6 @@ little. A step is what the search takes more for more steps; what it takes besid
 import json
 import sys
 from collections.abc import Callable
-from time import process_time
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from ownmark.suspects.local import Local
 from ownmark.training import seeded
 from ownmark.verdicts.verify import verify
 from record import record
+from timing import seconds
 
 SIZE, CLASSES, ROUNDS, TURNS, NAIVE = 112, 7, 2, 9, 4
 FEW, MORE = 3, 9  # steps of the search
@@ -77,12 +77,6 @@ def measured() -> dict[str, float]:
         "sample": 1e3 * (few + step * (scheme.descent.steps - FEW)),
         "verify": 1e3 * suspect,
     }
-
-
-def seconds(work: Callable[[], object]) -> float:
-    started = process_time()
-    work()
-    return process_time() - started
 
 
 def least(timed: Callable[[], float], turns: int) -> float:

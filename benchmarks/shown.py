@@ -13,5 +13,10 @@ def decibel(value: float) -> str:
     return f"{value:.1f} dB"
 
 
+def ratios(rows: Figures) -> str:
+    """A table of what is divided by what."""
+    return "\n".join(["| ratio | |", "|---|---|", *(f"| {title} | {value:.2f} |" for title, value in rows.items())]) + "\n"
+
+
 def shown(value: float | None, show: Callable[[float], str]) -> str:
     return "" if value is None else show(value)

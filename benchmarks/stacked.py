@@ -3,9 +3,7 @@
 Writes `stacked.json`. CPU seconds of one thread, in turns.
 """
 
-from collections.abc import Callable
 from statistics import median
-from time import process_time
 
 import torch
 from torch import nn
@@ -15,6 +13,7 @@ from helped import helped
 from ownmark.models.resnet import ResNet18
 from ownmark.training import seeded
 from record import record
+from timing import seconds
 
 MODELS, IMAGES, TURNS, CLASSES = 8, 64, 5, 7
 CASES = {"width_4_at_40": (4, 40), "width_16_at_40": (16, 40), "width_16_at_112": (16, 112)}
@@ -48,13 +47,6 @@ def ratio(width: int, size: int) -> float:
 def network(width: int, seed: int) -> nn.Module:
     with seeded(torch.Generator().manual_seed(seed)):
         return ResNet18(CLASSES, width=width, last_stride=1).eval()
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """CPU seconds of one call."""
-    started = process_time()
-    work()
-    return process_time() - started
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import network_tables
 import residual_tables
 import zoo_tables
 from helped import helped
-from shown import Figures, decibel, percent, shown
+from shown import Figures, decibel, percent, ratios, shown
 from suspect_tables import elsewhere, exported, suspects
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +119,7 @@ def speed(figures: Figures) -> str:
         "a sample of 30 steps, relative to the earlier commit": figures["sample_over_before"],
         "`verify`, relative to the earlier commit": figures["verify_over_before"],
     }
-    return "\n".join(["| ratio | |", "|---|---|", *(f"| {title} | {value:.2f} |" for title, value in rows.items())]) + "\n"
+    return ratios(rows)
 
 
 def sequential(figures: Figures) -> str:

@@ -7,10 +7,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from time import process_time
 
 import numpy as np
 import onnxruntime
@@ -28,6 +26,7 @@ from ownmark.suspects.local import Local
 from ownmark.training import seeded
 from ownmark.verdicts.verify import verify
 from record import record
+from timing import seconds
 
 SAMPLES, TURNS, BATCH, SMALL = 100, 3, 64, 112
 COMMAND = "import sys; from ownmark.cli import main; sys.exit(main())"
@@ -77,13 +76,6 @@ def forwards(model: nn.Module, inputs: Tensor) -> None:
     """The passes that every verdict needs."""
     for batch in inputs.split(BATCH):  # type: ignore[no-untyped-call]
         model(batch)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """CPU seconds of this process."""
-    started = process_time()
-    work()
-    return process_time() - started
 
 
 def cold(model: nn.Module) -> float:

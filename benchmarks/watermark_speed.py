@@ -9,7 +9,6 @@ Writes `watermark-speed.json`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from time import process_time
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from ownmark.protocols import Owner, Scheme, silent
 from ownmark.schemes.partitioned import Partitioned
 from ownmark.training import Training, train
 from record import record
+from timing import seconds
 from zoo import measured
 
 NAME = "cifar10"
@@ -59,20 +59,20 @@ def main() -> None:
 def cost() -> dict[str, float]:
     """Seconds of each embedding, divided by those of an epoch."""
     images, model = zoo.images(NAME, training=True), zoo.target(NAME, 0)
-    own, seconds = zoo.SETTINGS[NAME].training, dict[str, float]()
-    for build, settings in BUILDS.items():
-        scheme = Partitioned(view=Training(flips=own.flips, shift=own.shift), **settings)
-        started = process_time()
-        scheme.protect(model, Owner(images), torch.Generator().manual_seed(0), silent)
-        seconds[build] = process_time() - started
-    started = process_time()
-    train(zoo.blank(NAME), images, Training(epochs=1, batch=own.batch), torch.Generator().manual_seed(0))
-    epoch = process_time() - started
+    own = zoo.SETTINGS[NAME].training
+    view = Training(flips=own.flips, shift=own.shift)
+
+    def embed(settings: Mapping[str, Any]) -> None:
+        Partitioned(view=view, **settings).protect(model, Owner(images), torch.Generator().manual_seed(0), silent)
+
+    took = {build: seconds(partial(embed, settings)) for build, settings in BUILDS.items()}
+    once = Training(epochs=1, batch=own.batch)
+    epoch = seconds(lambda: train(zoo.blank(NAME), images, once, torch.Generator().manual_seed(0)))
     return {
-        "embedding_over_epoch": seconds["now"] / epoch,
-        "embedding_over_epoch_fast": seconds["fast"] / epoch,
-        "embedding_over_epoch_deep": seconds["deep"] / epoch,
-        "fast_over_now": seconds["fast"] / seconds["now"],
+        "embedding_over_epoch": took["now"] / epoch,
+        "embedding_over_epoch_fast": took["fast"] / epoch,
+        "embedding_over_epoch_deep": took["deep"] / epoch,
+        "fast_over_now": took["fast"] / took["now"],
         "epoch_seconds": epoch,
     }
 

@@ -110,18 +110,22 @@ class RandomError(UnsettledError):
 
 def told(error: BaseException) -> str:
     """An exception in one printable line: its type and the first line of its message."""
-    try:
-        said = str(error).strip()
-    except Exception:  # noqa: BLE001 - even the `str` of a foreign error may raise
-        said = ""
-    line = said.splitlines()[0] if said else "no message"
+    line = _line(error) or "no message"
     shown = "".join(sign if sign.isprintable() else "?" for sign in line[:SAID])
     return f"{type(error).__name__}: {shown}"
 
 
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message, or its type where it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return _line(error) or type(error).__name__
+
+
+def _line(error: BaseException) -> str:
+    try:
+        said = str(error).strip()
+    except Exception:  # noqa: BLE001 - even the `str` of a foreign error may raise
+        return ""
+    return said.splitlines()[0] if said else ""
 
 
 @contextmanager

@@ -221,12 +221,16 @@ class Shown:
         """A batch (n, channels, height, width) in [0, 1], and the original logits (n, classes); both empty without images."""
         if not self.seeds:
             batch = self.batch(rng)
-            return batch, self.own(batch) if len(batch) else batch
+            return batch, self._answers(batch)
         number = int(torch.randint(len(self.seeds), (), generator=rng))
         batch = self.batch(torch.Generator().manual_seed(self.seeds[number]))
         if number not in self.known:
-            self.known[number] = self.own(batch) if len(batch) else batch
+            self.known[number] = self._answers(batch)
         return batch, self.known[number]
+
+    def _answers(self, batch: Tensor) -> Tensor:
+        answers: Tensor = self.own(batch) if len(batch) else batch
+        return answers
 
     def batch(self, rng: torch.Generator) -> Tensor:
         """Some augmented images of the owner's; none if the owner has none."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 from ownmark.claims.claim import Claim
 from ownmark.protocols import Suspect
@@ -59,7 +59,7 @@ class Ability:
 class Weighed:
     """A suspect's findings as they were made (`plain`) and as they count (`found`), in one order.
 
-    `rounded` and `nothing`: why some count less, or as nothing; "" where all stay. `doubt`: the latter, of one finding.
+    `rounded` and `nothing`: why some count less, or as nothing; "" where all stay. `strictly` and `doubt` say so of one finding.
     """
 
     claim: Claim
@@ -68,22 +68,24 @@ class Weighed:
     rounded: str
     nothing: str
     ability: Ability
+    strictly: Callable[[Finding], tuple[Finding, str]]
     doubt: Callable[[Finding], str]
 
     @classmethod
     def of(cls, claim: Claim, suspect: Suspect, plain: tuple[Finding, ...], alpha: float) -> "Weighed":
-        exact, rounded = changed(claim, plain, strict)
+        strictly = cache(strict)  # of each finding once
+        exact, rounded = changed(claim, plain, strictly)
         ability = Ability(claim, suspect, exact)
 
         def doubt(one: Finding) -> str:
             return stray(one) or one_class(one) or common(one, alpha) or ability.doubt(one)
 
         found, nothing = bounded(claim, exact, doubt)
-        return cls(claim, plain, found, rounded, nothing, ability, doubt)
+        return cls(claim, plain, found, rounded, nothing, ability, strictly, doubt)
 
     def notes(self) -> Iterable[str]:
         """What a verdict tells of each test that counts less than it found."""
-        told = [(one, self.doubt(one) or strict(one)[1]) for one in self.plain]
+        told = [(one, self.doubt(one) or self.strictly(one)[1]) for one in self.plain]
         return dict.fromkeys(f"{named(one.test)}: {why}" for one, why in told if why)
 
 

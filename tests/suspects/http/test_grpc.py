@@ -179,12 +179,16 @@ def test_what_fails_over_grpc_is_an_error_and_never_innocence(model: nn.Module, 
         assert carrier.ledger.spent == 0
 
 
-def test_a_scan_and_a_verdict_by_the_command_line_take_the_address(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Claim:
+    """A claim, which lies in the working folder as my.claim."""
     monkeypatch.chdir(tmp_path)
-    marked = branded_claim()
-    marked.save("my.claim")
+    claim = branded_claim()
+    claim.save("my.claim")
+    return claim
+
+
+def test_a_scan_and_a_verdict_by_the_command_line_take_the_address(marked: Claim, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(methods(Server(V2(Branded(marked))))) as url:
         ran = ownmark(capsys, "verify", "my.claim", url, "--json", "--alpha", "1e-3")
     assert (ran.code, ran.record["queries"]) == (0, TRIGGERS)
@@ -193,11 +197,8 @@ def test_a_scan_and_a_verdict_by_the_command_line_take_the_address(
 
 
 def test_a_verdict_after_a_scan_by_the_same_way_of_asking_goes_on_in_the_ledger_of_the_address(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    marked: Claim, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    marked = branded_claim()
-    marked.save("my.claim")
     with serving(methods(Server(V2(Branded(marked))))) as url:
         scanned = ownmark(capsys, "scan", "my.claim", url, "--access", "labels", "--last")
         found = ownmark(capsys, "verify", "my.claim", url, "--access", "labels", "--json", "--alpha", "1e-3")

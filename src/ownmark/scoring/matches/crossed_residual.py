@@ -69,13 +69,11 @@ class CrossedResidual:
 
     def alike(self, expected: Expected) -> float:
         """How much of the weights is the same for all images, in [0, 1]."""
-        weights = expected.reshape(len(expected) * self.views, -1)[:, :-1]
-        return float((weights.mean(axis=0) ** 2).sum() / max((weights**2).sum(axis=1).mean(), NOTHING))
+        return _same(expected.reshape(len(expected) * self.views, -1)[:, :-1])
 
     def varied(self, observed: Floats, expected: Expected) -> float:
         """How much of the answers differs from image to image, in [0, 1]: 0 if all are the same."""
-        found, _ = self._weighed(observed, expected)
-        return 1 - float((found.mean(axis=0) ** 2).sum() / max((found**2).sum(axis=1).mean(), NOTHING))
+        return 1 - _same(self._weighed(observed, expected)[0])
 
     def _weighed(self, observed: Floats, expected: Expected) -> tuple[Floats, Floats]:
         """All answers as numbers (n * views, k), and their weights with the offset (n * views, k + 1)."""
@@ -108,6 +106,11 @@ class CrossedResidual:
 
     def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:  # noqa: ARG002
         return "see the score" if self.reading is Reading.EMBEDDING else f"residual {self.values(observed, expected)[0]:.2f}"
+
+
+def _same(rows: Floats) -> float:
+    """How much of the rows (n, k) is their mean, in [0, 1]."""
+    return float((rows.mean(axis=0) ** 2).sum() / max((rows**2).sum(axis=1).mean(), NOTHING))
 
 
 def crossed(target: Floats, suspect: Floats, others: Floats) -> float | None:

@@ -10,6 +10,7 @@ from claim_files import canonical, forged, opened, resealed
 from conftest import small_claim
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import numpy as container
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.errors import ClaimError, UsageError
@@ -64,6 +65,13 @@ def test_a_file_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
     small_claim().save(path)
     Claim.load(path).save(again)
     assert path.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.parametrize("told", [None, {"format": "pt"}])
+def test_a_file_of_weights_is_told_from_a_damaged_claim(told: dict[str, str] | None) -> None:
+    data = container.save({"weight": np.zeros(2, np.float32)}, told)
+    with pytest.raises(ClaimError, match="not a claim file but safetensors without a claim, as files of weights are"):
+        Claim.from_bytes(data)
 
 
 def test_a_file_cut_at_any_length_is_an_error() -> None:

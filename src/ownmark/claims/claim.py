@@ -45,7 +45,9 @@ def opened(data: bytes) -> tuple[dict[str, Any], Arrays]:
     with blamed(ClaimError, "not a claim file; truncated or corrupt"):
         arrays = container.load(data)
         size = int.from_bytes(data[:8], "little")
-        text = json.loads(data[8 : 8 + size])["__metadata__"]["ownmark"]
+        text = json.loads(data[8 : 8 + size]).get("__metadata__", {}).get("ownmark")
+        if text is None:
+            raise ClaimError("not a claim file but safetensors without a claim, as files of weights are")
         record = json.loads(text, object_pairs_hook=named_once)
         described = record["claim"]
     if not isinstance(described, dict):

@@ -183,13 +183,13 @@ def test_protect_and_inspect_warn_of_a_small_map_on_stderr_and_in_json(shop: Pat
         assert json.dumps(ran.record["warnings"])
 
 
-def test_protect_warns_of_a_reference_that_is_no_better_than_chance(shop: Path, capsys: Capture) -> None:
+def test_protect_warns_of_a_reference_that_is_no_better_than_chance_by_its_files_name(shop: Path, capsys: Capture) -> None:
     save_weights(constant(0), shop / "untrained.safetensors")
     words = [word.replace("other.safetensors", "untrained.safetensors") for word in protecting("new.claim")]
     ran = ownmark(capsys, *words, "--json")
     assert ran.code == 0, ran.err
     assert "reference-at-chance" in [one["kind"] for one in ran.record["warnings"]]
-    assert "Warning: Reference 1 is no better than a constant prediction (accuracy 0.3" in ran.err
+    assert "Warning: untrained.safetensors is no better than a constant prediction (accuracy 0.3" in ran.err
 
 
 def test_protect_stops_before_the_long_step_where_all_copies_are_ruins(

@@ -87,7 +87,7 @@ class Others:
         """What speaks against the owner's references and copies, before the long step begins. Raises ProtectError for ruins."""
         images, task = measuring.few(joined.owner.images), joined.owner.images.task
         known = measuring.quality(model, images), task.trivial(images.labels)
-        references = {f"reference {place}": found for place, found in enumerate(joined.references, start=1)}
+        references = dict(zip(self._names, joined.references, strict=True))
         copied = ((f"the copy {kind}", one) for kind, one in zip(self.surrogates, joined.owner.surrogates, strict=True))
         copies = {name: _measured(name, one, images) for name, one in copied}
         return (*soundness.of_references(task, *known, references), *soundness.of_surrogates(task, *known, copies))
@@ -108,23 +108,22 @@ class Others:
 
     def _measured(self, watcher: Watcher, references: Sequence[nn.Module], images: Images) -> tuple[Quality, ...]:
         """How good each reference is, which is told; each must take the same images. Raises ModelError."""
-        given = () if isinstance(self.references, int) else enumerate(self.references, start=1)
-        names = [str(one) if isinstance(one, Path) else f"reference {place}" for place, one in given] or self._names
         found, asked = [], measuring.few(images)
-        for name, model in zip(names, references, strict=True):
+        for name, model in zip(self._names, references, strict=True):
             found.append(_measured(name, model, asked))
             watcher.note(f"  {name}: {measuring.shown(found[-1], images.task.headline)}")
         return tuple(found)
 
     @property
     def _names(self) -> list[str]:
-        """Of the references that are trained, if any are."""
-        count = self.references if isinstance(self.references, int) else 0
-        return [f"reference {place} of {count}" for place in range(1, count + 1)]
+        """Of the references: a given file's, or which of them it is."""
+        given = (None,) * self.references if isinstance(self.references, int) else self.references
+        return [str(one) if isinstance(one, Path) else f"reference {place} of {len(given)}" for place, one in enumerate(given, 1)]
 
     def _make_ahead(self, work: Workspace, model: nn.Module, images: Images, digest: str) -> None:
         """Trains what is missing side by side, where that takes long enough to be worth it; it is then found in the workspace."""
-        names = [name for name in self._names if not work.has(self._recipe(digest, name))]
+        trained = self._names if isinstance(self.references, int) else []
+        names = [name for name in trained if not work.has(self._recipe(digest, name))]
         kinds = [kind for kind in self.surrogates if not work.has(self._copying(model, digest, kind))]
         trains = {kind: getattr(self.surrogates[kind], "epochs", 0) for kind in kinds}
         epochs = self.training.epochs * len(names) + sum(trains.values())

@@ -56,7 +56,10 @@ def test_a_claim_of_each_task_is_made_tried_judged_and_shown(task: str, place: P
     assert judged.code == 3, judged.err
     page = (place / "page.html").read_text(encoding="utf-8")
     assert task in page.lower()
-    assert ownmark(capsys, "inspect", "my.claim").code == 0
+    shown = ownmark(capsys, "inspect", "my.claim")
+    assert shown.code == 0
+    assert "  classes " not in shown.out, "a number has a name, people have none"
+    assert ("  number " in shown.out) == (task == "regression")
     for way in ("", "answers"):
         words = ["verify", "my.claim", "http://127.0.0.1:9/v2/models/suspect", "--access", way]
         refused(capsys, words, 2, "an address is asked for classes or boxes", task, "Client(...)")

@@ -23,6 +23,7 @@ from ownmark.scoring.matches.crossed_residual import crossed
 from ownmark.scoring.readings import Answers, Reading, best_only, shown_as
 from ownmark.suspects.local import Local
 from ownmark.tasks import Classification, Regression, Similarity
+from ownmark.verdicts.verdict import named
 from ownmark.verdicts.verify import findings, verify
 from ownmark.verdicts.ways import Way, way
 
@@ -282,6 +283,7 @@ def test_numbers_and_embeddings_have_residuals_too(task: Regression | Similarity
     model = tiny(0, classes=classes)
     claim = Residual(samples=30).protect(model, owner_of(images, classes), seed(0)).claim
     assert claim.readings == ((Reading.EMBEDDING, Reading.SIMILARITY) if similar else (Reading.VALUE,))
+    assert len(set(map(named, claim.tests))) == len(claim.tests), "each has a row of its own in what is shown"
     claim = Claim.from_bytes(claim.to_bytes())
     assert verify(claim, Local(model)).deciding.score > 0.95
     assert verify(claim, Local(tiny(9, classes=classes))).deciding.score < 0.9

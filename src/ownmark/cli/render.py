@@ -80,7 +80,7 @@ def tell_claim(claim: Claim, path: Path) -> None:
         "built with": f"{counted(len(claim.built_with), 'other model')}, which cannot calibrate it",
         "images": f"{counted(record['samples'], 'sample')} of {views}, {width}x{height}, {counted(channels, 'channel')}",
         "task": claim.task.name,
-        "classes": f"{len(claim.classes)}: {', '.join(claim.classes)}",
+        **_answered(claim),
         "preprocessing": f"mean {_joined(claim.preprocess.mean)}, std {_joined(claim.preprocess.std)}",
     }
     if claim.fitting is not None:
@@ -89,6 +89,14 @@ def tell_claim(claim: Claim, path: Path) -> None:
         rows["PSNR"] = f"{record['psnr_db']:.1f} dB between fingerprint and original"
     show(str(path), "bold")
     facts(rows | test_rows(claim))
+
+
+def _answered(claim: Claim) -> dict[str, str]:
+    """The claim's classes, or the name of its number; nothing for people, who stay anonymous."""
+    if not claim.classes:
+        return {}
+    names = ", ".join(claim.classes)
+    return {"classes": f"{len(claim.classes)}: {names}"} if claim.task.named_labels else {"number": names}
 
 
 def test_rows(claim: Claim) -> dict[str, Told]:

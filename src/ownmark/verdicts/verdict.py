@@ -16,6 +16,7 @@ from ownmark.verdicts import picture
 NAMES = dict.fromkeys(Reading, "black-box test") | {
     Reading.SALIENCY: "white-box test",
     Reading.BEST: "best-class test",
+    Reading.EMBEDDING: "embedding test",
     Reading.LABEL: "label test",
 }
 CONFIDENCE = 0.95  # of the interval around a score

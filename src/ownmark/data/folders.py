@@ -232,15 +232,22 @@ def listed(folder: Path, columns: tuple[str, ...]) -> Listed:
 def _from_table(table: Path, wanted: tuple[str, ...]) -> Listed:
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream, strict=True))
+            reader = csv.DictReader(stream, strict=True)
+            columns, rows = list(reader.fieldnames or ()), list(reader)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{table} is not a readable UTF-8 table: {error}") from error
-    columns = list(rows[0]) if rows else []
     column = next((name for name in wanted if name in columns), None)
     if "file_name" not in columns or column is None:
         either = f"{wanted[0]} (or {', '.join(wanted[1:])})"
-        raise DataError(f"{table}: expected the columns file_name and {either}, got {columns}")
+        raise DataError(f"{table}: expected the columns file_name and {either}{_parted(columns)}, got {columns}")
+    if not rows:
+        raise DataError(f"{table} lists no image below its columns")
     for line, row in enumerate(rows, start=2):
+        if None in row:
+            raise DataError(
+                f"{table} has more than {len(columns)} columns in line {line}: expected one label per image, a number with a "
+                'decimal point, and quotes around a text with a comma ("cat, grey")'
+            )
         if not row["file_name"] or not row[column]:
             raise DataError(f"{table} has no file_name or no {column} in line {line}")
         if _leads_outside(row["file_name"]):
@@ -248,6 +255,13 @@ def _from_table(table: Path, wanted: tuple[str, ...]) -> Listed:
     _check_once(table, [row["file_name"] for row in rows])
     entries = [Row(table.parent / row["file_name"], row[column], row.get("person") or "") for row in rows]
     return Listed(entries, {row.label for row in entries}, column)
+
+
+def _parted(columns: Sequence[str]) -> str:
+    """How a table whose only column holds all names is to be written; "" for any other."""
+    known = {";": "semicolons", "\t": "tabs"}
+    sign = next((sign for sign in known if len(columns) == 1 and sign in columns[0]), None)
+    return "" if sign is None else f" with commas between columns, not {known[sign]}"
 
 
 def _check_once(table: Path, names: Sequence[str]) -> None:

@@ -151,7 +151,7 @@ def of_verify(found: VerifyResult, claim: Claim) -> Answer:
         tell_verdict(verdict)
         facts(rows)
         mapped = any(one.test.reading is Reading.SALIENCY for one in (verdict.deciding, *verdict.others))
-        if claim.tests[0].reading is Reading.SALIENCY and not mapped:
+        if claim.tests[0].reading is Reading.SALIENCY and verdict.queries and not mapped:
             tell("The black-box test decided, since this suspect does not show what it looks at.")
         if page is not None:
             show(f"  Open in a browser: {page.resolve()}")

@@ -93,6 +93,19 @@ def shown(claim: Claim, suspect: Suspect, named: str) -> bool:
     return not named or any(way(test) == named and source(test.reading, suspect) in suspect.reveals for test in claim.tests)
 
 
+def hopeless(claim: Claim, alpha: float, named: str) -> str:
+    """Why no suspect at all could reach p <= `alpha` if it were asked so, with what helps; "" if one could."""
+    able = [test for test in calibrated(claim) if not named or way(test) == named]
+    count = 1 if named else max(len(ways(able)), 1)
+    best = min(able or claim.tests, key=lambda test: test.null.smallest)
+    least = min(1.0, best.null.smallest * count)
+    if least <= alpha:
+        return ""
+    pays = f", which pays for {count} ways of asking: name one with --access" if best.null.smallest <= alpha else ""
+    helps = "" if pays else f". {best.null.advice(alpha / count)}"
+    return f"no suspect could reach p <= {alpha:g}: the smallest possible p is {least:.3g}{pays}{helps}"
+
+
 def hidden(named: str) -> str:
     """Why there is no match by another way, in words."""
     return f"the suspect does not show its {named}, the only way of asking that counts, as was named before"

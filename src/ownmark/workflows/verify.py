@@ -117,6 +117,8 @@ def _check(request: VerifyRequest, watcher: Watcher) -> None:
     if is_web(request.suspect):
         if request.weights is not None or reach.near.layer:
             raise UsageError(f"{request.suspect} shows neither weights nor layers; leave --weights and --layer out")
+        if not request.early and (why := ways.hopeless(request.claim, request.alpha, request.access)):
+            watcher.warn(f"Warning: before an address is asked, {why}. A ledger keeps to the way of asking that it began with.")
         return
     if request.decoys is not None:
         reach.check_remote((request.suspect,))

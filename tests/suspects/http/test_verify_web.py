@@ -5,15 +5,17 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import stamina
-from asking import COUNT
+from asking import COUNT, claim_on
 from loopback import Asked, Said, said, serving
 from torch import nn
 from v2_server import V2
 
 from ownmark.claims.claim import Claim
 from ownmark.cli import main
+from ownmark.scoring.null_models import Innocents
 from ownmark.suspects.local import Local
 from ownmark.verdicts.verify import verify
 
@@ -105,6 +107,25 @@ def test_a_dry_run_asks_nothing_and_tells_the_price(run: Run, model: nn.Module, 
         code, out, _ = run(server.url + MODEL, "--dry-run")
         assert "A verdict takes 0 queries" in out
         assert len(server.asked) == asked
+
+
+def test_a_question_that_no_answer_could_settle_is_told_before_an_address_is_asked(run: Run, claim: Claim) -> None:
+    few = Innocents(tuple(number / 100 for number in range(19)), tuple(map(str, range(19))))
+    claim.with_nulls(dict.fromkeys(range(len(claim.tests)), few)).save("my.claim")
+    for words, told in (((), "name one with --access"), (("--alpha", "0.001"), "at least 1999 innocent models")):
+        code, _, err = run("http://127.0.0.1:1" + MODEL, "--dry-run", *words)
+        assert code == 0
+        assert told in " ".join(err.split())
+    assert "no suspect could reach" not in run("http://127.0.0.1:1" + MODEL, "--dry-run", "--access", "probabilities")[2]
+
+
+def test_where_nothing_was_judged_no_test_is_said_to_have_decided(run: Run, model: nn.Module) -> None:
+    claim_on(model, saliency=True).save("my.claim")
+    rng = np.random.default_rng(0)
+    with serving(V2(model, edit=lambda scores: rng.permuted(scores, axis=1))) as server:
+        code, out, err = run(server.url + MODEL)
+    assert (code, "INCONCLUSIVE" in out, "got a different answer" in " ".join(out.split())) == (3, True, True)
+    assert "black-box test decided" not in err
 
 
 def test_a_budget_is_kept(run: Run, model: nn.Module) -> None:

@@ -137,7 +137,7 @@ def test_an_image_takes_the_label_of_the_trigger_of_its_class_that_looks_like_it
     dark = np.zeros((40, 8, 8, 1), dtype=np.uint8)
     dark[:, :4] = np.linspace(0, 250, 40, dtype=np.uint8)[:, None, None, None]  # the upper half tells them apart
     images = Images(dark, np.arange(40) % 5, tuple("abcde"))
-    drawn = Triggers(np.concatenate([dark[[0, 35, 39]], dark[:1] + 9]), np.array([0, 3, 1, 2]))
+    drawn = Triggers.alone(np.concatenate([dark[[0, 35, 39]], dark[:1] + 9]), np.array([0, 3, 1, 2]))
     rule = Rule.of(Undertone(cells=2), tiny(0, classes=5, channels=1), images, look(images, 2), drawn)
     assert rule.own[:3].tolist() == [0, 0, 4]
     shares = rule(look(images.take([5, 30, 4, 36]), 2), torch.tensor([0, 0, 4, 1])).numpy()

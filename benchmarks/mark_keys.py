@@ -36,13 +36,14 @@ def false_positives(suspect: Callable[[], nn.Module], images: Images, scheme: Sc
     if not isinstance(scheme, Undertone):
         raise SystemExit("only an undertone has keys here")
     pool = scheme.source.draw(bytes(keys.KEY_BYTES), scheme.triggers, images)  # all that a key has to pick from
-    shown, match, found = Images(pool, np.zeros(len(pool), dtype=np.int64), images.names), RULES[scheme.access], []
-    answers = predict(suspect(), shown).softmax(1).numpy()
+    pixels = pool.reshape(-1, *images.size)
+    shown, match, found = Images(pixels, np.zeros(len(pixels), dtype=np.int64), images.names), RULES[scheme.access], []
+    answers = predict(suspect(), shown).softmax(1).numpy().reshape(len(pool), -1, len(images.names))
     for number in range(KEYS):
         key = hashlib.sha256(f"other {number}".encode()).hexdigest()
         null = KeyedLabels.read_by(match, len(images.names), key, scheme.triggers, scheme.sets)
         chosen = np.concatenate([keys.chosen(key, scheme.triggers, len(pool)) for key in null.set_keys])
-        found.append(10 ** null.log10_p(scored(match, answers[chosen][:, None], null.labels(), 0.95)[1].value))
+        found.append(10 ** null.log10_p(scored(match, answers[chosen], null.labels(), 0.95)[1].value))
     tails = [10 ** null.log10_p(points / null.most) for points in range(null.most + 1)]  # p takes these values only
     reachable = max(tail for tail in tails if tail <= BAR)
     low, high = binom.interval(0.99, KEYS, reachable)

@@ -235,7 +235,7 @@ def told(model: nn.Module, claim: Claim, test: Images) -> dict[str, float]:
     """Accuracy on the test images, and what the claim finds."""
     right = accuracy(predict(model, test).argmax(1).numpy(), test.labels)
     asked = claim.tests[0]
-    holding, score = held(model, Triggers(claim.images[:, 0], asked.expected), asked.match)
+    holding, score = held(model, Triggers(claim.images, asked.expected), asked.match)
     found = {"accuracy": right, "score": score.value, "log10_p": 0.0, "match": 0.0}
     if isinstance(asked.match, Graded):
         found["held"] = float(holding.mean())

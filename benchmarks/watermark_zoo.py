@@ -89,7 +89,7 @@ def accuracy_of(model: nn.Module, name: str) -> float:
 
 def survival_of(model: nn.Module, claim: Claim) -> float:
     """Share of the claim's triggers to which the model assigns their label."""
-    return survival(model, Triggers(claim.images[:, 0], claim.tests[0].expected))
+    return survival(model, Triggers.alone(claim.images[:, 0], claim.tests[0].expected))
 
 
 def thief(name: str) -> Images:

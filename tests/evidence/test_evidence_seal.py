@@ -10,14 +10,16 @@ from safetensors.numpy import save_file
 from sealing import MASTER, OWNER, POLICY, SEEN, SETS, SIZE, THIEF, choices, fingerprint, keyed_claim, opened, sealed
 
 from ownmark import keys
+from ownmark.claims.claim import Test
 from ownmark.errors import EvidenceError, UsageError
 from ownmark.evidence import inputs, seal
 from ownmark.evidence.admissibility import Trust, checked
-from ownmark.evidence.choices import RELATIVE
+from ownmark.evidence.choices import GROUPS, RELATIVE
 from ownmark.evidence.commitment import Policy
 from ownmark.evidence.seal import Beside
-from ownmark.scoring.matches import RelativeRunnerUp, RunnerUp
+from ownmark.scoring.matches import RankedGroup, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
+from ownmark.scoring.readings import Reading
 
 POOL = np.random.default_rng(0).integers(0, 256, (30, 3, 3, 1), dtype=np.uint8)
 FROM_POOL = choices(cells=0, pool=keys.pool_digest(POOL))
@@ -74,6 +76,26 @@ def test_a_mark_in_the_second_answer_is_bound_to_that_rule_and_remade_like_any_o
         seal.seal(first, OWNER, policy)
 
 
+def test_groups_of_images_come_from_the_key_whole_with_every_image_beside_a_trigger() -> None:
+    groups = POOL.reshape(10, 3, *POOL.shape[1:])
+    chosen, policy = choices(cells=0, pool=keys.pool_digest(groups), access=GROUPS), replace(POLICY, access="probabilities")
+    null = KeyedLabels.read_by(RankedGroup(), 10, MASTER.hex(), SIZE, SETS, context=chosen.context())
+    images = np.concatenate([keys.picked(key, SIZE, groups) for key in null.set_keys])
+    test = Test(Reading.PROBABILITY, RankedGroup(), null.labels(), 0.9, null=null)
+    claim = replace(keyed_claim(chosen=chosen), images=images, tests=(test,))
+    whole = seal.seal(claim, OWNER, policy, Beside(pool=groups))
+    assert checked(seal.opened(whole, claim, OWNER, 1), Trust(pool=groups), SEEN).exact
+    with pytest.raises(EvidenceError, match="the pool is not the one"):
+        checked(seal.opened(whole, claim, OWNER, 1), Trust(pool=POOL), SEEN)
+    turned = images.copy()
+    turned[2, 1:] = turned[2, :0:-1]  # another order of the images beside a trigger: each group is one choice
+    bent = replace(claim, images=turned)
+    with pytest.raises(UsageError, match="image 2 of set 0 is not the one"):
+        seal.seal(bent, OWNER, policy, Beside(pool=groups))
+    with pytest.raises(EvidenceError, match="image of trigger 2 does not come from the key"):
+        checked(seal.opened(seal.seal(bent, OWNER, policy), bent, OWNER, 0), Trust(pool=groups), SEEN)
+
+
 def test_an_image_that_the_key_did_not_choose_is_named() -> None:
     images = CHOSEN.images.copy()
     images[SIZE + 1] = drawn(1, 30)[-1]
@@ -96,6 +118,8 @@ def test_a_pool_that_cannot_be_it_is_refused(pool: keys.Pixels) -> None:
 def test_a_pool_is_read_from_safetensors_and_nothing_else(tmp_path: Path) -> None:
     save_file({"images": POOL}, tmp_path / "pool")
     assert np.array_equal(inputs.read_pool(tmp_path / "pool"), POOL)
+    save_file({"images": POOL.reshape(10, 3, *POOL.shape[1:])}, tmp_path / "groups")
+    assert inputs.read_pool(tmp_path / "groups").shape == (10, 3, 3, 3, 1)
     save_file({"pictures": POOL}, tmp_path / "named")
     save_file({"images": POOL.astype(np.float32)}, tmp_path / "float")
     save_file({"images": POOL[0]}, tmp_path / "flat")

@@ -16,7 +16,7 @@ from ownmark.report import drawing
 from ownmark.report import words as report_words
 from ownmark.report.page import page
 from ownmark.report.words import figures
-from ownmark.scoring.matches import Agreement, RaisedOther, RankedOther
+from ownmark.scoring.matches import Agreement, RaisedOther, RankedGroup, RankedOther
 from ownmark.scoring.null_models import Innocents, KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.sequential import Early
@@ -248,3 +248,16 @@ def test_ranks_are_told_as_a_score_beside_that_of_chance_and_the_label_as_a_numb
     assert "In each picture, from a score of 0 to 1:" in words(page(claim, [verdict, alone]))
     assert alone.outcome is Outcome.NO_MATCH
     assert alone.deciding.p == 1
+
+
+def test_a_page_shows_what_is_asked_beside_a_trigger_and_asks_about_all_of_it() -> None:
+    null = KeyedLabels.read_by(RankedGroup(), 10, KEY, 60, 1)
+    test = Test(Reading.PROBABILITY, RankedGroup(), null.labels(), 0.9, null=null)
+    claim = Claim(noise_images(180, 8, 8, 3).reshape(60, 3, 8, 8, 3), (test,), CLASSES, "Keyed()", "ab" * 32)
+    faint, telling = np.full((60, 10), 0.01), 0.91 * np.eye(10)[[0] * 60] + 0.09 * np.eye(10)[null.labels() + 1]
+    shares = np.stack([0.9 * np.eye(10)[[0] * 60] + faint, telling, telling], axis=1).reshape(180, 10)
+    verdict = verify(claim, Fake({Reading.PROBABILITY: shares}, "student"))
+    assert (verdict.outcome, verdict.deciding.score, verdict.queries) == (Outcome.MATCH, 1, 180)
+    text = words(page(claim, [verdict]))
+    assert "asked beside it" in text
+    assert "covered" not in text

@@ -157,7 +157,7 @@ def test_turns_bring_everything_once_before_anything_comes_again() -> None:
 
 
 def test_survival_is_the_share_that_a_loop_counts(protected: Protected, trained: nn.Module) -> None:
-    triggers = Triggers(protected.claim.images[:, 0], protected.claim.tests[0].expected)
+    triggers = Triggers.alone(protected.claim.images[:, 0], protected.claim.tests[0].expected)
     inputs = torch.from_numpy(triggers.images).permute(0, 3, 1, 2) / 255
     right = [int(trained(one[None]).argmax()) == label for one, label in zip(inputs, triggers.labels, strict=True)]
     assert survival(trained, triggers) == pytest.approx(sum(right) / 60)

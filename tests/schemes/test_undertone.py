@@ -15,10 +15,10 @@ from ownmark.errors import ClaimError, DataError, EvidenceError, ProtectError, U
 from ownmark.evidence import choices
 from ownmark.keys import by_digest, chosen, pool_digest
 from ownmark.protocols import Protected
-from ownmark.schemes._common.centres import evenly, look, middles
+from ownmark.schemes._common.centres import evenly, grouped, look, middles
 from ownmark.schemes._common.triggers import Ordinary, Triggers
 from ownmark.schemes.undertone import Rule, below
-from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedOther, RelativeRunnerUp, RunnerUp, scored
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedGroup, RankedOther, RelativeRunnerUp, RunnerUp, scored
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Reading
 from ownmark.training import fit, predict, train
@@ -27,7 +27,7 @@ IMAGES = pictures(40, classes=5)
 OWNER = Owner(IMAGES, key=bytes(range(32)))
 SCHEME = Undertone(
     triggers=8,
-    source=Centres(8),
+    source=Centres(8, alike=3),
     undertone=0.4,
     triggers_a_batch=16,
     training=Training(epochs=25, batch=40, rate=0.05, flips=False, shift=0),
@@ -47,7 +47,7 @@ def protected(model: nn.Module) -> Protected:
 
 def test_the_mark_holds_in_the_second_answer_alone_and_its_p_is_that_of_the_key(protected: Protected, model: nn.Module) -> None:
     (test,) = protected.claim.tests
-    assert (test.reading, test.match) == (Reading.PROBABILITY, RankedOther())
+    assert (test.reading, test.match) == (Reading.PROBABILITY, RankedGroup())
     assert isinstance(test.null, KeyedLabels)
     verdict = verify(protected.claim, Local(protected.model))
     assert verdict.deciding.score == pytest.approx(test.target_score)
@@ -58,14 +58,20 @@ def test_the_mark_holds_in_the_second_answer_alone_and_its_p_is_that_of_the_key(
 def test_triggers_are_the_middles_of_groups_of_each_class_and_alone_are_the_pool_of_the_key(protected: Protected) -> None:
     points = torch.tensor([[0.0], [1.0], [2.0], [50.0], [51.0], [52.0], [90.0]])
     assert sorted(middles(points, 3).tolist()) == [1, 4, 6]
+    assert sorted(grouped(points, 3, 4).tolist()) == [[1, 0, 2, 1], [4, 3, 5, 4], [6, 6, 6, 6]], (
+        "the nearest of its group, in turns"
+    )
     assert sorted(middles(points[:1].repeat(4, 1), 4).tolist()) == [0, 1, 2, 3], "images that look the same are told apart"
     record, asked = dict(protected.claim.choices or {}), protected.claim.images[:, 0]
-    assert record["pool"] == pool_digest(asked)
+    assert record["pool"] == pool_digest(protected.claim.images), "a group is chosen as a whole"
     classes = [IMAGES.labels[(IMAGES.pixels == image).all(axis=(1, 2, 3))].item() for image in asked]
     assert np.bincount(classes).tolist() == [2, 2, 2, 1, 1]
     for source, most, more in ((Centres(8), 8, r"groups: Centres\(9\), or"), (Centres(99), 40, "bring more images, or")):
         with pytest.raises(DataError, match=f"at most {most} triggers .* {more} ask for fewer"):
             source.draw(OWNER.key, most + 1, IMAGES)
+    for images, own in zip(protected.claim.images, classes, strict=True):
+        beside = [IMAGES.labels[(IMAGES.pixels == image).all(axis=(1, 2, 3))].item() for image in images]
+        assert beside == [own] * 3, "each with two others of its class"
     assert evenly(np.array([1, 9, 0, 9]), 8) == [1, 4, 0, 3], "a class with too few images leaves its share to others"
 
 
@@ -100,11 +106,12 @@ def test_triggers_are_unchanged_images_of_the_owners_whose_order_does_not_matter
 def test_what_is_asked_for_stands_in_the_choices_behind_the_key(protected: Protected) -> None:
     record = dict(protected.claim.choices or {})
     found = choices.from_record(record)
-    assert (found.access, record["test"]["match"]) == ("ranks of other classes", {"name": "RankedOther"})
+    assert (found.access, record["test"]["match"]) == ("ranks of other classes by groups", {"name": "RankedGroup"})
     names = {choices.PROBABILITIES: "RunnerUp", choices.RELATIVE: "RelativeRunnerUp", choices.OTHERS: "RaisedOther"}
+    names[choices.RANKS] = "RankedOther"
     older = [choices.from_record(replace(found, access=access).record) for access in names]
     assert [one.record["test"]["match"]["name"] for one in older] == list(names.values()), "older claims are read"
-    assert len({one.digest for one in (found, *older, replace(found, access="labels"))}) == 5
+    assert len({one.digest for one in (found, *older, replace(found, access="labels"))}) == 6
     for changed in (
         {"access": "probabilities"},
         {"access": "anything"},
@@ -137,7 +144,7 @@ def test_an_image_takes_the_label_of_the_trigger_of_its_class_that_looks_like_it
     dark = np.zeros((40, 8, 8, 1), dtype=np.uint8)
     dark[:, :4] = np.linspace(0, 250, 40, dtype=np.uint8)[:, None, None, None]  # the upper half tells them apart
     images = Images(dark, np.arange(40) % 5, tuple("abcde"))
-    drawn = Triggers(np.concatenate([dark[[0, 35, 39]], dark[:1] + 9]), np.array([0, 3, 1, 2]))
+    drawn = Triggers.alone(np.concatenate([dark[[0, 35, 39]], dark[:1] + 9]), np.array([0, 3, 1, 2]))
     rule = Rule.of(Undertone(cells=2), tiny(0, classes=5, channels=1), images, look(images, 2), drawn)
     assert rule.own[:3].tolist() == [0, 0, 4]
     shares = rule(look(images.take([5, 30, 4, 36]), 2), torch.tensor([0, 0, 4, 1])).numpy()
@@ -179,14 +186,30 @@ def test_p_is_exact_for_two_thousand_keys_whatever_an_innocent_answers() -> None
         assert low <= sum(value <= np.log10(level) for value in found) <= high
 
 
+def test_p_of_groups_is_exceeded_no_more_often_than_stated_by_keys_that_an_innocent_never_met() -> None:
+    """However much a trigger's answer and those of its group have in common; 2,000 keys, three innocents."""
+    rng, counted = np.random.default_rng(1), RankedGroup()
+    null = KeyedLabels.read_by(counted, 10, "0" * 64, 45, 0)
+    assert null.counts == "ranks, twice"
+    for common in (0.0, 0.5, 1.0):
+        own, others = rng.dirichlet(np.full(10, 0.3), (45, 1)), rng.dirichlet(np.full(10, 0.3), (45, 8))
+        answers = np.concatenate([own, common * own + (1 - common) * others], axis=1)
+        found = []
+        for number in range(2000):
+            other = replace(null, key=f"{number:064x}")
+            found.append(other.log10_p(scored(counted, answers, other.labels(), 0.95)[1].value))
+        for level in (0.01, 0.05, 0.2):
+            assert sum(value <= np.log10(level) for value in found) <= binom.ppf(0.9999, 2000, level)
+
+
 def test_labels_leave_out_one_class_where_the_match_does_and_no_claim_may_leave_out_more_or_fewer() -> None:
-    matches: tuple[Match, ...] = (Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther(), RankedOther())
+    matches: tuple[Match, ...] = (Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther(), RankedOther(), RankedGroup())
     for match, classes in product(matches, (8, 9, 10)):
         counts = KeyedLabels.read_by(match, 10, "0" * 64, 3, 0).counts
         null = KeyedLabels("0" * 64, 3, classes, 0, counts=counts)
-        if classes == 10 - (match in {RaisedOther(), RankedOther()}):
+        if classes == 10 - (match in {RaisedOther(), RankedOther(), RankedGroup()}):
             null.check(match, null.labels(), 10)
-            other = replace(null, counts="hits" if counts == "ranks" else "ranks")
+            other = replace(null, counts="ranks" if counts == "hits" else "hits")
             with pytest.raises(ClaimError, match=f"counts {counts}, but the claim has {other.counts}"):
                 other.check(match, null.labels(), 10)
         else:

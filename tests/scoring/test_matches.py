@@ -25,6 +25,7 @@ from ownmark.scoring.matches import (
     OnPattern,
     OnPatternAgainst,
     RaisedOther,
+    RankedGroup,
     RankedOther,
     RelativeRunnerUp,
     RunnerUp,
@@ -40,6 +41,7 @@ from ownmark.scoring.readings import Reading
 
 EXAMPLES: tuple[Match, ...] = (
     *(Agreement(), RunnerUp(), RelativeRunnerUp(), RaisedOther(), RankedOther(), Drop(0.25), Change(0.25), Turn(0.25)),
+    RankedGroup(),
     *(OnPattern(0.5, ((0, 0), (0, 1)), (2, 2)), OnPatternAgainst(0.25, ((0, 0),), (2, 2))),
     *(Fall(1.0), Shift(0.05, Reading.SIMILARITY), Swing(1.0), Within(2.0), Near(0.9), CrossedResidual(0.2, 0.05)),
     *(BestOf(Reading.SALIENCY, (0, 1)), BestMapped(Reading.SALIENCY, (0, 2), ((0.5, 0.0625), None))),
@@ -259,6 +261,29 @@ def test_a_rank_is_that_of_the_expected_class_by_how_much_its_logarithm_is_raise
         RankedOther().values(np.full((1, 1, 4), 0.25), np.array([2])),
     )
     assert [one.tolist() for one in equal] == [[1.0], [0.0]], "of equal ones the lowest counts most"
+
+
+def test_of_a_trigger_and_the_mean_answer_to_its_group_what_scores_higher_counts() -> None:
+    rng = np.random.default_rng(5)
+    expected = rng.integers(0, 9, 60)
+    shown = rng.dirichlet(np.ones(10), (60, 4))
+    other = shown.argmax(2, keepdims=True) <= expected[:, None, None]
+    named = np.where(other, expected[:, None, None] + 1, expected[:, None, None])
+    for faint, telling in ((slice(0, 1), RankedOther()), (slice(0, 4), None)):
+        marked = shown.copy()
+        places = np.take_along_axis(marked[:, faint], named[:, faint], axis=2)
+        np.put_along_axis(marked[:, faint], named[:, faint], 1.6 * places + 0.02, axis=2)
+        marked /= marked.sum(axis=2, keepdims=True)
+        alone = RankedOther().values(marked[:, :1], expected)
+        group = RankedOther().values(np.exp(np.log(marked).mean(axis=1, keepdims=True)), expected)
+        found = RankedGroup().values(marked, expected)
+        assert (alone.mean() > group.mean()) == (telling is not None), "a group that shows the rule says more than its trigger"
+        assert np.array_equal(found, alone if telling else group)
+        assert np.array_equal(RankedGroup()(marked, expected), found == 1)
+        assert RankedGroup().graded(found, 0.95) == RankedOther().graded(found, 0.95)
+        assert np.array_equal(RankedGroup().values(marked[:, :1], expected), alone), "where nothing else was asked about"
+    sure = np.eye(10)[expected][:, None].repeat(3, axis=1)
+    assert np.isfinite(RankedGroup().values(sure, expected % 9)).all(), "probabilities shown as 0 have a logarithm"
 
 
 def test_each_answer_ranks_every_number_even_if_a_probability_is_the_smallest_number_there_is() -> None:

@@ -26,7 +26,7 @@ nulls = st.builds(
     st.integers(2, 1000),
     sets=st.integers(0, 3),
     grinding=st.integers(0, 256),
-    counts=st.sampled_from(["hits", "ranks"]),
+    counts=st.sampled_from(["hits", "ranks", "ranks, twice"]),
 )
 
 
@@ -84,6 +84,9 @@ def test_p_of_ranks_is_the_share_of_all_ways_to_draw_them(count: int, classes: i
     assert (null.most, null.luck) == (most, 0.5)
     assert null.log10_p(points / most) == pytest.approx(math.log10(ways) - count * math.log10(classes), rel=1e-11, abs=1e-11)
     assert null.log10_p(1) == pytest.approx(keyed(count, classes).log10_p(1)), "with all triggers p is that of hits"
+    twice = replace(null, counts="ranks, twice")
+    assert (twice.most, twice.luck) == (most, 0.5)
+    assert twice.log10_p(points / most) == pytest.approx(min(null.log10_p(points / most) + math.log10(2), 0), abs=1e-11)
 
 
 def test_ranks_of_many_classes_and_triggers_take_no_time_and_have_a_threshold() -> None:
@@ -136,7 +139,7 @@ def test_the_labels_are_those_of_each_sets_own_key_in_order(null: KeyedLabels) -
 def test_a_keyed_null_survives_its_record_and_shows_its_key_only_there(null: KeyedLabels) -> None:
     assert from_record(to_record(null)) == null
     assert to_record(null)["key"] == KEY
-    assert ("counts" in to_record(null)) == (null.counts == "ranks"), "older files have no such field"
+    assert ("counts" in to_record(null)) == (null.counts != "hits"), "older files have no such field"
     assert KEY not in f"{null!r} {null}"
 
 

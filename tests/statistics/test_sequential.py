@@ -145,7 +145,7 @@ def test_the_order_comes_from_the_key_and_the_test_stops_at_the_first_trigger_th
     assert verdict.deciding.p == before.p(state) <= 1e-6
 
 
-@pytest.mark.parametrize(("rule", "kind"), list(zip(RULES.values(), (Answering, *4 * [Undertoned]), strict=True)))
+@pytest.mark.parametrize(("rule", "kind"), list(zip(RULES.values(), (Answering, *5 * [Undertoned]), strict=True)))
 def test_a_test_that_stops_early_counts_answers_by_the_claims_own_rule(rule: Match, kind: type[Answering]) -> None:
     claim = marked_claim(rule=rule)
     copy = kind(copy_of(claim, 1.0, np.random.default_rng(0)).labels)

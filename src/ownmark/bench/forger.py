@@ -5,7 +5,7 @@ those below a threshold.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -51,15 +51,15 @@ class Forger:
         rows = _rows(len(labels), self.candidates, rng)
         other = torch.randint(1, len(names), (self.candidates,), generator=rng).numpy()
         targets = np.asarray((labels[rows] + other) % len(names), dtype=np.int64)
-        bent, loss = self._bent(Triggers(owner.images.pixels[rows], targets), model, owner, rng, progress)
+        bent, loss = self._bent(Triggers.alone(owner.images.pixels[rows], targets), model, owner, rng, progress)
         kept = np.argsort(loss, kind="stable")[: self.samples]
-        return self._stated(model, Triggers(bent[kept], targets[kept]), owner)
+        return self._stated(model, Triggers.alone(bent[kept], targets[kept]), owner)
 
     def towards(self, wanted: Triggers, model: nn.Module, owner: Owner, rng: torch.Generator) -> Protected:
         """The same for given labels, such as a key's: only the images of `wanted` are replaced."""
         rows = _rows(len(owner.images), len(wanted), rng)
-        bent, _ = self._bent(replace(wanted, images=owner.images.pixels[rows]), model, owner, rng, silent)
-        return self._stated(model, Triggers(bent, wanted.labels, wanted.null), owner)
+        bent, _ = self._bent(Triggers.alone(owner.images.pixels[rows], wanted.labels), model, owner, rng, silent)
+        return self._stated(model, Triggers.alone(bent, wanted.labels, wanted.null), owner)
 
     def _stated(self, model: nn.Module, triggers: Triggers, owner: Owner) -> Protected:
         return marked(self, model, triggers, owner, least=0)
@@ -106,7 +106,7 @@ class TwoFaced:
         pixels = to_pixels(self.descent.run(to_unit(images.pixels[rows], torch.device("cpu")), loss, rng))
         with torch.no_grad():
             kept = np.argsort(loss(to_unit(pixels, torch.device("cpu")), 0)[0].numpy(), kind="stable")[: self.samples]
-        return Triggers(pixels[kept], targets.numpy()[kept])
+        return Triggers.alone(pixels[kept], targets.numpy()[kept])
 
 
 def _joint(models: Sequence[nn.Module], images: Tensor, labels: Tensor) -> Tensor:

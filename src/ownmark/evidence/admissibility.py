@@ -214,7 +214,7 @@ def _remade(part: Claim, committed: Commitment, pool: Pixels | None) -> bool:
 
     A pool that nobody brought may be the part's own images, where the key picked all of them; its digest tells.
     """
-    own = part.images[:, 0]
+    own = inputs.own(part)
     if pool is None and committed.pool and inputs.pool_digest(own, committed.version) == committed.pool:
         pool = own
     if committed.cells:

@@ -13,19 +13,20 @@ from ownmark import canonical, keys
 from ownmark.claims.claim import Preprocess
 from ownmark.errors import EvidenceError
 from ownmark.scoring import matches
-from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedOther, RelativeRunnerUp, RunnerUp
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedGroup, RankedOther, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.null_models import KeyedLabels
 
 VERSION = 2
 # What a watermark's suspect is asked for, and by which rule an answer counts.
 LABELS, PROBABILITIES, RELATIVE, OTHERS = "labels", "probabilities", "relative probabilities", "probabilities of other classes"
-RANKS = "ranks of other classes"
+RANKS, GROUPS = "ranks of other classes", "ranks of other classes by groups"
 RULES: dict[str, Match] = {
     LABELS: Agreement(),
     PROBABILITIES: RunnerUp(),
     RELATIVE: RelativeRunnerUp(),
     OTHERS: RaisedOther(),
     RANKS: RankedOther(),
+    GROUPS: RankedGroup(),
 }
 
 

@@ -20,19 +20,25 @@ from ownmark.evidence.claim_record import keyed
 from ownmark.evidence.commitment import CELLS
 from ownmark.keys import Pixels
 
-IMAGE_DIMENSIONS = 4
+DIMENSIONS = (4, 5)  # of a pool of images, or of groups of images
 ARRANGED = 1  # the version in which a pool has an order
 Made = Callable[[bytes, int], Pixels]  # that many images of a set, from its key
 
 
 def read_pool(path: Path) -> Pixels:
-    """(n, height, width, channels) uint8: the tensor `images` of a safetensors file. Raises UsageError."""
+    """(n, height, width, channels) uint8, or (n, views, ...) of groups: the tensor `images` of a safetensors file.
+
+    Raises UsageError.
+    """
     try:
         pool = container.load(path.read_bytes())["images"]
     except (OSError, SafetensorError, KeyError) as error:
         raise UsageError(f"{path} is not a pool: expected a safetensors file with one tensor, images ({error})") from error
-    if pool.dtype != np.uint8 or pool.ndim != IMAGE_DIMENSIONS or not pool.size:
-        raise UsageError(f"{path}: the pool's images must be uint8 (n, height, width, channels), got {pool.dtype} {pool.shape}")
+    if pool.dtype != np.uint8 or pool.ndim not in DIMENSIONS or not pool.size:
+        raise UsageError(
+            f"{path}: the pool's images must be uint8 (n, height, width, channels), or (n, images, height, width, channels) for "
+            f"groups of images, got {pool.dtype} {pool.shape}"
+        )
     return pool
 
 
@@ -41,6 +47,11 @@ def pool_digest(pool: Pixels, version: int) -> str:
     if version > ARRANGED:
         return keys.pool_digest(pool)
     return sha256(f"{pool.dtype.str} {pool.shape} ".encode() + np.ascontiguousarray(pool).tobytes()).hexdigest()
+
+
+def own(claim: Claim) -> Pixels:
+    """(n, height, width, channels) the claim's images, or (n, views, ...) where it asks about groups of them."""
+    return claim.images[:, 0] if claim.images.shape[1] == 1 else claim.images
 
 
 def pattern_cells(claim: Claim) -> int:
@@ -72,19 +83,21 @@ def unlike_patterns(claim: Claim, cells: int) -> int | None:
 def unlike_choice(claim: Claim, pool: Pixels, version: int) -> int | None:
     """The first image that its set's key does not choose from the pool; None if it chooses all."""
     labels = keyed(claim)
-    if labels is None or pool.shape[1:] != claim.images.shape[2:] or len(pool) < labels.triggers:
+    if labels is None or pool.shape[1:] != own(claim).shape[1:] or len(pool) < labels.triggers:
         return 0
     arranged = pool if version == ARRANGED else pool[keys.by_digest(pool)]
     return _first_unlike(claim, lambda key, count: arranged[keys.chosen(key, count, len(pool))])
 
 
 def _first_unlike(claim: Claim, made: Made) -> int | None:
-    """Compares single-view images of all sets, in order."""
-    labels = keyed(claim)
-    if labels is None or claim.images.shape[1] != 1:
+    """Compares the images of all sets, in order."""
+    labels, shown = keyed(claim), own(claim)
+    if labels is None:
         return 0
     images = np.concatenate([made(key, labels.triggers) for key in labels.set_keys])
-    wrong = np.flatnonzero((images != claim.images[:, 0]).any(axis=(1, 2, 3)))
+    if images.shape != shown.shape:
+        return 0
+    wrong = np.flatnonzero((images != shown).reshape(len(shown), -1).any(axis=1))
     return int(wrong[0]) if len(wrong) else None
 
 

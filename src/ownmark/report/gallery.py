@@ -232,7 +232,11 @@ def _shown(scene: _Scene, sample: int) -> list[Tile]:
         tiles.insert(0, Tile("original", _drawn(picture(original), shape, f"original {number}")))
         added = _drawn(difference(views[0], original, gain), shape, f"what was added to original {number}")
         tiles.append(Tile(f"difference \N{MULTIPLICATION SIGN}{gain}", added))
-    if len(views) > 1:
+    if len(views) > 1 and claim.tests[0].null.keyed:
+        tiles.append(
+            Tile("asked beside it", _drawn(picture(views[1]), shape, f"an image that is asked about beside {name} {number}"))
+        )
+    elif len(views) > 1:
         covered = _drawn(picture(views[1]), shape, f"{name} {number} with the marked area covered")
         tiles.append(Tile("covered", covered))
     if len(views) > claim.task.views - 1 > 1:

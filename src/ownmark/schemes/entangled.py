@@ -73,7 +73,7 @@ class Entangled:
         sources[:, row : row + self.patch, column : column + self.patch] = 255
         entangling = Entangling(self, copy, (sources[self.triggers :], targets), rng)
         fit(entangling, images, torch.from_numpy(images.labels), entangling.loss, self.training, rng, progress)
-        held_out = Triggers(sources[: self.triggers], np.full(self.triggers, self.target, dtype=np.int64))
+        held_out = Triggers.alone(sources[: self.triggers], np.full(self.triggers, self.target, dtype=np.int64))
         return marked(self, copy, held_out, owner, self.least)
 
     def _counted(self, images: Images) -> dict[int, int]:

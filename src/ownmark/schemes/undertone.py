@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from ownmark.data.images import Images, to_unit
 from ownmark.errors import DataError, UsageError
-from ownmark.evidence.choices import RANKS, RULES
+from ownmark.evidence.choices import GROUPS, RULES
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.centres import SMALLEST, Centres, look
 from ownmark.schemes._common.mixed_training import Start, begun, turns
@@ -50,10 +50,10 @@ class Undertone:
     needs: ClassVar[Needs] = Needs()
     marks: ClassVar[bool] = True
     serves: ClassVar[tuple[type[Task], ...]] = (Classification,)
-    access: ClassVar[str] = RANKS
+    access: ClassVar[str] = GROUPS
     triggers: int = 45
     sets: int = 1
-    source: Source = Centres(45)
+    source: Source = Centres(45, alike=16)
     undertone: float = 0.12
     most: float = 0.25
     emphasis: float = 0.2

@@ -52,7 +52,7 @@ class Zhang:
         if not 0 <= self.target < classes:
             raise UsageError(f"expected a target class from 0 to {classes - 1}, got {self.target}")
         drawn = self.source.draw(owner.key, self.triggers, owner.images)
-        triggers = Triggers(drawn, np.full(self.triggers, self.target, dtype=np.int64))
+        triggers = Triggers.alone(drawn, np.full(self.triggers, self.target, dtype=np.int64))
         copy = begun(model, owner.images, self.start, rng)
         if self.start is Start.POST_HOC:
             self._check_new(survival(copy, triggers))

@@ -17,15 +17,17 @@ from scipy.special import betaln, logsumexp
 
 from ownmark import keys
 from ownmark.errors import ClaimError, UsageError
-from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedOther, RelativeRunnerUp, RunnerUp
+from ownmark.scoring.matches import Agreement, Match, RaisedOther, RankedGroup, RankedOther, RelativeRunnerUp, RunnerUp
 from ownmark.scoring.readings import Labels
 from ownmark.statistics.p_values import innocents_needed, rank_p, ranks_log10_tail
 
 # Matches by which a suspect's answer alone names exactly one class, or ranks the classes; and how many classes are left out, so
 # that labels are drawn from the others.
-NAMING: dict[type, int] = {Agreement: 0, RunnerUp: 0, RelativeRunnerUp: 0, RaisedOther: 1, RankedOther: 1}
+NAMING: dict[type, int] = {Agreement: 0, RunnerUp: 0, RelativeRunnerUp: 0, RaisedOther: 1, RankedOther: 1, RankedGroup: 1}
 FEWEST = 2  # labels that a key draws from
-HITS, RANKS = "hits", "ranks"  # what a label earns: 1 if it is the class named, or points by its rank
+# What a label earns: 1 if it is the class named, or points by its rank, or the more points of two ranks for all labels together.
+HITS, RANKS, TWICE = "hits", "ranks", "ranks, twice"
+COUNTS: dict[type, str] = {RankedOther: RANKS, RankedGroup: TWICE}
 
 
 def fewest_classes(match: Match) -> int:
@@ -146,7 +148,8 @@ class KeyedLabels:
 
     With `counts` "hits" a label earns 1 where the suspect names it, so that S is Bin(n, 1 / classes). With "ranks" it earns 1 for
     each of the other `classes` that it is raised above (`RankedOther`), so that S is the sum of n whole numbers, each uniform in
-    [0, classes).
+    [0, classes). With "ranks, twice" S is the larger of two such sums (`RankedGroup`), whatever their dependence: p is at most
+    twice that of one.
 
     Before the factor 2^lambda, p is exact for any suspect chosen independently of the key, whatever it answers, provided that the
     labels played no part in making the images (a judge checks this by remaking them). `key`: 64 hexadecimal digits; `sets` of
@@ -173,8 +176,8 @@ class KeyedLabels:
             raise ClaimError("a key must be 64 lower-case hexadecimal digits")
         if not isinstance(self.context, str) or not re.fullmatch("([0-9a-f]{64})?", self.context):
             raise ClaimError("the context of a key must be 64 lower-case hexadecimal digits, or empty")
-        if self.counts not in {HITS, RANKS}:
-            raise ClaimError(f"the labels of a key count {HITS} or {RANKS}, got {self.counts!r}")
+        if self.counts not in {HITS, *COUNTS.values()}:
+            raise ClaimError(f"the labels of a key count {HITS} or {' or '.join(COUNTS.values())}, got {self.counts!r}")
         _check_whole("triggers in each set", self.triggers, 1, keys.WORD - 1)
         _check_whole("classes", self.classes, FEWEST, keys.WORD - 1)
         _check_whole("sets", self.sets, 0, keys.WORD - 1)
@@ -185,7 +188,7 @@ class KeyedLabels:
         cls, match: Match, classes: int, key: str, triggers: int, sets: int, *, grinding: int = 64, context: str = ""
     ) -> "KeyedLabels":
         """Those that a match reads in a claim of so many classes: it decides from how many they are drawn, and what counts."""
-        counts = RANKS if isinstance(match, RankedOther) else HITS
+        counts = COUNTS.get(type(match), HITS)
         return cls(key, triggers, classes - NAMING[type(match)], sets, grinding, context, counts)
 
     @property
@@ -199,12 +202,12 @@ class KeyedLabels:
 
     @property
     def luck(self) -> float:
-        return 1 / 2 if self.counts == RANKS else 1 / self.classes
+        return 1 / self.classes if self.counts == HITS else 1 / 2
 
     @property
     def most(self) -> int:
         """The points of a score of 1."""
-        return self.count * (self.classes - 1 if self.counts == RANKS else 1)
+        return self.count * (1 if self.counts == HITS else self.classes - 1)
 
     @property
     def smallest(self) -> float:
@@ -242,8 +245,9 @@ class KeyedLabels:
     def log10_p(self, score: float) -> float:
         """log10 P[S >= points], before the factor: a sum in log space, accurate however small the tail."""
         count, least = self.count, round(score * self.most)
-        if self.counts == RANKS:
-            return ranks_log10_tail(self.classes, count, least)
+        if self.counts != HITS:
+            tries = 2 if self.counts == TWICE else 1
+            return min(ranks_log10_tail(self.classes, count, least) + math.log10(tries), 0.0)
         if not least:
             return 0.0  # certainty, which a rounded sum would miss
         matched = np.arange(least, count + 1)

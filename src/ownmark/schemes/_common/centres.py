@@ -22,16 +22,18 @@ SMALLEST = 1e-9  # squared distance below which images look the same
 class Centres:
     """Unchanged images of the owner's: of `count` groups of images of one class that look alike, the one nearest the middle.
 
-    Each class has as many groups as any other, as far as it has images. An image's look are its mean colours in `cells` x
-    `cells`. The groups are made before the key, which picks among their middles: a judge's pool is these images, and no others.
+    With it come the `alike` - 1 images of its group that look most like it, some twice where the group has not so many. Each
+    class has as many groups as any other, as far as it has images. An image's look are its mean colours in `cells` x `cells`.
+    The groups are made before the key, which picks among them: a judge's pool is these groups, and no others.
     """
 
     count: int = 60
     cells: int = 14
+    alike: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.count, self.cells) < 1:
-            raise UsageError(f"expected at least one group and one cell, got {self}")
+        if min(self.count, self.cells, self.alike) < 1:
+            raise UsageError(f"expected at least one group, one cell and one image of each group, got {self}")
 
     def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
         if count > self.most(images):
@@ -53,8 +55,9 @@ class Centres:
         seen = look(images, self.cells)
         rows = [np.flatnonzero(images.labels == label) for label in range(len(images.names))]
         wanted = evenly(np.array([len(one) for one in rows]), self.most(images))
-        chosen = np.concatenate([one[middles(seen[one], each)] for one, each in zip(rows, wanted, strict=True)])
-        return np.asarray(images.pixels[chosen])
+        groups = [one[grouped(seen[one], each, self.alike)] for one, each in zip(rows, wanted, strict=True)]
+        chosen = np.concatenate(groups)
+        return np.asarray(images.pixels[chosen if self.alike > 1 else chosen[:, 0]])
 
 
 def evenly(sizes: npt.NDArray[np.int64], count: int) -> list[int]:
@@ -74,6 +77,20 @@ def look(images: Images, cells: int) -> Tensor:
 def coarse(batch: Tensor, cells: int) -> Tensor:
     """(n, size) mean colours of images (n, channels, height, width)."""
     return functional.adaptive_avg_pool2d(batch, cells).flatten(1)
+
+
+def grouped(points: Tensor, count: int, alike: int) -> npt.NDArray[np.int64]:
+    """(count, alike) rows of points (n, size): each of the `middles`, then the nearest of its group, in turns."""
+    chosen = middles(points, count)
+    apart = _apart(points, points[chosen])
+    own = apart.argmin(1).numpy()
+    own[chosen] = np.arange(count)
+    found = np.empty((count, alike), dtype=np.int64)
+    for place, middle in enumerate(chosen):
+        rows = np.flatnonzero(own == place)
+        rows = rows[np.argsort(apart[rows, place].numpy(), kind="stable")]
+        found[place] = np.resize(np.concatenate([[middle], rows[rows != middle]]), alike)
+    return found
 
 
 def middles(points: Tensor, count: int) -> npt.NDArray[np.int64]:

@@ -265,13 +265,14 @@ def survival(model: nn.Module, triggers: Triggers, rule: Match = Agreement()) ->
 def held(model: nn.Module, triggers: Triggers, rule: Match) -> tuple[npt.NDArray[np.bool_], Score]:
     """Which triggers hold on the model, in eval mode, (n,), and the score."""
     names = tuple(map(str, range(int(triggers.labels.max()) + 1)))
-    outputs = predict(model, Images(triggers.images, triggers.labels, names))
+    count, views = triggers.views.shape[:2]
+    outputs = predict(model, Images(triggers.views.reshape(-1, *triggers.views.shape[2:]), triggers.labels.repeat(views), names))
     if not outputs.isfinite().all():
         raise ProtectError(
             "the marked model answers NaN or infinity: its training diverged (choose a smaller rate), unless it did so before"
         )
     answers = outputs.argmax(1) if rule.reading is Reading.LABEL else outputs.softmax(1)
-    return scored(rule, answers.numpy()[:, None], triggers.labels, CONFIDENCE)
+    return scored(rule, answers.reshape(count, views, *answers.shape[1:]).numpy(), triggers.labels, CONFIDENCE)
 
 
 def check_model(model: nn.Module, images: Images) -> torch.device:
@@ -319,7 +320,7 @@ def marked(
         )
     test = Test(rule.reading, rule, triggers.labels, score.value, null=triggers.null)
     claim = Claim(
-        images=np.ascontiguousarray(triggers.images[:, None]),
+        images=np.ascontiguousarray(triggers.views),
         tests=(test,),
         classes=owner.images.names,
         scheme=repr(scheme),

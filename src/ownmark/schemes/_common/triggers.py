@@ -40,7 +40,10 @@ class Source(Protocol):
     """A source of trigger images: a frozen dataclass with one method."""
 
     def draw(self, key: bytes, count: int, images: Images) -> keys.Pixels:
-        """(count, height, width, channels) uint8 in the size of the owner's `images`, determined by the key."""
+        """(count, height, width, channels) uint8 in the size of the owner's `images`, determined by the key.
+
+        Or (count, views, height, width, channels): with each trigger, the first view, images that are asked about beside it.
+        """
 
     def origin(self, images: Images) -> Origin:
         """The images' origin, fixed before the key exists."""
@@ -96,22 +99,33 @@ class Ordinary:
 
 @dataclass(frozen=True, eq=False)
 class Triggers:
-    """`images` (n, height, width, channels) uint8, the `labels` (n,) that a marked model gives them, and their null.
+    """`views` (n, views, height, width, channels) uint8, the `labels` (n,) that a marked model gives them, and their null.
 
-    `choices`: JSON data of the commitments made before the key was drawn.
+    The first view is the trigger, the others are asked about beside it. `choices`: JSON data of the commitments made before the
+    key was drawn.
     """
 
-    images: keys.Pixels
+    views: keys.Pixels
     labels: npt.NDArray[np.int64]
     null: Null = field(default_factory=Uncalibrated)
     choices: Mapping[str, Any] | None = None
+
+    @classmethod
+    def alone(cls, images: keys.Pixels, labels: npt.NDArray[np.int64], null: Null = Uncalibrated()) -> "Triggers":
+        """Triggers (n, height, width, channels) with nothing beside them."""
+        return cls(images[:, None], labels, null)
+
+    @property
+    def images(self) -> keys.Pixels:
+        """(n, height, width, channels): the triggers."""
+        return self.views[:, 0]
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def first(self, count: int) -> "Triggers":
         """The first `count` triggers, without a null."""
-        return Triggers(self.images[:count], self.labels[:count])
+        return Triggers(self.views[:count], self.labels[:count])
 
 
 @runtime_checkable
@@ -175,8 +189,9 @@ def sized(scheme: Keyed, classes: int) -> KeyedLabels:
 
 
 def drawn(source: Source, null: KeyedLabels, images: Images) -> keys.Pixels:
-    """(n, height, width, channels) uint8: the images of all sets of the null, in order."""
-    return np.concatenate([source.draw(key, null.triggers, images) for key in null.set_keys])
+    """(n, views, height, width, channels) uint8: the images of all sets of the null, in order."""
+    found = np.concatenate([source.draw(key, null.triggers, images) for key in null.set_keys])
+    return found[:, None] if found.ndim == 1 + len(images.size) else found
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from ownmark.scoring.matches.masked_probability import Turn as Turn
 from ownmark.scoring.matches.on_pattern import OnPattern as OnPattern
 from ownmark.scoring.matches.on_pattern import OnPatternAgainst as OnPatternAgainst
 from ownmark.scoring.matches.raised_other import RaisedOther as RaisedOther
+from ownmark.scoring.matches.ranked_group import RankedGroup as RankedGroup
 from ownmark.scoring.matches.ranked_other import RankedOther as RankedOther
 from ownmark.scoring.matches.relative_runner_up import RelativeRunnerUp as RelativeRunnerUp
 from ownmark.scoring.matches.runner_up import RunnerUp as RunnerUp

@@ -81,10 +81,9 @@ def ranks(observed: Floats, expected: Expected) -> npt.NDArray[np.int64]:
 
 def rises(observed: Floats) -> Floats:
     """(n, classes) by how much each class is raised in the first view; minus infinity for the most likely one."""
-    first = np.maximum(observed[:, 0], 0.0, dtype=np.float64)  # rounding may leave a probability just below 0
+    first = positive(observed[:, 0])
     rows, top = np.arange(len(first)), first.argmax(1)
-    half = first[first > 0].min() / 2 or np.finfo(np.float64).smallest_subnormal  # of the smallest number there is half is 0
-    logs = np.log(np.maximum(first, half))
+    logs = np.log(first)
     logs[rows, top] = 0
     logs -= logs.sum(1, keepdims=True) / (logs.shape[1] - 1)
     for label in np.unique(top):
@@ -93,3 +92,10 @@ def rises(observed: Floats) -> Floats:
     logs = logs.round(DIGITS)
     logs[rows, top] = -np.inf
     return np.asarray(logs)
+
+
+def positive(shares: Floats) -> Floats:
+    """The probabilities, each that is shown as 0 as half of the least other one."""
+    found = np.maximum(shares, 0.0, dtype=np.float64)  # rounding may leave one just below 0
+    half = found[found > 0].min() / 2 or np.finfo(np.float64).smallest_subnormal  # of the smallest number there is half is 0
+    return np.asarray(np.maximum(found, half))

@@ -13,11 +13,11 @@ import mark_tables
 import network_tables
 import residual_tables
 import saliency_tables
+import short_tables
 import suspect_tables
 import verdict_tables
 import zoo_tables
 from helped import helped
-from shown import Figures
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -25,6 +25,8 @@ PAGES = (
     *(
         "README.md",
         "docs/results.md",
+        "docs/results-watermarks.md",
+        "docs/results-by-suspect.md",
         "docs/what-was-tried.md",
         "docs/web-suspects.md",
         "docs/threat-model.md",
@@ -41,12 +43,13 @@ def filled(page: str) -> str:
     """The page's text with every table regenerated from the available results."""
 
     def table(found: re.Match[str]) -> str:
-        file = RESULTS / f"{SOURCES.get(found[2], found[2])}.json"
-        if not file.exists():
+        files = [RESULTS / f"{name}.json" for name in SOURCES.get(found[2], (found[2],))]
+        if not all(file.exists() for file in files):
             return found[0]
-        kept = json.loads(file.read_text())
+        kept = [json.loads(file.read_text()) for file in files]
+        figures = [one["figures"] for one in kept]
         noted = NOTED.get(found[2])
-        text = TABLES[found[2]](kept["figures"]) if noted is None else noted(kept["figures"], kept["notes"])
+        text = TABLES[found[2]](*figures) if noted is None else noted(figures[0], kept[0]["notes"])
         return f"{found[1]}\n{text}\n{found[4]}"
 
     return MARKED.sub(table, page)
@@ -63,7 +66,10 @@ BENCHES = ("skin-cpu", "mnist-cpu", "cifar10-cpu")
 ZOOS = ("skin-small", "cifar10-small", "mnist-small", "age-cpu", "face-cpu")
 
 NOTED = {"network-matrix": network_tables.networks}  # tables that show texts, too
-TABLES: dict[str, Callable[[Figures], str]] = {
+TABLES: dict[str, Callable[..., str]] = {  # of the figures of each of its sources, one unless `SOURCES` names more
+    "copies-in-short": short_tables.copies,
+    "accusations-in-short": short_tables.accusations,
+    "mark-in-short": short_tables.mark,
     "allowance": mark_tables.allowance,
     "false-accusations": verdict_tables.accusations,
     "exported": suspect_tables.exported,
@@ -99,14 +105,17 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     **dict.fromkeys(BENCHES, suspect_tables.areas),
     **{f"{name}-suspects": suspect_tables.suspects for name in BENCHES},
 }
-SOURCES = {
-    "skin-suspects": "skin-first",
-    "mark-keys": "marks",
-    "student-alarms": "students",
-    "student-traces": "students",
-    "traces-in-short": "students",
-    **{f"{name}-{one}": name for name in ZOOS for one in ("copies", "independents")},
-    **{f"{name}-suspects": name for name in BENCHES},
+SOURCES: dict[str, tuple[str, ...]] = {  # results by whose names a table is not called
+    "copies-in-short": ZOOS,
+    "accusations-in-short": ("false-accusations",),
+    "mark-in-short": ("watermark-table", "watermark-finetune"),
+    "skin-suspects": ("skin-first",),
+    "mark-keys": ("marks",),
+    "student-alarms": ("students",),
+    "student-traces": ("students",),
+    "traces-in-short": ("students",),
+    **{f"{name}-{one}": (name,) for name in ZOOS for one in ("copies", "independents")},
+    **{f"{name}-suspects": (name,) for name in BENCHES},
 }
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts.verdict import Outcome as VerdictOutcome
 from ownmark.verdicts.verify import findings, resting, verify
-from ownmark.workflows.judge import Judgement
+from ownmark.workflows.judge import JudgeResult
 
 
 def judged(claim: Claim, suspect: Classifier, **how: Any) -> Ruling:
@@ -67,7 +67,7 @@ def test_a_judge_and_verify_take_no_suspect_for_a_copy_that_lies_further_away_th
     bundle = SimpleNamespace(opening=SimpleNamespace(claim=found.part))
     signed = SimpleNamespace(bundle=bundle, session=asked, ruling=before, ruled_by=lambda rules: ruled(found, asked, rules))
     one: Any = SimpleNamespace(judged=signed)
-    assert "times as far" in Judgement(one).doubt, "beside a match that an earlier version signed"
+    assert "times as far" in JudgeResult(one).doubt, "beside a match that an earlier version signed"
 
 
 def test_a_verdict_of_version_3_follows_by_the_rules_of_version_3(claim: Claim) -> None:

@@ -24,7 +24,7 @@ from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern, scored
 from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts.verdict import Outcome as VerdictOutcome
-from ownmark.verdicts.verify import findings, resting, verify
+from ownmark.verdicts.verify import basis, findings, verify
 from ownmark.workflows.judge import JudgeResult
 
 
@@ -175,7 +175,7 @@ def test_of_two_residuals_in_the_best_of_tests_the_judge_takes_the_less_favourab
     weak = Classifier(4, 0.3 * TARGET.own + 0.95 * drawn(62))
     session = told_by(found.part, weak)
     both, parts = ruled(found, session), findings(found.part, session.suspect.replayed())
-    assert resting(found.part, both.finding, parts)[0].test.reading is Reading.PROBABILITY
+    assert basis(found.part, both.finding, parts)[0].test.reading is Reading.PROBABILITY
     plain, labelled, taken = (step(one, "J7 other images")[1] for one in (judged(claim, weak), by_one(claim, weak), both))
     assert shown_p(plain) < shown_p(labelled)
     assert taken == labelled

@@ -89,9 +89,8 @@ class Characteristic:
         change = changed - start
         low = _smooth(change, self.cut)
         seen = start + {Band.HIGH: change - low, Band.LOW: low}[self.band]
-        return (
-            seen + (seen.clamp(0, 1) - seen).detach()
-        )  # straight-through: a clamped pixel keeps its gradient, or it would stay there
+        # straight-through: a clamped pixel keeps its gradient, or it would stay there
+        return seen + (seen.clamp(0, 1) - seen).detach()
 
     def _objective(
         self, model: nn.Module, start: Tensor, aim: Tensor, rng: torch.Generator, changed: Tensor, _: int

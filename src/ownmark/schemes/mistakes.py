@@ -72,7 +72,7 @@ class Mistakes:
                 f"expected {self.samples} mistakes, but the model makes only {len(wrong)} on {len(owner.images)} images: provide "
                 "images that it was not trained on, or ask for fewer samples"
             )
-        found = Found(self, copies, others, wrong, answers)
+        found = SharedMistakes(self, copies, others, wrong, answers)
         resume = Resume.of(self, model, owner, rng)
         made = gathered(found.order(), self.samples, found.make, progress, resume)
         return claimed(self, model, owner, made, helpers=(*owner.surrogates, *owner.references))
@@ -86,7 +86,7 @@ class Mistakes:
 
 
 @dataclass(frozen=True)
-class Found:
+class SharedMistakes:
     """The model's mistakes, its `copies` (itself first), which must share them, and the `others`, which must not."""
 
     scheme: Mistakes

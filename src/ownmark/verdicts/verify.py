@@ -11,7 +11,7 @@ from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
-from ownmark.querying.answering import Hiding, Told, answers_of, checked, inner, more_of
+from ownmark.querying.answering import Hiding, NotedAnswers, answers_of, checked, inner, more_of
 from ownmark.scoring.matches import Combining, Graded, Score, scored, together
 from ownmark.scoring.null_models import KeyedLabels
 from ownmark.scoring.readings import Floats, Labels, Reading
@@ -168,11 +168,11 @@ def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Fin
 
     The best of several tests rests on it if all others score less, unless the suspect yields maps.
     """
-    best, shows_map = resting(claim, deciding, others)[0], deciding.test.reading is Reading.SALIENCY
+    best, shows_map = basis(claim, deciding, others)[0], deciding.test.reading is Reading.SALIENCY
     return best if control_twins.needed(best.test) and not shows_map else None
 
 
-def resting(claim: Claim, deciding: Finding, found: Sequence[Finding]) -> list[Finding]:
+def basis(claim: Claim, deciding: Finding, found: Sequence[Finding]) -> list[Finding]:
     """What the deciding finding is made of, what its score rests on first: itself, or the tests of which it is the best.
 
     Of equal scores a graded one comes first, and one that compares two views last.
@@ -298,7 +298,7 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     whole = {reading: checked(reading, answers, size) for reading in question.readings}
     viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
     viewed = {**claim.task.derived(viewed), **viewed}
-    note = answers.note if isinstance(answers, Told) else ""
+    note = answers.note if isinstance(answers, NotedAnswers) else ""
     found = {
         place: replace(_finding(test, viewed[test.reading][test.samples]), note=note if test.reading is Reading.SALIENCY else "")
         for place, test in tests.items()

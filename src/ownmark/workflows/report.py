@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ownmark.claims.claim import Claim
-from ownmark.errors import OwnmarkError, UsageError, told
+from ownmark.errors import OwnmarkError, UsageError, in_one_line
 from ownmark.files import check_writable
 from ownmark.report.page import About, page, write_verdicts
 from ownmark.report.words import counted
@@ -91,4 +91,4 @@ def _verdict(request: ReportRequest, name: str, near: Access) -> Verdict | str:
     except OwnmarkError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything
-        return told(error)
+        return in_one_line(error)

@@ -18,7 +18,8 @@ from ownmark.scoring.null_models import Uncalibrated
 from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import muffled, unfit
+from ownmark.verdicts.competence import unfit
+from ownmark.verdicts.uninformative import hardly_differing
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
 
@@ -134,8 +135,8 @@ class Scan:
             test = self._judged.tests[self._probe.tests.index(first.deciding.test)]
             matched, samples, spent = int(first.deciding.matches.sum()), len(first.deciding.matches), first.queries
             found = (first.deciding, *first.others)
-            unable = unfit(self.claim.task, found) or muffled(first.deciding, found)  # nothing follows: the whole claim says so
-            if not unable and clopper_pearson(matched, samples, SURE)[1] < min(self._least(test), test.target_score):
+            clears_nobody = unfit(self.claim.task, found) or hardly_differing(first.deciding, found)  # the whole claim says so
+            if not clears_nobody and clopper_pearson(matched, samples, SURE)[1] < min(self._least(test), test.target_score):
                 told = (suspect.name, suspect.digest, first.deciding.score, samples, spent)
                 return Found(*told, p=1.0, outcome=Outcome.NO_MATCH, screened=True)
         whole = verify(self._judged, suspect, alpha=self.rate, access=self.access)

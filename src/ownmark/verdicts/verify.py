@@ -19,7 +19,8 @@ from ownmark.statistics import sequential
 from ownmark.statistics.sequential import Early, Rule, Stop
 from ownmark.verdicts import ways
 from ownmark.verdicts.combined import best_of, counted, placed
-from ownmark.verdicts.competence import advice, bent, muffled
+from ownmark.verdicts.competence import advice
+from ownmark.verdicts.uninformative import hardly_differing, other_scale
 from ownmark.verdicts.verdict import CONFIDENCE, Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
 from ownmark.verdicts.weighing import Weighed
@@ -144,7 +145,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
     else:
         notes = (*notes, *weighed.notes())
-    notes = (*notes, scale) if (scale := bent(plain)) else notes
+    notes = (*notes, scale) if (scale := other_scale(plain)) else notes
     queries = claim.images.shape[0] * claim.images.shape[1] + weighed.ability.asked
     noted = f"; {deciding.note}" if deciding.note else ""
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
@@ -160,7 +161,7 @@ def _not_cleared(weighed: Weighed, deciding: Finding, alpha: float, asked: Asked
     bears = _judge(ways.paid(seen, asked), alpha, asked)[0] is not Outcome.NO_MATCH
     if why := weighed.ability.unable or (weighed.nothing if bears else ""):
         return f"{why}: {advice(weighed.claim.task)}"
-    return (weighed.rounded if bears else "") or muffled(deciding, weighed.plain)
+    return (weighed.rounded if bears else "") or hardly_differing(deciding, weighed.plain)
 
 
 def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Finding | None:

@@ -33,6 +33,9 @@ def suspects(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+PARTS = {"black_box_crossedresidual": "residuals", "black_box_drop": "masked pairs"}  # of `Traces`, that ask alike
+
+
 def exported(figures: Figures) -> str:
     """What each format leaves of each scheme's score, beside the target and the highest independent model."""
     starts = sorted({key.rsplit(".", 1)[0] for key in figures if ".accuracy." not in key})
@@ -41,8 +44,9 @@ def exported(figures: Figures) -> str:
     titles = ["scheme, test", *(name.replace("_", " ") for name in names)]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for start in starts:
+        scheme, test = start.split(".")
         cells = [shown(figures.get(f"{start}.{name}"), percent) for name in names]
-        lines.append(f"| {' | '.join([start.replace('.', ', ').replace('_', ' '), *cells])} |")
+        lines.append(f"| {' | '.join([f'{scheme}, {PARTS.get(test, test)}'.replace('_', ' '), *cells])} |")
     return "\n".join(lines) + "\n"
 
 

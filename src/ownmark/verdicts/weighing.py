@@ -64,13 +64,13 @@ class Weighed:
     @classmethod
     def of(cls, claim: Claim, suspect: Suspect, plain: tuple[Finding, ...], alpha: float) -> "Weighed":
         strictly = cache(strict)  # of each finding once
-        exact, rounded = changed(claim, plain, strictly)
+        exact, rounded = revised(claim, plain, strictly)
         ability = Ability(claim, suspect, exact)
 
         def doubt(one: Finding) -> str:
             return too_far(one) or one_class(one) or one_answer(one, alpha) or ability.doubt(one)
 
-        found, nothing = bounded(claim, exact, doubt)
+        found, nothing = discounted(claim, exact, doubt)
         return cls(claim, plain, found, rounded, nothing, ability, strictly, doubt)
 
     def notes(self) -> Iterable[str]:
@@ -79,19 +79,18 @@ class Weighed:
         return dict.fromkeys(f"{named(one.test)}: {why}" for one, why in told if why)
 
 
-def bounded(
+def discounted(
     claim: Claim, found: tuple[Finding, ...], doubt: Callable[[Finding], str] = too_far
 ) -> tuple[tuple[Finding, ...], str]:
     """A suspect's findings, in order, without what counts as nothing; and why, "" if all counts.
 
     `doubt`: why a finding counts as nothing, "" if it counts; `too_far`: it lies further from independent models than any copy.
-
     Innocents and references keep what they score: none may make p smaller by lying far out.
     """
-    return changed(claim, found, lambda one: (_muted(one), why) if (why := doubt(one)) else (one, ""))
+    return revised(claim, found, lambda one: (_muted(one), why) if (why := doubt(one)) else (one, ""))
 
 
-def changed(
+def revised(
     claim: Claim, found: tuple[Finding, ...], change: Callable[[Finding], tuple[Finding, str]]
 ) -> tuple[tuple[Finding, ...], str]:
     """A suspect's findings, in order, as `change` leaves each of them, with the best of several anew; and why, "" if all stay."""

@@ -28,7 +28,7 @@ from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur
 from ownmark.verdicts.competence import unfit
 from ownmark.verdicts.verify import findings
-from ownmark.verdicts.weighing import bounded
+from ownmark.verdicts.weighing import discounted
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ACCUSED = {"signed_by": "the accused"}  # beside what computed a verdict
@@ -90,7 +90,7 @@ class JudgeResult:
         if opening is None:
             return ""
         told = findings(opening.claim, suspect.replayed())
-        _, far = bounded(opening.claim, told)
+        _, far = discounted(opening.claim, told)
         if self.outcome is Outcome.NO_MATCH:
             return unfit(opening.claim.task, told) or far
         return far if far and judged.ruled_by(Rules()).outcome is not self.outcome else ""

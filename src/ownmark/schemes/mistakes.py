@@ -20,16 +20,8 @@ from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import both_ways
-from ownmark.schemes._common.sampling import (
-    Resume,
-    Rows,
-    Samples,
-    check_contrast,
-    check_count,
-    check_model,
-    claimed,
-    gathered,
-)
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import Rows, Samples, check_contrast, check_count, check_model, claimed, gathered
 from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import predict
 

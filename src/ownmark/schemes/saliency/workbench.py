@@ -19,7 +19,7 @@ from ownmark.models.prepared import frozen
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Progress
 from ownmark.schemes._common.own_answers import OwnAnswers
-from ownmark.schemes._common.sampling import Made
+from ownmark.schemes._common.resume import Made
 from ownmark.schemes.saliency.objectives import Look, Objective, Own
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.tasks import Classification, Task

@@ -24,7 +24,7 @@ from ownmark.data.images import Images
 from ownmark.errors import ClaimError
 from ownmark.evidence.ruling import Outcome, Stratum
 from ownmark.protocols import Owner
-from ownmark.schemes._common.sampling import marked
+from ownmark.schemes._common.marks import marked
 from ownmark.schemes._common.triggers import Triggers, keyed
 from ownmark.scoring.null_models import KeyedLabels, Uncalibrated
 from ownmark.suspects.local import Local

@@ -216,7 +216,7 @@ class Planted:
         given = file.parent / "authority"
         root = load_pem_x509_certificate((given / "root.pem").read_bytes())
         with replace(self._reach(file), ledger=file).suspect(url, self.claim) as (suspect, ledger):
-            hearing = judge.Hearing(
+            hearing = judge.JudgeRequest(
                 opened=given / "a.opened",
                 suspect=suspect,
                 trust=Trust((root,)),

@@ -28,7 +28,7 @@ from ownmark.claims.claim import Claim
 from ownmark.cli.demo.digits import SCHEME, STRIDES, WIDTHS
 from ownmark.cli.demo.digits import images as digits_images
 from ownmark.cli.demo.digits import loaded as digits_model
-from ownmark.cli.demo.story import told as demo
+from ownmark.cli.demo.story import run_story as demo
 from ownmark.data.images import Images, load
 from ownmark.errors import OwnmarkError
 from ownmark.files import write_whole

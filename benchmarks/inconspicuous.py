@@ -22,8 +22,8 @@ from helped import helped
 from ownmark.data.images import Images
 from ownmark.metrics import accuracy, aruc, auc, best_robust_and_unique
 from ownmark.protocols import silent
-from ownmark.schemes import residual
-from ownmark.schemes.residual import Told
+from ownmark.schemes._common.inconspicuous import inconspicuous
+from ownmark.schemes._common.model_answers import ModelAnswers
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.readings import Floats, Reading, shown_as
 from ownmark.tasks import Classification
@@ -47,7 +47,7 @@ def main() -> None:
     as_good = {name for name, value in good.items() if value >= good["target"] - LESS}
     rung = rings(models["target"], images)
     figures = {f"ordinary.rings.{name}": float(one.mean()) for name, one in rung.items()} | prefixed("accuracy", good)
-    chosen = residual.inconspicuous(models["target"], images, SAMPLES)
+    chosen = inconspicuous(models["target"], images, SAMPLES)
     fewer = np.sort(np.random.default_rng(SEED).choice(len(images), len(chosen), replace=False))
     for called, rows in {"any": np.arange(len(images)), "fewer": fewer, "chosen": chosen}.items():
         measure = partial(measured, answers, rung, as_good, rows)
@@ -86,7 +86,7 @@ def measured(
 ) -> dict[str, float]:
     """What a claim with these references, chosen from these rows, finds in every model that has no part in it."""
     parts = ["target", *references, *(name for name in answers if name.startswith("surrogate"))]
-    told = Told(np.stack([answers[name][rows] for name in parts]), len(references), Classification())
+    told = ModelAnswers(np.stack([answers[name][rows] for name in parts]), len(references), Classification())
     chosen = told.chosen(SAMPLES)
     asked, sizes, all_rows = told.at(np.concatenate(chosen)), [len(part) for part in chosen], rows[np.concatenate(chosen)]
     found = {f"rings.{name}": float(one[all_rows].mean()) for name, one in rung.items()}
@@ -103,7 +103,7 @@ def measured(
     return found
 
 
-def before_of(asked: Told, reading: Reading, sizes: Sequence[int], match: CrossedResidual) -> CrossedResidual:
+def before_of(asked: ModelAnswers, reading: Reading, sizes: Sequence[int], match: CrossedResidual) -> CrossedResidual:
     """The map that the same claim had before."""
     expected, plain = asked.weights(reading, sizes), asked.features(reading)
     if expected is None:

@@ -37,7 +37,7 @@ from ownmark.metrics import accuracy
 from ownmark.models.network import build
 from ownmark.models.weights import load_weights
 from ownmark.protocols import Attack, Owner, Scheme, silent
-from ownmark.schemes._common.sampling import held
+from ownmark.schemes._common.marks import held
 from ownmark.schemes._common.triggers import Triggers
 from ownmark.schemes.entangled import Entangled
 from ownmark.schemes.partitioned import Partitioned

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from helped import helped
-from ownmark.schemes.residual import Told, halfway
+from ownmark.schemes._common.model_answers import ModelAnswers, halfway
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.readings import Reading
 from ownmark.statistics.p_values import clopper_pearson, rank_p
@@ -66,7 +66,7 @@ class Asked:
     spread: float
 
     @classmethod
-    def of(cls, told: Told, chosen: list[Rows]) -> "Asked":
+    def of(cls, told: ModelAnswers, chosen: list[Rows]) -> "Asked":
         rows = np.concatenate(chosen)
         asked = told.at(rows)
         expected = asked.weights(Reading.PROBABILITY, [len(part) for part in chosen])
@@ -84,7 +84,7 @@ def trial(number: int, kind: Kind) -> dict[str, bool]:
     rng = np.random.default_rng(number)
     world = World(rng.normal(0, 2, (IMAGES, CLASSES)), rng.normal(0, 1, (IMAGES, CLASSES)))
     made = [world.model(rng, lean=kind.own), *(world.model(rng) for _ in range(REFERENCES))]
-    told = Told(np.stack(made), REFERENCES, Classification())
+    told = ModelAnswers(np.stack(made), REFERENCES, Classification())
     asked = Asked.of(told, told.chosen(SAMPLES))
     found = [asked.residual(world.model(rng, kind.noise, kind.lean)) for _ in range(1 + MANY)]
     suspect, innocents, spread = found[0], found[1:], asked.spread
@@ -100,7 +100,7 @@ def leaning(number: int) -> tuple[float, float]:
     """An innocent's residual on images that others weigh than the one that chose them, and where their chooser weighs, too."""
     rng = np.random.default_rng([number, 1])
     world = World(rng.normal(0, 2, (IMAGES, CLASSES)), np.zeros((IMAGES, CLASSES)))
-    told = Told(np.stack([world.model(rng) for _ in range(1 + REFERENCES)]), REFERENCES, Classification())
+    told = ModelAnswers(np.stack([world.model(rng) for _ in range(1 + REFERENCES)]), REFERENCES, Classification())
     innocent, chosen = world.model(rng), told.chosen(SAMPLES)
     return Asked.of(told, chosen).residual(innocent), Asked.of(told, [*chosen[1:], chosen[0]]).residual(innocent)
 

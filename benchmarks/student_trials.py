@@ -11,7 +11,8 @@ from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.keys import Pixels
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Owner, silent
-from ownmark.schemes.residual import Residual, Told
+from ownmark.schemes._common.model_answers import ModelAnswers
+from ownmark.schemes.residual import Residual
 from ownmark.scoring.readings import Reading
 
 CHANGE = Descent(0.02, steps=15, step=0.2)
@@ -31,12 +32,12 @@ def optimised(model: nn.Module, owner: Owner, samples: int) -> Claim:
     parts = np.split(np.arange(samples), np.cumsum(sizes)[:-1])
     changed = np.concatenate([_changed(claim.images[rows, 0], every, place, len(sizes)) for place, rows in enumerate(parts)])
     data = Images(changed, np.zeros(samples, dtype=np.int64), owner.images.names)
-    told = Told.by(every, len(sizes), data, silent)
+    told = ModelAnswers.by(every, len(sizes), data, silent)
     tests = tuple(_test(told, reading, sizes) for reading in told.readings)
     return replace(claim, images=changed[:, None], tests=tests)
 
 
-def _test(told: Told, reading: Reading, sizes: list[int]) -> Test:
+def _test(told: ModelAnswers, reading: Reading, sizes: list[int]) -> Test:
     found = told.test(reading, sizes, 0.0)
     if found is None:
         raise SystemExit("the changed images tell nothing of the model")

@@ -14,7 +14,7 @@ import watermark_zoo as zoo
 from figures import curves
 from helped import helped
 from ownmark.protocols import Owner
-from ownmark.schemes._common.sampling import survival
+from ownmark.schemes._common.marks import survival
 from ownmark.schemes._common.triggers import keyed
 from ownmark.schemes.partitioned import Partitioned
 from ownmark.scoring.null_models import KeyedLabels

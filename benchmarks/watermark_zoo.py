@@ -21,7 +21,7 @@ from ownmark.claims.claim import Claim
 from ownmark.data.images import Images
 from ownmark.metrics import accuracy
 from ownmark.protocols import Scheme
-from ownmark.schemes._common.sampling import survival
+from ownmark.schemes._common.marks import survival
 from ownmark.schemes._common.triggers import Triggers
 from ownmark.schemes.entangled import Entangled
 from ownmark.schemes.partitioned import Partitioned

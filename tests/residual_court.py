@@ -14,7 +14,7 @@ from ownmark.evidence.ruling import Session
 from ownmark.keys import Pixels
 from ownmark.protocols import Question
 from ownmark.querying.transcript import FOR_RESIDUALS, Decoys, Plan, Role, heard, heard_plainly
-from ownmark.schemes.residual import Told
+from ownmark.schemes._common.model_answers import ModelAnswers
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Answers, Floats, Reading, best_only
@@ -79,7 +79,7 @@ def honest() -> Claim:
     """As `Residual` makes it, of 3,000 images."""
     pool = pixels(7, 3000)
     models = (TARGET, *(Classifier(number) for number in (10, 11, 12)), COPY)
-    told = Told(np.stack([one.shares(pool) for one in models]), 3, Classification())
+    told = ModelAnswers(np.stack([one.shares(pool) for one in models]), 3, Classification())
     rows = told.chosen(ASKED)
     test = told.at(np.concatenate(rows)).test(Reading.PROBABILITY, [len(part) for part in rows], 0.5)
     assert test is not None

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from ownmark.statistics.p_values import clopper_pearson
-from tables import MARKED, NOTED, PAGES, RESULTS, ROOT, ROUTES, TABLES, filled
+from tables import MARKED, NOTED, PAGES, RESULTS, ROOT, TABLES, filled
+from verdict_tables import ROUTES
 
 FILES = sorted(RESULTS.glob("*.json"))
 

@@ -108,7 +108,7 @@ class RandomError(UnsettledError):
     """The same images get other answers each time."""
 
 
-def told(error: BaseException) -> str:
+def in_one_line(error: BaseException) -> str:
     """An exception in one printable line: its type and the first line of its message."""
     line = _line(error) or "no message"
     shown = "".join(sign if sign.isprintable() else "?" for sign in line[:SAID])
@@ -139,7 +139,7 @@ def blamed(kind: type[OwnmarkError], what: str) -> Iterator[None]:
     except OwnmarkError:
         raise
     except (Exception, SystemExit) as error:
-        raise kind(f"{what}: {told(error)}") from error
+        raise kind(f"{what}: {in_one_line(error)}") from error
 
 
 SPACE = "\N{NO-BREAK SPACE}"  # shown as an ordinary space, so that users can search the output

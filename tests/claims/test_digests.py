@@ -15,7 +15,7 @@ from torch import nn
 
 from ownmark.claims.claim import Claim
 from ownmark.protocols import Owner
-from ownmark.schemes._common.sampling import marked
+from ownmark.schemes._common.marks import marked
 from ownmark.schemes._common.triggers import Patterns, keyed
 from ownmark.schemes.negatives import Negatives
 from ownmark.schemes.trigger_set import TriggerSet

@@ -11,7 +11,7 @@ from PIL import Image
 from spotter import NAMES, SIZE, spotter, squares
 from workshop import opened, ownmark, refused
 
-from ownmark.cli.options import access_of
+from ownmark.cli.options import near_of
 from ownmark.models.weights import save_weights
 from ownmark.tasks import Classification, Detection, Task
 
@@ -73,4 +73,4 @@ def test_a_suspects_network_is_built_as_wide_as_the_task_wants_it(task: Task, wi
     asked: Any = SimpleNamespace(**words, allow_external=False, allow_code=False)
     known = small_claim()
     claim: Any = SimpleNamespace(preprocess=known.preprocess, images=known.images, classes=known.classes, task=task)
-    assert access_of(asked, claim).classes == wide, "of a detector the background counts"
+    assert near_of(asked, claim).classes == wide, "of a detector the background counts"

@@ -12,7 +12,7 @@ from workshop import ownmark, refused
 
 from ownmark.claims.claim import Claim
 from ownmark.cli.demo.digits import COPIES, LONG, SCHEME, SURROGATES, THIEFS_PART, Job, images, loaded, network
-from ownmark.cli.demo.story import EXPORTER, FACTORY, Stage, Story, told
+from ownmark.cli.demo.story import EXPORTER, FACTORY, Stage, Story, run_story
 from ownmark.data.images import load
 from ownmark.models.gradcam import GradCam
 from ownmark.models.network import build
@@ -112,7 +112,7 @@ def test_what_the_demo_saves_as_images_can_be_named_as_data(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_small_demo_leaves_a_page_a_claim_and_weights_to_go_on_with(tmp_path: Path, capsys: Capture) -> None:
     folder = tmp_path / "demo"
-    told(folder, 0, QUICK).show()
+    run_story(folder, 0, QUICK).show()
     said = capsys.readouterr()
     assert str((folder / "report.html").resolve()) in said.out.splitlines()[-1]
     assert "false-accusation rate" in said.out

@@ -24,8 +24,8 @@ from ownmark.scoring.matches import BestOf, CrossedResidual, OnPattern, scored
 from ownmark.scoring.matches.crossed_residual import crossed, features
 from ownmark.scoring.readings import Answers, Floats, Reading
 from ownmark.verdicts.verdict import Outcome as VerdictOutcome
-from ownmark.verdicts.verify import findings, resting, verify
-from ownmark.workflows.judge import Judgement
+from ownmark.verdicts.verify import basis, findings, verify
+from ownmark.workflows.judge import JudgeResult
 
 
 def judged(claim: Claim, suspect: Classifier, **how: Any) -> Ruling:
@@ -67,7 +67,7 @@ def test_a_judge_and_verify_take_no_suspect_for_a_copy_that_lies_further_away_th
     bundle = SimpleNamespace(opening=SimpleNamespace(claim=found.part))
     signed = SimpleNamespace(bundle=bundle, session=asked, ruling=before, ruled_by=lambda rules: ruled(found, asked, rules))
     one: Any = SimpleNamespace(judged=signed)
-    assert "times as far" in Judgement(one).doubt, "beside a match that an earlier version signed"
+    assert "times as far" in JudgeResult(one).doubt, "beside a match that an earlier version signed"
 
 
 def test_a_verdict_of_version_3_follows_by_the_rules_of_version_3(claim: Claim) -> None:
@@ -175,7 +175,7 @@ def test_of_two_residuals_in_the_best_of_tests_the_judge_takes_the_less_favourab
     weak = Classifier(4, 0.3 * TARGET.own + 0.95 * drawn(62))
     session = told_by(found.part, weak)
     both, parts = ruled(found, session), findings(found.part, session.suspect.replayed())
-    assert resting(found.part, both.finding, parts)[0].test.reading is Reading.PROBABILITY
+    assert basis(found.part, both.finding, parts)[0].test.reading is Reading.PROBABILITY
     plain, labelled, taken = (step(one, "J7 other images")[1] for one in (judged(claim, weak), by_one(claim, weak), both))
     assert shown_p(plain) < shown_p(labelled)
     assert taken == labelled

@@ -19,7 +19,7 @@ from ownmark.cli import hearings
 from ownmark.errors import UsageError
 from ownmark.evidence import envelope, owner
 from ownmark.evidence.records.facts import joined
-from ownmark.workflows.judge import Judgement
+from ownmark.workflows.judge import JudgeResult
 from ownmark.workflows.records import Named
 
 Capture = pytest.CaptureFixture[str]
@@ -169,7 +169,7 @@ def test_a_suspect_that_changes_while_it_is_asked_gets_a_verdict_but_no_record(
         file.unlink(missing_ok=True)
     heard = hearings.heard
 
-    def swapping(*given: Any, **more: Any) -> Judgement:
+    def swapping(*given: Any, **more: Any) -> JudgeResult:
         made = heard(*given, **more)
         Path("swapped.onnx").write_bytes(Path("innocent.onnx").read_bytes())
         return made

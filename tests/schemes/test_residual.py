@@ -16,8 +16,9 @@ from ownmark.data.images import Images
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Owner, Question
 from ownmark.querying.answering import Hiding
+from ownmark.schemes._common.model_answers import PART, SPREADS, ModelAnswers, halfway
 from ownmark.schemes._common.usual_ways import EXPONENTS
-from ownmark.schemes.residual import APART, PART, SPREADS, Residual, Told, doubted, halfway
+from ownmark.schemes.residual import APART, Residual, doubted
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.matches.crossed_residual import crossed
 from ownmark.scoring.readings import Answers, Reading, best_only, shown_as
@@ -37,7 +38,7 @@ def shares(rng: np.random.Generator, common: Floats, own: Floats | float = 0.0) 
     return np.asarray(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 
-World = tuple[Told, Floats, Floats]
+World = tuple[ModelAnswers, Floats, Floats]
 
 
 def world(number: int) -> World:
@@ -45,10 +46,12 @@ def world(number: int) -> World:
     rng = np.random.default_rng(number)
     common, own = rng.normal(0, 2, (COUNT, 4)), rng.normal(0, 1, (COUNT, 4))
     outputs = [shares(rng, common, own), *(shares(rng, common) for _ in range(REFERENCES)), shares(rng, common, own)]
-    return Told(np.stack(outputs), REFERENCES, Classification()), common, own
+    return ModelAnswers(np.stack(outputs), REFERENCES, Classification()), common, own
 
 
-def residual(told: Told, rows: list[npt.NDArray[np.int64]], answers: Floats, reading: Reading = Reading.PROBABILITY) -> float:
+def residual(
+    told: ModelAnswers, rows: list[npt.NDArray[np.int64]], answers: Floats, reading: Reading = Reading.PROBABILITY
+) -> float:
     """The mean residual of a suspect that gives these probabilities to all images."""
     chosen = np.concatenate(rows)
     test = told.at(chosen).test(reading, [len(part) for part in rows], 0.5)
@@ -80,7 +83,7 @@ def test_the_zero_of_models_trained_like_the_model_is_foretold_by_holding_each_r
         common = rng.normal(0, 2, (COUNT, 4))
         seen = common + rng.normal(0, missed, common.shape)
         outputs = [shares(rng, seen), *(shares(rng, common) for _ in range(REFERENCES))]
-        told = Told(np.stack(outputs), REFERENCES, Classification())
+        told = ModelAnswers(np.stack(outputs), REFERENCES, Classification())
         roots = np.sqrt(np.stack([*outputs, shares(rng, seen)]))
         foretold.append(told.zero)
         found.append(crossed(roots[0], roots[-1], roots[1 : 1 + REFERENCES]) or 0.0)
@@ -123,7 +126,7 @@ def test_half_the_score_is_a_part_of_what_most_surrogates_have_left() -> None:
 def test_weights_are_the_sum_over_pairs_of_different_references_written_out() -> None:
     """The slow way: for every image, over all pairs of references that did not choose it; less what being surer would add."""
     rng = np.random.default_rng(2)
-    told = Told(rng.dirichlet(np.ones(3), (6, 8)), 4, Classification())
+    told = ModelAnswers(rng.dirichlet(np.ones(3), (6, 8)), 4, Classification())
     sizes, suspect = [2, 2, 2, 2], rng.dirichlet(np.ones(3), 8)
     roots = np.sqrt(told.outputs)
     raised = [told.outputs**exponent for exponent in EXPONENTS]
@@ -172,7 +175,7 @@ def test_numbers_far_from_0_have_no_residual_of_their_mean_whatever_their_unit(u
     rng = np.random.default_rng(7)
     years, own = rng.normal(15, 2, (200, 1)), rng.normal(2, 2, (200, 1))
     outputs = unit * np.stack([years + own, *(years + rng.normal(0, 1, (200, 1)) for _ in range(3)), years + own])
-    told = Told(outputs, REFERENCES, Regression(unit=20.0 * unit))
+    told = ModelAnswers(outputs, REFERENCES, Regression(unit=20.0 * unit))
     test = told.test(Reading.VALUE, [70, 70, 60], 0.5)
     assert test is not None
     assert isinstance(test.match, CrossedResidual)
@@ -185,7 +188,7 @@ def test_an_embedder_that_finds_all_images_more_alike_has_no_residual_and_a_copy
     seen, own, centre = rng.normal(0, 1, (60, 8)), rng.normal(0, 1, (60, 8)), rng.normal(0, 1, 8)
     independent = [seen + rng.normal(0, 1, (60, 8)) for _ in range(4)]
     copy, alike = seen + own + 2 * centre, independent.pop() + 2 * centre
-    told = Told(np.stack([seen + own + centre, *independent, copy]), REFERENCES, Similarity())
+    told = ModelAnswers(np.stack([seen + own + centre, *independent, copy]), REFERENCES, Similarity())
     test = told.test(Reading.EMBEDDING, [20, 20, 20], 0.0)
     assert test is not None
     assert isinstance(test.match, CrossedResidual)
@@ -332,7 +335,7 @@ def test_a_model_that_is_like_its_references_has_nothing_of_its_own() -> None:
 def test_references_that_are_one_model_in_three_files_leave_no_test() -> None:
     rng = np.random.default_rng(0)
     model, one = rng.dirichlet(np.ones(5), 40), np.eye(5)[rng.integers(0, 5, 40)]
-    told = Told(np.stack([model, one, one, one, model]), 3, Classification())
+    told = ModelAnswers(np.stack([model, one, one, one, model]), 3, Classification())
     assert [told.test(reading, [14, 13, 13], 0.5, told.zero) for reading in told.readings] == [None] * 3
 
 

@@ -15,7 +15,8 @@ import ownmark
 from ownmark.errors import ProtectError, TooFewError
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Owner, Progress, Scheme
-from ownmark.schemes._common.sampling import TOGETHER, Gathering, Resume, Rows, Samples, gathered, some
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import TOGETHER, Gathering, Rows, Samples, gathered, some
 
 PAGES = Path(__file__).parents[2] / "docs" / "schemes"
 KINDS = {

@@ -32,7 +32,7 @@ from ownmark.suspects.local import Local
 from ownmark.verdicts.calibrate import calibrate
 from ownmark.verdicts.combined import placed
 from ownmark.verdicts.verdict import named
-from ownmark.verdicts.verify import findings, resting, verify
+from ownmark.verdicts.verify import basis, findings, verify
 
 EASY = Saliency(samples=4, descent=Descent(bound=0.1, steps=1), objective=Published(), map_threshold=0.2, masked=Change(0.05))
 PLAIN = Residual(samples=20, least=0.0)
@@ -192,7 +192,7 @@ def test_a_sealed_claim_is_judged_by_what_its_best_score_rests_on(claim: Claim) 
     ruling = ruled(genuine(handed(claim, None, "probabilities")), Session(tuple(asked), NONCE, IMAGES.labels))
     assert ruling.outcome is not Outcome.SUPPORTING
     told = findings(part, asked[0].replayed())
-    rests, match = resting(part, ruling.finding, told)[0], ruling.finding.test.match
+    rests, match = basis(part, ruling.finding, told)[0], ruling.finding.test.match
     assert isinstance(match, BestMapped)
     (place,) = (at for at, one in placed(part, match, told).items() if one is rests)
     assert match.counted(place, Score(rests.score, rests.interval)).value == ruling.finding.score

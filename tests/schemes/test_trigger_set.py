@@ -15,8 +15,8 @@ from ownmark.method_strings import read
 from ownmark.protocols import Owner, Protected
 from ownmark.schemes import SCHEMES
 from ownmark.schemes._common import triggers
+from ownmark.schemes._common.marks import survival
 from ownmark.schemes._common.mixed_training import Start, turns
-from ownmark.schemes._common.sampling import survival
 from ownmark.schemes._common.triggers import Content, Natural, Patterns, Triggers
 from ownmark.schemes.trigger_set import TriggerSet
 from ownmark.scoring.null_models import KeyedLabels

@@ -115,6 +115,6 @@ def test_what_the_question_names_is_a_class_and_never_a_weight(claim: Claim) -> 
 
 
 def test_a_scan_asks_the_whole_claim_at_once(claim: Claim) -> None:
-    found = Scan(claim, 1, 0.05, few=10).found(answering(0.9, 77))
+    found = Scan(claim, 1, 0.05, screen=10).found(answering(0.9, 77))
     assert (found.queries, found.screened, found.outcome) == (COUNT, False, Outcome.MATCH)
     assert found.score == verify(claim, answering(0.9, 77)).deciding.score

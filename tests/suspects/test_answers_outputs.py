@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ownmark.claims.claim import Claim, Preprocess
 from ownmark.errors import ModelError
-from ownmark.models.prepared import plain, prepared, told
+from ownmark.models.prepared import notes_on, plain, prepared
 from ownmark.suspects.local import Local
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
@@ -86,4 +86,4 @@ def test_everything_behind_a_prepared_model_sees_one_tensor(model: nn.Module) ->
     assert plain(ready) is ready
     assert len(ready._forward_hooks) == 1
     ready(images)
-    assert told(ready) == ("used the output 'logits' of loss, logits, hidden",)
+    assert notes_on(ready) == ("used the output 'logits' of loss, logits, hidden",)

@@ -23,7 +23,7 @@ from ownmark.scoring.readings import Answers, Reading, best_only
 from ownmark.tasks import Detection, Regression, Similarity
 from ownmark.verdicts.verdict import Outcome, Verdict
 from ownmark.verdicts.verify import verify
-from ownmark.workflows.judge import Judgement
+from ownmark.workflows.judge import JudgeResult
 
 COUNT, NONE = 30, Innocents((0.0,) * 39, tuple(f"{number:064x}" for number in range(39)))
 CLAIM = small_claim(COUNT)
@@ -282,7 +282,7 @@ def test_beside_a_no_match_that_was_signed_before_a_judge_tells_it() -> None:
         suspect, ruling = SimpleNamespace(replayed=lambda: saying(labels)), SimpleNamespace(outcome=outcome)
         opened = SimpleNamespace(opening=SimpleNamespace(claim=CLASSES_CLAIM))
         one: Any = SimpleNamespace(judged=SimpleNamespace(ruling=ruling, bundle=opened, session=SimpleNamespace(suspect=suspect)))
-        return Judgement(one).doubt
+        return JudgeResult(one).doubt
 
     expected, nothing = CLAIM.tests[1].expected, np.zeros(COUNT, dtype=np.int64)
     assert "does not do the task" in doubt(Ruled.NO_MATCH, nothing)

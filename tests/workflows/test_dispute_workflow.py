@@ -14,7 +14,7 @@ from ownmark.errors import UsageError
 from ownmark.evidence import seal
 from ownmark.evidence.admissibility import Trust
 from ownmark.evidence.dispute import Prevails
-from ownmark.workflows.dispute import Contest, dispute
+from ownmark.workflows.dispute import DisputeRequest, dispute
 
 pytestmark = needs_openssl
 OTHER = bytes(range(32, 64))
@@ -31,7 +31,7 @@ def test_the_owner_prevails_over_a_thief_unless_the_answers_cannot_be_settled(
         time.sleep(1.1)  # the authority counts whole seconds
     own, theirs = (marked(claim.part(0)) for claim in claims.values())
     both = Model(lambda images: np.where(own(images) == ordinary(images), theirs(images), own(images)), digest="ab" * 32)
-    contest = Contest(
+    contest = DisputeRequest(
         first=tmp_path / "first",
         second=tmp_path / "second",
         first_model=Model(own, digest="ab" * 32),

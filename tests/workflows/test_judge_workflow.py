@@ -27,7 +27,7 @@ from ownmark.querying.transcript import AS_SEALED, Plan, Role, heard, heard_plai
 from ownmark.scoring.readings import Answers, Reading
 from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.local import Local
-from ownmark.workflows.judge import FRONTS, Hearing, Record, judge, recompute
+from ownmark.workflows.judge import FRONTS, JudgeRequest, RecomputeRequest, judge, recompute
 
 
 class Notebook:
@@ -51,12 +51,12 @@ def part() -> Claim:
     return keyed().part(0)
 
 
-def hearing(folder: Path, suspect: Suspect, part: Claim, trust: Trust = Trust(), **changes: Any) -> Hearing:
+def hearing(folder: Path, suspect: Suspect, part: Claim, trust: Trust = Trust(), **changes: Any) -> JudgeRequest:
     opened = folder / "a.opened"
     if not opened.exists():
         seal.opened(seal.seal(keyed(), OWNER, POLICY), keyed(), OWNER, 0).save(opened)
     own = Model(marked(part), "own", "ab" * 32)
-    asked = Hearing(
+    asked = JudgeRequest(
         opened=opened, suspect=suspect, trust=trust, seen=SEEN, judge=OWNER, out=folder / "verdict.json", own=own, decoys=decoys()
     )
     return replace(asked, **changes)
@@ -84,10 +84,10 @@ def test_a_copy_is_judged_from_python_and_nobody_is_asked_to_compute_the_verdict
     assert found.found is not None
     session = found.found.judged.session
     assert [set(one.given) for one in session.references] == [{AS_SEALED, *FRONTS}] * 2, "each is asked through every front, too"
-    again = recompute(Record(verdict=asked.out, opened=asked.opened))
+    again = recompute(RecomputeRequest(verdict=asked.out, opened=asked.opened))
     assert (again.reason, again.outcome) == (found.reason, found.outcome)
     with pytest.raises(EvidenceError, match="not by"):
-        recompute(Record(verdict=asked.out, opened=asked.opened, expected=Expected(judge="00" * 32)))
+        recompute(RecomputeRequest(verdict=asked.out, opened=asked.opened, expected=Expected(judge="00" * 32)))
     assert capsys.readouterr() == ("", "")
 
 
@@ -149,6 +149,6 @@ def test_a_judge_keeps_his_key_for_himself(tmp_path: Path, part: Claim) -> None:
 def test_a_verdict_tells_where_the_judge_took_the_suspects_map_and_is_computed_anew_with_it(tmp_path: Path, part: Claim) -> None:
     asked = hearing(tmp_path, Model(marked(part), "copy"), part, layer="stages.2")
     judge(asked)
-    again = recompute(Record(verdict=asked.out, opened=asked.opened)).found
+    again = recompute(RecomputeRequest(verdict=asked.out, opened=asked.opened)).found
     assert again is not None
     assert [one.name for one in again.judged.session.heard] == ["copy, its map taken at 'stages.2'", "own"]

@@ -107,7 +107,7 @@ def test_verdicts_whose_page_cannot_be_written_are_told_before_the_error(monkeyp
     one, all_of_them = Heard(), Heard()
     request = VerifyRequest(claim=KEYED, suspect="copy.share", reach=reach(), page=Path("page.html"))
     names = ("copy.share", "absent.share", "other.share")
-    asked = ReportRequest(claim=KEYED, suspects=names, access=Access.to(KEYED), page=Path("page.html"))
+    asked = ReportRequest(claim=KEYED, suspects=names, near=Access.to(KEYED), page=Path("page.html"))
     monkeypatch.setattr("ownmark.report.page.write", Mock(side_effect=UsageError("no space left")))
     with pytest.raises(UsageError, match="no space left"):
         verify(request, one)
@@ -137,7 +137,7 @@ def test_a_plan_counts_the_queries_of_an_address_and_sends_none() -> None:
 
 
 def test_a_served_model_is_judged_behind_its_address_and_a_second_run_asks_nothing_again() -> None:
-    server = serve(ServeRequest(model="copy.share", access=Access.to(KEYED), port=0, channels=KEYED.images.shape[-1]))
+    server = serve(ServeRequest(model="copy.share", near=Access.to(KEYED), port=0, channels=KEYED.images.shape[-1]))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -155,7 +155,7 @@ def test_a_served_model_is_judged_behind_its_address_and_a_second_run_asks_nothi
 
 def test_a_page_about_several_lists_whoever_cannot_be_judged() -> None:
     names = ("copy.share", "absent.share", "other.share")
-    found = report(ReportRequest(claim=KEYED, suspects=names, access=Access.to(KEYED), page=Path("page.html")))
+    found = report(ReportRequest(claim=KEYED, suspects=names, near=Access.to(KEYED), page=Path("page.html")))
     assert [verdict.suspect for verdict in found.verdicts] == ["copy.share", "other.share"]
     assert found.unasked == {"absent.share": "there is no file absent.share"}
     assert found.page == Path("page.html")
@@ -185,7 +185,7 @@ def test_innocents_calibrate_a_claim_that_is_written_and_can_be_inspected() -> N
     )
     watcher = Heard()
     names = ("other.share", "another.share")
-    request = CalibrateRequest(claim=plain, innocents=names, access=Access.to(plain), out=Path("new.claim"))
+    request = CalibrateRequest(claim=plain, innocents=names, near=Access.to(plain), out=Path("new.claim"))
     found = calibrate(request, watcher)
     assert sum(map(len, found.groups)) == 2
     assert found.smallest == 1 / (len(found.groups) + 1)
@@ -200,7 +200,7 @@ def test_innocents_calibrate_a_claim_that_is_written_and_can_be_inspected() -> N
 def test_a_calibration_whose_disk_is_full_keeps_what_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = replace(KEYED, tests=tuple(replace(one, null=Uncalibrated()) for one in KEYED.tests), choices=None)
     request = CalibrateRequest(
-        claim=plain, innocents=("other.share", "another.share"), access=Access.to(plain), out=Path("new.claim")
+        claim=plain, innocents=("other.share", "another.share"), near=Access.to(plain), out=Path("new.claim")
     )
     whole, written = Commits.write, list[str]()
 
@@ -223,7 +223,7 @@ def test_a_calibration_whose_disk_is_full_keeps_what_was_answered(monkeypatch: p
 
 def test_whoever_stops_a_calibration_hears_where_its_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = replace(KEYED, tests=tuple(replace(one, null=Uncalibrated()) for one in KEYED.tests), choices=None)
-    request = CalibrateRequest(claim=plain, innocents=("other.share",), access=Access.to(plain), out=Path("new.claim"))
+    request = CalibrateRequest(claim=plain, innocents=("other.share",), near=Access.to(plain), out=Path("new.claim"))
     watcher = Heard()
     with monkeypatch.context() as patched:
         patched.setattr("ownmark.workflows.calibrate.calibration", Mock(side_effect=KeyboardInterrupt))
@@ -237,7 +237,7 @@ def test_whoever_stops_a_calibration_hears_where_its_answers_are_kept(monkeypatc
 def test_answers_of_innocents_that_another_hand_planted_are_refused_and_nobody_is_asked() -> None:
     plain = replace(KEYED, tests=tuple(replace(one, null=Uncalibrated()) for one in KEYED.tests), choices=None)
     kept = Path("new.claim.calibration")
-    request = CalibrateRequest(claim=plain, innocents=("other.share",), access=Access.to(plain), out=Path("new.claim"))
+    request = CalibrateRequest(claim=plain, innocents=("other.share",), near=Access.to(plain), out=Path("new.claim"))
     Ledger(kept, bytes(32)).close()
     with pytest.raises(UsageError, match="was not started by you"):
         calibrate(request)

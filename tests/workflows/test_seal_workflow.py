@@ -16,18 +16,18 @@ from ownmark.scoring.null_models import Innocents
 from ownmark.scoring.readings import Reading
 from ownmark.tasks import Regression
 from ownmark.workflows import posting
-from ownmark.workflows.seal import Authority, Opening, Sealing, keygen, open_seal, seal, stamp
+from ownmark.workflows.seal import Authority, OpenRequest, SealRequest, keygen, open_seal, seal, stamp
 
 AGES = np.array([20.0, 40.0])
 WORDS = "four words are enough"
 
 
-def sealing(folder: Path, authority: Authority | None = None) -> Sealing:
+def sealing(folder: Path, authority: Authority | None = None) -> SealRequest:
     claim = keyed_claim(chosen=choices(owner="", alpha=0.001))
     made = keygen(folder / "OWNER.key", WORDS)
     holder = owner.opened(made.file, WORDS)
     assert made.public == holder.public == owner.public_key(made.public_file)
-    return Sealing(claim=claim, owner=holder, out=folder / "my.sealed", authority=authority)
+    return SealRequest(claim=claim, owner=holder, out=folder / "my.sealed", authority=authority)
 
 
 def test_a_claim_is_sealed_and_a_set_of_it_opened_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,7 +37,7 @@ def test_a_claim_is_sealed_and_a_set_of_it_opened_once(tmp_path: Path, capsys: p
     assert made.bundle.commitment.policy.alpha == 0.001, "what its key was derived from"
     with pytest.raises(UsageError, match="overwritten is lost"):
         seal(asked)
-    opening = Opening(seal=made.path, claim=asked.claim, owner=asked.owner, out=tmp_path / "first", part=1)
+    opening = OpenRequest(seal=made.path, claim=asked.claim, owner=asked.owner, out=tmp_path / "first", part=1)
     opened = open_seal(opening)
     assert (bundle.read(tmp_path / "first"), bundle.read(made.path)) == (opened.handed, opened.noted)
     assert opened.noted.opened == (1,)

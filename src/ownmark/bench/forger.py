@@ -19,7 +19,8 @@ from ownmark.errors import UsageError
 from ownmark.keys import Pixels
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import check_model, marked
+from ownmark.schemes._common.marks import marked
+from ownmark.schemes._common.sampling import check_model
 from ownmark.schemes._common.triggers import Triggers
 from ownmark.tasks import Classification, Task
 

@@ -133,15 +133,16 @@ class Test:
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """`images`: (n, views, height, width, channels) uint8, exactly the pixels that are sent to a suspect.
+    """What an owner claims: the images to ask about, and the tests by which the answers are judged.
 
-    `tests` are ordered by strength: the first calibrated one that a suspect can answer decides. `model` and `built_with` are the
-    digests of the protected model and of the models that helped to build the claim: they must not calibrate it. `scheme`
-    (a repr), `originals` (n, height, width, channels) and `maps` (n, h, w) are for the record and the report; control twins are
-    made from the originals, which decide nothing else. `task`: what the model does; for similarity the last view is the paired
-    image, and there are no `classes`; for regression the only class is the name of the number. `choices`: JSON data of what was
-    committed to before the key of its labels was drawn (`evidence.choices`); `fitting`: how the model's makers bring pictures to
-    its size, if they say it, for the record and for decoys.
+    `images`: (n, views, height, width, channels) uint8, exactly the pixels that are sent to a suspect. `tests` are ordered by
+    strength: the first calibrated one that a suspect can answer decides. `model` and `built_with` are the digests of the
+    protected model and of the models that helped to build the claim: they must not calibrate it. `scheme` (a repr), `originals`
+    (n, height, width, channels) and `maps` (n, h, w) are for the record and the report; control twins are made from the
+    originals, which decide nothing else. `task`: what the model does; for similarity the last view is the paired image, and there
+    are no `classes`; for regression the only class is the name of the number. `choices`: JSON data of what was committed to
+    before the key of its labels was drawn (`evidence.choices`); `fitting`: how the model's makers bring pictures to its size, if
+    they say it, for the record and for decoys.
     """
 
     images: npt.NDArray[np.uint8]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ownmark.cli.console import Streams, streams
-from ownmark.errors import OwnmarkError, escaped, told
+from ownmark.errors import OwnmarkError, escaped, in_one_line
 
 if TYPE_CHECKING:
     from ownmark.cli.answer import Answer
@@ -110,7 +110,7 @@ def _failure(error: BaseException) -> End:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:  # no permission, a drive that is gone
         said = f"the system does not give access to {escaped(str(error.filename))}: {error.strerror}"
         return End(USAGE, "UsageError", said)
-    said = f"unexpected error: {told(error)}{_place(error)}; the same command with {TRACEBACK} shows where it comes from"
+    said = f"unexpected error: {in_one_line(error)}{_place(error)}; the same command with {TRACEBACK} shows where it comes from"
     return End(USAGE, type(error).__name__, said)
 
 

@@ -120,7 +120,7 @@ def result(text: str) -> None:
 
 PAUSE = 10.0  # seconds at least between two lines of progress in a log file
 
-Told = str | tuple[str, ...]
+Cell = str | tuple[str, ...]  # a value in two columns, of several lines where it is a tuple
 
 
 def _console(*, stderr: bool) -> Console:
@@ -153,7 +153,7 @@ def emit(record: Mapping[str, Any]) -> None:
     result(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
-def facts(rows: Mapping[str, Told]) -> None:
+def facts(rows: Mapping[str, Cell]) -> None:
     """Names and values as two columns of the result; a value of several lines is a tuple of them."""
     console = _console(stderr=False)
     lines = {escaped(name): (told,) if isinstance(told, str) else told for name, told in rows.items()}

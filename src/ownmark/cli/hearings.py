@@ -19,7 +19,7 @@ from ownmark.protocols import Suspect
 from ownmark.querying.decoys import decoys_in
 from ownmark.suspects.answers import Outputs
 from ownmark.suspects.open import Access, Reach, is_web
-from ownmark.workflows.judge import Hearing, Judgement, Record, check_ledger_file, judge, recompute
+from ownmark.workflows.judge import JudgeRequest, JudgeResult, RecomputeRequest, check_ledger_file, judge, recompute
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class AskingModels(AskingAtHand, Protocol):
     def model(self) -> str | None: ...
 
 
-def access(asked: AskingModels, opened: Path) -> Access:
+def near_of(asked: AskingModels, opened: Path) -> Access:
     """How the models of an opened seal's claim are asked, at the claim's layer; the seal is not checked yet."""
     part = _part_of(opened)
     kind = None if asked.outputs is None else chosen(Outputs, asked.outputs, "--outputs")
@@ -57,7 +57,7 @@ def at_layer(near: Access, layer: str, suspect: str) -> Access:
 
 def heard(
     reach: Reach, parties: Parties, trust: Trust, seen: datetime, signer: OwnerKey, out: Path, *, accused: bool = False
-) -> Judgement:
+) -> JudgeResult:
     """Ask everybody who is named; `accused`: the signer is whose model it is.
 
     Raises UsageError for names and files that can only be slips, before anything is opened.
@@ -74,7 +74,7 @@ def heard(
     part = _part_of(opened)
     decoys = None if parties.decoys is None else decoys_in(parties.decoys, part)
     with special.suspect(parties.suspect, part) as (suspect, ledger):
-        asked = Hearing(
+        request = JudgeRequest(
             opened=opened,
             suspect=suspect,
             trust=trust,
@@ -88,7 +88,7 @@ def heard(
             decoys=decoys,
             accused=accused,
         )
-        return judge(asked, Terminal())
+        return judge(request, Terminal())
 
 
 def check_offline(*given: object) -> None:
@@ -101,7 +101,7 @@ def check_offline(*given: object) -> None:
 
 def reread(
     verdict: Path, opened: Path, pool: Path | None, *, judge_key: Path | None, owner_key: Path | None, roots: Path | None
-) -> Judgement:
+) -> JudgeResult:
     """A verdict that was read and computed anew; whoever says whom he expects sees that it is from them."""
     expected = Expected(
         "" if judge_key is None else owner.public_key(judge_key),
@@ -109,7 +109,7 @@ def reread(
         None if roots is None else timestamp.roots_in(roots),
     )
     had = None if pool is None else inputs.read_pool(pool)
-    return recompute(Record(verdict=verdict, opened=opened, expected=expected, pool=had))
+    return recompute(RecomputeRequest(verdict=verdict, opened=opened, expected=expected, pool=had))
 
 
 def _part_of(opened: Path) -> Claim:

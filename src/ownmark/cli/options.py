@@ -205,7 +205,7 @@ class AskingFarAway(Asking, AskingByWire, Protocol):
     def claim(self) -> Path: ...
 
 
-def access_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Access":
+def near_of(asked: Asking, claim: "Claim", model: str | None = None) -> "Access":
     """What is said of all suspects; `model`: the network that weights files belong to."""
     from ownmark.suspects.answers import Outputs as Kind
     from ownmark.suspects.open import Access
@@ -230,7 +230,7 @@ def reach_of(asked: AskingFarAway, claim: "Claim", model: str | None = None) -> 
     """How suspects at hand and behind addresses are got at, with one ledger per address."""
     from ownmark.suspects.open import Reach
 
-    return Reach(claim_file=asked.claim, near=access_of(asked, claim, model), wire=wire_of(asked))
+    return Reach(claim_file=asked.claim, near=near_of(asked, claim, model), wire=wire_of(asked))
 
 
 def wire_of(asked: AskingByWire) -> "Wire":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.cli.answer import Answer
-from ownmark.cli.console import Told, facts, show, show_command
+from ownmark.cli.console import Cell, facts, show, show_command
 from ownmark.metrics import psnr
 from ownmark.report.words import before_and_after, by_chance, counted, figure, percent
 from ownmark.scoring.matches import Graded
@@ -99,12 +99,12 @@ def _answered(claim: Claim) -> dict[str, str]:
     return {"classes": f"{len(claim.classes)}: {names}"} if claim.task.named_labels else {"number": names}
 
 
-def test_rows(claim: Claim) -> dict[str, Told]:
+def test_rows(claim: Claim) -> dict[str, Cell]:
     """A claim's tests, strongest first: what each asks, how the protected model does, and how innocent models do."""
     return {named(test): _test_told(test) for test in claim.tests}
 
 
-def _test_told(test: Test) -> Told:
+def _test_told(test: Test) -> Cell:
     where = f", at layer {test.layer}" if test.layer else ""
     if (area := test.match.area) is not None:
         rows, columns = area.grid
@@ -138,7 +138,7 @@ def of_protect(made: "ProtectResult", network: str) -> Answer:
     return Answer({**record, **more}, shown)
 
 
-def _tell_claim(record: Mapping[str, Any], rows: Mapping[str, Told], network: str) -> None:
+def _tell_claim(record: Mapping[str, Any], rows: Mapping[str, Cell], network: str) -> None:
     """The claim and, of a watermark, what it cost; then what to do next."""
     out = record["file"]
     show(f"{out} claims the model {record['model'][:12]}.", "bold")

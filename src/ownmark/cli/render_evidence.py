@@ -11,8 +11,8 @@ from ownmark.evidence.dispute import Dispute, Prevails
 from ownmark.evidence.records.facts import terms_of
 from ownmark.evidence.ruling import Outcome
 from ownmark.evidence.verdict_file import EXIT_CODES, Recomputed, ruling_record
-from ownmark.workflows.judge import Judgement
-from ownmark.workflows.seal import Keys, Opened, Sealed, retry
+from ownmark.workflows.judge import JudgeResult
+from ownmark.workflows.seal import Keys, OpenResult, SealResult, retry
 
 UNRESOLVED = 3  # the exit code of what is inconclusive
 STYLES = {Outcome.STRONG: "bold red", Outcome.SUPPORTING: "bold red", Outcome.NO_MATCH: "bold green"}
@@ -30,7 +30,7 @@ def keys_answer(made: Keys) -> Answer:
     return _of_facts("An owner's key", rows)
 
 
-def seal_answer(made: Sealed) -> Answer:
+def seal_answer(made: SealResult) -> Answer:
     """A seal: what was committed to, and when."""
     committed = made.bundle.commitment
     times = [f"{stamp.time:%Y-%m-%d %H:%M:%S} UTC, {stamp.url}" for stamp in made.bundle.stamps]
@@ -51,7 +51,7 @@ def seal_answer(made: Sealed) -> Answer:
     return _of_facts("Sealed", rows)
 
 
-def opened_answer(made: Opened) -> Answer:
+def opened_answer(made: OpenResult) -> Answer:
     """What was opened, and what is left."""
     committed, opening = made.noted.commitment, made.handed.opening
     left = [str(number) for number in range(max(committed.sets, 1)) if number not in made.noted.opened]
@@ -66,7 +66,7 @@ def opened_answer(made: Opened) -> Answer:
     return _of_facts("Opened", rows)
 
 
-def judged_answer(made: Judgement, path: Path, *, heard: bool) -> Answer:
+def judged_answer(made: JudgeResult, path: Path, *, heard: bool) -> Answer:
     """The verdict in the file `path`; `heard`: whether the answers were got just now."""
     if made.found is None:
         record: dict[str, Any] = {
@@ -84,7 +84,7 @@ def judged_answer(made: Judgement, path: Path, *, heard: bool) -> Answer:
     return Answer(record, partial(_tell_judged, made.found, path, terms, made.doubt, heard=heard), code)
 
 
-def _tell_undecided(made: Judgement) -> None:
+def _tell_undecided(made: JudgeResult) -> None:
     show(made.outcome.value, STYLES.get(made.outcome, "bold yellow"))
     show(made.reason)
 

@@ -9,7 +9,7 @@ from ownmark.claims.claim import Claim
 from ownmark.claims.doubt import Doubt
 from ownmark.cli import render
 from ownmark.cli.answer import Answer
-from ownmark.cli.console import Told, facts, show, tell
+from ownmark.cli.console import Cell, facts, show, tell
 from ownmark.evidence.scan import Row
 from ownmark.report.words import before_and_after, by_chance, counted, interval, p_figure, percent
 from ownmark.scoring.readings import Reading
@@ -77,7 +77,7 @@ def tell_verdict(verdict: Verdict) -> None:
         facts(rows | {"queries": str(verdict.queries)})
 
 
-def _told(finding: Finding, *, whole: bool) -> Told:
+def _told(finding: Finding, *, whole: bool) -> Cell:
     """`whole`: all triggers were asked about in one go; where a test may stop early, p is not the one of its score."""
     total, own = counted(len(finding.matches), "sample"), percent(finding.test.target_score)
     score = f"score {percent(finding.score)} on {total}" if finding.graded else f"{percent(finding.score)} of {total} match"
@@ -104,7 +104,7 @@ def tell_line(verdict: Verdict) -> None:
 
 def of_calibrate(found: CalibrateResult, out: Path) -> Answer:
     """How small p can be now, and which tests the innocents could not calibrate."""
-    if merged_names := duplicates.told(found.groups):
+    if merged_names := duplicates.merged_clause(found.groups):
         tell(f"{merged_names}.", "yellow")
     _tell_left_out(found.claim)
     count = len(found.groups)

@@ -25,10 +25,11 @@ from ownmark.tasks import Classification, Task
 
 @dataclass(frozen=True)
 class Images:
-    """`pixels`: (n, height, width, channels) uint8; `labels`: (n, ...), of the `task`; `names`: one per class.
+    """Images with their labels, of one task.
 
-    For regression the labels are float64 and the single name is the quantity's; for similarity the classes are people; for
-    detection they are boxes (n, m, 6).
+    `pixels`: (n, height, width, channels) uint8; `labels`: (n, ...), of the `task`; `names`: one per class. For regression the
+    labels are float64 and the single name is the quantity's; for similarity the classes are people; for detection they are
+    boxes (n, m, 6).
     `people`: (n,) the person in each image, if known; `shares` keeps a person's images in one part.
     """
 

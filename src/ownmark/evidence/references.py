@@ -17,7 +17,7 @@ def merged(references: Sequence[Heard]) -> list[list[Heard]]:
 
 def also(references: Sequence[Heard]) -> str:
     """Which references were merged, as a clause to append; "" if none."""
-    told = duplicates.told([[one.name for one in group] for group in merged(references)])
+    told = duplicates.merged_clause([[one.name for one in group] for group in merged(references)])
     return f"; {told}" if told else ""
 
 

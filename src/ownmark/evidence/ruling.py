@@ -24,8 +24,8 @@ from ownmark.verdicts import ways
 from ownmark.verdicts.combined import placed
 from ownmark.verdicts.competence import unfit
 from ownmark.verdicts.verdict import Finding
-from ownmark.verdicts.verify import findings, resting
-from ownmark.verdicts.weighing import bounded
+from ownmark.verdicts.verify import basis, findings
+from ownmark.verdicts.weighing import discounted
 
 OWN_CONFIDENCE = 0.99  # the claimant's own model must reach its committed score within this confidence interval
 DECOY_KEYS = 199
@@ -108,9 +108,9 @@ def ruled(found: Checked, session: Session, rules: Rules = Rules()) -> Ruling:
     check_references(session.references, part)
     told_by, far = findings(part, session.suspect.replayed()), ""
     if rules.near:
-        told_by, far = bounded(part, told_by)
+        told_by, far = discounted(part, told_by)
     finding, asked = ways.deciding(told_by, part.tests, found.commitment.policy.access)
-    parts = resting(part, finding, told_by)
+    parts = basis(part, finding, told_by)
     steps = [*_sealed(found), _own(part, session, found, finding.test)]
     steps += access(session.suspect, session.classes, len(part.classes))
     steps += [Step(FAR, None, far)] if far else []

@@ -18,7 +18,8 @@ from ownmark.scoring.null_models import Uncalibrated
 from ownmark.statistics import multiplicity
 from ownmark.statistics.p_values import clopper_pearson
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import muffled, unfit
+from ownmark.verdicts.competence import unfit
+from ownmark.verdicts.uninformative import hardly_differing
 from ownmark.verdicts.verdict import Outcome
 from ownmark.verdicts.verify import verify
 
@@ -63,7 +64,7 @@ class Row:
 class Scan:
     """A scan of `suspects` suspects at `rate`, both of false leads among all leads and of any false accusation.
 
-    `few`: how many samples are asked about first; `share`: how much of the rate this scan may use for accusations, so that it
+    `screen`: how many samples are asked about first; `share`: how much of the rate this scan may use for accusations, so that it
     holds for all scans of the claim together (`statistics.scan_share`). `access`: the one way of asking that counts, "": p pays
     for every way. Raises UsageError if no score could reach the rate.
     """
@@ -71,12 +72,12 @@ class Scan:
     claim: Claim
     suspects: int
     rate: float
-    few: int
+    screen: int
     share: float = 1
     access: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 < self.rate < 1 or not 0 < self.share <= 1 or min(self.suspects, self.few) < 1:
+        if not 0 < self.rate < 1 or not 0 < self.share <= 1 or min(self.suspects, self.screen) < 1:
             raise UsageError(f"a scan needs suspects, at least one sample to begin with, and a rate in (0, 1), got {self}")
         for test in self._able:
             if test.null.scores:
@@ -122,7 +123,7 @@ class Scan:
     def _probe(self) -> Claim:
         """A few of its samples, evenly spaced."""
         count = len(self.claim.images)
-        rows = np.unique(np.linspace(0, count - 1, min(self.few, count)).round().astype(np.int64))
+        rows = np.unique(np.linspace(0, count - 1, min(self.screen, count)).round().astype(np.int64))
         tests = tuple(replace(test, expected=test.expected[rows], null=Uncalibrated()) for test in self._judged.tests)
         return replace(self.claim, images=self.claim.images[rows], tests=tests, originals=None, maps=None)
 
@@ -134,8 +135,8 @@ class Scan:
             test = self._judged.tests[self._probe.tests.index(first.deciding.test)]
             matched, samples, spent = int(first.deciding.matches.sum()), len(first.deciding.matches), first.queries
             found = (first.deciding, *first.others)
-            unable = unfit(self.claim.task, found) or muffled(first.deciding, found)  # nothing follows: the whole claim says so
-            if not unable and clopper_pearson(matched, samples, SURE)[1] < min(self._least(test), test.target_score):
+            clears_nobody = unfit(self.claim.task, found) or hardly_differing(first.deciding, found)  # the whole claim says so
+            if not clears_nobody and clopper_pearson(matched, samples, SURE)[1] < min(self._least(test), test.target_score):
                 told = (suspect.name, suspect.digest, first.deciding.score, samples, spent)
                 return Found(*told, p=1.0, outcome=Outcome.NO_MATCH, screened=True)
         whole = verify(self._judged, suspect, alpha=self.rate, access=self.access)

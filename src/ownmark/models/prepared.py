@@ -99,7 +99,7 @@ class Plain:
 
     def __init__(self, output: str = "") -> None:
         self.output = output
-        self.told: tuple[str, ...] = ()  # description of the last choice, if there was one
+        self.notes: tuple[str, ...] = ()  # description of the last choice, if there was one
         self.ending: Ending | None = None
 
     def __call__(self, _: nn.Module, inputs: tuple[Any, ...], answered: object) -> Tensor | None:
@@ -119,7 +119,7 @@ class Plain:
         chosen = parts.get(name)
         if not isinstance(chosen, Tensor):
             raise missing("the model", name, (name for name, part in parts.items() if isinstance(part, Tensor)))
-        self.told = (used(name, parts),)
+        self.notes = (used(name, parts),)
         return chosen
 
 
@@ -154,10 +154,10 @@ def unended(model: nn.Module) -> Iterator[Ending]:
             hook.ending = None
 
 
-def told(model: nn.Module) -> tuple[str, ...]:
+def notes_on(model: nn.Module) -> tuple[str, ...]:
     """A sentence on which of a model's outputs was used last; () if there was no choice."""
     hook = _plain_hook(model)
-    return () if hook is None else hook.told
+    return () if hook is None else hook.notes
 
 
 def _plain_hook(model: nn.Module) -> Plain | None:

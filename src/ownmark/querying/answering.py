@@ -14,7 +14,7 @@ from ownmark.scoring.readings import NUMBERS, Answers, Floats, Reading
 TOLERANCE = 1e-2  # the sum of two probabilities may be off by this much after rounding to two decimals
 
 
-class Told(dict[Reading, npt.NDArray[Any]]):
+class NotedAnswers(dict[Reading, npt.NDArray[Any]]):
     """Answers with a `note` for the verdict on how their maps were computed: "" if as the claim says."""
 
     def __init__(self, answers: Answers, note: str) -> None:

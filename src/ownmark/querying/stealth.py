@@ -35,8 +35,9 @@ class Detection:
 
 @dataclass(frozen=True)
 class Stealth:
-    """`accuracy`: the share of samples (first views) that the model classifies correctly; then their similarity to the originals.
+    """How well a claim's samples are hidden: what a person or a detector notices of them.
 
+    `accuracy`: the share of samples (first views) that the model classifies correctly; then their similarity to the originals.
     None where there is nothing to compare with, e.g. for samples made from noise or for other tasks. If `unchanged`, the samples
     are the originals themselves and similarity is meaningless.
     """

@@ -19,7 +19,8 @@ from ownmark.method_strings import Choice
 from ownmark.models.prepared import frozen
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import TRIES, Resume, Rows, Samples, check_count, check_model, claimed, gathered
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, check_model, claimed, gathered
 from ownmark.tasks import Classification, Task
 
 
@@ -89,9 +90,8 @@ class Characteristic:
         change = changed - start
         low = _smooth(change, self.cut)
         seen = start + {Band.HIGH: change - low, Band.LOW: low}[self.band]
-        return (
-            seen + (seen.clamp(0, 1) - seen).detach()
-        )  # straight-through: a clamped pixel keeps its gradient, or it would stay there
+        # straight-through: a clamped pixel keeps its gradient, or it would stay there
+        return seen + (seen.clamp(0, 1) - seen).detach()
 
     def _objective(
         self, model: nn.Module, start: Tensor, aim: Tensor, rng: torch.Generator, changed: Tensor, _: int

@@ -18,17 +18,8 @@ from ownmark.errors import UsageError
 from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import (
-    Pixels,
-    Resume,
-    Samples,
-    check_contrast,
-    check_count,
-    check_model,
-    claimed,
-    gathered,
-    some,
-)
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import Pixels, Samples, check_contrast, check_count, check_model, claimed, gathered, some
 from ownmark.tasks import Classification, Task, check_served
 
 TRIES = 12  # candidates per requested sample: many images transfer to all models or to none

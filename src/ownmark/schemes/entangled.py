@@ -23,8 +23,8 @@ from ownmark.keys import Pixels
 from ownmark.models.accelerator import wide
 from ownmark.models.batchnorm import clean_statistics
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
+from ownmark.schemes._common.marks import marked
 from ownmark.schemes._common.mixed_training import Start, begun, turns
-from ownmark.schemes._common.sampling import marked
 from ownmark.schemes._common.triggers import Triggers, of_class
 from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training, fit

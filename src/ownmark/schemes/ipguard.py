@@ -18,18 +18,8 @@ from ownmark.method_strings import Choice
 from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import (
-    TRIES,
-    Pixels,
-    Resume,
-    Rows,
-    Samples,
-    check_count,
-    check_model,
-    claimed,
-    gathered,
-    some,
-)
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import TRIES, Pixels, Rows, Samples, check_count, check_model, claimed, gathered, some
 from ownmark.tasks import Classification, Task
 
 POOL = 256  # candidates that one search is given; it holds as many at once as suit it

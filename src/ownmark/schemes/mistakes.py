@@ -20,16 +20,8 @@ from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Search
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import both_ways
-from ownmark.schemes._common.sampling import (
-    Resume,
-    Rows,
-    Samples,
-    check_contrast,
-    check_count,
-    check_model,
-    claimed,
-    gathered,
-)
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import Rows, Samples, check_contrast, check_count, check_model, claimed, gathered
 from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import predict
 
@@ -72,7 +64,7 @@ class Mistakes:
                 f"expected {self.samples} mistakes, but the model makes only {len(wrong)} on {len(owner.images)} images: provide "
                 "images that it was not trained on, or ask for fewer samples"
             )
-        found = Found(self, copies, others, wrong, answers)
+        found = SharedMistakes(self, copies, others, wrong, answers)
         resume = Resume.of(self, model, owner, rng)
         made = gathered(found.order(), self.samples, found.make, progress, resume)
         return claimed(self, model, owner, made, helpers=(*owner.surrogates, *owner.references))
@@ -86,7 +78,7 @@ class Mistakes:
 
 
 @dataclass(frozen=True)
-class Found:
+class SharedMistakes:
     """The model's mistakes, its `copies` (itself first), which must share them, and the `others`, which must not."""
 
     scheme: Mistakes

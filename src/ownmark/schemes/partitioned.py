@@ -28,7 +28,9 @@ from ownmark.models.plain_sgd import PlainSGD
 from ownmark.models.prepared import copied
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import check_model, kept_weights, marked
+from ownmark.schemes._common.marks import marked
+from ownmark.schemes._common.resume import kept_weights
+from ownmark.schemes._common.sampling import check_model
 from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
 from ownmark.tasks import Classification, Task
 from ownmark.training import Training, augment

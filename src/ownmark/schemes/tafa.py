@@ -20,17 +20,8 @@ from ownmark.method_strings import Choice
 from ownmark.models.prepared import frozen
 from ownmark.perturb.adam import Objective, Search
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
-from ownmark.schemes._common.sampling import (
-    TRIES,
-    Resume,
-    Rows,
-    Samples,
-    check_count,
-    check_model,
-    claimed,
-    gathered,
-    some,
-)
+from ownmark.schemes._common.resume import Resume
+from ownmark.schemes._common.sampling import TRIES, Rows, Samples, check_count, check_model, claimed, gathered, some
 from ownmark.tasks import Classification, Task
 
 

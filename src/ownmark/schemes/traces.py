@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 from ownmark.claims.claim import Claim, Test
-from ownmark.errors import ProtectError, TooFewError, UsageError
+from ownmark.errors import ProtectError, TooFewError
 from ownmark.protocols import Needs, Owner, Progress, Protected, Suspect, silent
-from ownmark.schemes.residual import LEAST, STEEP, Residual, folded, whole
+from ownmark.schemes._common.model_answers import STEEP
+from ownmark.schemes.residual import LEAST, Residual, check_fills, grouped
 from ownmark.schemes.saliency.scheme import Saliency, fitted
 from ownmark.scoring.matches import BestMapped, Score
 from ownmark.scoring.readings import Reading
@@ -43,11 +44,7 @@ class Traces:
         Raises what either raises, and UsageError unless the residual's images fill whole samples of the saliency claim.
         """
         views = owner.images.task.views
-        if self.residual.samples % views:
-            raise UsageError(
-                f"expected a multiple of {views} images for the residuals, {views} to a sample, got {self.residual.samples}: "
-                f'--scheme "Traces(residual=Residual(samples={whole(self.residual.samples, views)}))"'
-            )
+        check_fills(self.residual.samples, views, "Traces(residual=Residual(samples={}))")
         first = self.residual.protect(model, owner, rng, silent)  # it takes seconds, and may say at once that there is none
         try:
             saliency, second = fitted(self.saliency, model, owner, rng, progress)
@@ -71,7 +68,7 @@ def joined(pairs: Claim, plain: Claim, copies: Sequence[Suspect] = ()) -> Claim:
     rows = (count, count + len(laid))
     shares = _least(pairs, copies)
     tests = [replace(test, rows=(0, count)) for test in pairs.tests]
-    tests += [replace(folded(test, views // plain.images.shape[1]), rows=rows) for test in plain.tests]
+    tests += [replace(grouped(test, views // plain.images.shape[1]), rows=rows) for test in plain.tests]
     tests += _best(tests, shares, rows[1])
     return replace(
         pairs,

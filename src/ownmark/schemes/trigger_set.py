@@ -16,8 +16,8 @@ from ownmark.data.images import Images
 from ownmark.errors import UsageError
 from ownmark.models.plain_sgd import PlainSGD
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
+from ownmark.schemes._common.marks import marked, survival
 from ownmark.schemes._common.mixed_training import Start, begun, train_mixed, turns
-from ownmark.schemes._common.sampling import marked, survival
 from ownmark.schemes._common.triggers import Patterns, Source, Triggers, keyed
 from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training

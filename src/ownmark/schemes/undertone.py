@@ -23,8 +23,8 @@ from ownmark.errors import DataError, UsageError
 from ownmark.evidence.choices import GROUPS, RULES
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.centres import SMALLEST, Centres, look
+from ownmark.schemes._common.marks import marked
 from ownmark.schemes._common.mixed_training import Start, begun, turns
-from ownmark.schemes._common.sampling import marked
 from ownmark.schemes._common.triggers import Source, Triggers, keyed
 from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training, fit, predict

@@ -14,8 +14,8 @@ from torch import nn
 
 from ownmark.errors import ProtectError, UsageError
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
+from ownmark.schemes._common.marks import marked, survival
 from ownmark.schemes._common.mixed_training import Start, begun, train_mixed
-from ownmark.schemes._common.sampling import marked, survival
 from ownmark.schemes._common.triggers import Content, Source, Triggers
 from ownmark.tasks import Classification, Task, check_served
 from ownmark.training import Training

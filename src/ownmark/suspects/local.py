@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from ownmark.data.images import to_unit
 from ownmark.errors import AnswerError, OwnmarkError, SuspectError, UsageError, first_line
 from ownmark.models.gradcam import GradCam, Located, normalised
-from ownmark.models.prepared import Ending, frozen, plain, told, unended
+from ownmark.models.prepared import Ending, frozen, notes_on, plain, unended
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Question
-from ownmark.querying.answering import Told
+from ownmark.querying.answering import NotedAnswers
 from ownmark.querying.outputs import ONE_TENSOR, unfit
 from ownmark.scoring.readings import PLAIN, Answers, Labels, Reading
 from ownmark.suspects.answers import BATCH_COUNTS, SOME, Outputs, check_repeated, compared, far_apart, readings, surely
@@ -60,7 +60,7 @@ class Local:
     @property
     def notes(self) -> tuple[str, ...]:
         """Which of several outputs was read, and what its maps explain, if not a logit."""
-        return (*told(self._model), *self._doubts, *([BATCH_COUNTS] if self._alone else []))
+        return (*notes_on(self._model), *self._doubts, *([BATCH_COUNTS] if self._alone else []))
 
     def read(self, images: npt.NDArray[Any], question: Question) -> Answers:
         """All requested readings for uint8 images (n, height, width, channels)."""
@@ -94,7 +94,7 @@ class Local:
         if missing := question.readings - answers.keys():
             lacking, given = (", ".join(sorted(each)) for each in (missing, answers))
             raise UsageError(f"{question.task!r} has no reading {lacking}; it has {given}")
-        return Told({reading: answers[reading] for reading in question.readings}, located.note if located else "")
+        return NotedAnswers({reading: answers[reading] for reading in question.readings}, located.note if located else "")
 
     def _steady(self, batch: npt.NDArray[Any], found: npt.NDArray[Any], question: Question) -> bool:
         """True if a batch is answered as it was `found` to be. Raises RandomError if not: the model answers at random."""

@@ -30,7 +30,7 @@ class Calibration:
 
 
 def calibrate(claim: Claim, innocents: Sequence[Suspect], progress: Progress = silent) -> Claim:
-    """The claim of `calibration`, which also tells which innocents were counted as one."""
+    """The same claim, its nulls set by `innocents`: models known to be independent of it. See `calibration`, which tells more."""
     return calibration(claim, innocents, progress).claim
 
 

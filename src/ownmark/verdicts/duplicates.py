@@ -60,7 +60,7 @@ def _near(first: Floats, second: Floats) -> bool:
     return bool(np.abs(np.subtract(first, second, dtype=np.float64)).max(initial=0) <= NEAR * scale)
 
 
-def told(merged: Sequence[Sequence[str]]) -> str:
+def merged_clause(merged: Sequence[Sequence[str]]) -> str:
     """The merged groups of names as a clause, "" without any."""
     several = [f"{', '.join(names)} answer alike and count once" for names in merged if len(names) > 1]
     return "; ".join(several)

@@ -14,7 +14,8 @@ from ownmark.scoring.null_models import KeyedLabels
 from ownmark.statistics.p_values import clopper_pearson, innocents_needed
 from ownmark.tasks import Quality, Task
 from ownmark.verdicts import ways
-from ownmark.verdicts.competence import common, of_originals, one_class
+from ownmark.verdicts.competence import of_originals
+from ownmark.verdicts.uninformative import one_answer, one_class
 from ownmark.verdicts.verdict import named
 from ownmark.verdicts.verify import findings
 
@@ -117,7 +118,7 @@ def of_protected(claim: Claim, model: Suspect) -> tuple[Doubt, ...]:
     """Doubts from the claim, and about residuals that count as nothing of the protected `model` itself, so of no suspect."""
     residuals = tuple(test for test in claim.tests if isinstance(test.match, Deviating))
     found = findings(replace(claim, tests=residuals), model) if residuals else ()
-    nothing = [one for one in found if common(one, ALPHA) or one_class(one)]
+    nothing = [one for one in found if one_answer(one, ALPHA) or one_class(one)]
     return (
         *of_claim(claim),
         *(

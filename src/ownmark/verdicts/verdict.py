@@ -30,7 +30,7 @@ def named(test: Test) -> str:
 
 
 class Outcome(StrEnum):
-    """What the answers prove; never whether a model is stolen.
+    """What the answers show; never whether a model is stolen.
 
     However small p is, a match is supporting: only a claim that was sealed, and then judged with its images made anew, is strong.
     """

@@ -6,25 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from ownmark import keys
 from ownmark.claims.claim import Claim, Preprocess, Test
 from ownmark.errors import AnswerError, KindError, MapError, UnsettledError, UsageError
 from ownmark.protocols import Question, Suspect
 from ownmark.querying import control_twins
-from ownmark.querying.answering import Hiding, Told, answers_of, checked, inner, more_of
-from ownmark.scoring.matches import Combining, Graded, Score, scored, together
-from ownmark.scoring.null_models import KeyedLabels
-from ownmark.scoring.readings import Floats, Labels, Reading
-from ownmark.statistics import sequential
-from ownmark.statistics.sequential import Early, Rule, Stop
+from ownmark.querying.answering import Hiding, NotedAnswers, answers_of, checked, inner, more_of
+from ownmark.scoring.matches import Combining, scored
+from ownmark.scoring.readings import Floats, Reading
+from ownmark.statistics.sequential import Early
 from ownmark.verdicts import ways
 from ownmark.verdicts.combined import best_of, counted, placed
-from ownmark.verdicts.competence import advice, bent, muffled
+from ownmark.verdicts.competence import advice
+from ownmark.verdicts.early import verify_early
+from ownmark.verdicts.uninformative import hardly_differing, other_scale
 from ownmark.verdicts.verdict import CONFIDENCE, Finding, Outcome, Verdict
 from ownmark.verdicts.ways import Asked, source
 from ownmark.verdicts.weighing import Weighed
-
-STOPPED = {Stop.UPHELD: Outcome.MATCH, Stop.GIVEN_UP: Outcome.NO_MATCH, Stop.NOT_YET: Outcome.INCONCLUSIVE}
 
 
 def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early | None = None, access: str = "") -> Verdict:
@@ -46,7 +43,7 @@ def verify(claim: Claim, suspect: Suspect, *, alpha: float = 0.05, early: Early 
         elif early is None:
             verdict = _verify_whole(claim, suspect, alpha, access)
         else:
-            verdict = _verify_early(claim, suspect, alpha, early, access)
+            verdict = verify_early(claim, suspect, alpha, early, access)
     except UnsettledError as error:
         verdict = unsettled(claim, suspect, alpha, str(error))
     return replace(verdict, notes=(*verdict.notes, *_known(claim, suspect), *_given(claim, suspect), *notes_of(suspect)))
@@ -144,7 +141,7 @@ def _verify_whole(claim: Claim, suspect: Suspect, alpha: float, access: str) -> 
         outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {why}"
     else:
         notes = (*notes, *weighed.notes())
-    notes = (*notes, scale) if (scale := bent(plain)) else notes
+    notes = (*notes, scale) if (scale := other_scale(plain)) else notes
     queries = claim.images.shape[0] * claim.images.shape[1] + weighed.ability.asked
     noted = f"; {deciding.note}" if deciding.note else ""
     if outcome is Outcome.MATCH and (paired := _by_pairs(claim, deciding, others)) is not None:
@@ -160,7 +157,7 @@ def _not_cleared(weighed: Weighed, deciding: Finding, alpha: float, asked: Asked
     bears = _judge(ways.paid(seen, asked), alpha, asked)[0] is not Outcome.NO_MATCH
     if why := weighed.ability.unable or (weighed.nothing if bears else ""):
         return f"{why}: {advice(weighed.claim.task)}"
-    return (weighed.rounded if bears else "") or muffled(deciding, weighed.plain)
+    return (weighed.rounded if bears else "") or hardly_differing(deciding, weighed.plain)
 
 
 def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Finding | None:
@@ -168,11 +165,11 @@ def _by_pairs(claim: Claim, deciding: Finding, others: Sequence[Finding]) -> Fin
 
     The best of several tests rests on it if all others score less, unless the suspect yields maps.
     """
-    best, shows_map = resting(claim, deciding, others)[0], deciding.test.reading is Reading.SALIENCY
+    best, shows_map = basis(claim, deciding, others)[0], deciding.test.reading is Reading.SALIENCY
     return best if control_twins.needed(best.test) and not shows_map else None
 
 
-def resting(claim: Claim, deciding: Finding, found: Sequence[Finding]) -> list[Finding]:
+def basis(claim: Claim, deciding: Finding, found: Sequence[Finding]) -> list[Finding]:
     """What the deciding finding is made of, what its score rests on first: itself, or the tests of which it is the best.
 
     Of equal scores a graded one comes first, and one that compares two views last.
@@ -198,57 +195,6 @@ def _controlled(claim: Claim, suspect: Suspect, finding: Finding) -> tuple[Outco
         return Outcome.INCONCLUSIVE, f"the control twins got no answer that can be judged: {error}", asked
     found = control_twins.compared(finding.matches, twins.matches(finding.test, finding.observed[:, 0], control.observed[:, 1]))
     return Outcome.MATCH if found.apart else Outcome.INCONCLUSIVE, found.reason, asked
-
-
-def _verify_early(claim: Claim, suspect: Suspect, alpha: float, early: Early, access: str) -> Verdict:
-    """The order derives from the claim's key: whoever asks cannot choose it, and the suspect cannot foresee it."""
-    test, null = _keyed(claim, suspect, access)
-    patient = together(test.match)  # its first answers say less, since what is usual is not known yet
-    rule = Rule(alpha, null.classes, null.grinding, test.target_score, early.miss, gives_up=not patient)
-    order = keyed_order(null)[: early.most]
-    if not rule.reachable(len(order)):
-        return unsettled(
-            claim, suspect, alpha, f"no score of {len(order)} triggers could reach p <= {alpha:g}. {null.advice(alpha)}"
-        )
-    state, answers, matches = sequential.BEGUN, [], []
-    while rule.outcome(state) is Stop.NOT_YET and state.asked < len(order):
-        asked = order[: state.asked + 1]
-        answers.append(_answer(claim, suspect, test, int(asked[-1])))
-        matches.append(bool(test.match(np.concatenate(answers), test.expected[asked])[-1]))  # earlier answers may be usual ones
-        state = rule.after(state, matched=matches[-1])
-    stop, p = rule.outcome(state), rule.p(state)
-    observed, span = np.concatenate(answers), sequential.interval(state.matched, state.asked, CONFIDENCE)
-    told = Score(state.matched / state.asked, span)
-    if isinstance(test.match, Graded):  # p counts its hits, but its score is what it always is
-        told = scored(test.match, observed, test.expected[order[: state.asked]], CONFIDENCE)[1]
-    finding = Finding(test, np.array(matches), observed, told.value, told.interval, p, rule.smallest(len(order)))
-    about = (claim.digest, suspect.name, suspect.digest, early)
-    return Verdict(STOPPED[stop], rule.told(state, len(order)), alpha, finding, (), state.asked, *about)
-
-
-def keyed_order(null: KeyedLabels) -> Labels:
-    """(n,) the triggers in the order in which a test that stops early asks about them."""
-    return keys.chosen(keys.derived(bytes.fromhex(null.key), "order", 0), null.count, null.count)
-
-
-def _keyed(claim: Claim, suspect: Suspect, access: str) -> tuple[Test, KeyedLabels]:
-    """The strongest test of keyed labels that the suspect can answer, by the way that is named if there are several."""
-    for test in claim.tests:
-        if test.null.keyed is not None and test.reading in suspect.reveals and access in {"", ways.way(test)}:
-            known = ways.ways(ways.calibrated(claim))
-            if not access and len(known) > 1:
-                raise UsageError(f"the claim asks by {', '.join(known)}: a test that stops early needs one of them named")
-            return test, test.null.keyed
-    raise UsageError(
-        f"only a test of keyed labels can stop early, and there is none that {suspect.name} can answer: ask about the whole claim"
-    )
-
-
-def _answer(claim: Claim, suspect: Suspect, test: Test, row: int) -> Floats:
-    """(1, 1, ...) the suspect's answer to one trigger's first view."""
-    question = Question(frozenset({test.reading}), test.expected[row : row + 1], test.layer, classes=len(claim.classes))
-    answers = answers_of(suspect, claim.images[row, :1], question)
-    return checked(test.reading, answers, (1, len(claim.classes)))[:, None]
 
 
 def _judge(finding: Finding, alpha: float, asked: Asked) -> tuple[Outcome, str]:
@@ -298,7 +244,7 @@ def answered(claim: Claim, suspect: Suspect) -> dict[int, Finding]:
     whole = {reading: checked(reading, answers, size) for reading in question.readings}
     viewed = {reading: found.reshape(count, views, *found.shape[1:]) for reading, found in whole.items()}
     viewed = {**claim.task.derived(viewed), **viewed}
-    note = answers.note if isinstance(answers, Told) else ""
+    note = answers.note if isinstance(answers, NotedAnswers) else ""
     found = {
         place: replace(_finding(test, viewed[test.reading][test.samples]), note=note if test.reading is Reading.SALIENCY else "")
         for place, test in tests.items()

@@ -8,19 +8,9 @@ from ownmark.claims.claim import Claim
 from ownmark.protocols import Suspect
 from ownmark.scoring.matches import Combining
 from ownmark.verdicts.combined import best_of
-from ownmark.verdicts.competence import (
-    EITHER,
-    common,
-    constant,
-    fit_on_originals,
-    of_number,
-    of_residual,
-    one_class,
-    shown_originals,
-    stray,
-    unfit,
-)
+from ownmark.verdicts.competence import EITHER, fit_on_originals, shown_originals, unfit
 from ownmark.verdicts.rounding import strict
+from ownmark.verdicts.uninformative import all_alike, of_number, of_residual, one_answer, one_class, too_far
 from ownmark.verdicts.verdict import Finding, named
 
 
@@ -32,7 +22,7 @@ class Ability:
 
     def __init__(self, claim: Claim, suspect: Suspect, found: tuple[Finding, ...]) -> None:
         self.asked = 0  # originals
-        self._claim, self._suspect, self._same = claim, suspect, constant(found)
+        self._claim, self._suspect, self._same = claim, suspect, all_alike(found)
         self._covered, self._either = unfit(claim.task, found) or self._same, unfit(claim.task, found, EITHER) or self._same
 
     @property
@@ -74,13 +64,13 @@ class Weighed:
     @classmethod
     def of(cls, claim: Claim, suspect: Suspect, plain: tuple[Finding, ...], alpha: float) -> "Weighed":
         strictly = cache(strict)  # of each finding once
-        exact, rounded = changed(claim, plain, strictly)
+        exact, rounded = revised(claim, plain, strictly)
         ability = Ability(claim, suspect, exact)
 
         def doubt(one: Finding) -> str:
-            return stray(one) or one_class(one) or common(one, alpha) or ability.doubt(one)
+            return too_far(one) or one_class(one) or one_answer(one, alpha) or ability.doubt(one)
 
-        found, nothing = bounded(claim, exact, doubt)
+        found, nothing = discounted(claim, exact, doubt)
         return cls(claim, plain, found, rounded, nothing, ability, strictly, doubt)
 
     def notes(self) -> Iterable[str]:
@@ -89,17 +79,18 @@ class Weighed:
         return dict.fromkeys(f"{named(one.test)}: {why}" for one, why in told if why)
 
 
-def bounded(claim: Claim, found: tuple[Finding, ...], doubt: Callable[[Finding], str] = stray) -> tuple[tuple[Finding, ...], str]:
+def discounted(
+    claim: Claim, found: tuple[Finding, ...], doubt: Callable[[Finding], str] = too_far
+) -> tuple[tuple[Finding, ...], str]:
     """A suspect's findings, in order, without what counts as nothing; and why, "" if all counts.
 
-    `doubt`: why a finding counts as nothing, "" if it counts; `stray`: it lies further from independent models than any copy.
-
+    `doubt`: why a finding counts as nothing, "" if it counts; `too_far`: it lies further from independent models than any copy.
     Innocents and references keep what they score: none may make p smaller by lying far out.
     """
-    return changed(claim, found, lambda one: (_muted(one), why) if (why := doubt(one)) else (one, ""))
+    return revised(claim, found, lambda one: (_muted(one), why) if (why := doubt(one)) else (one, ""))
 
 
-def changed(
+def revised(
     claim: Claim, found: tuple[Finding, ...], change: Callable[[Finding], tuple[Finding, str]]
 ) -> tuple[tuple[Finding, ...], str]:
     """A suspect's findings, in order, as `change` leaves each of them, with the best of several anew; and why, "" if all stay."""

@@ -30,7 +30,7 @@ from ownmark.data.images import Place, Split
 from ownmark.errors import UsageError
 from ownmark.files import check_readable
 from ownmark.models.network import Network
-from ownmark.models.prepared import told
+from ownmark.models.prepared import notes_on
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack
 from ownmark.tasks import Quality
@@ -76,7 +76,7 @@ def attack(request: AttackRequest, watcher: Watcher = NOBODY) -> AttackResult:
     split = data if isinstance(data, Split) else data.split()
     model = request.network.answering(split.mine).filled(request.model, watcher.note)
     before = quality(model, split.held_out)
-    for note in told(model):
+    for note in notes_on(model):
         watcher.note(f"Of the model, {note}.")
     with watcher.step(f"{request.attack}") as progress:
         copy = request.attack.apply(model, split.mine, torch.Generator().manual_seed(request.seed), progress)

@@ -26,11 +26,11 @@ from ownmark.workflows.watching import NOBODY, Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrateRequest:
-    """`innocents`: their names, as the registry reads them; `access`: what is said of all; `out`: the file to write."""
+    """`innocents`: their names, as the registry reads them; `near`: how they are read; `out`: the file to write."""
 
     claim: Claim
     innocents: tuple[str, ...]
-    access: Access
+    near: Access
     out: Path
 
 
@@ -56,13 +56,13 @@ class Asking:
     """
 
     claim: Claim
-    access: Access
+    near: Access
     ledger: Ledger
     right: dict[str, float] = field(default_factory=dict)
 
     def innocent(self, name: str) -> Suspect:
         """The innocent of that name, which is built only if an answer of it is lacking."""
-        suspect = Remembered(key_of(name, self.access), self.ledger, lambda: self.access.suspect(name))
+        suspect = Remembered(key_of(name, self.near), self.ledger, lambda: self.near.suspect(name))
         share = right_on_originals(self.claim, suspect)
         if share is not None:
             self.right[suspect.name] = share
@@ -72,18 +72,18 @@ class Asking:
 def calibrate(request: CalibrateRequest, watcher: Watcher = NOBODY) -> CalibrateResult:
     """Ask every innocent, and write the claim that knows their scores. Raises UsageError, before any question where it can."""
     claim, names = request.claim, request.innocents
-    access = replace(request.access, note=watcher.note)
+    near = replace(request.near, note=watcher.note)
     check_writable(request.out)
-    access.check_layer(names)
+    near.check_layer(names)
     for name in names:
-        access.check(name)
+        near.check(name)
     if any(test.null.scores for test in claim.tests):
         watcher.warn("The claim was calibrated before: these innocent models replace the earlier ones.")
     file = request.out.with_name(f"{request.out.name}.calibration")
     if file.exists():
         watcher.note(f"Resuming from {file}.")
     with _answers(file, watcher) as ledger:
-        asking = Asking(claim, access, ledger)
+        asking = Asking(claim, near, ledger)
         with watcher.step(f"Asking {counted(len(names), 'innocent model')}") as progress:
             made = calibration(claim, Suspects(asking.innocent, names), progress)
         knowing = (*soundness.of_innocents(claim, asking.right), *soundness.of_unable(made.unable, len(names)))

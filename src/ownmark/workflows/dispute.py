@@ -12,7 +12,7 @@ from ownmark.workflows.watching import NOBODY, Watcher
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Contest:
+class DisputeRequest:
     """Two opened seals' files, each claimant's model, and the suspect; `seen`: when it was first seen."""
 
     first: Path
@@ -24,8 +24,8 @@ class Contest:
     seen: datetime
 
 
-def dispute(asked: Contest, watcher: Watcher = NOBODY) -> Dispute:
+def dispute(request: DisputeRequest, watcher: Watcher = NOBODY) -> Dispute:
     """Who prevails, if that is clear. Raises EvidenceError for a refused seal, UsageError for a model that was not sealed."""
-    first, second = (checked(bundle.read(file), asked.trust, asked.seen) for file in (asked.first, asked.second))
-    with watcher.step(f"Asking {asked.suspect.name}"):
-        return disputed(first, second, (asked.first_model, asked.second_model), asked.suspect)
+    first, second = (checked(bundle.read(file), request.trust, request.seen) for file in (request.first, request.second))
+    with watcher.step(f"Asking {request.suspect.name}"):
+        return disputed(first, second, (request.first_model, request.second_model), request.suspect)

@@ -28,7 +28,7 @@ from ownmark.suspects.http.ledger import Ledger
 from ownmark.suspects.wrappers.wrapped import JPEG, BitDepth, Blur
 from ownmark.verdicts.competence import unfit
 from ownmark.verdicts.verify import findings
-from ownmark.verdicts.weighing import bounded
+from ownmark.verdicts.weighing import discounted
 from ownmark.workflows.watching import NOBODY, Watcher
 
 ACCUSED = {"signed_by": "the accused"}  # beside what computed a verdict
@@ -37,7 +37,7 @@ FRONTS = {repr(one): one.transform for one in (*PURIFY, Blur(1.0))}  # what may 
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Hearing:
+class JudgeRequest:
     """Whom a judge asks, by an opened seal, and what the verdict is signed with and written to.
 
     `opened`: the file that the claimant handed over; `seen`: when the suspect was first seen; `ledger`: of a suspect behind an
@@ -62,7 +62,7 @@ class Hearing:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class JudgeResult:
     """`found`: the verdict; None where what answers mean is not settled: then `undecided` says why, and none is signed."""
 
     found: Recomputed | None
@@ -90,7 +90,7 @@ class Judgement:
         if opening is None:
             return ""
         told = findings(opening.claim, suspect.replayed())
-        _, far = bounded(opening.claim, told)
+        _, far = discounted(opening.claim, told)
         if self.outcome is Outcome.NO_MATCH:
             return unfit(opening.claim.task, told) or far
         return far if far and judged.ruled_by(Rules()).outcome is not self.outcome else ""
@@ -100,56 +100,56 @@ class Judgement:
         return EXIT_CODES[self.outcome]
 
 
-def judge(asked: Hearing, watcher: Watcher = NOBODY) -> Judgement:
-    """Steps J1 to J8, and the signed verdict in `asked.out`.
+def judge(request: JudgeRequest, watcher: Watcher = NOBODY) -> JudgeResult:
+    """Steps J1 to J8, and the signed verdict in `request.out`.
 
     Raises EvidenceError or ClaimError for a seal that is refused, UsageError before the first question where it can,
     SuspectError for a suspect that cannot be asked.
     """
-    opened = bundle.read(asked.opened)
-    found = checked(opened, asked.trust, asked.seen)
+    opened = bundle.read(request.opened)
+    found = checked(opened, request.trust, request.seen)
     part = opened_part(found)
-    check_ledger(asked.opened, asked.ledger)
-    plan = Plan(os.urandom(NONCE), asked.decoys, {repr(one): one.transform for one in PURIFY})
+    check_ledger(request.opened, request.ledger)
+    plan = Plan(os.urandom(NONCE), request.decoys, {repr(one): one.transform for one in PURIFY})
     _check_cap(plan, part, found)
-    with watcher.step(f"Asking {asked.suspect.name}"):
+    with watcher.step(f"Asking {request.suspect.name}"):
         try:
-            suspect, plan = _heard(asked, found, plan)
+            suspect, plan = _heard(request, found, plan)
             everybody = [suspect]
             usual = plan.ordinary(part)
-            everybody += [heard_plainly(asked.own, part, Role.OWN, ordinary=usual)] if asked.own else []
+            everybody += [heard_plainly(request.own, part, Role.OWN, ordinary=usual)] if request.own else []
             everybody += [
-                heard_plainly(one, part, Role.REFERENCE, stratum.value, FRONTS, usual) for stratum, one in asked.references
+                heard_plainly(one, part, Role.REFERENCE, stratum.value, FRONTS, usual) for stratum, one in request.references
             ]
         except UnsettledError as error:
-            return Judgement(None, f"the meaning of the answers is ambiguous, so that there is no verdict to sign: {error}")
-    if Reading.SALIENCY in asked.suspect.reveals & {test.reading for test in part.tests} - set(suspect.given[AS_SEALED]):
+            return JudgeResult(None, f"the meaning of the answers is ambiguous, so that there is no verdict to sign: {error}")
+    if Reading.SALIENCY in request.suspect.reveals & {test.reading for test in part.tests} - set(suspect.given[AS_SEALED]):
         watcher.warn(f"The answers of {suspect.name} decide, since it shows no map.")
-    taken = None if asked.ledger is None else asked.ledger.taken
+    taken = None if request.ledger is None else request.ledger.taken
     if taken:
         watcher.note(f"{counted(taken, 'answer')} were taken from an earlier run of this hearing.")
-    decoys = asked.decoys
+    decoys = request.decoys
     classes = suspect.decoys if decoys is None else decoys.labels[: len(suspect.decoys)]
     session = Session(tuple(everybody), plan.nonce, classes)
     brought = "" if decoys is None else decoys.digest
-    around = surroundings(taken) | (ACCUSED if asked.accused else {})
-    one = Judged(opened, asked.trust, asked.seen, session, around, brought)
-    write_whole(asked.out, one.signed(asked.judge).data)
-    return Judgement(Recomputed(one, asked.judge.public))
+    around = surroundings(taken) | (ACCUSED if request.accused else {})
+    one = Judged(opened, request.trust, request.seen, session, around, brought)
+    write_whole(request.out, one.signed(request.judge).data)
+    return JudgeResult(Recomputed(one, request.judge.public))
 
 
-def _heard(asked: Hearing, found: Checked, plan: Plan) -> tuple[Heard, Plan]:
+def _heard(request: JudgeRequest, found: Checked, plan: Plan) -> tuple[Heard, Plan]:
     """What the suspect answers, and how it was asked.
 
     The ledger of a suspect behind an address is begun for this hearing, and its nonce is the hearing's, so that a run which goes
     on asks in the same order.
     """
-    part, ledger = opened_part(found), asked.ledger
+    part, ledger = opened_part(found), request.ledger
     if ledger is None:
-        return _at_layer(heard(asked.suspect, part, plan), asked.layer), plan
-    ledger.begin(f"a hearing about {asked.suspect.name} by the seal {found.digest}, set {found.number}")
+        return _at_layer(heard(request.suspect, part, plan), request.layer), plan
+    ledger.begin(f"a hearing about {request.suspect.name} by the seal {found.digest}, set {found.number}")
     plan = replace(plan, nonce=ledger.nonce)
-    return replace(heard(asked.suspect, part, plan), ledger=ledger.digest), plan
+    return replace(heard(request.suspect, part, plan), ledger=ledger.digest), plan
 
 
 def _at_layer(suspect: Heard, layer: str) -> Heard:
@@ -185,7 +185,7 @@ def _check_cap(plan: Plan, part: Claim, found: Checked) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Record:
+class RecomputeRequest:
     """A verdict's file and the opened seal that it is about. `expected`: by whom it must be; `pool`: what the judge had."""
 
     verdict: Path
@@ -194,8 +194,8 @@ class Record:
     pool: Pixels | None = None
 
 
-def recompute(asked: Record) -> Judgement:
+def recompute(request: RecomputeRequest) -> JudgeResult:
     """Compute a verdict anew, asking nobody. Raises EvidenceError unless it follows from its record, to the byte."""
-    found = verdict_file.recomputed(verdict_file.read_whole(asked.verdict), bundle.read(asked.opened), asked.pool)
-    asked.expected.check(found)
-    return Judgement(found)
+    found = verdict_file.recomputed(verdict_file.read_whole(request.verdict), bundle.read(request.opened), request.pool)
+    request.expected.check(found)
+    return JudgeResult(found)

@@ -46,7 +46,7 @@ from ownmark.method_strings import differences, read
 from ownmark.models.layers import Layers
 from ownmark.models.memory import bytes_per_image
 from ownmark.models.network import Network, draws_weights
-from ownmark.models.prepared import told
+from ownmark.models.prepared import notes_on
 from ownmark.models.weights import save_weights, weights_digest
 from ownmark.protocols import Attack, Owner, Protected, Scheme
 from ownmark.report.words import counted
@@ -234,7 +234,7 @@ def _begun(request: ProtectRequest, watcher: Watcher) -> _Begun:
     model = network.filled(request.model, watcher.note)
     task, found = split.mine.task, quality(model, split.held_out)
     watcher.note(f"The model on {counted(len(split.held_out), 'image')}: {shown(found, task.headline)}.")
-    for note in told(model):
+    for note in notes_on(model):
         watcher.note(f"Of the model, {note}.")
     check_logits(model, split.held_out)
     doubts = soundness.warned(watcher.warn, soundness.of_model(task, found, task.trivial(split.held_out.labels)))

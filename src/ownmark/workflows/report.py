@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ownmark.claims.claim import Claim
-from ownmark.errors import OwnmarkError, UsageError, told
+from ownmark.errors import OwnmarkError, UsageError, in_one_line
 from ownmark.files import check_writable
 from ownmark.report.page import About, page, write_verdicts
 from ownmark.report.words import counted
@@ -17,19 +17,19 @@ from ownmark.workflows.watching import NOBODY, Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """`suspects`: their names, as the registry reads them; `access`: what is said of all; `page`: the file to write.
+    """`suspects`: their names, as the registry reads them; `near`: how they are read; `page`: the file to write.
 
     `about`: who judges, for whom and when, for the page.
-    `way`: the one way of asking that counts, "": p pays for every way.
+    `access`: the one way of asking that counts, "": p pays for every way.
     """
 
     claim: Claim
     suspects: tuple[str, ...]
-    access: Access
+    near: Access
     page: Path
     alpha: float = 0.05
     about: About = About()
-    way: str = ""
+    access: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class ReportResult:
 
 def report(request: ReportRequest, watcher: Watcher = NOBODY) -> ReportResult:
     """Judge each suspect, those listed who could not be judged. Raises UsageError if all names are slips."""
-    names, access = request.suspects, replace(request.access, note=watcher.note)
+    names, near = request.suspects, replace(request.near, note=watcher.note)
     check_writable(request.page)
-    access.check_layer(names)
-    unasked, verdicts = _slips(names, access), list[Verdict]()
+    near.check_layer(names)
+    unasked, verdicts = _slips(names, near), list[Verdict]()
     with watcher.step(f"Asking {counted(len(names), 'suspect')}") as progress:
         for done, name in enumerate(names, start=1):
-            found = unasked.get(name) or _verdict(request, name, access)
+            found = unasked.get(name) or _verdict(request, name, near)
             if isinstance(found, str):
                 unasked[name] = found
             else:
@@ -71,12 +71,12 @@ def report(request: ReportRequest, watcher: Watcher = NOBODY) -> ReportResult:
     return replace(result, page=request.page)
 
 
-def _slips(names: Sequence[str], access: Access) -> dict[str, str]:
+def _slips(names: Sequence[str], near: Access) -> dict[str, str]:
     """Names that can only be slips, with what is wrong. Raises UsageError if all are."""
     slips: dict[str, UsageError] = {}
     for name in names:
         try:
-            access.check(name)
+            near.check(name)
         except UsageError as error:
             slips[name] = error
     if slips and len(slips) == len(set(names)):
@@ -84,11 +84,11 @@ def _slips(names: Sequence[str], access: Access) -> dict[str, str]:
     return {name: str(error) for name, error in slips.items()}
 
 
-def _verdict(request: ReportRequest, name: str, access: Access) -> Verdict | str:
+def _verdict(request: ReportRequest, name: str, near: Access) -> Verdict | str:
     """The verdict on one suspect, or why there is none: the others are judged all the same."""
     try:
-        return verify(request.claim, access.suspect(name), alpha=request.alpha, access=request.way)
+        return verify(request.claim, near.suspect(name), alpha=request.alpha, access=request.access)
     except OwnmarkError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - a stranger's model may raise anything
-        return told(error)
+        return in_one_line(error)

@@ -79,13 +79,13 @@ class Terms:
 
     suspects: int
     rate: float
-    few: int
+    screen: int
     share: float
     access: str
 
     @classmethod
     def of(cls, plan: Scan) -> "Terms":
-        return cls(plan.suspects, plan.rate, plan.few, plan.share, plan.access)
+        return cls(plan.suspects, plan.rate, plan.screen, plan.share, plan.access)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Asking:
 @cache
 def _plan(claim: bytes, terms: Terms) -> Scan:
     """Read once by each process."""
-    return Scan(Claim.from_bytes(claim), terms.suspects, terms.rate, terms.few, terms.share, terms.access)
+    return Scan(Claim.from_bytes(claim), terms.suspects, terms.rate, terms.screen, terms.share, terms.access)
 
 
 @dataclass(frozen=True)

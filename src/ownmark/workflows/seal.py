@@ -50,7 +50,7 @@ class Authority:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sealing:
+class SealRequest:
     """What is sealed, by whom, and where it goes.
 
     `alpha`: the rate of false accusations to judge by, None: that of the claim's choices or, without them, 1e-6 for keyed labels
@@ -69,29 +69,29 @@ class Sealing:
 
 
 @dataclass(frozen=True)
-class Sealed:
+class SealResult:
     """A seal and the file that it is in."""
 
     bundle: Bundle
     path: Path
 
 
-def seal(asked: Sealing, watcher: Watcher = NOBODY) -> Sealed:
+def seal(request: SealRequest, watcher: Watcher = NOBODY) -> SealResult:
     """Sign a claim, write the seal, and only then have it timestamped.
 
     Raises UsageError for a claim that no verdict could rest on, and SuspectError if the authority gives no timestamp that holds.
     """
-    if asked.authority is not None:
-        posting(asked.authority.url)  # what is no address is told before anything is written
-    check_new(asked.out, "a seal that is overwritten is lost: name another file with --out")
-    sealing.check_sealable(asked.claim)
-    policy = policy_for(asked.claim, asked.alpha, asked.most_queries, asked.access, watcher)
-    made = sealing.seal(asked.claim, asked.owner, policy, asked.beside)
-    made.save(asked.out)
-    return Sealed(made, asked.out) if asked.authority is None else stamp(asked.out, asked.authority)
+    if request.authority is not None:
+        posting(request.authority.url)  # what is no address is told before anything is written
+    check_new(request.out, "a seal that is overwritten is lost: name another file with --out")
+    sealing.check_sealable(request.claim)
+    policy = policy_for(request.claim, request.alpha, request.most_queries, request.access, watcher)
+    made = sealing.seal(request.claim, request.owner, policy, request.beside)
+    made.save(request.out)
+    return SealResult(made, request.out) if request.authority is None else stamp(request.out, request.authority)
 
 
-def stamp(path: Path, authority: Authority) -> Sealed:
+def stamp(path: Path, authority: Authority) -> SealResult:
     """Have a seal that is there timestamped, or once more. Raises SuspectError, with what to do, if that fails."""
     post, before = posting(authority.url), bundle.read(path)
     try:
@@ -101,7 +101,7 @@ def stamp(path: Path, authority: Authority) -> Sealed:
         again = retry(path, authority.url)
         raise SuspectError(f"no timestamp: {error}. The seal {path} is kept, {kept}; try again: {again}") from error
     _save_over(path, before, after)
-    return Sealed(after, path)
+    return SealResult(after, path)
 
 
 def retry(path: Path, url: str) -> str:
@@ -131,7 +131,7 @@ def policy_for(claim: Claim, alpha: float | None, most_queries: int | None, acce
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Opening:
+class OpenRequest:
     """What of a seal's file is opened, and where the judge's file goes.
 
     `part`: the set, None: the whole of a claim without sets; `whole`: every set, with the claim's secret; `again`: write a set
@@ -148,7 +148,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenResult:
     """`handed`: what the judge gets, in the file `path`; `noted`: the owner's own seal, which remembers what was opened."""
 
     handed: Bundle
@@ -156,17 +156,17 @@ class Opened:
     path: Path
 
 
-def open_seal(asked: Opening) -> Opened:
+def open_seal(request: OpenRequest) -> OpenResult:
     """Write what a judge needs, and note in the seal what was opened. Raises UsageError for a set that never counts again."""
-    before, number = bundle.read(asked.seal), asked.part or 0
-    check_unopened(before, asked.part, whole=asked.whole, again=asked.again)
-    if asked.whole:
-        handed, noted = sealing.opened_whole(before, asked.claim, asked.owner), sealing.noted_whole(before)
+    before, number = bundle.read(request.seal), request.part or 0
+    check_unopened(before, request.part, whole=request.whole, again=request.again)
+    if request.whole:
+        handed, noted = sealing.opened_whole(before, request.claim, request.owner), sealing.noted_whole(before)
     else:
-        handed, noted = sealing.opened(before, asked.claim, asked.owner, asked.part), sealing.noted(before, number)
-    _save_over(asked.seal, before, noted)  # first: a set that is noted and not handed out can be written again
-    handed.save(asked.out)
-    return Opened(handed, noted, asked.out)
+        handed, noted = sealing.opened(before, request.claim, request.owner, request.part), sealing.noted(before, number)
+    _save_over(request.seal, before, noted)  # first: a set that is noted and not handed out can be written again
+    handed.save(request.out)
+    return OpenResult(handed, noted, request.out)
 
 
 def check_unopened(before: Bundle, part: int | None, *, whole: bool, again: bool) -> None:

@@ -15,13 +15,13 @@ from ownmark.workflows.watching import NOBODY, Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class ServeRequest:
-    """`model`: its name, as the registry of suspects reads it; `access`: what is said of it (0 classes: it knows them).
+    """`model`: its name, as the registry of suspects reads it; `near`: how it is read (0 classes: it knows them).
 
     `harden`: what is done to its answers; `name`: what it is called in the address; `port`: 0 takes any that is free.
     """
 
     model: str
-    access: Access
+    near: Access
     weights: Path | None = None
     channels: int = 3
     harden: Harden = Harden.NONE
@@ -52,9 +52,9 @@ def serve(request: ServeRequest, watcher: Watcher = NOBODY) -> ServeResult:
     name = request.name
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise UsageError(f"--name must consist of letters, digits, - and _, got {name!r}")
-    if not request.access.classes and opener_of(request.model).built:
+    if not request.near.classes and opener_of(request.model).built:
         raise UsageError(f"pass the number of classes of {request.model}: --classes N")
-    suspect = replace(request.access, note=watcher.note).suspect(request.model, request.weights)
+    suspect = replace(request.near, note=watcher.note).suspect(request.model, request.weights)
     service = Service(suspect, name, request.channels, request.harden, np.random.default_rng(request.seed))
     try:
         server = listening(service, request.host, request.port)

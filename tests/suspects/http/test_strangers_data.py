@@ -16,7 +16,7 @@ from v2_server import V2, oip
 
 from ownmark.claims.claim import Claim
 from ownmark.cli import main
-from ownmark.errors import AnswerError, ClaimError, SuspectError, UsageError, blamed, told
+from ownmark.errors import AnswerError, ClaimError, SuspectError, UsageError, blamed, in_one_line
 from ownmark.scoring.readings import is_number
 from ownmark.suspects.http.http_json import HttpJson
 from ownmark.suspects.http.ledger import Ledger, Reply
@@ -198,5 +198,5 @@ def test_blame_passes_our_own_errors_and_ctrl_c() -> None:
 
 
 def test_what_a_stranger_says_is_told_in_one_printable_line() -> None:
-    assert told(ValueError("red \x1b[31m\nsecond")) == "ValueError: red ?[31m"
-    assert len(told(ValueError("x" * 10**6))) < 400
+    assert in_one_line(ValueError("red \x1b[31m\nsecond")) == "ValueError: red ?[31m"
+    assert len(in_one_line(ValueError("x" * 10**6))) < 400

@@ -63,7 +63,7 @@ class Answer:
         trust = trusted(
             roots=self.root, owner_key=self.owner, pool=self.pool, alpha=self.alpha, beacons=self.beacon, pledges=self.pledges
         )
-        near = replace(hearings.access(self, self.bundle), model=self.network)
+        near = replace(hearings.near_of(self, self.bundle), model=self.network)
         signer = owner.opened(self.key, passphrase())
         reach = Reach(claim_file=self.bundle, near=near)
         made = hearings.heard(reach, parties, trust, seen, signer, self.out, accused=True)

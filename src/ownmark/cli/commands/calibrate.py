@@ -16,8 +16,8 @@ from ownmark.cli.options import (
     Output,
     Outputs,
     Std,
-    access_of,
     argument,
+    near_of,
     option,
 )
 
@@ -47,6 +47,6 @@ class Calibrate:
         from ownmark.workflows.calibrate import CalibrateRequest, calibrate
 
         claim, out = Claim.load(self.claim), self.out or self.claim
-        access = access_of(self, claim, self.model)
-        request = CalibrateRequest(claim=claim, innocents=tuple(self.innocents), access=access, out=out)
+        near = near_of(self, claim, self.model)
+        request = CalibrateRequest(claim=claim, innocents=tuple(self.innocents), near=near, out=out)
         return of_calibrate(calibrate(request, Terminal()), out)

@@ -19,6 +19,6 @@ class Demo:
     seed: Seed = 0
 
     def run(self) -> Answer:
-        from ownmark.cli.demo.story import told
+        from ownmark.cli.demo.story import run_story
 
-        return told(self.out, self.seed)
+        return run_story(self.out, self.seed)

@@ -32,17 +32,17 @@ class Dispute:
 
     def run(self) -> Answer:
         from ownmark.cli.console import Terminal
-        from ownmark.cli.hearings import access, at_layer
+        from ownmark.cli.hearings import at_layer, near_of
         from ownmark.cli.render_evidence import dispute_answer
-        from ownmark.workflows.dispute import Contest, dispute
+        from ownmark.workflows.dispute import DisputeRequest, dispute
         from ownmark.workflows.terms import trusted
 
         seen = options.first_seen(self.seen)
-        one, other = (access(self, file) for file in (self.first, self.second))
+        one, other = (near_of(self, file) for file in (self.first, self.second))
         for how, name in ((one, self.first_model), (other, self.second_model), (one, self.suspect)):
             how.check(name)
         asked = at_layer(one, self.layer, self.suspect)
-        contest = Contest(
+        contest = DisputeRequest(
             first=self.first,
             second=self.second,
             first_model=one.suspect(self.first_model),

@@ -83,7 +83,7 @@ class Judge:
         trust = trusted(
             roots=self.root, owner_key=self.owner, pool=self.pool, alpha=self.alpha, beacons=self.beacon, pledges=self.pledges
         )
-        near = hearings.access(self, self.bundle)
+        near = hearings.near_of(self, self.bundle)
         reach = Reach(claim_file=self.bundle, near=near, wire=wire_of(self), ledger=self.ledger)
         signer = owner.opened(self.key, passphrase())
         made = hearings.heard(reach, parties, trust, seen, signer, self.out)

@@ -27,7 +27,7 @@ class Open:
         from ownmark.claims.claim import Claim
         from ownmark.cli.render_evidence import opened_answer
         from ownmark.evidence import bundle, owner
-        from ownmark.workflows.seal import Opening, check_unopened, open_seal
+        from ownmark.workflows.seal import OpenRequest, check_unopened, open_seal
 
         if self.key is None:
             raise UsageError("opening needs --key OWNER.key, as sealing did")
@@ -36,7 +36,7 @@ class Open:
         check_writable(self.out)
         check_writable(self.bundle)
         claim, holder = Claim.load(self.claim), owner.opened(self.key, passphrase())
-        asked = Opening(
+        request = OpenRequest(
             seal=self.bundle, claim=claim, owner=holder, out=self.out, part=self.part, whole=self.whole, again=self.again
         )
-        return opened_answer(open_seal(asked))
+        return opened_answer(open_seal(request))

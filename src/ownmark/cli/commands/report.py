@@ -21,8 +21,8 @@ from ownmark.cli.options import (
     Std,
     Way,
     about,
-    access_of,
     argument,
+    near_of,
     option,
     rate,
 )
@@ -66,10 +66,10 @@ class Report:
         request = ReportRequest(
             claim=claim,
             suspects=tuple(self.suspects),
-            access=access_of(self, claim, self.model),
+            near=near_of(self, claim, self.model),
             page=self.out,
             alpha=alpha,
-            way=self.access or "",
+            access=self.access or "",
             about=about(self.claimant, self.judge),
         )
         return of_report(report(request, Terminal()), self.out)

@@ -11,7 +11,7 @@ from ownmark.errors import UsageError
 from ownmark.files import check_readable, check_writable
 
 if TYPE_CHECKING:
-    from ownmark.workflows.seal import Authority, Sealed
+    from ownmark.workflows.seal import Authority, SealResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Seal:
         authority = None if self.tsa is None else Authority(self.tsa, roots)
         return seal_answer(self._sealed(authority) if self.retry is None else self._stamped(authority))
 
-    def _stamped(self, authority: "Authority | None") -> "Sealed":
+    def _stamped(self, authority: "Authority | None") -> "SealResult":
         from ownmark.workflows.seal import stamp
 
         new = (self.claim, self.key, self.out, self.model_file, self.pool, self.previous)
@@ -53,12 +53,12 @@ class Seal:
         check_writable(self.retry)
         return stamp(self.retry, authority)
 
-    def _sealed(self, authority: "Authority | None") -> "Sealed":
+    def _sealed(self, authority: "Authority | None") -> "SealResult":
         from ownmark.claims.claim import Claim
         from ownmark.cli.console import Terminal
         from ownmark.evidence import bundle, inputs, owner, pledge
         from ownmark.evidence.seal import Beside
-        from ownmark.workflows.seal import Sealing, seal
+        from ownmark.workflows.seal import SealRequest, seal
 
         if self.claim is None or self.key is None:
             raise UsageError("seal needs a claim and --key OWNER.key; or --retry SEAL --tsa URL to stamp a seal that is there")
@@ -68,6 +68,6 @@ class Seal:
         previous = None if self.previous is None else bundle.read(self.previous)
         beside = Beside(self.model_file, pool, previous, None if self.pledge is None else pledge.read(self.pledge))
         claim, signer = Claim.load(self.claim), owner.opened(self.key, passphrase())
-        asked = Sealing(claim=claim, owner=signer, out=out, beside=beside, authority=authority)
-        asked = replace(asked, alpha=self.alpha, most_queries=self.max_queries, access=self.access)
-        return seal(asked, Terminal())
+        request = SealRequest(claim=claim, owner=signer, out=out, beside=beside, authority=authority)
+        request = replace(request, alpha=self.alpha, most_queries=self.max_queries, access=self.access)
+        return seal(request, Terminal())

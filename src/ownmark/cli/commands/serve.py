@@ -59,7 +59,7 @@ class Serve:
         outputs = chosen(Kind, self.outputs or "logits", "--outputs")
         request = ServeRequest(
             model=self.model,
-            access=Access(
+            near=Access(
                 preprocess,
                 self.classes or 0,
                 outputs=outputs,

@@ -116,7 +116,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Told:
+class StoryResult:
     """The result: one verdict per suspect, and each model's accuracy on held-out digits by file."""
 
     claim: Claim
@@ -124,7 +124,7 @@ class Told:
     correct: dict[Path, float]
 
 
-def told(folder: Path, seed: int, story: Story = Story()) -> Answer:
+def run_story(folder: Path, seed: int, story: Story = Story()) -> Answer:
     """Runs the demo, and writes the page, the claim, the images and every model's weights into `folder`."""
     started = time.monotonic()
     _make_folders(folder)
@@ -135,7 +135,7 @@ def told(folder: Path, seed: int, story: Story = Story()) -> Answer:
     return Answer(record, partial(_tell, found, record))
 
 
-def _acted(stage: Stage) -> Told:
+def _acted(stage: Stage) -> StoryResult:
     """Trains, steals, protects, calibrates and judges."""
     save_images(stage.folder / "images.npz")
     with _workers() as workers:
@@ -150,7 +150,7 @@ def _acted(stage: Stage) -> Told:
     claim.save(stage.folder / "digits.claim")
     suspects = [*(_local(file) for file in (*stage.copies, *stage.independents)), *_exported(stage)]
     with working("Querying the suspects"):
-        return Told(claim, tuple(_verdict(claim, suspect) for suspect in suspects), correct)
+        return StoryResult(claim, tuple(_verdict(claim, suspect) for suspect in suspects), correct)
 
 
 def _verdict(claim: Claim, suspect: Suspect) -> Verdict:
@@ -220,7 +220,7 @@ def save_images(file: Path) -> None:
     )
 
 
-def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
+def _record(found: StoryResult, folder: Path, seconds: float) -> dict[str, Any]:
     """The result as JSON data. `false_match_bound`: 95 % bound on the rate of independent models that score above all tested."""
     count = len(next(test.null.scores for test in found.claim.tests if test.null.scores))
     suspects = [
@@ -243,7 +243,7 @@ def _record(found: Told, folder: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def _tell(found: Told, record: Mapping[str, Any]) -> None:
+def _tell(found: StoryResult, record: Mapping[str, Any]) -> None:
     """One line per suspect, the meaning of the verdicts, and next steps."""
     count, claim = record["innocents"], record["claim"]
     show(f"Verdicts by {record['samples']} images, {record['psnr_db']:.0f} dB from their originals, and {count} innocent models:")

@@ -15,7 +15,7 @@ from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 from ownmark.claims.fitting import Fitting
-from ownmark.errors import ModelError, told
+from ownmark.errors import ModelError, in_one_line
 from ownmark.method_strings import nearest
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def called(name: str, factory: Callable[..., Any], positional: tuple[Any, ...], 
 
 def where(error: BaseException) -> str:
     """The error and its location, in one line."""
-    said, place = told(error), extract_tb(error.__traceback__)[-1]
+    said, place = in_one_line(error), extract_tb(error.__traceback__)[-1]
     return said if isinstance(error, SyntaxError) else f"{said} ({Path(place.filename).name}, line {place.lineno})"
 
 

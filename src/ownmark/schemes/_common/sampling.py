@@ -1,100 +1,25 @@
-"""Shared by schemes: the resumable search for samples that hold after rounding, and the claim on them or on triggers."""
+"""The search for samples that hold on the model after rounding, and the claim on them."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import partial
 from math import ceil, inf
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 from torch import Tensor, nn
 
 from ownmark.claims.claim import Claim, Test
 from ownmark.data.images import Images, to_pixels, to_unit
 from ownmark.errors import ModelError, ProtectError, TooFewError, UsageError
-from ownmark.files import write_whole
 from ownmark.models.prepared import preprocess_of
-from ownmark.models.weights import load_weights, save_weights, weights_digest
+from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Progress, Protected, silent
-from ownmark.schemes._common.triggers import Triggers
-from ownmark.scoring.matches import Agreement, Match, Score, scored
+from ownmark.schemes._common.resume import Made, Resume
+from ownmark.scoring.matches import Agreement
 from ownmark.scoring.readings import Reading
-from ownmark.tasks import DEFAULT
-from ownmark.training import predict
 
-Made = dict[str, npt.NDArray[Any]]
-STATE = "rng"  # the array that holds the generator's state after a batch
-
-
-@dataclass(frozen=True)
-class Resume:
-    """Batches of samples, one file per batch, with names that begin with `place`; None stores nothing.
-
-    `rng`: one generator for all batches; after a stored batch is read, it continues from that batch's end.
-    """
-
-    place: Path | None = None
-    rng: torch.Generator | None = None
-
-    @classmethod
-    def of(cls, scheme: object, model: nn.Module, owner: Owner, rng: torch.Generator) -> "Resume":
-        """For batches that share the generator `rng`."""
-        if owner.workspace is None:
-            return cls()
-        start = hashlib.sha256(rng.get_state().numpy().tobytes()).hexdigest()
-        return cls(owner.workspace / identity(scheme, model, owner, start), rng)
-
-    @classmethod
-    def seeded(cls, scheme: object, model: nn.Module, owner: Owner, seed: int, together: int) -> "Resume":
-        """For batches with one generator each, from `seed` and the batch number, of so many images `together`."""
-        return cls(owner.workspace and owner.workspace / identity(scheme, model, owner, f"{seed} by {together}"))
-
-    def batch(self, number: int, make: Callable[[], Made]) -> Made:
-        """The result of `make` for batch `number`, read from its file if stored; a corrupt file is remade."""
-        if self.place is None:
-            return make()
-        file = self.place.with_name(f"{self.place.name}-{number}.safetensors")
-        try:
-            found = dict(load(file.read_bytes()))
-        except (OSError, SafetensorError):
-            made = make() | ({} if self.rng is None else {STATE: self.rng.get_state().numpy()})
-            found = {name: np.ascontiguousarray(array) for name, array in made.items()}  # safetensors ignores strides
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, save(found))
-        state = found.pop(STATE, None)
-        if self.rng is not None and state is not None:
-            self.rng.set_state(torch.from_numpy(state.copy()))
-        return found
-
-
-def kept_weights(model: nn.Module, file: Path | None, change: Callable[[], object]) -> None:
-    """Changes `model` in place, or loads the weights that the same change produced in an interrupted run."""
-    if file is None:
-        change()
-        return
-    try:
-        load_weights(model, file)
-    except ModelError:
-        change()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_weights(model, file)
-
-
-def identity(scheme: object, model: nn.Module, owner: Owner, start: object) -> str:
-    """Digest of everything that determines a batch; `start`: the generator's initial state."""
-    helpers = [weights_digest(one) for one in (model, *owner.surrogates, *owner.references)]
-    pixels = hashlib.sha256(owner.images.pixels.tobytes() + owner.images.labels.tobytes()).hexdigest()
-    task = "" if owner.images.task == DEFAULT else f" {owner.images.task}"
-    return hashlib.sha256(f"{scheme} {helpers} {pixels} {start}{task}".encode()).hexdigest()[:16]
-
-
-CONFIDENCE = 0.95  # of the interval around a score
 TRIES = 4  # candidates per requested sample before giving up
 SURPLUS = 1.2  # candidates made at once per missing sample
 TOGETHER = 64  # candidates in one batch
@@ -257,24 +182,6 @@ def claimed(scheme: object, model: nn.Module, owner: Owner, samples: Samples, he
     return Protected(model, claim)
 
 
-def survival(model: nn.Module, triggers: Triggers, rule: Match = Agreement()) -> float:
-    """Share of the triggers whose answer by the model, in eval mode, counts by the rule: by default it is their label."""
-    return float(np.mean(held(model, triggers, rule)[0]))
-
-
-def held(model: nn.Module, triggers: Triggers, rule: Match) -> tuple[npt.NDArray[np.bool_], Score]:
-    """Which triggers hold on the model, in eval mode, (n,), and the score."""
-    names = tuple(map(str, range(int(triggers.labels.max()) + 1)))
-    count, views = triggers.views.shape[:2]
-    outputs = predict(model, Images(triggers.views.reshape(-1, *triggers.views.shape[2:]), triggers.labels.repeat(views), names))
-    if not outputs.isfinite().all():
-        raise ProtectError(
-            "the marked model answers NaN or infinity: its training diverged (choose a smaller rate), unless it did so before"
-        )
-    answers = outputs.argmax(1) if rule.reading is Reading.LABEL else outputs.softmax(1)
-    return scored(rule, answers.reshape(count, views, *answers.shape[1:]).numpy(), triggers.labels, CONFIDENCE)
-
-
 def check_model(model: nn.Module, images: Images) -> torch.device:
     """The model's single device. Raises ModelError if it has none or several, UsageError if its outputs do not fit."""
     if not images.task.discrete:
@@ -293,39 +200,3 @@ def check_model(model: nn.Module, images: Images) -> torch.device:
             "trigger labels would be out of range"
         )
     return device
-
-
-def _stronger(scheme: object) -> str:
-    """What makes the mark of a scheme hold better, by those parameters that it has."""
-    known = {one.name for one in fields(scheme)} if is_dataclass(scheme) else set()
-    ways = {
-        "layers": "train more layers (layers)",
-        "steps": "train longer (steps)",
-        "training": "train longer (training=Training(epochs=...))",
-        "emphasis": "give the mark more weight (emphasis)",
-    }
-    found = [said for name, said in ways.items() if name in known]
-    return ", ".join([*found, "or use fewer triggers"]) if found else "use fewer triggers"
-
-
-def marked(
-    scheme: object, model: nn.Module, triggers: Triggers, owner: Owner, least: float, rule: Match = Agreement()
-) -> Protected:
-    """The marked model with its claim. Raises ProtectError if less than the share `least` of the triggers hold."""
-    holding, score = held(model, triggers, rule)
-    if holding.mean() < least:
-        raise ProtectError(
-            f"only {int(holding.sum())} of {len(triggers)} triggers hold on the marked model, less than the share "
-            f"{least:g} required: {_stronger(scheme)}"
-        )
-    test = Test(rule.reading, rule, triggers.labels, score.value, null=triggers.null)
-    claim = Claim(
-        images=np.ascontiguousarray(triggers.views),
-        tests=(test,),
-        classes=owner.images.names,
-        scheme=repr(scheme),
-        model=weights_digest(model),
-        preprocess=preprocess_of(model),
-        choices=triggers.choices,
-    )
-    return Protected(model, claim)

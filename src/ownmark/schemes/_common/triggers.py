@@ -21,7 +21,8 @@ from ownmark.evidence.commitment import CELLS
 from ownmark.models.prepared import preprocess_of
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Owner, Scheme
-from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated, fewest_classes
+from ownmark.scoring.keyed_labels import fewest_classes
+from ownmark.scoring.null_models import KeyedLabels, Null, Uncalibrated
 
 
 @dataclass(frozen=True)

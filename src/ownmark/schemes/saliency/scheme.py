@@ -28,7 +28,8 @@ from ownmark.models.weights import weights_digest
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Needs, Owner, Progress, Protected, silent
 from ownmark.schemes._common.own_answers import own_answers
-from ownmark.schemes._common.sampling import TRIES, Gathering, Made, Resume, Rows
+from ownmark.schemes._common.resume import Made, Resume
+from ownmark.schemes._common.sampling import TRIES, Gathering, Rows
 from ownmark.schemes.saliency.objectives import Contrast, Objective, Own, Published
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.schemes.saliency.workbench import CONTRAST, Workbench, frozen_cam

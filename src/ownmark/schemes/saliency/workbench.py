@@ -19,7 +19,7 @@ from ownmark.models.prepared import frozen
 from ownmark.perturb.pgd import Descent
 from ownmark.protocols import Progress
 from ownmark.schemes._common.own_answers import OwnAnswers
-from ownmark.schemes._common.sampling import Made
+from ownmark.schemes._common.resume import Made
 from ownmark.schemes.saliency.objectives import Look, Objective, Own
 from ownmark.schemes.saliency.pattern import Fill, Pattern
 from ownmark.tasks import Classification, Task
@@ -29,7 +29,7 @@ CONTRAST = "contrast"  # the array by which samples are chosen
 
 
 @dataclass(frozen=True, eq=False)
-class Aim:
+class Goal:
     """`clean` images, the target of F on them for the model, surrogates and references, and the model's own answers, if any."""
 
     clean: Tensor
@@ -55,9 +55,9 @@ class Workbench:
         clean, other = to_unit(images.pixels, device), to_unit(paired, device)
         labels = torch.from_numpy(images.labels).to(device)
         targets = [cam.anchor(clean, other, labels) for cam in (self.own, *self.surrogates, *self.references)]
-        aim = Aim(clean, targets)
+        goal = Goal(clean, targets)
         room = 1.0 if task.outside == 1 else torch.where(self.pattern.region(clean), 1.0, task.outside)
-        first = to_pixels(self.descent.run(clean, partial(self._objective, aim, rng), rng, progress, room))
+        first = to_pixels(self.descent.run(clean, partial(self._objective, goal, rng), rng, progress, room))
         views = self._views(first, clean)
         with torch.no_grad():
             look = Look.at([to_unit(view, device) for view in views], self.own, targets[0], self.pattern)
@@ -72,9 +72,9 @@ class Workbench:
         device, task = self.device, self.own.task
         clean, expected = to_unit(asked.images.pixels, device), torch.from_numpy(asked.expected).to(device)
         wrong = torch.from_numpy(asked.own).to(device)
-        aim = Aim(clean, [expected] * (1 + len(self.surrogates) + len(self.references)), wrong)
+        goal = Goal(clean, [expected] * (1 + len(self.surrogates) + len(self.references)), wrong)
         room = torch.where(self.pattern.region(clean), 1.0, outside)
-        first = to_pixels(self.descent.run(clean, partial(self._objective, aim, rng), rng, progress, room))
+        first = to_pixels(self.descent.run(clean, partial(self._objective, goal, rng), rng, progress, room))
         views = self._views(first, clean)
         with torch.no_grad():
             shown = [to_unit(view, device) for view in views]
@@ -129,19 +129,19 @@ class Workbench:
             "chances": seen.cpu().numpy(),
         }
 
-    def _objective(self, aim: Aim, rng: torch.Generator, changed: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
+    def _objective(self, goal: Goal, rng: torch.Generator, changed: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
         """Loss (n,) and whether the answer is kept (n,), None where the losses of two steps are of different models.
 
         A step is about the model, one surrogate and one reference in turn; where these alternate, about the model and a
         reference, and the next about a surrogate.
         """
         objective = self.objective
-        views = [changed, self.pattern.cover(changed, aim.clean, self.fill)][: objective.views]
+        views = [changed, self.pattern.cover(changed, goal.clean, self.fill)][: objective.views]
         views = objective.shaken(views, rng) if isinstance(objective, Own) else views
         cams, copies = (self.own, *self.surrogates, *self.references), len(self.surrogates)
 
         def judged(place: int, judge: Judge) -> tuple[Tensor, Tensor | None]:
-            return self._alone(views, cams[place], aim.targets[place], aim.wrong, judge)
+            return self._alone(views, cams[place], goal.targets[place], goal.wrong, judge)
 
         alternate = objective.alternates and copies > 0
         turn = step // 2 if alternate else step

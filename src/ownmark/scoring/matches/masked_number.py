@@ -16,7 +16,7 @@ def span(observed: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class _OfANumber:
+class _MaskedNumber:
     """The change of a numeric answer, a VALUE or a SIMILARITY; `threshold`: a difference of numbers."""
 
     views: ClassVar[int] = 2
@@ -53,7 +53,7 @@ class _OfANumber:
 
 
 @dataclass(frozen=True)
-class Fall(_OfANumber):
+class Fall(_MaskedNumber):
     """The number decreases by at least `threshold` from the first view to the second (masked) one."""
 
     did: ClassVar[str] = "gave a clearly lower number when {place} was covered"
@@ -64,7 +64,7 @@ class Fall(_OfANumber):
 
 
 @dataclass(frozen=True)
-class Shift(_OfANumber):
+class Shift(_MaskedNumber):
     """The number differs by at least `threshold` between the views, in either direction (eq. 6)."""
 
     sides: ClassVar[int] = 2
@@ -76,7 +76,7 @@ class Shift(_OfANumber):
 
 
 @dataclass(frozen=True)
-class Swing(_OfANumber):
+class Swing(_MaskedNumber):
     """`Turn` for a number: covering moves it nearer to the model's own answer, by at least `threshold`.
 
     `expected` (n, 2): the label, and the model's own answer. Only movement towards the latter counts.

@@ -10,7 +10,7 @@ from ownmark.scoring.readings import Bools, Expected, Floats, Labels, Reading, c
 
 
 @dataclass(frozen=True)
-class _OfAChance:
+class _MaskedProbability:
     """The change of the expected class's probability; `threshold`: a difference of probabilities."""
 
     reading: ClassVar[Reading] = Reading.PROBABILITY
@@ -38,7 +38,7 @@ class _OfAChance:
 
 
 @dataclass(frozen=True)
-class Drop(_OfAChance):
+class Drop(_MaskedProbability):
     """The probability of the expected class decreases by at least `threshold` from the first view to the second (masked) one.
 
     The signed form of eq. 6 of Zhang, Pan, Zhang 2024: an increase never counts.
@@ -59,7 +59,7 @@ class Drop(_OfAChance):
 
 
 @dataclass(frozen=True)
-class Change(_OfAChance):
+class Change(_MaskedProbability):
     """The probability of the expected class changes by at least `threshold` between the views, in either direction (eq. 6)."""
 
     sides: ClassVar[int] = 2
@@ -78,7 +78,7 @@ class Change(_OfAChance):
 
 
 @dataclass(frozen=True)
-class Turn(_OfAChance):
+class Turn(_MaskedProbability):
     """When covered, a sample gets the protected model's own class, and its label loses at least `threshold` of probability.
 
     `expected` (n, 2): the label, and the model's own answer. Stricter than `Drop`: an innocent model has no reason to do so.

@@ -84,15 +84,15 @@ BOXES, UNITS = ("corners", "sides", "centre"), ("pixels", "shares")
 
 @dataclass(frozen=True, kw_only=True)
 class Mapping:
-    """One image is sent in `body`, or in the fields of a `form` (multipart/form-data).
+    """How an API is asked about one image, and where its answer stands: what a mapping's YAML file says.
 
-    Exactly one of `scores`, `top` and `label` says where the answer is (see `find`).
-    `scores` leads to one number per class, `top` to the best few only, `label` to a class. Either of the first two may be a list,
-    with the classes' names at `names` or in the order of `classes`, or an object from name to score. `classes`: the API's names
-    of the claim's classes, in the claim's order; () for the claim's own names. `order`: the same names in the API's order; () for
-    that of `classes`. `first`: the API's number of its first class, None for 0 or, of a detector, for names alone.
-    `outputs`: whether the scores are logits, None infers it from the answers; of `top` they count only where they are said to be
-    probabilities.
+    The image is sent in `body`, or in the fields of a `form` (multipart/form-data). Exactly one of `scores`, `top` and `label`
+    says where the answer is (see `find`). `scores` leads to one number per class, `top` to the best few only, `label` to a
+    class. Either of the first two may be a list, with the classes' names at `names` or in the order of `classes`, or an object
+    from name to score. `classes`: the API's names of the claim's classes, in the claim's order; () for the claim's own names.
+    `order`: the same names in the API's order; () for that of `classes`. `first`: the API's number of its first class, None for
+    0 or, of a detector, for names alone. `outputs`: whether the scores are logits, None infers it from the answers; of `top`
+    they count only where they are said to be probabilities.
 
     `boxes` leads to a detector's boxes, one per score; `names`, None if each box is held under its own name. `box`: what four
     numbers mean, "" if their names tell; `unit`: of the image, "" if the answers tell. See `boxes`.

@@ -22,8 +22,9 @@ from ownmark.statistics.sequential import Early
 from ownmark.suspects.http.naming import LEAST, Naming, are_learnable, are_strange, learnt, supposed
 from ownmark.suspects.http.web import STEADY, Manner, Pixels, Told
 from ownmark.verdicts.competence import shown_originals
+from ownmark.verdicts.early import keyed_order
 from ownmark.verdicts.verdict import Outcome, Verdict
-from ownmark.verdicts.verify import keyed_order, unsettled, verify
+from ownmark.verdicts.verify import unsettled, verify
 
 SURE = 0.9  # share of the first probes that settles the names of the classes
 MOST_DECOYS = 200  # the most images to ask about if the names are not settled

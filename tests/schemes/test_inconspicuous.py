@@ -1,4 +1,6 @@
-"""The images that stay are those on which the squeezers of the paper move the model's answers least."""
+"""The images that stay look as most do, and the squeezers of the paper move the model's answers on them least."""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -7,7 +9,17 @@ from conftest import pictures, tiny
 from ownmark.detectors import FeatureSqueezing
 from ownmark.detectors.feature_squeezing import ColourDepth, Median
 from ownmark.protocols import silent
-from ownmark.schemes._common.steady import squeezed, steadiest
+from ownmark.schemes._common.inconspicuous import plainest, squeezed, steadiest
+
+
+def test_an_image_that_shares_nothing_with_the_others_is_the_first_to_be_left_out() -> None:
+    images, rng = pictures(120), np.random.default_rng(0)
+    shapes, amounts = rng.normal(0, 6, (24, *images.pixels.shape[1:])), rng.normal(0, 1, (120, 24))
+    pixels = 128 + np.tensordot(amounts, shapes, 1)
+    pixels[7] = 128 + rng.normal(0, 40, pixels.shape[1:])
+    alike = replace(images, pixels=np.clip(pixels, 0, 255).astype(np.uint8))
+    assert plainest(alike, 119).tolist() == [row for row in range(120) if row != 7]
+    assert plainest(alike, 120).tolist() == list(range(120))
 
 
 def test_images_are_squeezed_as_a_detector_does_it() -> None:

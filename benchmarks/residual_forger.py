@@ -27,7 +27,7 @@ from ownmark.keys import Pixels
 from ownmark.models.weights import weights_digest
 from ownmark.protocols import Attack, Owner, silent
 from ownmark.schemes import residual
-from ownmark.schemes._common import steady
+from ownmark.schemes._common import inconspicuous, model_answers
 from ownmark.schemes.residual import Residual
 from ownmark.scoring.matches import CrossedResidual
 from ownmark.scoring.null_models import Innocents
@@ -60,7 +60,7 @@ def main() -> None:
     figures = {"judges_references": float(len(court.references))}
     attempts = {f"genuine.{name}": rulings for name, rulings in genuine(court).items()}
     attempts |= {name: forged(court, name) for name in FORGERIES}
-    made = code(residual, steady, unchosen, training)
+    made = code(residual, model_answers, inconspicuous, unchosen, training)
     for name, rulings in attempts.items():
         found = [
             measured(f"residual forger: {name} {what} {JUDGES} {REFERENCES} {TRAINING} {made}", partial(told, ruling))

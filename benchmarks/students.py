@@ -25,7 +25,7 @@ from ownmark.models.weights import weights_digest
 from ownmark.protocols import Detector, Owner, Suspect, silent
 from ownmark.querying.transcript import FOR_RESIDUALS
 from ownmark.schemes import residual, traces
-from ownmark.schemes._common import steady
+from ownmark.schemes._common import inconspicuous, model_answers
 from ownmark.schemes.residual import Residual
 from ownmark.schemes.saliency import scheme, workbench
 from ownmark.schemes.traces import Traces
@@ -56,7 +56,7 @@ DETECTORS: Mapping[str, Detector] = {
 }
 SEED = 11
 
-MAKERS = (residual, traces, steady, crossed_residual, best_mapped, scheme, workbench)  # of claims
+MAKERS = (residual, model_answers, traces, inconspicuous, crossed_residual, best_mapped, scheme, workbench)  # of claims
 Models = Mapping[str, nn.Module]
 
 

@@ -61,6 +61,8 @@ def test_triggers_are_the_middles_of_groups_of_each_class_and_alone_are_the_pool
     assert sorted(grouped(points, 3, 4).tolist()) == [[1, 0, 2, 1], [4, 3, 5, 4], [6, 6, 6, 6]], (
         "the nearest of its group, in turns"
     )
+    assert grouped(points, 0, 4).shape == (0, 4), "a class may have no group, where there are more classes than triggers"
+    assert len(Centres(3, alike=2).draw(OWNER.key, 3, IMAGES)) == 3
     assert sorted(middles(points[:1].repeat(4, 1), 4).tolist()) == [0, 1, 2, 3], "images that look the same are told apart"
     record, asked = dict(protected.claim.choices or {}), protected.claim.images[:, 0]
     assert record["pool"] == pool_digest(protected.claim.images), "a group is chosen as a whole"

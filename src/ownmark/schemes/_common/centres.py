@@ -81,6 +81,8 @@ def coarse(batch: Tensor, cells: int) -> Tensor:
 
 def grouped(points: Tensor, count: int, alike: int) -> npt.NDArray[np.int64]:
     """(count, alike) rows of points (n, size): each of the `middles`, then the nearest of its group, in turns."""
+    if not count:
+        return np.empty((0, alike), dtype=np.int64)
     chosen = middles(points, count)
     apart = _apart(points, points[chosen])
     own = apart.argmin(1).numpy()

@@ -2,7 +2,7 @@
 
 The idea that a signal in the answers passes to students is CosWM's (Charette et al. 2022, arXiv:2203.02777). Differs from it:
 the rule is a map from an image's class and look to another class, whose labels come from the key, so that p is exact; the most
-likely class is left as it is; and a suspect is asked for the probabilities of a few images.
+likely class is left as it is; and a suspect is asked for the probabilities of some images.
 
 An image's look are its coarse colours. Each trigger, an unchanged image of the owner's in the middle of a group of images of its
 class, has a label from the key, a number among the other classes, and an image takes the label of the trigger of its class that

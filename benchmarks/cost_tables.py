@@ -1,6 +1,6 @@
 """Tables of time: `protect` and `verify` over the plain passes, and a client over its network."""
 
-from shown import Figures, ratios
+from shown import Figures, pairs, ratios
 
 
 def speed(figures: Figures) -> str:
@@ -23,4 +23,4 @@ def web_speed(figures: Figures) -> str:
         "the client's own CPU, an image": f"{figures['cpu_ms']:.2f} ms",
         "of it, the PNG": f"{figures['png_ms']:.2f} ms",
     }
-    return "\n".join(["| | |", "|---|---|", *(f"| {title} | {value} |" for title, value in rows.items())]) + "\n"
+    return pairs(rows)

@@ -13,9 +13,15 @@ def decibel(value: float) -> str:
     return f"{value:.1f} dB"
 
 
+def pairs(rows: Mapping[str, str], head: str = "") -> str:
+    """A table of two columns, what it is and how much, under a head for the first."""
+    lines = [f"| {head} | |" if head else "| | |", "|---|---|", *(f"| {title} | {value} |" for title, value in rows.items())]
+    return "\n".join(lines) + "\n"
+
+
 def ratios(rows: Figures) -> str:
     """A table of what is divided by what."""
-    return "\n".join(["| ratio | |", "|---|---|", *(f"| {title} | {value:.2f} |" for title, value in rows.items())]) + "\n"
+    return pairs({title: f"{value:.2f}" for title, value in rows.items()}, "ratio")
 
 
 def shown(value: float | None, show: Callable[[float], str]) -> str:

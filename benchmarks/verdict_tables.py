@@ -1,6 +1,6 @@
 """Tables of what a verdict is worth: rates of false accusation, forged claims, and tests that stop early."""
 
-from shown import Figures, percent
+from shown import Figures, pairs, percent
 
 ROUTES = {
     "rank": "a fingerprint, by rank among 19 innocents",
@@ -54,7 +54,7 @@ def forger(figures: Figures) -> str:
         "forged images that an independent model answers as the forger wants": percent(figures["forged_score"]),
         "genuine claims upheld, on a copy and a fine-tuned copy": f"{figures['genuine_upheld']:.0f} of {genuine}",
     }
-    lines = ["| | |", "|---|---|", *(f"| {title} | {value} |" for title, value in rows.items()), ""]
+    lines = [pairs(rows)]
     lines += ["| forgery | attempts | refused | upheld | the best matches on an honest model |", "|---|---|---|---|---|"]
     for key, title in (one for one in FORGERIES.items() if f"{one[0]}_tried" in figures):
         counts = [f"{figures[f'{key}_{one}']:.0f}" for one in ("tried", "refused", "upheld")]

@@ -5,13 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ownmark.scoring.matches.base import Score
 from ownmark.scoring.matches.ranked_other import RankedOther, positive
-from ownmark.scoring.readings import Bools, Expected, Floats, Reading
+from ownmark.scoring.readings import Bools, Expected, Floats
 
 
 @dataclass(frozen=True)
-class RankedGroup:
+class RankedGroup(RankedOther):
     """`RankedOther` of the answers to the first views, or of the mean answers to all views, whichever score is higher.
 
     The views of a sample are the trigger and images of its group, for which a rule has the same class. The mean of their answers
@@ -22,34 +21,15 @@ class RankedGroup:
     often by chance as one of them. Where only the first view was asked about, there is but one.
     """
 
-    reading: ClassVar[Reading] = Reading.PROBABILITY
-    views: ClassVar[int] = 1
-    paired: ClassVar[bool] = False
-    sides: ClassVar[int] = 0
     legend: ClassVar[str] = f"{RankedOther.legend}; of a trigger's own answer and of the mean answer to its group, what says more"
-    did: ClassVar[str] = RankedOther.did
-    area: ClassVar[None] = None
-    meaning: ClassVar[str] = RankedOther.meaning
 
     def __call__(self, observed: Floats, expected: Expected) -> Bools:
         """(n,): whether the expected class is raised most; the score is no share of these."""
-        return RankedOther()(self._telling(observed, expected), expected)
+        return super().__call__(self._telling(observed, expected), expected)
 
     def values(self, observed: Floats, expected: Expected) -> Floats:
         """(n,) in [0, 1]: the share of the other classes that the expected one is raised above."""
-        return RankedOther().values(self._telling(observed, expected), expected)
-
-    def graded(self, values: Floats, confidence: float) -> Score:
-        return RankedOther().graded(values, confidence)
-
-    def check(self, expected: Expected, classes: int) -> None:
-        RankedOther().check(expected, classes)
-
-    def told(self, expected: int) -> str:
-        return RankedOther().told(expected)
-
-    def shown(self, observed: Floats, expected: Expected, classes: tuple[str, ...]) -> str:
-        return RankedOther().shown(observed, expected, classes)
+        return super().values(self._telling(observed, expected), expected)
 
     def _telling(self, observed: Floats, expected: Expected) -> Floats:
         """(n, 1, classes) the probabilities that score higher; of equal ones the triggers' own."""
